@@ -1,0 +1,313 @@
+"""Census-Income (KDD): the raw files become the 501-column files that the models read.
+
+    python -m datasets.census.prepare [--raw_dir DIR] [--output_dir DIR] [--force]
+
+makes in the output folder `train_all/train_data.csv` (the raw training file, in its order),
+`valid_all/valid_data.csv` (a random half of the raw test file) and `test_all/test_data.csv` (the
+other half, in its order). `columns.py` says what the columns are. Options:
+
+    --raw_dir     folder that holds the raw files (default: the environment variable RAW_DIR;
+                  without either they are downloaded, from CENSUS_URL if that is set)
+    --output_dir  default: this file's folder
+    --force       prepare anew even if the files are there
+
+Errors (one line, exit code 2; an earlier preparation stays as it was): a raw file that is
+missing, cannot be fetched or has another SHA-256; a row with a wrong number of columns; a wrong
+number of rows; a numeric that is no number; a category that the training file does not have;
+nowhere to write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.census.columns import BLOCKS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH, one_hot
+from datasets.fetch import (
+    DataError,
+    Parser,
+    RawFile,
+    exclusive,
+    naming,
+    obtain,
+    open_text,
+    run_command,
+)
+
+HERE = Path(__file__).resolve().parent
+MIRRORS = (
+    "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/{name}.gz",
+    "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/census.tar.gz",
+    "http://kdd.ics.uci.edu/databases/census-income/{name}.gz",
+)
+HIDDEN = ".prepared"  # in the output folder: the manifest, and what is being made
+OUTPUTS = ("train_all/train_data.csv", "valid_all/valid_data.csv", "test_all/test_data.csv")
+
+
+class Source(NamedTuple):
+    """A raw file and how many rows it has."""
+
+    file: RawFile
+    rows: int
+
+
+TRAIN = Source(
+    RawFile(
+        "census-income.data",
+        "3676a81db7d3528f3f8b9f3c699d0f0aa28db45e6e994fa0b8ed38327539ee86",
+        MIRRORS,
+        "CENSUS_URL",
+    ),
+    199_523,
+)
+TEST = Source(
+    RawFile(
+        "census-income.test",
+        "98402b1ab879573d0a7f38a699a40258080e25e33d3401e7bf9c96d3fa0fab8c",
+        MIRRORS,
+        "CENSUS_URL",
+    ),
+    99_762,
+)
+
+
+def prepare(
+    output_dir: Path,
+    raw_dir: Path | None = None,
+    force: bool = False,
+    train: Source | None = None,
+    test: Source | None = None,
+) -> None:
+    """Make the three files in `output_dir`, or say that they are there already.
+
+    Args:
+        output_dir: where `train_all`, `valid_all` and `test_all` go.
+        raw_dir: folder of the raw files, instead of a download.
+        force: prepare anew even if the files are there.
+        train: the raw training file; the official one by default.
+        test: the raw test file, likewise.
+
+    Raises:
+        DataError: something about the raw files or the output folder is wrong.
+        OSError: reading or writing failed.
+    """
+    began = time.perf_counter()
+    train, test = train or TRAIN, test or TEST
+    recipe = {
+        "raw": {source.file.name: source.file.sha256 for source in (train, test)},
+        "columns": hashlib.sha256(repr((LABELS, NUMERICS, BLOCKS)).encode()).hexdigest(),
+    }
+    outputs = None if force else _earlier_outputs(output_dir, recipe)
+    if outputs is None:
+        train_path, test_path = (
+            obtain(source.file, HERE / "raw", raw_dir) for source in (train, test)
+        )
+    with _staging(output_dir) as stage:
+        if outputs is None:
+            outputs = _write_all(stage, train_path, train.rows, test_path, test.rows)
+            manifest = json.dumps({**recipe, "outputs": outputs}, indent=1)
+            (stage / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
+            _move(stage, output_dir)
+            print(f"prepared in {time.perf_counter() - began:.1f} s: {output_dir}")
+        else:
+            print(f"already prepared (--force makes it again): {output_dir}")
+    for name, facts in outputs.items():
+        print(f"  {name}: {facts['rows']} rows of {WIDTH} columns")
+
+
+def _rows(path: Path, expected: int) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and rows of a raw file; the number of rows and columns is checked."""
+    line = 0
+    with open_text(path) as stream:
+        for line, text in enumerate(stream, 1):
+            row = text.rstrip("\n").split(",")
+            if len(row) != len(RAW_COLUMNS):
+                raise DataError(
+                    f"{path}, line {line}: {len(row)} columns, expected {len(RAW_COLUMNS)}"
+                )
+            yield line, row
+    if line != expected:
+        raise DataError(f"{path}: {line} rows, expected {expected}")
+
+
+class _Field(dict):
+    """One output field: raw value -> output text."""
+
+    def __init__(self, column: str, texts: dict[str, str]):
+        super().__init__(texts)
+        self.column = column
+        self.index = RAW_COLUMNS.index(column)
+
+    def __missing__(self, value: str) -> str:
+        raise ValueError(f"column {self.column}: '{value}' is no category of the training file")
+
+
+class _Numeric(_Field):
+    """A number keeps the digits of its source."""
+
+    def __missing__(self, value: str) -> str:
+        text = value.strip()
+        if not re.fullmatch(r"-?\d+(\.\d+)?", text):
+            raise ValueError(f"column {self.column}: '{value}', expected a number")
+        self[value] = text
+        return text
+
+
+def _fit(path: Path, rows: int) -> list[_Field]:
+    """The output fields in order, their categories those of the training file."""
+    seen = {item.column: set() for item in (*LABELS, *BLOCKS)}
+    plan = [(RAW_COLUMNS.index(column), values) for column, values in seen.items()]
+    for _, row in _rows(path, rows):
+        for index, values in plan:
+            values.add(row[index])
+    for item in (*LABELS, *BLOCKS):
+        found = len(seen[item.column])
+        if found != item.size:
+            raise DataError(
+                f"{path}: column {item.column}: {found} categories, expected {item.size}"
+            )
+    fields = []
+    for label in LABELS:
+        values = seen[label.column]
+        if label.positive not in values:
+            raise DataError(f"{path}: column {label.column}: no row has '{label.positive}'")
+        fields.append(_Field(label.column, {v: str(int(v == label.positive)) for v in values}))
+    fields += [_Numeric(column, {}) for column in NUMERICS]
+    for block in BLOCKS:
+        try:
+            ordered = sorted(seen[block.column], key=int if block.codes else None)
+        except ValueError as exc:
+            raise DataError(f"{path}: column {block.column}: {exc}") from exc
+        texts = {value: one_hot(block.size, place) for place, value in enumerate(ordered)}
+        fields.append(_Field(block.column, texts))
+    return fields
+
+
+def _encode(path: Path, rows: int, fields: list[_Field]) -> Iterator[bytes]:
+    """Output lines of a raw file, one a row."""
+    plan = [(field.index, field) for field in fields]
+    for line, row in _rows(path, rows):
+        try:
+            text = ",".join([field[row[index]] for index, field in plan])
+        except ValueError as exc:
+            raise DataError(f"{path}, line {line}, {exc}") from exc
+        yield text.encode("ascii") + b"\n"
+
+
+def _write_all(
+    stage: Path, train_path: Path, train_rows: int, test_path: Path, test_rows: int
+) -> dict[str, dict]:
+    """Write the three files under `stage`; returns what the manifest says of each."""
+    fields = _fit(train_path, train_rows)
+    lines = list(_encode(test_path, test_rows, fields))
+    # What pandas' DataFrame.sample(frac=0.5, replace=False, random_state=1) draws.
+    chosen = np.random.RandomState(1).choice(len(lines), round(0.5 * len(lines)), replace=False)
+    rest = np.setdiff1d(np.arange(len(lines)), chosen)
+    contents = (
+        _encode(train_path, train_rows, fields),
+        (lines[row] for row in chosen),
+        (lines[row] for row in rest),
+    )
+    return {name: _write(stage / name, content) for name, content in zip(OUTPUTS, contents)}
+
+
+def _write(path: Path, lines: Iterable[bytes]) -> dict:
+    path.parent.mkdir()
+    digest, rows = hashlib.sha256(), 0
+    with naming(path), path.open("wb") as file:
+        for line in lines:
+            file.write(line)
+            digest.update(line)
+            rows += 1
+        file.flush()
+        os.fsync(file.fileno())  # whole on the disk before it is moved into place
+    return {"rows": rows, "sha256": digest.hexdigest()}
+
+
+def _earlier_outputs(output_dir: Path, recipe: dict) -> dict[str, dict] | None:
+    """What the manifest says of the files, if it has this recipe and they are as it says."""
+    try:
+        manifest = json.loads((output_dir / HIDDEN / "manifest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    if not isinstance(manifest, dict) or not recipe.items() <= manifest.items():
+        return None
+    for name, facts in manifest["outputs"].items():
+        path = output_dir / name
+        if not path.is_file() or _sha256(path) != facts["sha256"]:
+            return None
+    return manifest["outputs"]
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _staging(output_dir: Path) -> Iterator[Path]:
+    """An empty hidden folder on the same disk, held against other runs, removed at the end."""
+    hidden = output_dir / HIDDEN
+    hidden.mkdir(parents=True, exist_ok=True)
+    with exclusive(hidden):
+        stage = hidden / "new"
+        if stage.exists():
+            shutil.rmtree(stage)  # of a run that was killed
+        stage.mkdir()
+        try:
+            yield stage
+        finally:
+            shutil.rmtree(stage)
+
+
+def _move(stage: Path, output_dir: Path) -> None:
+    """Put the finished files into place.
+
+    Each rename is atomic, and whatever could make one fail is checked before the first. The
+    manifest goes last: after a kill in between it does not fit, and the next run prepares anew.
+    """
+    for name in OUTPUTS:
+        target = output_dir / name
+        target.parent.mkdir(exist_ok=True)
+        if target.is_dir() or not os.access(target.parent, os.W_OK):
+            raise DataError(f"{target}: cannot be replaced")
+    for name in OUTPUTS:
+        (stage / name).replace(output_dir / name)
+    (stage / "manifest.json").replace(output_dir / HIDDEN / "manifest.json")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = Parser(
+        prog="datasets.census.prepare", description=__doc__.split("\n")[0], allow_abbrev=False
+    )
+    parser.add_argument(
+        "--raw_dir",
+        type=Path,
+        default=os.environ.get("RAW_DIR") or None,
+        help="folder of the raw files (default: RAW_DIR; without either, download)",
+    )
+    parser.add_argument(
+        "--output_dir", type=Path, default=HERE, help="where to write (default: %(default)s)"
+    )
+    parser.add_argument("--force", action="store_true", help="prepare anew")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

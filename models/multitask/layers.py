@@ -1,0 +1,295 @@
+"""The pieces that the multi-task nets are made of.
+
+Small matrices are stacked so that one operator serves all experts, all gates or all towers: at
+the batch sizes of these models an operator's dispatch costs more than its arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from models.multitask import ops
+
+Sizes = Union[int, Sequence[int]]
+
+_NEVER = -1e9  # a gate's logit for an expert it may not choose: its softmax is exactly 0
+
+
+def whole(name: str, value, minimum: int = 1) -> int:
+    """Returns a hyper-parameter that must be an integer of at least ``minimum``.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        expected = f"expected an integer of at least {minimum}, found {value!r}"
+        raise ValueError(f"hyper_parameters.{name}: {expected}")
+    return value
+
+
+def layer_sizes(name: str, value: Sizes, minimum: int = 0) -> tuple[int, ...]:
+    """Returns the layer sizes that a hyper-parameter gives: one size, or a list of them.
+
+    Raises:
+        ValueError: a size is no positive integer, or there are fewer than ``minimum``.
+    """
+    sizes = value if isinstance(value, (list, tuple)) else [value]
+    if len(sizes) < minimum:
+        raise ValueError(f"hyper_parameters.{name}: expected at least {minimum} layer, found none")
+    return tuple(whole(name, size) for size in sizes)
+
+
+def probability(name: str, value) -> float:
+    """Returns a hyper-parameter that must lie in [0, 1).
+
+    Raises:
+        ValueError: it does not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"hyper_parameters.{name}: expected a number in [0, 1), found {value!r}")
+    return float(value)
+
+
+def xavier(fan_in: int, fan_out: int) -> paddle.ParamAttr:
+    """Returns Glorot's uniform initialiser for one matrix of a stack.
+
+    Paddle would take the fans from the stacked shape, which is larger than any one layer's.
+    """
+    return paddle.ParamAttr(initializer=nn.initializer.XavierUniform(fan_in, fan_out))
+
+
+class Part(nn.Layer):
+    """A layer that calls its ``forward`` without Paddle's hooks, which nothing here uses.
+
+    On small batches the hooks of six nested layers took a tenth of a training step.
+    """
+
+    def __call__(self, *inputs):
+        """Returns ``forward(*inputs)``."""
+        return self.forward(*inputs)
+
+
+class Linear(Part, nn.Linear):
+    """A linear layer, Glorot-initialised for columns that are layers of ``fan_out`` outputs."""
+
+    def __init__(self, in_size: int, out_size: int, fan_out: int | None = None):
+        super().__init__(in_size, out_size, xavier(in_size, fan_out or out_size))
+
+    def forward(self, x):
+        """Maps ``[batch, in_size]`` to ``[batch, out_size]``."""
+        return ops.linear(x, self.weight, self.bias)
+
+
+class StackedLinear(Part):
+    """``num`` linear layers side by side, as one batched product.
+
+    Args:
+        num: number of layers.
+        in_size: inputs of each.
+        out_size: outputs of each.
+
+    Shapes:
+        ``[num, batch, in_size]``, or ``[batch, in_size]`` for an input that all layers share,
+        to ``[num, batch, out_size]``.
+    """
+
+    def __init__(self, num: int, in_size: int, out_size: int):
+        super().__init__()
+        shape = [num, in_size, out_size]
+        self.weight = self.create_parameter(shape, attr=xavier(in_size, out_size))
+        self.bias = self.create_parameter([num, 1, out_size], is_bias=True)
+
+    def forward(self, x):
+        """Applies each layer to its own input, or to the shared one."""
+        return paddle.matmul(x, self.weight) + self.bias
+
+
+class StackedMLP(Part):
+    """``num`` multi-layer perceptrons side by side: ReLU and dropout after every layer.
+
+    Args:
+        num: number of perceptrons.
+        in_size: inputs of each.
+        sizes: outputs of each of their layers; none makes this the identity.
+        dropout: probability that an output is dropped while training.
+
+    Shapes:
+        As `StackedLinear`'s.
+    """
+
+    def __init__(self, num: int, in_size: int, sizes: Sequence[int], dropout: float = 0.0):
+        super().__init__()
+        inputs = [in_size, *sizes]
+        self.layers = nn.LayerList(
+            [StackedLinear(num, size, out) for size, out in zip(inputs, sizes)]
+        )
+        self.dropout = dropout
+
+    def forward(self, x):
+        """Applies the layers in turn."""
+        for layer in self.layers:
+            x = activate(layer(x), self.dropout, self.training)
+        return x
+
+
+def activate(x, dropout: float, training: bool):
+    """Returns ReLU, then dropout where there is any."""
+    x = F.relu(x)
+    return F.dropout(x, dropout, training=training) if dropout else x
+
+
+def mlp(in_size: int, sizes: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """Returns linear layers of the given sizes, each followed by ReLU and dropout."""
+    layers = []
+    for inputs, outputs in zip([in_size, *sizes], sizes):
+        layers += [Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Dropout(dropout)] if dropout else []
+    return nn.Sequential(*layers)
+
+
+class Towers(Part):
+    """One tower a task: hidden layers, then one logit a class.
+
+    Args:
+        task_num: number of tasks.
+        in_size: inputs of a tower.
+        tower_size: size of the hidden layer, or of each of several.
+        dropout: probability that a hidden output is dropped while training.
+
+    Shapes:
+        ``[task_num, batch, in_size]``, or ``[batch, in_size]`` shared by all towers, to logits
+        ``[task_num, batch, 2]``.
+    """
+
+    def __init__(self, task_num: int, in_size: int, tower_size: Sizes, dropout: float = 0.0):
+        super().__init__()
+        sizes = layer_sizes("tower_size", tower_size)
+        self.hidden = StackedMLP(task_num, in_size, sizes, dropout)
+        self.output = StackedLinear(task_num, sizes[-1] if sizes else in_size, 2)
+
+    def forward(self, x):
+        """Returns the logits."""
+        return self.output(self.hidden(x))
+
+
+class ExpertGroup(Part):
+    r"""Experts, and the gates that mix them, with one product for all that read one input.
+
+    Gate :math:`k` yields :math:`\sum_{i \in A_k} \mathrm{softmax}(g_k(x))_i f_i(x)`, where
+    :math:`A_k` are the experts it may choose (Ma et al. 2018, equations 5 to 7). The first
+    layers of experts and gates are columns of one matrix; the logits of a gate are then put on
+    the experts that it may choose, and all others get a logit whose softmax is 0.
+
+    Args:
+        in_size: size of every input.
+        expert_size: outputs of an expert's layer, or of each of its layers.
+        access: for every gate, the numbers of the experts that it may choose.
+        expert_nums: experts that read each input; they are numbered input by input.
+        gate_nums: gates that read each input; they are numbered input by input.
+        gate_size: hidden layers of a gate before its logits; none makes a gate linear.
+        dropout: probability that an expert's or a hidden gate's output is dropped in training.
+
+    Shapes:
+        a list of inputs ``[batch, in_size]`` to ``[batch, gates, expert_size]``.
+    """
+
+    def __init__(
+        self,
+        in_size: int,
+        expert_size: Sizes,
+        access: Sequence[Sequence[int]],
+        expert_nums: Sequence[int],
+        gate_nums: Sequence[int],
+        gate_size: Sizes = (),
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        first, *deeper = layer_sizes("expert_size", expert_size, minimum=1)
+        hidden = layer_sizes("gate_size", gate_size)
+        self.expert_num, self.gate_num = sum(expert_nums), len(access)
+        self.out_size = deeper[-1] if deeper else first
+        self.dropout = dropout
+        widest = max(map(len, access))
+        # Columns of logits, as (gate, expert); a hidden layer makes all gates equally wide.
+        if hidden:
+            width = [hidden[0]] * self.gate_num
+            columns = [
+                (gate, seen[place] if place < len(seen) else None)
+                for gate, seen in enumerate(access)
+                for place in range(widest)
+            ]
+        else:
+            width = [len(seen) for seen in access]
+            columns = [(gate, expert) for gate, seen in enumerate(access) for expert in seen]
+        everything = all(list(seen) == list(range(self.expert_num)) for seen in access)
+        self._placement = None if everything else self._place(columns)
+        self._placed = None  # the same as tensors, once dygraph asks for them
+        gate_ends = np.cumsum([0, *gate_nums])
+        self._splits = [
+            [experts * first, sum(width[start:end])]
+            for experts, start, end in zip(expert_nums, gate_ends, gate_ends[1:])
+        ]
+        self._first = first
+        self.inputs = nn.LayerList(
+            [Linear(in_size, sum(split), fan_out=first) for split in self._splits]
+        )
+        self.deeper_experts = StackedMLP(self.expert_num, first, deeper, dropout)
+        self._hidden = hidden[0] if hidden else None
+        if hidden:
+            self.deeper_gates = StackedMLP(self.gate_num, hidden[0], hidden[1:], dropout)
+            self.gate_logits = StackedLinear(self.gate_num, hidden[-1], widest)
+
+    def forward(self, inputs: Sequence):
+        """Returns what each gate makes of the experts."""
+        experts, gates = self._first_layers(inputs)
+        return paddle.matmul(self._mix(gates), self._experts(experts))
+
+    def weights(self, inputs: Sequence):
+        """Returns the gates' weights, ``[batch, gates, experts]``; each gate's sum to 1."""
+        return self._mix(self._first_layers(inputs)[1])
+
+    def _first_layers(self, inputs: Sequence):
+        if len(self._splits) == 1:
+            return paddle.split(self.inputs[0](inputs[0]), self._splits[0], axis=1)
+        experts, gates = [], []
+        for layer, x, (expert_columns, gate_columns) in zip(self.inputs, inputs, self._splits):
+            columns = layer(x)
+            experts.append(columns[:, :expert_columns])
+            if gate_columns:  # the shared experts of a last level have no gate beside them
+                gates.append(columns[:, expert_columns:])
+        return paddle.concat(experts, axis=1), paddle.concat(gates, axis=1)
+
+    def _experts(self, x):
+        x = activate(x, self.dropout, self.training).reshape([-1, self.expert_num, self._first])
+        if not len(self.deeper_experts.layers):
+            return x
+        return self.deeper_experts(x.transpose([1, 0, 2])).transpose([1, 0, 2])
+
+    def _mix(self, x):
+        if self._hidden:
+            x = activate(x, self.dropout, self.training)
+            x = x.reshape([-1, self.gate_num, self._hidden]).transpose([1, 0, 2])
+            x = self.gate_logits(self.deeper_gates(x)).transpose([1, 0, 2]).flatten(1)
+        if self._placement is not None:
+            x = ops.linear(x, *self._constants())
+        return F.softmax(x.reshape([-1, self.gate_num, self.expert_num]))
+
+    def _place(self, columns) -> tuple[np.ndarray, np.ndarray]:
+        matrix = np.zeros((len(columns), self.gate_num * self.expert_num), np.float32)
+        for column, (gate, expert) in enumerate(columns):
+            if expert is not None:
+                matrix[column, gate * self.expert_num + expert] = 1.0
+        return matrix, np.where(matrix.any(axis=0), 0.0, _NEVER).astype(np.float32)
+
+    def _constants(self):
+        if not paddle.in_dynamic_mode():
+            return [paddle.assign(array) for array in self._placement]
+        if self._placed is None:
+            self._placed = [paddle.to_tensor(array) for array in self._placement]
+        return self._placed

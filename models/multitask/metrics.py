@@ -1,0 +1,92 @@
+"""Metrics that cost a training step next to nothing: scores pile up, and are counted when read."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+
+# AUC is counted on a histogram of log-odds, so that its memory does not grow with the rows. Rows
+# that share a bucket count as ties; a bucket is 0.004 wide over [-32, 32], so AUC differs from
+# the exact one by less than 1e-4 (the tests hold it to that against scikit-learn).
+_BUCKETS = 1 << 14
+_LIMIT = 32.0
+_PENDING = 1024  # batches kept before they are counted
+
+
+class Scores:
+    """Scores and labels of all tasks, shared by the tasks' metrics.
+
+    Args:
+        task_num: number of binary tasks.
+    """
+
+    def __init__(self, task_num: int):
+        self._task_num = task_num
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets every row."""
+        self._pending = []
+        self._counts = np.zeros((self._task_num, 2, _BUCKETS), np.int64)
+
+    def add(self, scores, labels) -> None:
+        """Takes a batch.
+
+        Args:
+            scores: ``[task_num, batch, 2]``, tensor or array; column 1 minus column 0 is the
+                log-odds of label 1, so logits do and log-probabilities do.
+            labels: ``[task_num, batch, 1]`` integers, 0 or 1.
+        """
+        self._pending.append((scores, labels))
+        if len(self._pending) >= _PENDING:
+            self._count()
+
+    def counts(self) -> np.ndarray:
+        """Returns rows by task, label and bucket, ``[task_num, 2, buckets]``."""
+        self._count()
+        return self._counts
+
+    def _count(self) -> None:
+        if not self._pending:
+            return
+        scores, labels = (_joined(part) for part in zip(*self._pending))
+        self._pending = []
+        odds = scores[:, :, 1] - scores[:, :, 0]
+        scaled = (odds + _LIMIT) * (_BUCKETS / (2 * _LIMIT))
+        buckets = np.clip(scaled, 0, _BUCKETS - 1).astype(np.int64)
+        places = buckets + _BUCKETS * labels[:, :, 0]
+        for task in range(self._task_num):
+            counted = np.bincount(places[task], minlength=2 * _BUCKETS)
+            self._counts[task] += counted.reshape(2, _BUCKETS)
+
+
+def _joined(batches) -> np.ndarray:
+    if isinstance(batches[0], paddle.Tensor):
+        return paddle.concat(list(batches), axis=1).numpy()
+    return np.concatenate(batches, axis=1)
+
+
+class Auc:
+    """The area under the ROC curve of one task (an engine's metric: reset, accumulate).
+
+    Args:
+        scores: the rows, shared with the other tasks' metrics.
+        task: which of the tasks.
+    """
+
+    def __init__(self, scores: Scores, task: int):
+        self._scores = scores
+        self._task = task
+
+    def reset(self) -> None:
+        """Forgets every row, of all tasks."""
+        self._scores.reset()
+
+    def accumulate(self) -> float:
+        """Returns the AUC over all rows since the last reset; nan if they have one label."""
+        negative, positive = self._scores.counts()[self._task]
+        pairs = int(negative.sum()) * int(positive.sum())
+        if pairs == 0:
+            return float("nan")
+        below = np.cumsum(negative) - negative
+        return float(((below + 0.5 * negative) * positive).sum() / pairs)

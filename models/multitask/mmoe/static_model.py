@@ -1,0 +1,11 @@
+"""MMoE for static-graph training."""
+
+from net import MMoELayer
+
+from models.multitask.base import MultiTaskStaticModel
+
+
+class StaticModel(MultiTaskStaticModel):
+    """Trains `MMoELayer`."""
+
+    net_class = MMoELayer

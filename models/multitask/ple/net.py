@@ -1,0 +1,87 @@
+"""PLE: experts of each task's own beside shared ones, in one or several levels."""
+
+from __future__ import annotations
+
+import paddle
+from paddle import nn
+
+from models.multitask.layers import ExpertGroup, Sizes, Towers, probability, whole
+from models.multitask.multitask_net import MultiTaskNet
+
+
+class PLELayer(MultiTaskNet):
+    """Progressive Layered Extraction; with one level, Customized Gate Control (CGC).
+
+    In every level each task has experts of its own, all tasks have shared ones, and a task's
+    gate mixes the task's own and the shared experts. In every level but the last a shared gate
+    mixes all experts, and the next level's experts and gates read the mixtures: those of a task
+    its own, the shared ones the shared gate's (Tang et al. 2020, "Progressive Layered
+    Extraction (PLE)", equations 1 to 6 and figure 5).
+
+    Args:
+        feature_size: number of input features.
+        task_num: number of tasks.
+        exp_per_task: experts of each task's own, in every level.
+        shared_num: experts that all tasks share, in every level; may be 0.
+        expert_size: size of an expert's layer, or of each of its layers.
+        tower_size: size of a tower's hidden layer, or of each of several (``[]`` for none).
+        level_number: number of levels.
+        gate_size: hidden layers of a gate before its softmax (``[]`` for none).
+        dropout: probability that a hidden output is dropped while training.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        feature_size: int = 499,
+        task_num: int = 2,
+        exp_per_task: int = 3,
+        shared_num: int = 2,
+        expert_size: Sizes = 16,
+        tower_size: Sizes = 8,
+        level_number: int = 1,
+        gate_size: Sizes = (),
+        dropout: float = 0.0,
+    ):
+        super().__init__(whole("task_num", task_num))
+        whole("exp_per_task", exp_per_task)
+        whole("shared_num", shared_num, minimum=0)
+        probability("dropout", dropout)
+        own = task_num * exp_per_task
+        everyone = list(range(own + shared_num))
+        access = [
+            everyone[task * exp_per_task : (task + 1) * exp_per_task] + everyone[own:]
+            for task in range(task_num)
+        ]
+        levels, in_size = [], whole("feature_size", feature_size)
+        for level in range(whole("level_number", level_number)):
+            # Each task reads its own input; the shared experts, and the shared gate that only
+            # a further level needs, read the shared one.
+            shared_gates = int(shared_num > 0 and level < level_number - 1)
+            expert_nums = [exp_per_task] * task_num + ([shared_num] if shared_num else [])
+            gate_nums = [1] * task_num + ([shared_gates] if shared_num else [])
+            if level == 0:  # all inputs are the features, so one product does for all
+                expert_nums, gate_nums = [sum(expert_nums)], [sum(gate_nums)]
+            group = ExpertGroup(
+                in_size,
+                expert_size,
+                access + [everyone] * shared_gates,
+                expert_nums,
+                gate_nums,
+                gate_size,
+                dropout,
+            )
+            levels.append(group)
+            in_size = group.out_size
+        self.levels = nn.LayerList(levels)
+        self.towers = Towers(task_num, in_size, tower_size, dropout)
+
+    def logits(self, features):
+        """Returns logits ``[task_num, batch, 2]`` of features ``[batch, feature_size]``."""
+        *lower, last = self.levels
+        inputs = [features]
+        for level in lower:
+            inputs = paddle.unbind(level(inputs), axis=1)
+        return self.towers(last(inputs).transpose([1, 0, 2]))

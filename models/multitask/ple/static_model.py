@@ -1,0 +1,11 @@
+"""PLE for static-graph training."""
+
+from net import PLELayer
+
+from models.multitask.base import MultiTaskStaticModel
+
+
+class StaticModel(MultiTaskStaticModel):
+    """Trains `PLELayer`."""
+
+    net_class = PLELayer

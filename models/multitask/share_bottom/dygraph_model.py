@@ -1,0 +1,11 @@
+"""ShareBottom for dygraph training."""
+
+from net import ShareBottomLayer
+
+from models.multitask.base import MultiTaskDygraphModel
+
+
+class DygraphModel(MultiTaskDygraphModel):
+    """Trains `ShareBottomLayer`."""
+
+    net_class = ShareBottomLayer

@@ -1,0 +1,42 @@
+"""Shared-Bottom: one net that all tasks share, and a tower a task."""
+
+from __future__ import annotations
+
+from models.multitask.layers import Sizes, Towers, layer_sizes, mlp, probability, whole
+from models.multitask.multitask_net import MultiTaskNet
+
+
+class ShareBottomLayer(MultiTaskNet):
+    r"""Hard parameter sharing: :math:`y_k = h_k(f(x))`.
+
+    Caruana 1997, "Multitask Learning"; the baseline of Ma et al. 2018 (equation 1).
+
+    Args:
+        feature_size: number of input features.
+        task_num: number of tasks.
+        bottom_size: size of the shared layer :math:`f`, or of each of its layers.
+        tower_size: size of a tower's hidden layer, or of each of several (``[]`` for none).
+        dropout: probability that a hidden output is dropped while training.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        feature_size: int = 499,
+        task_num: int = 2,
+        bottom_size: Sizes = 117,
+        tower_size: Sizes = 8,
+        dropout: float = 0.0,
+    ):
+        super().__init__(whole("task_num", task_num))
+        whole("feature_size", feature_size)
+        sizes = layer_sizes("bottom_size", bottom_size, minimum=1)
+        probability("dropout", dropout)
+        self.bottom = mlp(feature_size, sizes, dropout)
+        self.towers = Towers(task_num, sizes[-1], tower_size, dropout)
+
+    def logits(self, features):
+        """Returns logits ``[task_num, batch, 2]`` of features ``[batch, feature_size]``."""
+        return self.towers(self.bottom(features))

@@ -1,0 +1,11 @@
+"""ShareBottom for static-graph training."""
+
+from net import ShareBottomLayer
+
+from models.multitask.base import MultiTaskStaticModel
+
+
+class StaticModel(MultiTaskStaticModel):
+    """Trains `ShareBottomLayer`."""
+
+    net_class = ShareBottomLayer

@@ -1,0 +1,208 @@
+"""Checkpoints: saved whole or not at all, found again, read into a model.
+
+``<model_save_path>/<epoch>/`` holds ``rec.*`` of a dygraph run or ``rec_static.*`` of a static
+one: ``.pdparams`` (parameters), ``.pdopt`` (optimizer and learning rate) and ``.json`` (epoch,
+seed, when and with what it was saved).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import paddle
+
+from engine.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def save(root: str, epoch: int, prefix: str, parts: Mapping[str, Any], about: Mapping) -> str:
+    """Saves one epoch and returns its folder.
+
+    Everything is written to a hidden folder and flushed to the disk before that folder takes
+    the epoch's name, so a run that is killed leaves the epoch as it was or whole.
+
+    Args:
+        root: ``runner.model_save_path``.
+        epoch: the epoch's number.
+        prefix: ``rec`` or ``rec_static``.
+        parts: what ``paddle.save`` shall write, by file ending.
+        about: facts for the ``.json`` beside them.
+    """
+    final = os.path.join(root, str(epoch))
+    building = os.path.join(root, f".{epoch}.new")
+    replaced = os.path.join(root, f".{epoch}.old")
+    try:
+        os.makedirs(root, exist_ok=True)
+        _recover(root)
+        os.mkdir(building)
+        for ending, content in parts.items():
+            paddle.save(content, os.path.join(building, f"{prefix}.{ending}"))
+        facts = {"epoch": epoch, "saved_at": time.time(), "paddle": paddle.__version__, **about}
+        with open(os.path.join(building, f"{prefix}.json"), "w", encoding="utf-8") as file:
+            json.dump(facts, file, indent=2)
+        for name in os.listdir(final) if os.path.isdir(final) else ():
+            if not name.startswith(f"{prefix}."):  # the other graph's checkpoint stays
+                _link(os.path.join(final, name), os.path.join(building, name))
+        for name in os.listdir(building):
+            _flush(os.path.join(building, name))
+        if os.path.isdir(final):
+            os.rename(final, replaced)
+        os.rename(building, final)
+        _flush(root)
+        shutil.rmtree(replaced, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        raise UserError(f"cannot save to {final}: {error.strerror or error}") from error
+    return final
+
+
+def _recover(root: str) -> None:
+    """Undoes what a killed run left behind in a checkpoint folder."""
+    for name in os.listdir(root):
+        epoch, _, state = name[1:].rpartition(".")
+        if not (name.startswith(".") and epoch.isdigit() and state in ("new", "old")):
+            continue
+        if state == "old" and not os.path.exists(os.path.join(root, epoch)):
+            os.rename(os.path.join(root, name), os.path.join(root, epoch))
+        else:
+            shutil.rmtree(os.path.join(root, name))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # some file systems have no hard links
+        shutil.copy2(source, target)
+
+
+def _flush(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def newest(root: str, prefix: str) -> tuple[str, dict] | None:
+    """Returns the folder last saved under ``root`` and its facts, or None.
+
+    The last one saved, not the highest epoch: the folder may still hold an older, longer run.
+    """
+    if os.path.isdir(root):
+        _recover(root)
+    found = []
+    for name in os.listdir(root) if os.path.isdir(root) else ():
+        path = os.path.join(root, name, f"{prefix}.json")
+        if name.isdigit() and os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                facts = json.load(file)
+            found.append((facts["saved_at"], os.path.join(root, name), facts))
+    return max(found, key=lambda item: item[0])[1:] if found else None
+
+
+def load(path: str) -> dict[str, Any]:
+    """Reads one file of a checkpoint; its arrays are NumPy's.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    if not os.path.isfile(path):
+        raise UserError(f"there is no checkpoint {path}")
+    try:
+        return paddle.load(path, return_numpy=True)
+    except Exception as error:  # whatever unpickling a damaged file raises
+        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+
+
+def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
+    """Returns a checkpoint's parameters and the prefix that they were found under.
+
+    Args:
+        folder: an epoch's folder.
+        prefix: the graph asked for; the other one's are taken if only they are there.
+    """
+    other = {"rec": "rec_static", "rec_static": "rec"}[prefix]
+    for candidate in (prefix, other):
+        path = os.path.join(folder, f"{candidate}.pdparams")
+        if os.path.isfile(path):
+            return load(path), candidate
+    raise UserError(f"there is no checkpoint {folder}/{prefix}.pdparams")
+
+
+def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, Any]:
+    """Returns parameters and optimizer state of a checkpoint that fits the model exactly."""
+    found = {
+        ending: load(os.path.join(folder, f"{prefix}.{ending}")) for ending in ("pdparams", "pdopt")
+    }
+    check(found["pdparams"], shapes, folder)
+    return found
+
+
+def check(saved: Arrays, shapes: Mapping[str, tuple], folder: str) -> None:
+    """Makes sure that a checkpoint has each of the model's parameters in the right shape.
+
+    Raises:
+        UserError: it has not; the message names the first difference.
+    """
+    for name, shape in shapes.items():
+        if name not in saved:
+            raise UserError(f"{folder} does not fit the model: it has no parameter {name}")
+        if tuple(saved[name].shape) != shape:
+            found = tuple(saved[name].shape)
+            raise UserError(
+                f"{folder} does not fit the model: {name} has shape {found} there, {shape} here"
+            )
+    extra = sorted(set(saved) - set(shapes) - {"StructuredToParameterName@@"})
+    if extra:
+        raise UserError(f"{folder} does not fit the model, which has no parameter {extra[0]}")
+
+
+def choose(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) -> dict:
+    """Returns the saved parameters that a warm start takes, and logs what it does not.
+
+    Args:
+        saved: parameters by name.
+        shapes: the model's own parameters, by the same kind of name.
+        scope: ``runner.init_scope``.
+        sparse: names of the model's embedding tables.
+
+    Raises:
+        UserError: nothing fits.
+    """
+    if scope == "all":
+        wanted = set(shapes)
+    elif scope == "sparse":
+        wanted = sparse
+    else:
+        wanted = {
+            name for name in shapes if any(fnmatch.fnmatchcase(name, pattern) for pattern in scope)
+        }
+    missing = sorted(wanted - set(saved))
+    other = sorted(
+        name for name in wanted & set(saved) if tuple(saved[name].shape) != shapes[name]
+    )
+    taken = {name: saved[name] for name in wanted if name in saved and name not in other}
+    logger.info("warm start: %d of %d parameters loaded", len(taken), len(shapes))
+    for name in missing:
+        logger.warning("warm start: %s is not in the checkpoint", name)
+    for name in other:
+        logger.warning(
+            "warm start: %s has shape %s in the checkpoint, %s here",
+            name,
+            tuple(saved[name].shape),
+            shapes[name],
+        )
+    if not taken:
+        raise UserError(f"warm start: no parameter fits (runner.init_scope = {scope!r})")
+    return taken

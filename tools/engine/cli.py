@@ -1,0 +1,64 @@
+"""What every command that takes ``-m config.yaml -o key=value`` has in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from engine import runtime
+from engine.config import Config, load_config
+from engine.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (--help lists the options)\n")
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Returns a parser with PaddleRec's two options."""
+    made = _Parser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument(
+        "-m", "--config_yaml", required=True, metavar="YAML", help="the model's configuration"
+    )
+    made.add_argument(
+        "-o",
+        "--opt",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="values that replace those of the YAML, e.g. -o runner.epochs=1 runner.seed=7",
+    )
+    return made
+
+
+def run(main: Callable[[], object]) -> NoReturn:
+    """Runs a command: bad input ends it with one line on standard error and exit code 2."""
+    runtime.prepare()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(_fail(str(error), 2))
+    except KeyboardInterrupt:
+        sys.exit(_fail("interrupted", 130))
+    sys.exit(0)
+
+
+def _fail(message: str, code: int) -> int:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def read_config(arguments: argparse.Namespace) -> Config:
+    """Starts the log and returns the configuration that the arguments name."""
+    from engine import contract, report
+
+    report.start_logging()
+    config = load_config(arguments.config_yaml, arguments.opt, contract.hyper_parameters)
+    report.log_config(config)
+    return config

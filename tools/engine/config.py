@@ -1,0 +1,197 @@
+"""A YAML file and ``-o key=value`` overrides become one checked, frozen mapping."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Callable
+
+import yaml
+
+from engine.errors import UserError, nearest
+from engine.schema import REQUIRED, RUNNER, Key
+
+logger = logging.getLogger(__name__)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads ``1e-3`` as a number, as YAML 1.2 does (1.1 wants ``1.0e-3``)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"),
+    list("-+0123456789."),
+)
+
+
+class Config(Mapping):
+    """A frozen flat mapping: ``config.get("hyper_parameters.expert_num", 8)``.
+
+    Values are as written. ``config.runner("epochs")`` adds the default of the ``runner.*``
+    schema, and resolves paths: those of the YAML are relative to the YAML; those given with
+    ``-o`` are relative to the current directory, or to the YAML if only there they exist.
+    """
+
+    def __init__(self, values: dict[str, Any], yaml_path: str, overridden: Iterable[str] = ()):
+        self.yaml_path = yaml_path
+        self.folder = os.path.dirname(yaml_path)
+        self._overridden = frozenset(overridden)
+        self._values = {**values, "config_abs_dir": self.folder, "yaml_path": yaml_path}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def runner(self, name: str) -> Any:
+        """Returns the value of ``runner.<name>``, or its default; paths are absolute.
+
+        Raises:
+            UserError: the key has no default and is not set.
+        """
+        value = self.get(f"runner.{name}")
+        if value is None:
+            value = RUNNER[name].default
+        if value is REQUIRED:
+            raise UserError(f"{self.yaml_path}: runner.{name} is not set")
+        if RUNNER[name].kind == "path" and value is not None:
+            return self._absolute(f"runner.{name}", value)
+        return value
+
+    def error(self, key: str, problem: str) -> UserError:
+        """Returns an error that names the key, its value and where the value was given."""
+        source = "-o" if key in self._overridden else self.yaml_path
+        return UserError(f"{source}: {key} = {self.get(key)!r}: {problem}")
+
+    def _absolute(self, key: str, value: str) -> str:
+        value = os.path.expanduser(value)
+        beside_yaml = os.path.normpath(os.path.join(self.folder, value))
+        here = os.path.abspath(value)
+        if key in self._overridden and (os.path.exists(here) or not os.path.exists(beside_yaml)):
+            return here
+        return beside_yaml
+
+
+def load_config(
+    yaml_path: str,
+    overrides: Iterable[str] = (),
+    model_keys: Callable[[str], Mapping[str, Any] | None] = lambda folder: None,
+) -> Config:
+    """Reads, merges and checks a configuration.
+
+    Args:
+        yaml_path: the model's YAML file.
+        overrides: ``key=value`` texts from ``-o``; values are read as YAML.
+        model_keys: given the YAML's folder, returns the ``hyper_parameters.*`` that the model
+            there declares, with their defaults, or None if it declares none.
+
+    Raises:
+        UserError: the file cannot be read, a key of ``-o`` is unknown, or a value is bad.
+    """
+    yaml_path = os.path.abspath(yaml_path)
+    values = _flatten(_read_yaml(yaml_path))
+    declared = model_keys(os.path.dirname(yaml_path))
+    known = {f"runner.{name}": key.default for name, key in RUNNER.items()}
+    known.update({f"hyper_parameters.{name}": value for name, value in (declared or {}).items()})
+    for key in values:
+        ours = key.startswith("runner.") or (
+            declared is not None and key.startswith("hyper_parameters.")
+        )
+        if ours and key not in known:
+            logger.warning("%s: unknown key %s%s", yaml_path, key, nearest(key, known))
+    overridden = []
+    for text in overrides:
+        key, separator, raw = text.partition("=")
+        if not separator or not key:
+            raise UserError(f"-o {text}: expected key=value")
+        if key not in values and key not in known:
+            raise UserError(f"-o {text}: unknown key {key}{nearest(key, {*known, *values})}")
+        current = values[key] if key in values else known[key]
+        values[key] = _override(key, raw, current)
+        overridden.append(key)
+    config = Config(values, yaml_path, overridden)
+    for name, key in RUNNER.items():
+        if config.get(f"runner.{name}") is not None:
+            _check(config, f"runner.{name}", key)
+    return config
+
+
+def _read_yaml(path: str) -> dict:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            content = yaml.load(file, Loader=_Loader)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{place}: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected sections of keys, found {type(content).__name__}")
+    return content
+
+
+def _flatten(tree: Mapping, prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(_flatten(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _override(key: str, raw: str, current: Any) -> Any:
+    """Reads the text after ``key=`` as YAML, keeping the type of the value it replaces."""
+    schema = RUNNER.get(key.removeprefix("runner."))
+    if schema is not None:  # its kind is checked later, with the values of the file
+        return raw if schema.kind in ("text", "path") and raw != "null" else _parse(raw)
+    if isinstance(current, str):
+        return raw
+    value = _parse(raw)
+    if isinstance(current, float) and type(value) is int:
+        return float(value)
+    if type(current) in (bool, int, float) and type(value) is not type(current):
+        # A list may stand where a model takes one size or several; the model checks it.
+        if type(current) is bool or not isinstance(value, list):
+            raise UserError(f"-o {key}={raw}: expected {_KINDS[type(current).__name__]}")
+    return value
+
+
+def _parse(raw: str) -> Any:
+    try:
+        return yaml.load(raw, Loader=_Loader)
+    except yaml.YAMLError:
+        return raw
+
+
+_KINDS = {
+    "bool": "True or False",
+    "int": "an integer",
+    "float": "a number",
+    "text": "a text",
+    "path": "a path",
+    "list": "a list",
+}
+
+
+def _check(config: Config, name: str, key: Key) -> None:
+    value = config[name]
+    fits = {
+        "bool": lambda: isinstance(value, bool),
+        "int": lambda: isinstance(value, int) and not isinstance(value, bool),
+        "float": lambda: isinstance(value, (int, float)) and not isinstance(value, bool),
+        "text": lambda: isinstance(value, str),
+        "path": lambda: isinstance(value, str),
+        "list": lambda: isinstance(value, list),
+        "any": lambda: True,
+    }[key.kind]()
+    if not fits or not key.check(value):
+        raise config.error(name, f"expected {key.expected or _KINDS[key.kind]}")

@@ -1,0 +1,129 @@
+"""A model folder's DygraphModel, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle.utils import unique_name
+
+from engine import contract, runtime
+from engine.batches import BlockSource, Source
+from engine.clock import Clock
+from engine.config import Config
+
+
+class DygraphSession:
+    """Trains or evaluates the DygraphModel of a configuration's folder."""
+
+    prefix = "rec"
+
+    def __init__(self, config: Config):
+        runtime.select_device(config.runner("use_gpu"))
+        runtime.seed_everything(config.runner("seed"))
+        self._config = config
+        self._contract = contract.dygraph_model(config)
+        # The guard numbers the parameters from zero: static checkpoints are keyed by that name,
+        # optimizer states too.
+        with unique_name.guard(), contract.model_errors(config):
+            self.net = self._contract.create_model(config)
+            self._optimizer = self._contract.create_optimizer(self.net, config)
+        self._metrics, self._names = self._contract.create_metrics()
+
+    def start_epoch(self, training: bool) -> None:
+        """Starts the metrics anew and sets what training and evaluation do differently."""
+        for metric in self._metrics:
+            metric.reset()
+        if training:
+            self.net.train()
+        else:
+            self.net.eval()
+
+    def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
+        """Yields an epoch's batches as the model takes them, each with its number of rows."""
+        prepare = getattr(self._contract, "prepare", None)
+        if prepare is None or not isinstance(source, BlockSource):
+            for columns in source.batches(epoch):
+                yield [paddle.to_tensor(column) for column in columns], len(columns[0])
+            return
+        size = source.batch_size
+        for block in source.blocks(epoch):
+            total = len(block[0])
+            for number, batch in enumerate(prepare(self.net, block, size)):
+                yield batch, min(size, total - number * size)
+
+    def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        """Takes one optimizer step; returns what the model wants shown."""
+        loss, self._metrics, shown = self._contract.train_forward(
+            self.net, self._metrics, batch, self._config
+        )
+        clock.lap("forward")
+        loss.backward()
+        clock.lap("backward")
+        self._optimizer.step()
+        self._optimizer.clear_grad()
+        clock.lap("optimizer")
+        return shown or {}
+
+    @paddle.no_grad()
+    def infer_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        """Adds a batch to the metrics; returns what the model wants shown."""
+        self._metrics, shown = self._contract.infer_forward(
+            self.net, self._metrics, batch, self._config
+        )
+        clock.lap("forward")
+        return shown or {}
+
+    @paddle.no_grad()
+    def predict(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's predictions for a batch."""
+        predict = contract.hook(self._contract, "predict", "runner.save_predictions")
+        return {name: value.numpy() for name, value in predict(self.net, batch).items()}
+
+    def metrics(self) -> dict[str, Any]:
+        """Returns the metrics of the epoch so far, by name."""
+        return {
+            name: metric.accumulate() for name, metric in zip(self._names, self._metrics)
+        }
+
+    def learning_rate(self) -> float:
+        """Returns the optimizer's current learning rate."""
+        return self._optimizer.get_lr()
+
+    def fit_inputs(self, source: Source) -> None:
+        """Sets what the model computes from its training data before it learns."""
+        fit = getattr(self._contract, "fit_inputs", None)
+        if fit:
+            self.load(fit(self.net, source.blocks()), "rec")
+
+    def state(self) -> dict[str, Any]:
+        """Returns what a checkpoint holds, by file ending."""
+        return {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes up a checkpoint's parameters and its optimizer's state."""
+        self.load(state["pdparams"], "rec")
+        self._optimizer.set_state_dict(state["pdopt"])
+
+    def load(self, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
+        """Sets parameters by the names that checkpoints ``<prefix>.pdparams`` use."""
+        tensors = self._tensors(prefix)
+        for name, array in arrays.items():
+            tensors[name].set_value(array)
+
+    def shapes(self, prefix: str = "rec") -> dict[str, tuple]:
+        """Returns the parameters' shapes by the names that checkpoints of ``prefix`` use."""
+        return {name: tuple(tensor.shape) for name, tensor in self._tensors(prefix).items()}
+
+    def embeddings(self, prefix: str) -> set[str]:
+        """Returns the names of the embedding tables."""
+        tables = contract.embedding_tables(self.net)
+        return {name for name, tensor in self._tensors(prefix).items() if tensor.name in tables}
+
+    def _tensors(self, prefix: str) -> dict[str, paddle.Tensor]:
+        tensors = self.net.state_dict()
+        if prefix == "rec":
+            return tensors
+        return {tensor.name: tensor for tensor in tensors.values()}

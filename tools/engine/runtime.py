@@ -1,0 +1,88 @@
+"""The process around Paddle: what must be set before it is imported, the device, the seeds."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import random
+import resource
+import sys
+import warnings
+
+import numpy as np
+
+from engine.errors import UserError
+
+
+def prepare() -> None:
+    """Sets up the process; call it before the first ``import paddle``."""
+    # Paddle advises about a compiler cache whenever it is imported; nothing here compiles.
+    warnings.filterwarnings("ignore", message="No ccache found")
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    # Slices and transposes as copies, as in Paddle 2.4: as views, which the next operator copies
+    # anyway, they made a step 6 % slower.
+    os.environ.setdefault("FLAGS_use_stride_kernel", "0")
+    _flush_denormals()
+
+
+def _flush_denormals() -> None:
+    """Lets the processor take numbers below 1e-38 as 0, in this thread and those it starts.
+
+    A feature that is rarely present has a gradient of 0 most of the time, and after some
+    hundred steps Adam's first moment for it is such a number. Arithmetic on them is some
+    hundred times slower: on Census-Income they made the whole optimizer step eight times slower.
+    """
+    if platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc":
+        return
+    math = ctypes.CDLL("libm.so.6")
+    environment = (ctypes.c_uint32 * 8)()  # glibc's fenv_t on x86-64; its last word is MXCSR
+    math.fegetenv(environment)
+    environment[7] |= 0x8040  # flush results to zero, and read operands as zero
+    math.fesetenv(environment)
+
+
+def select_device(use_gpu: bool | None) -> str:
+    """Sets Paddle's device and returns its name, ``cpu`` or ``gpu``.
+
+    Args:
+        use_gpu: True or False, or None for the GPU if this build and machine have one.
+
+    Raises:
+        UserError: a GPU is asked for and cannot be had.
+    """
+    import paddle
+
+    compiled = paddle.is_compiled_with_cuda()
+    # Asked before any device is touched: set_device("gpu") without a GPU ends the process.
+    available = compiled and paddle.device.cuda.device_count() > 0
+    if use_gpu and not available:
+        lacking = (
+            "this machine shows no CUDA device"
+            if compiled
+            else "this Paddle is built for the CPU; install requirements-gpu.txt"
+        )
+        raise UserError(f"runner.use_gpu = True: {lacking}, or set -o runner.use_gpu=False")
+    device = "gpu" if available and use_gpu is not False else "cpu"
+    paddle.set_device(device)
+    return device
+
+
+def seed_everything(seed: int, epoch: int = 0) -> None:
+    """Seeds Paddle, NumPy and ``random`` for an epoch.
+
+    The state is a function of the seed and the epoch alone, so a run that resumes at an epoch
+    draws what an undisturbed run would have drawn.
+    """
+    import paddle
+
+    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    random.seed(mixed)
+    np.random.seed(mixed)
+    paddle.seed(mixed)
+
+
+def peak_memory_mb() -> float:
+    """Returns the largest amount of memory that this process has held, in 2^20 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if sys.platform != "darwin" else peak / 1024**2

@@ -1,0 +1,102 @@
+"""Every ``runner.*`` key: its type, its default, the values it takes and what it does.
+
+``docs/configuration.md`` shows the same table; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+REQUIRED = object()  # no default: the command that needs the key asks for it by name
+
+
+@dataclass(frozen=True)
+class Key:
+    """One ``runner.*`` key.
+
+    Attributes:
+        kind: ``bool``, ``int``, ``float``, ``text``, ``path``, ``list`` or ``any``.
+        default: the value when the YAML does not set the key; REQUIRED if there is none.
+        meaning: one sentence for the documentation.
+        expected: what a valid value looks like, in words, for error messages.
+        check: tells whether a value of the right kind is valid.
+    """
+
+    kind: str
+    default: Any
+    meaning: str
+    expected: str = ""
+    check: Callable[[Any], bool] = lambda value: True
+
+
+def _at_least(minimum: int, default: Any, meaning: str) -> Key:
+    expected = f"an integer of at least {minimum}"
+    return Key("int", default, meaning, expected, lambda value: value >= minimum)
+
+
+RUNNER = {
+    "train_data_dir": Key("path", REQUIRED, "Folder of the training files, sub-folders included."),
+    "train_reader_path": Key(
+        "text", REQUIRED, "Reader module in the model's folder, without `.py`."
+    ),
+    "train_batch_size": _at_least(1, REQUIRED, "Rows in a training batch."),
+    "epochs": _at_least(1, REQUIRED, "Passes over the training data."),
+    "shuffle": Key(
+        "bool", True, "Visit the training rows in a new order every epoch, drawn from `seed`."
+    ),
+    "seed": _at_least(0, 12345, "Seeds parameters, row order and dropout."),
+    "print_interval": _at_least(1, 100, "Batches between two log lines."),
+    "model_save_path": Key(
+        "path", "output_model", "Folder for checkpoints, one sub-folder an epoch."
+    ),
+    "resume": Key(
+        "bool", False, "Go on from the newest checkpoint in `model_save_path`, if there is one."
+    ),
+    "model_init_path": Key(
+        "path", None, "Warm start: an epoch's checkpoint folder to take parameters from."
+    ),
+    "init_scope": Key(
+        "any",
+        "all",
+        "What a warm start takes: `all`, `sparse` (embedding tables), or a list of name patterns.",
+        "all, sparse or a list of name patterns",
+        lambda value: value in ("all", "sparse")
+        or (isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)),
+    ),
+    "test_data_dir": Key("path", REQUIRED, "Folder of the evaluation files."),
+    "infer_reader_path": Key(
+        "text", None, "Reader for evaluation; `train_reader_path` if not set."
+    ),
+    "infer_batch_size": _at_least(1, REQUIRED, "Rows in an evaluation batch."),
+    "infer_load_path": Key(
+        "path", None, "Folder of the checkpoints to evaluate; `model_save_path` if not set."
+    ),
+    "infer_start_epoch": _at_least(0, 0, "First epoch to evaluate."),
+    "infer_end_epoch": _at_least(1, REQUIRED, "One past the last epoch to evaluate."),
+    "save_predictions": Key(
+        "path",
+        None,
+        "File (`.csv` or `.npy`) for every row's prediction, one column a task, in file order.",
+        "a file name that ends in .csv or .npy",
+        lambda value: value.endswith((".csv", ".npy")),
+    ),
+    "use_gpu": Key("bool", None, "Train on the GPU; if not set, where there is one."),
+    "cache_dir": Key(
+        "path",
+        None,
+        "Folder for parsed copies of text data that cannot be written beside their source.",
+    ),
+    "use_visual": Key("bool", False, "Write loss, metrics, learning rate and speed for VisualDL."),
+    "visual_dir": Key("path", "visualDL_log", "Folder for VisualDL's records."),
+    "use_auc": Key(
+        "bool", True, "Accepted for PaddleRec's YAMLs: metrics always start anew every epoch."
+    ),
+    "use_inference": Key(
+        "bool",
+        False,
+        "Accepted for PaddleRec's YAMLs when False; exporting while training is not there yet.",
+        "False: exporting while training is not there yet",
+        lambda value: value is False,
+    ),
+}

@@ -1,0 +1,167 @@
+"""A model folder's StaticModel, run by an executor on Paddle 3 (PIR) and on 2.6."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle.utils import unique_name
+
+from engine import contract, runtime
+from engine.batches import Source
+from engine.clock import Clock
+from engine.config import Config
+
+_RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
+
+
+class StaticSession:
+    """Trains or evaluates the StaticModel of a configuration's folder.
+
+    Under PIR a program cannot be cloned for testing, so training and evaluation each build
+    their own; parameters have the same names in both, and in a dygraph net built alike.
+    """
+
+    prefix = "rec_static"
+
+    def __init__(self, config: Config, training: bool):
+        paddle.enable_static()
+        device = runtime.select_device(config.runner("use_gpu"))
+        runtime.seed_everything(config.runner("seed"))
+        self._place = paddle.CUDAPlace(0) if device == "gpu" else paddle.CPUPlace()
+        self._scope = paddle.static.Scope()
+        self._program, startup = paddle.static.Program(), paddle.static.Program()
+        with paddle.static.program_guard(self._program, startup), unique_name.guard():
+            with contract.model_errors(config):
+                self._contract = contract.static_model(config)
+                inputs = self._contract.create_feeds(is_infer=not training)
+                if training:
+                    fetches = self._contract.net(inputs, is_infer=False)
+                    self._contract.create_optimizer()
+                else:
+                    fetches = self._contract.infer_net(inputs)
+        self._feeds = [variable.name for variable in inputs]
+        # Under PIR nothing can be fetched by name, so the names stay beside the variables.
+        self._fetch_names, self._fetches = list(fetches), list(fetches.values())
+        self._executor = paddle.static.Executor(self._place)
+        self._executor.run(startup, scope=self._scope)
+        create = getattr(self._contract, "create_metrics", None)
+        self._metrics, self._names = create() if create else ([], [])
+        self._last: dict[str, Any] = {}
+
+    def start_epoch(self, training: bool) -> None:
+        """Starts the metrics anew."""
+        for metric in self._metrics:
+            metric.reset()
+        self._last = {}
+
+    def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
+        """Yields an epoch's batches, each with its number of rows."""
+        for columns in source.batches(epoch):
+            yield columns, len(columns[0])
+
+    def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        """Takes one optimizer step; returns what the model wants shown."""
+        fetched = self._run(batch)
+        clock.lap("forward")
+        shown = self._count(fetched, batch)
+        clock.lap("metrics")
+        return shown
+
+    infer_step = train_step  # the program is what differs
+
+    def predict(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's predictions for a batch."""
+        return contract.hook(self._contract, "predictions", "runner.save_predictions")(
+            self._run(batch)
+        )
+
+    def _run(self, batch: Any) -> dict[str, np.ndarray]:
+        feed = dict(zip(self._feeds, batch))
+        values = self._executor.run(
+            self._program, feed=feed, fetch_list=self._fetches, scope=self._scope
+        )
+        return dict(zip(self._fetch_names, values))
+
+    def _count(self, fetched: dict[str, np.ndarray], batch: Any) -> dict[str, Any]:
+        if not self._metrics:  # a model of PaddleRec's form shows whatever it fetches
+            self._last = fetched
+            return fetched
+        self._contract.update_metrics(self._metrics, fetched, batch)
+        return {name: value for name, value in fetched.items() if value.size == 1}
+
+    def metrics(self) -> dict[str, Any]:
+        """Returns the metrics of the epoch so far, by name."""
+        if not self._metrics:
+            return self._last
+        return {name: metric.accumulate() for name, metric in zip(self._names, self._metrics)}
+
+    def learning_rate(self) -> float:
+        """Returns the optimizer's current learning rate, or nan without an optimizer."""
+        for name, value in self._variables("all").items():
+            if name.startswith(_RATE):
+                return float(np.array(value).item())
+        return float("nan")
+
+    def fit_inputs(self, source: Source) -> None:
+        """Sets what the model computes from its training data before it learns."""
+        fit = getattr(self._contract, "fit_inputs", None)
+        if fit:
+            self.load(fit(source.blocks()), "rec")
+
+    def state(self) -> dict[str, Any]:
+        """Returns what a checkpoint holds, by file ending."""
+        everything = {name: np.array(value) for name, value in self._variables("all").items()}
+        names = self.shapes()
+        optimizer = {name: value for name, value in everything.items() if name not in names}
+        scheduler = getattr(self._program, "lr_scheduler", None)
+        if scheduler is not None:
+            optimizer["LR_Scheduler"] = scheduler.state_dict()
+        return {"pdparams": {name: everything[name] for name in names}, "pdopt": optimizer}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes up a checkpoint's parameters and its optimizer's state."""
+        self.load(state["pdparams"], "rec_static")
+        optimizer = dict(state["pdopt"])
+        schedule = optimizer.pop("LR_Scheduler", None)
+        if schedule is not None:
+            self._program.lr_scheduler.set_state_dict(schedule)
+        self.load(optimizer, "rec_static")
+
+    def load(self, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
+        """Sets variables by the names that checkpoints ``<prefix>.pdparams`` use."""
+        names = self._variable_names(prefix)
+        for name, array in arrays.items():
+            tensor = self._scope.find_var(names.get(name, name)).get_tensor()
+            tensor.set(np.ascontiguousarray(array), self._place)
+
+    def shapes(self, prefix: str = "rec_static") -> dict[str, tuple]:
+        """Returns the parameters' shapes by the names that checkpoints of ``prefix`` use."""
+        variables = self._variables("param")
+        return {
+            name: np.array(variables[variable]).shape
+            for name, variable in self._variable_names(prefix).items()
+        }
+
+    def embeddings(self, prefix: str) -> set[str]:
+        """Returns the names of the embedding tables."""
+        tables = contract.embedding_tables(self._net("runner.init_scope = sparse"))
+        return {
+            name for name, variable in self._variable_names(prefix).items() if variable in tables
+        }
+
+    def _variables(self, mode: str) -> dict[str, Any]:
+        return self._program.state_dict(mode, self._scope)
+
+    def _variable_names(self, prefix: str) -> dict[str, str]:
+        """Maps the names of a kind of checkpoint to the names of this program's variables."""
+        if prefix == "rec":
+            net = self._net("reading a dygraph checkpoint")
+            return {name: parameter.name for name, parameter in net.state_dict().items()}
+        names = [name for name in self._variables("param") if not name.startswith(_RATE)]
+        return dict(zip(names, names))
+
+    def _net(self, purpose: str) -> Any:
+        return contract.hook(self._contract, "network", purpose)

@@ -1,0 +1,24 @@
+"""Evaluates the dygraph checkpoints of a model.
+
+    python tools/infer.py -m models/multitask/mmoe/config.yaml -o runner.print_interval=10
+
+Every row of runner.test_data_dir counts, for each epoch from runner.infer_start_epoch up to
+runner.infer_end_epoch; a static checkpoint serves where there is no dygraph one.
+"""
+
+from engine import cli
+
+
+def main() -> None:
+    """Runs the command."""
+    arguments = cli.parser(__doc__).parse_args()
+    from engine import loop
+    from engine.dygraph import DygraphSession
+
+    config = cli.read_config(arguments)
+    source = loop.test_source(config)
+    loop.evaluate(DygraphSession(config), config, source)
+
+
+if __name__ == "__main__":
+    cli.run(main)
