@@ -50,10 +50,10 @@ class RecDataset(IterableDataset):
         bad = np.argwhere((labels != 0) & (labels != 1))
         if len(bad):
             row, column = bad[0]
-            number = np.arange(len(self))[rows][row]
-            place = self._matrix.place(number)
+            place = self._matrix.place(np.arange(len(self))[rows][row])
+            found = labels[row, column]
             raise ValueError(
-                f"{place}: column {column + 1}: expected a label 0 or 1, found {labels[row, column]}"
+                f"{place}: column {column + 1}: expected a label 0 or 1, found {found}"
             )
         labels = labels.astype(np.int64)
         features = self._matrix.take(rows, slice(LABELS, None))

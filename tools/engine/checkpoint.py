@@ -189,9 +189,7 @@ def choose(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) 
             name for name in shapes if any(fnmatch.fnmatchcase(name, pattern) for pattern in scope)
         }
     missing = sorted(wanted - set(saved))
-    other = sorted(
-        name for name in wanted & set(saved) if tuple(saved[name].shape) != shapes[name]
-    )
+    other = sorted(name for name in wanted & set(saved) if tuple(saved[name].shape) != shapes[name])
     taken = {name: saved[name] for name in wanted if name in saved and name not in other}
     logger.info("warm start: %d of %d parameters loaded", len(taken), len(shapes))
     for name in missing:

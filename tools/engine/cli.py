@@ -19,9 +19,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(description: str) -> argparse.ArgumentParser:
     """Returns a parser with PaddleRec's two options."""
-    made = _Parser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(
         "-m", "--config_yaml", required=True, metavar="YAML", help="the model's configuration"
     )

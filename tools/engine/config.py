@@ -158,10 +158,10 @@ def _override(key: str, raw: str, current: Any) -> Any:
     value = _parse(raw)
     if isinstance(current, float) and type(value) is int:
         return float(value)
-    if type(current) in (bool, int, float) and type(value) is not type(current):
-        # A list may stand where a model takes one size or several; the model checks it.
-        if type(current) is bool or not isinstance(value, list):
-            raise UserError(f"-o {key}={raw}: expected {_KINDS[type(current).__name__]}")
+    # A list may stand where a model takes one size or several; the model checks it.
+    several = isinstance(value, list) and type(current) is int
+    if type(current) in (bool, int, float) and type(value) is not type(current) and not several:
+        raise UserError(f"-o {key}={raw}: expected {_KINDS[type(current).__name__]}")
     return value
 
 

@@ -70,9 +70,7 @@ def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
 
     None if it declares none: a model of PaddleRec's form reads whatever keys it likes.
     """
-    declare = getattr(
-        _attribute(folder, "dygraph_model", "DygraphModel"), "hyper_parameters", None
-    )
+    declare = getattr(_attribute(folder, "dygraph_model", "DygraphModel"), "hyper_parameters", None)
     return declare() if declare else None
 
 

@@ -84,9 +84,7 @@ class DygraphSession:
 
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
-        return {
-            name: metric.accumulate() for name, metric in zip(self._names, self._metrics)
-        }
+        return {name: metric.accumulate() for name, metric in zip(self._names, self._metrics)}
 
     def learning_rate(self) -> float:
         """Returns the optimizer's current learning rate."""

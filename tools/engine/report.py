@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 
 def start_logging() -> None:
     """Logs to standard error in the form that PaddleRec's users parse."""
-    logging.basicConfig(format="%(asctime)s - %(levelname)s - %(message)s", level=logging.INFO, force=True)
+    logging.basicConfig(
+        format="%(asctime)s - %(levelname)s - %(message)s", level=logging.INFO, force=True
+    )
 
 
 def log_config(config: Config) -> None:

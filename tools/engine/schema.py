@@ -61,8 +61,10 @@ RUNNER = {
         "all",
         "What a warm start takes: `all`, `sparse` (embedding tables), or a list of name patterns.",
         "all, sparse or a list of name patterns",
-        lambda value: value in ("all", "sparse")
-        or (isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)),
+        lambda value: (
+            value in ("all", "sparse")
+            or (isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value))
+        ),
     ),
     "test_data_dir": Key("path", REQUIRED, "Folder of the evaluation files."),
     "infer_reader_path": Key(

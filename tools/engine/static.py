@@ -33,15 +33,15 @@ class StaticSession:
         self._place = paddle.CUDAPlace(0) if device == "gpu" else paddle.CPUPlace()
         self._scope = paddle.static.Scope()
         self._program, startup = paddle.static.Program(), paddle.static.Program()
-        with paddle.static.program_guard(self._program, startup), unique_name.guard():
-            with contract.model_errors(config):
-                self._contract = contract.static_model(config)
-                inputs = self._contract.create_feeds(is_infer=not training)
-                if training:
-                    fetches = self._contract.net(inputs, is_infer=False)
-                    self._contract.create_optimizer()
-                else:
-                    fetches = self._contract.infer_net(inputs)
+        building = paddle.static.program_guard(self._program, startup)
+        with building, unique_name.guard(), contract.model_errors(config):
+            self._contract = contract.static_model(config)
+            inputs = self._contract.create_feeds(is_infer=not training)
+            if training:
+                fetches = self._contract.net(inputs, is_infer=False)
+                self._contract.create_optimizer()
+            else:
+                fetches = self._contract.infer_net(inputs)
         self._feeds = [variable.name for variable in inputs]
         # Under PIR nothing can be fetched by name, so the names stay beside the variables.
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
