@@ -10,63 +10,65 @@ from paddle import _C_ops
 _PADDLE_3 = not paddle.__version__.startswith("2.")  # its fused kernel has AMSGrad's moment too
 
 
+_STATE = ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")
+
+
 class FusedAdam(paddle.optimizer.Adam):
     """Adam whose dygraph step is one kernel call for all parameters.
 
     Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, with Paddle's kernel and state. Paddle's
     own step prepares every parameter anew in Python, which on small models takes longer than
-    the kernel does. Steps that the fused kernel cannot take (the first one, sparse gradients,
-    clipping, weight decay, a parameter without a gradient) are left to Paddle.
+    the kernel does. Paddle still takes the first step, which makes the state, and those with
+    sparse gradients, clipping, weight decay or a parameter without a gradient.
     """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self._fused = None
+        self._fused = None  # the parameters and their state, once they can step together
 
     @paddle.no_grad()
     def step(self) -> None:
         """Updates the parameters from their gradients."""
         if self._fused is not None:
-            parameters, *moments = self._fused
+            parameters, state = self._fused
             gradients = [parameter.grad for parameter in parameters]
             if all(gradient is not None and gradient.is_dense() for gradient in gradients):
-                self._fused_step(parameters, gradients, *moments)
+                if not isinstance(self._learning_rate, float):
+                    self._create_global_learning_rate()  # takes the scheduler's new value
+                self._update(parameters, gradients, state)
                 return
         super().step()
         self._fused = self._gather()
 
-    def _fused_step(self, parameters, gradients, moments1, moments2, powers1, powers2) -> None:
-        if not isinstance(self._learning_rate, float):
-            self._create_global_learning_rate()  # takes the scheduler's new value
-        rates = [self._global_learning_rate()] * len(parameters)
-        amsgrad = [None] if _PADDLE_3 else []
-        flags = [False] * (3 if _PADDLE_3 else 2)
-        _C_ops.merged_adam_(
-            parameters,
-            gradients,
-            rates,
-            moments1,
-            moments2,
-            *amsgrad,
-            powers1,
-            powers2,
-            None,
-            self._beta1,
-            self._beta2,
-            self._epsilon,
-            *flags,
-        )
-
-    def _gather(self) -> tuple[list, ...] | None:
-        """Returns the parameters and their four accumulators, or None if the kernel won't do."""
+    def _gather(self) -> tuple[list, list] | None:
         if self._grad_clip or self.regularization or self._lazy_mode:
             return None
-        names = ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")
         trainable = [p for p in self._parameter_list if not p.stop_gradient]
-        states = [self._accumulators[name] for name in names]
-        if not all(p.name in state for p in trainable for state in states):
+        if not all(p.name in self._accumulators[name] for p in trainable for name in _STATE):
             return None
-        return (trainable, *([state[p.name] for p in trainable] for state in states))
+        return trainable, self._state_of(trainable)
+
+    def _state_of(self, parameters) -> list[list]:
+        return [[self._accumulators[name][p.name] for p in parameters] for name in _STATE]
+
+    def _append_optimize_op(self, block, param_and_grad):
+        # Paddle's step comes here for each parameter. The same kernel as in the fused step keeps
+        # a resumed run, whose first step this is, equal to the last bit.
+        parameter, gradient = param_and_grad
+        if not paddle.in_dynamic_mode() or self._lazy_mode or not gradient.is_dense():
+            return super()._append_optimize_op(block, param_and_grad)
+        self._update([parameter], [gradient], self._state_of([parameter]))
+        return None
+
+    def _update(self, parameters: list, gradients: list, state: list[list]) -> None:
+        moments, powers = state[:2], state[2:]
+        amsgrad = [None] if _PADDLE_3 else []
+        flags = [False] * (3 if _PADDLE_3 else 2)  # master weights, global powers, AMSGrad
+        rates = [self._global_learning_rate()] * len(parameters)
+        constants = [self._beta1, self._beta2, self._epsilon]
+        _C_ops.merged_adam_(
+            parameters, gradients, rates, *moments, *amsgrad, *powers, None, *constants, *flags
+        )
 
     def clear_grad(self, set_to_zero: bool = False) -> None:
         """Drops the gradients; the next backward pass makes new ones."""

@@ -21,6 +21,7 @@ class DygraphSession:
     prefix = "rec"
 
     def __init__(self, config: Config):
+        paddle.disable_static()
         runtime.select_device(config.runner("use_gpu"))
         runtime.seed_everything(config.runner("seed"))
         self._config = config
@@ -30,6 +31,7 @@ class DygraphSession:
         with unique_name.guard(), contract.model_errors(config):
             self.net = self._contract.create_model(config)
             self._optimizer = self._contract.create_optimizer(self.net, config)
+        self._step = self._first_step
         self._metrics, self._names = self._contract.create_metrics()
 
     def start_epoch(self, training: bool) -> None:
@@ -62,10 +64,16 @@ class DygraphSession:
         clock.lap("forward")
         loss.backward()
         clock.lap("backward")
-        self._optimizer.step()
+        self._step()
         self._optimizer.clear_grad()
         clock.lap("optimizer")
         return shown or {}
+
+    def _first_step(self) -> None:
+        # It makes the optimizer's state, whose names must be those that a checkpoint has.
+        with unique_name.guard():
+            self._optimizer.step()
+        self._step = self._optimizer.step
 
     @paddle.no_grad()
     def infer_step(self, batch: Any, clock: Clock) -> dict[str, Any]:

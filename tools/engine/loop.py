@@ -62,7 +62,7 @@ def train(session: Any, config: Config, source: Source) -> Summary:
     """Trains up to ``runner.epochs`` epochs and saves a checkpoint after each."""
     epochs, root = config.runner("epochs"), config.runner("model_save_path")
     visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
-    first, seed = _start(session, config, source)
+    first, seed = start(session, config, source)
     summary = Summary()
     clock = Clock()
     report = Report(clock, config.runner("print_interval"), _length(source), visual)
@@ -135,7 +135,7 @@ def _end_epoch(session: Any, clock: Clock, report: Report) -> dict[str, Any]:
     return metrics
 
 
-def _start(session: Any, config: Config, source: Source) -> tuple[int, int]:
+def start(session: Any, config: Config, source: Source) -> tuple[int, int]:
     """Prepares a session for training; returns the first epoch and the seed."""
     if config.runner("resume"):
         root = config.runner("model_save_path")

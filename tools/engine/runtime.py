@@ -19,6 +19,8 @@ def prepare() -> None:
     """Sets up the process; call it before the first ``import paddle``."""
     # Paddle advises about a compiler cache whenever it is imported; nothing here compiles.
     warnings.filterwarnings("ignore", message="No ccache found")
+    # Paddle's own backward pass in static graph asks for what it warns about.
+    warnings.filterwarnings("ignore", message="Tensor do not have 'place' interface")
     os.environ.setdefault("GLOG_minloglevel", "2")
     # Slices and transposes as copies, as in Paddle 2.4: as views, which the next operator copies
     # anyway, they made a step 6 % slower.

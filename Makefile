@@ -1,0 +1,54 @@
+# make demo      trains and evaluates every model on its sample
+# make test      the whole test suite
+# Both make a virtual environment of their own first. PYTHON says which Python makes it.
+PYTHON ?= python3
+LEGACY_PYTHON ?= $(PYTHON)
+VENV := .venv
+LEGACY := .venv-legacy
+
+.PHONY: demo test test-legacy lint sample clean
+
+demo: $(VENV)/.requirements
+	$(VENV)/bin/python tools/demo.py
+
+test: $(VENV)/.requirements-dev
+	$(VENV)/bin/python -m pytest
+
+# Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
+test-legacy: $(LEGACY)/.requirements-legacy
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine
+
+lint: $(VENV)/.requirements-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+# The samples that ship with the models, from the project's own generator.
+sample: $(VENV)/.requirements
+	for folder in share_bottom mmoe ple; do \
+	  $(VENV)/bin/python -m datasets.census.sample --output_dir models/multitask/$$folder/data || exit; \
+	done
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "error: $(PYTHON) is not Python 3.9 to 3.13; name one: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(LEGACY)/bin/python:
+	@$(LEGACY_PYTHON) -c 'import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 12))' || \
+	  { echo "error: Paddle 2.6 needs Python 3.8 to 3.12: make test-legacy LEGACY_PYTHON=python3.11"; exit 2; }
+	$(LEGACY_PYTHON) -m venv $(LEGACY)
+
+$(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install -q -r requirements.txt
+	@touch $@
+
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-visual.txt $(VENV)/.requirements
+	$(VENV)/bin/python -m pip install -q -r requirements-dev.txt
+	@touch $@
+
+$(LEGACY)/.requirements-legacy: requirements-legacy.txt | $(LEGACY)/bin/python
+	$(LEGACY)/bin/python -m pip install -q -r requirements-legacy.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(LEGACY)

@@ -1,0 +1,181 @@
+"""What every model folder promises, whichever it is."""
+
+import logging
+
+import numpy as np
+import paddle
+import pytest
+from engine import checkpoint, contract, loop
+from engine.clock import Clock
+from engine.config import load_config
+from engine.dygraph import DygraphSession
+from engine.static import StaticSession
+from sklearn.metrics import roc_auc_score
+
+STEPS = 20
+
+
+def losses(session, source, steps=STEPS):
+    """Trains and returns the loss of each step."""
+    session.start_epoch(training=True)
+    found = []
+    for batch, _ in session.batches(source, 0):
+        found.append(float(np.asarray(session.train_step(batch, Clock())["loss"]).item()))
+        if len(found) == steps:
+            break
+    return np.array(found)
+
+
+def labels(config, source):
+    """Returns each task's labels over all rows, ``[tasks, rows]``."""
+    blocks = list(source.blocks())
+    columns = [np.concatenate([block[i] for block in blocks]) for i in range(1, len(blocks[0]))]
+    return np.stack(columns)[:, :, 0]
+
+
+def test_every_yaml_loads_without_a_warning(folder, caplog):
+    paths = sorted(folder.glob("*.yaml"))
+    assert {"config.yaml", "config_bigdata.yaml"} <= {path.name for path in paths}
+    with caplog.at_level(logging.WARNING):
+        for path in paths:
+            load_config(str(path), [], contract.hyper_parameters)
+    assert not caplog.records
+
+
+def test_the_folder_is_complete(folder):
+    expected = ["README.md", "README_CN.md", "dygraph_model.py", "static_model.py", "net.py"]
+    expected += ["data/train/train_data.txt", "data/test/test_data.txt"]
+    assert [name for name in expected if not (folder / name).is_file()] == []
+
+
+def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
+    config = configure(folder, "runner.print_interval=1000")
+    loop.train(DygraphSession(config), config, loop.training_source(config))
+    summary = loop.evaluate(DygraphSession(config), config, loop.test_source(config))
+    last = summary.metrics[max(summary.metrics)]
+    assert len(last) >= 2
+    assert min(last.values()) > 0.8, last
+
+
+def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
+    options = ["runner.train_batch_size=16", f"runner.model_init_path={tmp_path / 'init'}"]
+    first = configure(folder)
+    session = DygraphSession(first)
+    session.fit_inputs(loop.training_source(first))
+    parts = {"pdparams": session.state()["pdparams"]}
+    checkpoint.save(str(tmp_path), 0, "rec", parts, {})
+    (tmp_path / "0").rename(tmp_path / "init")
+
+    config = configure(folder, *options)
+    source = loop.training_source(config)
+    found = []
+    for make in (DygraphSession, lambda config: StaticSession(config, training=True)):
+        session = make(config)
+        loop.start(session, config, source)
+        found.append(losses(session, source))
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-5)
+    assert found[0][-5:].mean() < found[0][:5].mean()
+
+
+@pytest.mark.parametrize("trained", ["dygraph", "static"])
+def test_each_graph_evaluates_the_other_ones_checkpoint(folder, configure, trained):
+    config = configure(folder, "runner.epochs=1", "runner.infer_end_epoch=1")
+    source, test = loop.training_source(config), loop.test_source(config)
+    make = {
+        "dygraph": lambda: DygraphSession(config),
+        "static": lambda: StaticSession(config, training=True),
+    }
+    loop.train(make[trained](), config, source)
+    in_dygraph = loop.evaluate(DygraphSession(config), config, test).metrics[0]
+    in_static = loop.evaluate(StaticSession(config, training=False), config, test).metrics[0]
+    assert in_dygraph == pytest.approx(in_static, abs=1e-6)
+
+
+@pytest.mark.parametrize("graph", ["dygraph", "static"])
+def test_every_row_is_predicted_and_auc_is_scikit_learns(folder, configure, tmp_path, graph):
+    """Batches of 7 rows leave a last one of 4 among the 200 test rows."""
+    path = tmp_path / "predictions.csv"
+    options = ["runner.epochs=1", "runner.infer_end_epoch=1", "runner.infer_batch_size=7"]
+    config = configure(folder, *options, f"runner.save_predictions={path}")
+    loop.train(DygraphSession(config), config, loop.training_source(config))
+    source = loop.test_source(config)
+    session = (
+        DygraphSession(config) if graph == "dygraph" else StaticSession(config, training=False)
+    )
+    summary = loop.evaluate(session, config, source)
+    names = path.read_text().splitlines()[0].split(",")
+    table = np.loadtxt(path, delimiter=",", skiprows=1)
+    expected = labels(config, source)
+    assert table.shape == (200, len(names))
+    assert summary.rows == 200
+    for column, name in enumerate(names):
+        exact = roc_auc_score(expected[column], table[:, column])
+        assert summary.metrics[0][f"auc_{name}"] == pytest.approx(exact, abs=1e-4)
+
+
+@pytest.mark.parametrize("graph", ["dygraph", "static"])
+def test_a_resumed_run_reaches_the_numbers_of_an_undisturbed_one(folder, configure, graph):
+    """Dropout is on, so that the random state counts too."""
+
+    def session(config):
+        return DygraphSession(config) if graph == "dygraph" else StaticSession(config, True)
+
+    def trained(root, *options):
+        overrides = [f"runner.model_save_path={root}", "hyper_parameters.dropout=0.2", *options]
+        config = configure(folder, "runner.train_batch_size=16", *overrides)
+        run = session(config)
+        loop.train(run, config, loop.training_source(config))
+        state = run.state()
+        return {
+            **{name: np.asarray(value) for name, value in state["pdparams"].items()},
+            **{
+                name: np.asarray(value)
+                for name, value in state["pdopt"].items()
+                if name != "LR_Scheduler"
+            },
+        }
+
+    root = configure(folder).runner("model_save_path")
+    whole = trained(f"{root}-whole", "runner.epochs=3")
+    trained(f"{root}-parts", "runner.epochs=1")
+    resumed = trained(f"{root}-parts", "runner.epochs=3", "runner.resume=True")
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], resumed[name], err_msg=name)
+
+
+def test_one_seed_gives_one_result_and_another_seed_another(folder, configure):
+    def run(seed):
+        config = configure(folder, f"runner.seed={seed}")
+        return losses(DygraphSession(config), loop.training_source(config))
+
+    first = run(7)
+    np.testing.assert_array_equal(first, run(7))
+    assert not np.array_equal(first, run(8))
+
+
+def test_the_order_of_rows_changes_by_epoch_and_evaluation_keeps_it(folder, configure):
+    config = configure(folder, "runner.train_batch_size=400", "runner.infer_batch_size=200")
+    training, test = loop.training_source(config), loop.test_source(config)
+    orders = [next(training.batches(epoch))[0] for epoch in (0, 1)]
+    assert not np.array_equal(*orders)
+    np.testing.assert_array_equal(*(np.sort(order, axis=0) for order in orders))
+    np.testing.assert_array_equal(next(test.batches(0))[0], next(test.blocks())[0])
+
+
+def test_the_net_keeps_its_contract(folder, configure):
+    """``forward`` gives a list of [batch, 2] probabilities a task, whose rows sum to 1."""
+    session = DygraphSession(configure(folder))
+    outputs = session.net(paddle.rand([5, 499]))
+    assert isinstance(outputs, list)
+    for output in outputs:
+        assert output.shape == [5, 2]
+        np.testing.assert_allclose(output.numpy().sum(axis=1), 1.0, rtol=1e-6)
+
+
+def test_experts_do_not_start_alike(folder, configure):
+    for name, value in DygraphSession(configure(folder)).net.state_dict().items():
+        matrix = value.numpy()
+        if matrix.ndim >= 2 and not name.endswith("bias"):
+            columns = matrix.reshape(-1, matrix.shape[-1]).T
+            assert len(np.unique(columns, axis=0)) == len(columns), name
