@@ -1,89 +1,31 @@
-"""Raw files of the data sets: download, resume, verify, or take what the user already has.
+"""Raw files of the data sets: fetched or already the user's own, verified, and read.
 
 A data set lists its :class:`RawFile` s and calls :func:`obtain` for each. What comes back has been
 read to its end and has the expected SHA-256, so a `prepare.py` can trust every row of it. The
 hash is that of the decompressed content, because mirrors compress the same file differently.
-
-The rest of the module is what every data command shares: :class:`Parser`, :func:`run_command`
-and :class:`DataError` (one `error: ` line, exit code 2), and :func:`exclusive` (a lock).
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import os
 import posixpath
 import sys
 import tarfile
-import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Callable, NoReturn, TextIO
+from typing import BinaryIO, TextIO
 from urllib.parse import urlsplit
 
-import httpx
+from datasets.command import DataError, exclusive, naming
+from datasets.download import download
 
 ARCHIVES = (".tar.gz", ".tgz")
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds without a byte, and to be answered at all
-PAUSES = (0.5, 1.0, 2.0)  # seconds before each new try; a try that got further starts over
 BLOCK = 1 << 20
-
-
-class DataError(Exception):
-    """Input that cannot be used; its text is the one line that the person reads."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Options of a data command; a wrong one is a single `error: ` line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, without the usage text."""
-        print(f"error: {message}", file=sys.stderr)
-        raise SystemExit(2)
-
-
-def run_command(work: Callable[[], object]) -> int:
-    """Exit code of a data command: 0, or 2 after one `error: ` line that says what was wrong."""
-    try:
-        work()
-    except DataError as exc:
-        problem = str(exc)
-    except OSError as exc:
-        problem = f"{exc.filename}: {exc.strerror or exc}" if exc.filename else str(exc)
-    except KeyboardInterrupt:
-        problem = "interrupted; what was there before is unchanged"
-    else:
-        return 0
-    print(f"error: {problem}", file=sys.stderr)
-    return 2
-
-
-@contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Python names no file when a write fails (a full disk); the person needs the name."""
-    try:
-        yield
-    except OSError as exc:
-        exc.filename = exc.filename or str(path)
-        raise
-
-
-@contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other runs, and wait for one that has it. Ends with the process."""
-    with (folder / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another run that uses {folder}", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @dataclass(frozen=True)
@@ -163,6 +105,23 @@ def open_text(path: Path) -> TextIO:
     return opener(path, "rt", encoding="ascii", errors="backslashreplace", newline="\n")
 
 
+def read_rows(path: Path, columns: int, rows: int) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and rows of a comma-separated file that :func:`obtain` returned.
+
+    Raises:
+        DataError: a row has not so many columns, or the file not so many rows.
+    """
+    line = 0
+    with open_text(path) as stream:
+        for line, text in enumerate(stream, 1):
+            row = text.rstrip("\n").split(",")
+            if len(row) != columns:
+                raise DataError(f"{path}, line {line}: {len(row)} columns, expected {columns}")
+            yield line, row
+    if line != rows:
+        raise DataError(f"{path}: {line} rows, expected {rows}")
+
+
 def _fetch(raw: RawFile, url: str, folder: Path) -> Path:
     """Download `url`, and rename what it holds into place once it is verified."""
     address = urlsplit(url).path
@@ -170,7 +129,7 @@ def _fetch(raw: RawFile, url: str, folder: Path) -> Path:
     # Mirrors compress differently: a partial download continues at its own address alone.
     part = folder / f"{file_name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.part"
     if not address.endswith(ARCHIVES):
-        _download(url, part)
+        download(url, part)
         compressed = address.endswith(".gz")
         with _removed_if_wrong(part):
             _verify(part, compressed, raw, url)
@@ -178,7 +137,7 @@ def _fetch(raw: RawFile, url: str, folder: Path) -> Path:
 
     archive = folder / file_name  # kept: the data set's other files are in it too
     if not archive.exists():
-        _download(url, part)
+        download(url, part)
         part.replace(archive)
     target, extracted = folder / raw.name, folder / f"{raw.name}.part"
     try:
@@ -235,76 +194,3 @@ def _check_content(stream, raw: RawFile, origin: str, copy: BinaryIO | None = No
             f"{origin}: sha256 of the decompressed content is {digest.hexdigest()}, "
             f"expected {raw.sha256} ({raw.name})"
         )
-
-
-def _download(url: str, part: Path) -> None:
-    """Fetch all of `url` into `part`, going on from the bytes that are already there."""
-    print(f"fetching {url}", file=sys.stderr)
-    pauses = iter(PAUSES)
-    with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
-        while True:
-            have = part.stat().st_size if part.exists() else 0
-            try:
-                problem = _continue(client, url, part, have)
-            except httpx.TransportError as exc:
-                problem = str(exc) or type(exc).__name__
-            except (httpx.HTTPError, httpx.InvalidURL) as exc:
-                raise DataError(f"{url}: {exc}") from exc
-            if problem is None:
-                return
-            if part.exists() and part.stat().st_size > have:
-                pauses = iter(PAUSES)
-            pause = next(pauses, None)
-            if pause is None:
-                raise DataError(f"{url}: {problem}")
-            print(f"{problem}; trying again", file=sys.stderr)
-            time.sleep(pause)
-
-
-def _continue(client: httpx.Client, url: str, part: Path, have: int) -> str | None:
-    """One request. Returns None when `part` is complete, else why to try again."""
-    # Identity: a transfer encoding on top of the .gz would make byte ranges meaningless.
-    headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    with client.stream("GET", url, headers=headers) as response:
-        status, span = response.status_code, response.headers.get("Content-Range", "")
-        if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            if span == f"bytes */{have}":
-                return None  # an earlier run got all of it
-            part.unlink()
-            return f"HTTP 416 with {have} bytes here"
-        if status >= 500 or status in (408, 429):
-            return f"HTTP {status}"
-        if status == httpx.codes.PARTIAL_CONTENT and have:
-            if not span.startswith(f"bytes {have}-"):
-                part.unlink()
-                return f"asked for bytes from {have}, was sent {span or 'no Content-Range'}"
-        elif status == httpx.codes.OK:
-            have = 0  # the server sends everything, whatever was asked
-        else:
-            raise DataError(f"{url}: HTTP {status}")
-        length = response.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdigit() else None
-        with (
-            naming(part),
-            part.open("ab" if have else "wb") as file,
-            _progress(part, total, have) as advance,
-        ):
-            for block in response.iter_raw():
-                file.write(block)
-                advance(len(block))
-    return None
-
-
-@contextlib.contextmanager
-def _progress(part: Path, total: int | None, have: int) -> Iterator[Callable[[int], object]]:
-    """A progress line, for a human only."""
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    from tqdm import tqdm  # a person who brings the files, or a log, needs none
-
-    label = part.name.rsplit(".", 2)[0]
-    with tqdm(desc=label, total=total, initial=have, unit="B", unit_scale=True) as bar:
-        yield bar.update

@@ -19,31 +19,19 @@ nowhere to write.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
 import re
-import shutil
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from datasets.census.columns import BLOCKS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH, one_hot
-from datasets.fetch import (
-    DataError,
-    Parser,
-    RawFile,
-    exclusive,
-    naming,
-    obtain,
-    open_text,
-    run_command,
-)
+from datasets.command import DataError, Parser, run_command
+from datasets.fetch import RawFile, obtain, read_rows
+from datasets.publish import publish
 
 HERE = Path(__file__).resolve().parent
 MIRRORS = (
@@ -51,7 +39,6 @@ MIRRORS = (
     "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/census.tar.gz",
     "http://kdd.ics.uci.edu/databases/census-income/{name}.gz",
 )
-HIDDEN = ".prepared"  # in the output folder: the manifest, and what is being made
 OUTPUTS = ("train_all/train_data.csv", "valid_all/valid_data.csv", "test_all/test_data.csv")
 
 
@@ -102,43 +89,19 @@ def prepare(
         DataError: something about the raw files or the output folder is wrong.
         OSError: reading or writing failed.
     """
-    began = time.perf_counter()
     train, test = train or TRAIN, test or TEST
     recipe = {
         "raw": {source.file.name: source.file.sha256 for source in (train, test)},
         "columns": hashlib.sha256(repr((LABELS, NUMERICS, BLOCKS)).encode()).hexdigest(),
     }
-    outputs = None if force else _earlier_outputs(output_dir, recipe)
-    if outputs is None:
-        train_path, test_path = (
-            obtain(source.file, HERE / "raw", raw_dir) for source in (train, test)
-        )
-    with _staging(output_dir) as stage:
-        if outputs is None:
-            outputs = _write_all(stage, train_path, train.rows, test_path, test.rows)
-            manifest = json.dumps({**recipe, "outputs": outputs}, indent=1)
-            (stage / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
-            _move(stage, output_dir)
-            print(f"prepared in {time.perf_counter() - began:.1f} s: {output_dir}")
-        else:
-            print(f"already prepared (--force makes it again): {output_dir}")
-    for name, facts in outputs.items():
-        print(f"  {name}: {facts['rows']} rows of {WIDTH} columns")
 
+    def contents() -> Iterator[tuple[str, Iterator[bytes]]]:
+        train_path = obtain(train.file, HERE / "raw", raw_dir)
+        test_path = obtain(test.file, HERE / "raw", raw_dir)
+        return _contents(train_path, train.rows, test_path, test.rows)
 
-def _rows(path: Path, expected: int) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and rows of a raw file; the number of rows and columns is checked."""
-    line = 0
-    with open_text(path) as stream:
-        for line, text in enumerate(stream, 1):
-            row = text.rstrip("\n").split(",")
-            if len(row) != len(RAW_COLUMNS):
-                raise DataError(
-                    f"{path}, line {line}: {len(row)} columns, expected {len(RAW_COLUMNS)}"
-                )
-            yield line, row
-    if line != expected:
-        raise DataError(f"{path}: {line} rows, expected {expected}")
+    for name, output in publish(output_dir, recipe, contents, force).items():
+        print(f"  {name}: {output['rows']} rows of {WIDTH} columns")
 
 
 class _Field(dict):
@@ -168,7 +131,7 @@ def _fit(path: Path, rows: int) -> list[_Field]:
     """The output fields in order, their categories those of the training file."""
     seen = {item.column: set() for item in (*LABELS, *BLOCKS)}
     plan = [(RAW_COLUMNS.index(column), values) for column, values in seen.items()]
-    for _, row in _rows(path, rows):
+    for _, row in read_rows(path, len(RAW_COLUMNS), rows):
         for index, values in plan:
             values.add(row[index])
     for item in (*LABELS, *BLOCKS):
@@ -197,7 +160,7 @@ def _fit(path: Path, rows: int) -> list[_Field]:
 def _encode(path: Path, rows: int, fields: list[_Field]) -> Iterator[bytes]:
     """Output lines of a raw file, one a row."""
     plan = [(field.index, field) for field in fields]
-    for line, row in _rows(path, rows):
+    for line, row in read_rows(path, len(RAW_COLUMNS), rows):
         try:
             text = ",".join([field[row[index]] for index, field in plan])
         except ValueError as exc:
@@ -205,89 +168,18 @@ def _encode(path: Path, rows: int, fields: list[_Field]) -> Iterator[bytes]:
         yield text.encode("ascii") + b"\n"
 
 
-def _write_all(
-    stage: Path, train_path: Path, train_rows: int, test_path: Path, test_rows: int
-) -> dict[str, dict]:
-    """Write the three files under `stage`; returns what the manifest says of each."""
+def _contents(
+    train_path: Path, train_rows: int, test_path: Path, test_rows: int
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Each output file and its lines."""
     fields = _fit(train_path, train_rows)
     lines = list(_encode(test_path, test_rows, fields))
     # What pandas' DataFrame.sample(frac=0.5, replace=False, random_state=1) draws.
     chosen = np.random.RandomState(1).choice(len(lines), round(0.5 * len(lines)), replace=False)
     rest = np.setdiff1d(np.arange(len(lines)), chosen)
-    contents = (
-        _encode(train_path, train_rows, fields),
-        (lines[row] for row in chosen),
-        (lines[row] for row in rest),
-    )
-    return {name: _write(stage / name, content) for name, content in zip(OUTPUTS, contents)}
-
-
-def _write(path: Path, lines: Iterable[bytes]) -> dict:
-    path.parent.mkdir()
-    digest, rows = hashlib.sha256(), 0
-    with naming(path), path.open("wb") as file:
-        for line in lines:
-            file.write(line)
-            digest.update(line)
-            rows += 1
-        file.flush()
-        os.fsync(file.fileno())  # whole on the disk before it is moved into place
-    return {"rows": rows, "sha256": digest.hexdigest()}
-
-
-def _earlier_outputs(output_dir: Path, recipe: dict) -> dict[str, dict] | None:
-    """What the manifest says of the files, if it has this recipe and they are as it says."""
-    try:
-        manifest = json.loads((output_dir / HIDDEN / "manifest.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    if not isinstance(manifest, dict) or not recipe.items() <= manifest.items():
-        return None
-    for name, facts in manifest["outputs"].items():
-        path = output_dir / name
-        if not path.is_file() or _sha256(path) != facts["sha256"]:
-            return None
-    return manifest["outputs"]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _staging(output_dir: Path) -> Iterator[Path]:
-    """An empty hidden folder on the same disk, held against other runs, removed at the end."""
-    hidden = output_dir / HIDDEN
-    hidden.mkdir(parents=True, exist_ok=True)
-    with exclusive(hidden):
-        stage = hidden / "new"
-        if stage.exists():
-            shutil.rmtree(stage)  # of a run that was killed
-        stage.mkdir()
-        try:
-            yield stage
-        finally:
-            shutil.rmtree(stage)
-
-
-def _move(stage: Path, output_dir: Path) -> None:
-    """Put the finished files into place.
-
-    Each rename is atomic, and whatever could make one fail is checked before the first. The
-    manifest goes last: after a kill in between it does not fit, and the next run prepares anew.
-    """
-    for name in OUTPUTS:
-        target = output_dir / name
-        target.parent.mkdir(exist_ok=True)
-        if target.is_dir() or not os.access(target.parent, os.W_OK):
-            raise DataError(f"{target}: cannot be replaced")
-    for name in OUTPUTS:
-        (stage / name).replace(output_dir / name)
-    (stage / "manifest.json").replace(output_dir / HIDDEN / "manifest.json")
+    yield OUTPUTS[0], _encode(train_path, train_rows, fields)
+    yield OUTPUTS[1], (lines[row] for row in chosen)
+    yield OUTPUTS[2], (lines[row] for row in rest)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -295,16 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = Parser(
         prog="datasets.census.prepare", description=__doc__.split("\n")[0], allow_abbrev=False
     )
-    parser.add_argument(
-        "--raw_dir",
-        type=Path,
-        default=os.environ.get("RAW_DIR") or None,
-        help="folder of the raw files (default: RAW_DIR; without either, download)",
-    )
-    parser.add_argument(
-        "--output_dir", type=Path, default=HERE, help="where to write (default: %(default)s)"
-    )
-    parser.add_argument("--force", action="store_true", help="prepare anew")
+    parser.add_preparation_options(HERE)
     options = parser.parse_args(arguments)
     return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
 

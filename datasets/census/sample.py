@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.census.columns import BLOCKS, NUMERICS, one_hot
-from datasets.fetch import Parser, naming, run_command
+from datasets.command import Parser, naming, run_command
 
 # Positions below are those of the sorted categories in the real table.
 DEGREES = (9, 11, 14, 15)  # bachelor, doctorate, master, professional school

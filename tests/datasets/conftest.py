@@ -1,19 +1,14 @@
 from __future__ import annotations
 
-import gzip
-import hashlib
 import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+from raw_table import RawTable
 
-from datasets import fetch
-from datasets.census import columns, prepare
-
-ROOT = Path(__file__).resolve().parents[2]
+from datasets import download
 
 
 class Server(ThreadingHTTPServer):
@@ -69,58 +64,13 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(fetch, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(download, "PAUSES", (0.0, 0.0))
     with Server() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
         running.shutdown()
         thread.join()
-
-
-class RawTable:
-    """A small table in the raw census form; every category of `columns` is in its train part."""
-
-    def __init__(self, folder: Path, train_rows: int = 60, test_rows: int = 31, shift: int = 0):
-        self.folder = folder
-        folder.mkdir(parents=True)
-        self.train = [self._row(number + shift) for number in range(train_rows)]
-        self.test = [self._row(3 * number + shift) for number in range(test_rows)]
-        self.save()
-
-    @staticmethod
-    def _row(number: int) -> list[str]:
-        row = dict.fromkeys(columns.RAW_COLUMNS)
-        for block in columns.BLOCKS:
-            place = number % block.size
-            row[block.column] = f" {place}" if block.codes else f" {block.column} {place:02d}"
-        for index, column in enumerate(columns.NUMERICS):
-            row[column] = f" {number + index}"
-        row["instance_weight"] = f" {number}.25"
-        row["age"] = str(number)
-        row["marital_stat"] = (" Never married", *(f" state {n}" for n in range(6)))[number % 7]
-        row["income_50k"] = (" - 50000.", " 50000+.")[number % 2]
-        return list(row.values())
-
-    def save(self) -> None:
-        """Write the files, and the sources that describe them."""
-        for name, rows in (("train", self.train), ("test", self.test)):
-            content = "".join(",".join(row) + "\n" for row in rows).encode()
-            (self.folder / f"{name}.csv.gz").write_bytes(gzip.compress(content))
-            raw = fetch.RawFile(f"{name}.csv", hashlib.sha256(content).hexdigest(), (), "TEST_URL")
-            setattr(self, f"{name}_source", prepare.Source(raw, len(rows)))
-
-    def prepare(self, output: Path, force: bool = False) -> None:
-        prepare.prepare(output, self.folder, force, self.train_source, self.test_source)
-
-    def driver(self, path: Path, patch: str = "") -> Path:
-        """A Python program: the prepare command for this table, after `patch` has run."""
-        lines = ["import sys", f"sys.path.insert(0, {str(ROOT)!r})"]
-        lines += ["from datasets.census import prepare as command"]
-        lines += ["from datasets.census.prepare import RawFile, Source"]
-        lines += [f"command.TRAIN, command.TEST = {self.train_source}, {self.test_source}"]
-        path.write_text("\n".join([*lines, patch, "sys.exit(command.main())", ""]))
-        return path
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import gzip
 import hashlib
 import io
 import os
-import subprocess
 import sys
 import tarfile
 
 import pytest
 
-from datasets import fetch
-from datasets.fetch import DataError, RawFile, obtain, open_text
+from datasets import download
+from datasets.command import DataError
+from datasets.fetch import RawFile, obtain, open_text
 
 NAME = "table.data"
 CONTENT = b"".join(b"%d, some row of the table\n" % (number * number) for number in range(5_000))
@@ -99,7 +99,7 @@ def test_cut_connection_resumes(server, raw, tmp_path):
 
 
 def test_next_run_continues_where_the_last_gave_up(server, raw, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "PAUSES", ())
+    monkeypatch.setattr(download, "PAUSES", ())
     server.cuts = [1_000]
     with pytest.raises(DataError, match=f"cannot fetch {NAME}: {server.url}"):
         obtain(raw, tmp_path)
@@ -124,13 +124,13 @@ def test_tries_are_limited_when_nothing_is_gained(server, raw, tmp_path):
 
 @pytest.mark.parametrize("spoil", [b"", b"too much"])
 def test_part_that_was_complete_or_too_long(server, raw, tmp_path, monkeypatch, spoil):
-    monkeypatch.setattr(fetch, "PAUSES", ())
+    monkeypatch.setattr(download, "PAUSES", ())
     server.cuts = [1_000]
     with pytest.raises(DataError):
         obtain(raw, tmp_path)
     (part,) = tmp_path.glob("*.part")
     part.write_bytes(PACKED + spoil)
-    monkeypatch.setattr(fetch, "PAUSES", (0.0,))
+    monkeypatch.setattr(download, "PAUSES", (0.0,))
     assert content_of(obtain(raw, tmp_path)) == CONTENT
     spans = [span for _, span in server.requests[1:]]
     assert spans == [f"bytes={len(PACKED + spoil)}-", *([None] if spoil else [])]
@@ -234,19 +234,3 @@ def test_progress_line_on_a_terminal(server, raw, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     obtain(raw, tmp_path)
     assert f"{NAME}.gz: 100%" in capsys.readouterr().err
-
-
-def test_second_run_waits_for_the_first(tmp_path):
-    program = (
-        "import sys; from pathlib import Path; from datasets.fetch import exclusive\n"
-        "with exclusive(Path(sys.argv[1])): print('mine')"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    root = os.path.dirname(os.path.dirname(os.path.abspath(fetch.__file__)))
-    with fetch.exclusive(tmp_path):
-        second = subprocess.Popen(
-            command, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert "waiting for another run" in second.stderr.readline()
-        assert second.poll() is None
-    assert second.communicate(timeout=20) == ("mine\n", "")

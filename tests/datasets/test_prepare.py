@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, RawTable
+from raw_table import ROOT, RawTable
 
 from datasets.census import prepare
 from datasets.census.columns import BLOCKS, LABELS, NUMERICS, RAW_COLUMNS, STARTS, WIDTH
-from datasets.fetch import DataError
+from datasets.command import DataError
 
 # pandas.DataFrame(31 rows).sample(frac=0.5, replace=False, random_state=1)
 VALIDATION_OF_31 = [27, 3, 19, 23, 22, 21, 20, 18, 10, 25, 17, 14, 24, 4, 2, 26]

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from raw_table import ROOT
 
 from datasets.census import sample
 from datasets.census.columns import BLOCKS, FIRST_BLOCK, LABELS, NUMERICS, STARTS, WIDTH
