@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from engine import contract, runtime
 from engine.config import load_config
 

@@ -57,9 +57,9 @@ class Standardize(nn.Layer):
         return features
 
     def _scale(self, dense):
-        # log1p where the column is logarithmic, the value itself elsewhere, without a branch
-        logs = paddle.log1p(dense.clip(min=0.0))
-        return (dense + (logs - dense) * self.logarithmic - self.mean) / self.deviation
+        # A choice between the value and its log1p, column by column, without a branch.
+        logs = paddle.log1p(dense.clip(min=0.0)) * self.logarithmic
+        return (dense * (1.0 - self.logarithmic) + logs - self.mean) / self.deviation
 
 
 def fit_standardize(blocks: Iterable[np.ndarray], dense_num: int) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from models.multitask import ops
 
 Sizes = Union[int, Sequence[int]]
 
-_NEVER = -1e9  # a gate's logit for an expert it may not choose: its softmax is exactly 0
+_NEVER = -1e9  # a gate's logit for an expert that it may not choose
 
 
 def whole(name: str, value, minimum: int = 1) -> int:
@@ -184,7 +184,7 @@ class ExpertGroup(Part):
     Gate :math:`k` yields :math:`\sum_{i \in A_k} \mathrm{softmax}(g_k(x))_i f_i(x)`, where
     :math:`A_k` are the experts it may choose (Ma et al. 2018, equations 5 to 7). The first
     layers of experts and gates are columns of one matrix; the logits of a gate are then put on
-    the experts that it may choose, and all others get a logit whose softmax is 0.
+    the experts that it may choose, so that one batched product mixes for all gates.
 
     Args:
         in_size: size of every input.
@@ -276,16 +276,21 @@ class ExpertGroup(Part):
             x = activate(x, self.dropout, self.training)
             x = x.reshape([-1, self.gate_num, self._hidden]).transpose([1, 0, 2])
             x = self.gate_logits(self.deeper_gates(x)).transpose([1, 0, 2]).flatten(1)
-        if self._placement is not None:
-            x = ops.linear(x, *self._constants())
-        return F.softmax(x.reshape([-1, self.gate_num, self.expert_num]))
+        shape = [-1, self.gate_num, self.expert_num]
+        if self._placement is None:
+            return F.softmax(x.reshape(shape))
+        matrix, never, allowed = self._constants()
+        # Paddle's softmax gives e^-64 where the logit is far below the others: not quite 0.
+        return F.softmax(ops.linear(x, matrix, never).reshape(shape)) * allowed
 
-    def _place(self, columns) -> tuple[np.ndarray, np.ndarray]:
+    def _place(self, columns) -> list[np.ndarray]:
+        """Returns what puts logit columns, as (gate, expert), on gates times experts."""
         matrix = np.zeros((len(columns), self.gate_num * self.expert_num), np.float32)
         for column, (gate, expert) in enumerate(columns):
             if expert is not None:
                 matrix[column, gate * self.expert_num + expert] = 1.0
-        return matrix, np.where(matrix.any(axis=0), 0.0, _NEVER).astype(np.float32)
+        allowed = matrix.any(axis=0).astype(np.float32)
+        return [matrix, _NEVER * (1 - allowed), allowed.reshape(self.gate_num, self.expert_num)]
 
     def _constants(self):
         if not paddle.in_dynamic_mode():

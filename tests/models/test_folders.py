@@ -5,12 +5,13 @@ import logging
 import numpy as np
 import paddle
 import pytest
+from sklearn.metrics import roc_auc_score
+
 from engine import checkpoint, contract, loop
 from engine.clock import Clock
 from engine.config import load_config
 from engine.dygraph import DygraphSession
 from engine.static import StaticSession
-from sklearn.metrics import roc_auc_score
 
 STEPS = 20
 

@@ -37,6 +37,7 @@ def _flush_denormals() -> None:
     """
     if platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc":
         return
+    np.finfo(np.float32), np.finfo(np.float64)  # NumPy warns if it first looks afterwards
     math = ctypes.CDLL("libm.so.6")
     environment = (ctypes.c_uint32 * 8)()  # glibc's fenv_t on x86-64; its last word is MXCSR
     math.fegetenv(environment)

@@ -1,0 +1,73 @@
+"""AUC counted in buckets against scikit-learn's."""
+
+import numpy as np
+import paddle
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from models.multitask.metrics import Auc, Scores
+
+
+def logits(odds):
+    """Scores ``[1, n, 2]`` of the given log-odds, split unevenly between the columns."""
+    return np.stack([-0.25 * odds, 0.75 * odds], axis=1)[None].astype("f4")
+
+
+def auc(batches):
+    scores = Scores(1)
+    for odds, labels in batches:
+        scores.add(logits(odds), labels[None, :, None])
+    return Auc(scores, 0).accumulate()
+
+
+@pytest.mark.parametrize("spread", [0.05, 1.0, 8.0, 25.0])
+@pytest.mark.parametrize("rate", [0.002, 0.06, 0.5])
+def test_auc_equals_scikit_learns(spread, rate):
+    rng = np.random.default_rng(0)
+    labels = (rng.random(20_000) < rate).astype(np.int64)
+    odds = spread * (rng.normal(size=20_000) + labels) - 3.0
+    batches = [(odds[i : i + 1023], labels[i : i + 1023]) for i in range(0, 20_000, 1023)]
+    assert auc(batches) == pytest.approx(roc_auc_score(labels, odds), abs=1e-4)
+
+
+def test_ties_count_half():
+    odds = np.array([0.0, 0.0, 0.0, 1.0])
+    assert auc([(odds, np.array([0, 1, 1, 0]))]) == pytest.approx(0.25)
+
+
+def test_order_beyond_the_last_bucket_is_a_tie_not_an_error():
+    assert auc([(np.array([5000.0, -5000.0]), np.array([1, 0]))]) == 1.0
+    assert auc([(np.array([5000.0, 4000.0]), np.array([1, 0]))]) == 0.5
+
+
+def test_one_class_alone_has_no_auc():
+    assert np.isnan(auc([(np.zeros(3), np.ones(3, np.int64))]))
+    assert np.isnan(Auc(Scores(1), 0).accumulate())
+
+
+def test_reading_in_between_changes_nothing_and_reset_forgets():
+    rng = np.random.default_rng(1)
+    odds, labels = rng.normal(size=3000), rng.integers(0, 2, 3000)
+    scores = Scores(1)
+    metric = Auc(scores, 0)
+    for start in range(0, 3000, 100):
+        rows = slice(start, start + 100)
+        scores.add(logits(odds[rows]), labels[None, rows, None])
+        metric.accumulate()
+    assert metric.accumulate() == auc([(odds, labels)])
+    metric.reset()
+    scores.add(logits(odds[:50]), labels[None, :50, None])
+    assert metric.accumulate() == auc([(odds[:50], labels[:50])])
+
+
+def test_tensors_and_many_pending_batches():
+    """More batches than are kept before they are counted, of two tasks."""
+    rng = np.random.default_rng(2)
+    odds, labels = rng.normal(size=(2, 5000)), rng.integers(0, 2, (2, 5000))
+    scores = Scores(2)
+    for start in range(0, 5000, 2):
+        pair = np.concatenate([logits(task[start : start + 2]) for task in odds])
+        scores.add(paddle.to_tensor(pair), paddle.to_tensor(labels[:, start : start + 2, None]))
+    for task in range(2):
+        expected = roc_auc_score(labels[task], odds[task])
+        assert Auc(scores, task).accumulate() == pytest.approx(expected, abs=1e-4)
