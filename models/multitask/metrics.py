@@ -6,10 +6,10 @@ import numpy as np
 import paddle
 
 # AUC is counted on a histogram of log-odds, so that its memory does not grow with the rows. Rows
-# that share a bucket count as ties. Buckets are 0.002 wide at odds of 20 to 1, finer towards even
+# that share a bucket count as ties. Buckets are 0.0005 wide at odds of 20 to 1, finer towards even
 # odds and wider beyond, up to log-odds of 1000; so AUC differs from the exact one by less than
 # 1e-4, to which the tests hold it against scikit-learn.
-_BUCKETS = 1 << 15
+_BUCKETS = 1 << 17
 _FINENESS = 8.0
 _LIMIT = np.arcsinh(_FINENESS * 1000.0)
 _PENDING = 1024  # batches kept before they are counted

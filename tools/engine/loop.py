@@ -63,6 +63,8 @@ def train(session: Any, config: Config, source: Source) -> Summary:
     epochs, root = config.runner("epochs"), config.runner("model_save_path")
     visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
     first, seed = start(session, config, source)
+    if first >= epochs:
+        logger.info("all %d epochs are trained", epochs)
     summary = Summary()
     clock = Clock()
     report = Report(clock, config.runner("print_interval"), _length(source), visual)

@@ -1,0 +1,212 @@
+"""Checkpoints are whole or not there, and a killed run goes on as if nothing had happened."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import paddle
+import pytest
+
+from engine import checkpoint, contract, loop
+from engine.dygraph import DygraphSession
+from engine.errors import UserError
+from engine.static import StaticSession
+
+KILLS = 6
+
+
+def files(folder):
+    return sorted(os.listdir(folder))
+
+
+def saved(root, epoch=0, prefix="rec", value=1.0):
+    parts = {"pdparams": {"w": np.full(3, value, "f4")}, "pdopt": {"m": np.zeros(3, "f4")}}
+    return checkpoint.save(str(root), epoch, prefix, parts, {"seed": 1})
+
+
+def test_a_checkpoint_replaces_its_own_files_and_keeps_the_other_graphs(tmp_path):
+    saved(tmp_path, prefix="rec", value=1.0)
+    saved(tmp_path, prefix="rec_static", value=2.0)
+    folder = saved(tmp_path, prefix="rec", value=3.0)
+    kinds = [
+        f"{prefix}.{kind}"
+        for prefix in ("rec", "rec_static")
+        for kind in ("json", "pdopt", "pdparams")
+    ]
+    assert files(folder) == sorted(kinds)
+    assert files(tmp_path) == ["0"]
+    assert checkpoint.load(f"{folder}/rec.pdparams")["w"][0] == 3.0
+    assert checkpoint.load(f"{folder}/rec_static.pdparams")["w"][0] == 2.0
+
+
+def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
+    folder = saved(tmp_path, value=1.0)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(paddle, "save", full)
+    with pytest.raises(UserError, match=r"cannot save to .*: No space left on device"):
+        saved(tmp_path, value=2.0)
+    assert checkpoint.load(f"{folder}/rec.pdparams")["w"][0] == 1.0
+    assert files(tmp_path) == ["0"]
+
+
+def test_what_a_killed_save_left_is_cleared(tmp_path):
+    """Killed while writing the new one, and between taking the old name and giving it."""
+    saved(tmp_path, epoch=0, value=1.0)
+    saved(tmp_path, epoch=1, value=2.0)
+    shutil.copytree(tmp_path / "1", tmp_path / ".1.new")
+    (tmp_path / ".1.new" / "rec.pdparams").write_bytes(b"half")
+    (tmp_path / "0").rename(tmp_path / ".0.old")
+    folder, facts = checkpoint.newest(str(tmp_path), "rec")
+    assert (os.path.basename(folder), facts["epoch"]) == ("1", 1)
+    assert files(tmp_path) == ["0", "1"]
+
+
+def test_the_newest_is_the_last_one_saved(tmp_path):
+    """The folder may still hold the later epochs of an older run."""
+    for epoch in (0, 1, 2):
+        saved(tmp_path, epoch)
+    saved(tmp_path, 0)
+    assert checkpoint.newest(str(tmp_path), "rec")[1]["epoch"] == 0
+    assert checkpoint.newest(str(tmp_path), "rec_static") is None
+    assert checkpoint.newest(str(tmp_path / "nowhere"), "rec") is None
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    folder = saved(tmp_path)
+    with open(f"{folder}/rec.pdparams", "r+b") as file:
+        file.truncate(20)
+    with pytest.raises(UserError, match=r"rec\.pdparams is damaged"):
+        checkpoint.load(f"{folder}/rec.pdparams")
+
+
+@pytest.mark.parametrize(
+    ("shapes", "problem"),
+    [
+        ({"w": (3,), "v": (1,)}, "it has no parameter v"),
+        ({"w": (4,)}, r"w has shape \(3,\) there, \(4,\) here"),
+        ({}, "which has no parameter w"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused(shapes, problem):
+    with pytest.raises(UserError, match=problem):
+        checkpoint.check({"w": np.zeros(3)}, shapes, "folder")
+
+
+def test_a_run_killed_again_and_again_reaches_the_undisturbed_parameters(tmp_path, configure):
+    """SIGKILL at random moments, saving included; then ``runner.resume=True``."""
+    command = [sys.executable, "-u", os.path.join(contract.REPOSITORY, "tools", "trainer.py")]
+    yaml = os.path.join(contract.REPOSITORY, "models", "multitask", "mmoe", "config.yaml")
+    options = ["runner.epochs=12", "hyper_parameters.dropout=0.1", "runner.print_interval=1000"]
+
+    def arguments(root, *more):
+        return [*command, "-m", yaml, "-o", f"runner.model_save_path={root}", *options, *more]
+
+    subprocess.run(arguments(tmp_path / "whole"), check=True, capture_output=True)
+    rng = random.Random(0)
+    kills = 0
+    while kills < KILLS:
+        run = subprocess.Popen(
+            arguments(tmp_path / "parts", "runner.resume=True"),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        for line in run.stderr:  # reaches a first saved epoch, then dies at any moment after
+            if "saved" in line:
+                break
+        time.sleep(rng.uniform(0.0, 0.3))
+        run.send_signal(signal.SIGKILL)
+        run.stderr.close()
+        if run.wait() == 0:
+            break  # it was quicker: every epoch is trained
+        kills += 1
+        found = checkpoint.newest(str(tmp_path / "parts"), "rec")
+        assert checkpoint.state(
+            found[0],
+            "rec",
+            {k: tuple(v.shape) for k, v in checkpoint.load(f"{found[0]}/rec.pdparams").items()},
+        )
+    assert kills >= 2
+    resumed = subprocess.run(
+        arguments(tmp_path / "parts", "runner.resume=True"),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "resuming after" in resumed.stderr
+    for kind in ("pdparams", "pdopt"):
+        whole, parts = (
+            checkpoint.load(str(tmp_path / name / "11" / f"rec.{kind}"))
+            for name in ("whole", "parts")
+        )
+        assert whole.keys() == parts.keys()
+        for name, value in whole.items():
+            np.testing.assert_array_equal(value, parts[name], err_msg=name)
+
+
+@pytest.mark.parametrize("graph", ["dygraph", "static"])
+def test_a_warm_start_takes_what_fits_and_says_what_does_not(configure, tmp_path, caplog, graph):
+    first = configure("mmoe", "runner.epochs=1", f"runner.model_save_path={tmp_path / 'first'}")
+    loop.train(DygraphSession(first), first, loop.training_source(first))
+
+    def start(*overrides):
+        init = f"runner.model_init_path={tmp_path / 'first' / '0'}"
+        config = configure("mmoe", init, *overrides)
+        session = DygraphSession(config) if graph == "dygraph" else StaticSession(config, True)
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            loop.start(session, config, loop.training_source(config))
+        state = session.state()["pdparams"]
+        names = session._variable_names("rec") if graph == "static" else {n: n for n in state}
+        return {name: np.asarray(state[variable]) for name, variable in names.items()}
+
+    before = checkpoint.load(str(tmp_path / "first" / "0" / "rec.pdparams"))
+    everything = start()
+    for name, value in before.items():
+        np.testing.assert_array_equal(everything[name], value)
+    assert "9 of 9 parameters loaded" in caplog.text
+
+    towers = start("runner.init_scope=[towers.*]")
+    assert "4 of 9 parameters loaded" in caplog.text
+    np.testing.assert_array_equal(towers["towers.output.weight"], before["towers.output.weight"])
+    assert (towers["experts.inputs.0.weight"] != before["experts.inputs.0.weight"]).any()
+
+    start("hyper_parameters.tower_size=5")
+    assert "towers.output.weight has shape (2, 8, 2) in the checkpoint, (2, 5, 2)" in caplog.text
+    start("hyper_parameters.gate_size=[4]")
+    assert "experts.gate_logits.weight is not in the checkpoint" in caplog.text
+    with pytest.raises(UserError, match="no parameter fits"):
+        start("runner.init_scope=sparse")
+    with pytest.raises(UserError, match="no parameter fits"):
+        start("runner.init_scope=[nothing*]")
+
+
+def test_resuming_a_finished_or_absent_run(configure, caplog):
+    config = configure("mmoe", "runner.epochs=1", "runner.resume=True")
+    with caplog.at_level("INFO"):
+        loop.train(DygraphSession(config), config, loop.training_source(config))
+    assert "nothing to resume" in caplog.text
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        summary = loop.train(DygraphSession(config), config, loop.training_source(config))
+    assert summary.rows == 0
+    assert "all 1 epochs are trained" in caplog.text
+
+
+def test_the_facts_beside_a_checkpoint(configure):
+    config = configure("mmoe", "runner.epochs=1", "runner.seed=9")
+    loop.train(DygraphSession(config), config, loop.training_source(config))
+    with open(os.path.join(config.runner("model_save_path"), "0", "rec.json")) as file:
+        facts = json.load(file)
+    assert facts["epoch"] == 0
+    assert facts["seed"] == 9
+    assert facts["paddle"] == paddle.__version__
