@@ -110,25 +110,17 @@ class StackedLinear(Part):
         return paddle.matmul(x, self.weight) + self.bias
 
 
-class StackedMLP(Part):
-    """``num`` multi-layer perceptrons side by side: ReLU and dropout after every layer.
+class MLP(Part):
+    """Layers in turn, each followed by ReLU and dropout.
 
     Args:
-        num: number of perceptrons.
-        in_size: inputs of each.
-        sizes: outputs of each of their layers; none makes this the identity.
+        layers: `Linear` or `StackedLinear` layers; none makes this the identity.
         dropout: probability that an output is dropped while training.
-
-    Shapes:
-        As `StackedLinear`'s.
     """
 
-    def __init__(self, num: int, in_size: int, sizes: Sequence[int], dropout: float = 0.0):
+    def __init__(self, layers: Sequence[nn.Layer], dropout: float = 0.0):
         super().__init__()
-        inputs = [in_size, *sizes]
-        self.layers = nn.LayerList(
-            [StackedLinear(num, size, out) for size, out in zip(inputs, sizes)]
-        )
+        self.layers = nn.LayerList(layers)
         self.dropout = dropout
 
     def forward(self, x):
@@ -138,19 +130,20 @@ class StackedMLP(Part):
         return x
 
 
+def mlp(in_size: int, sizes: Sequence[int], dropout: float = 0.0) -> MLP:
+    """Returns a multi-layer perceptron of layers of the given sizes."""
+    return MLP([Linear(*shape) for shape in zip([in_size, *sizes], sizes)], dropout)
+
+
+def stacked_mlp(num: int, in_size: int, sizes: Sequence[int], dropout: float = 0.0) -> MLP:
+    """Returns ``num`` multi-layer perceptrons side by side; shapes are `StackedLinear`'s."""
+    return MLP([StackedLinear(num, *shape) for shape in zip([in_size, *sizes], sizes)], dropout)
+
+
 def activate(x, dropout: float, training: bool):
     """Returns ReLU, then dropout where there is any."""
     x = F.relu(x)
     return F.dropout(x, dropout, training=training) if dropout else x
-
-
-def mlp(in_size: int, sizes: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Returns linear layers of the given sizes, each followed by ReLU and dropout."""
-    layers = []
-    for inputs, outputs in zip([in_size, *sizes], sizes):
-        layers += [Linear(inputs, outputs), nn.ReLU()]
-        layers += [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(*layers)
 
 
 class Towers(Part):
@@ -170,7 +163,7 @@ class Towers(Part):
     def __init__(self, task_num: int, in_size: int, tower_size: Sizes, dropout: float = 0.0):
         super().__init__()
         sizes = layer_sizes("tower_size", tower_size)
-        self.hidden = StackedMLP(task_num, in_size, sizes, dropout)
+        self.hidden = stacked_mlp(task_num, in_size, sizes, dropout)
         self.output = StackedLinear(task_num, sizes[-1] if sizes else in_size, 2)
 
     def forward(self, x):
@@ -182,7 +175,7 @@ class ExpertGroup(Part):
     r"""Experts, and the gates that mix them, with one product for all that read one input.
 
     Gate :math:`k` yields :math:`\sum_{i \in A_k} \mathrm{softmax}(g_k(x))_i f_i(x)`, where
-    :math:`A_k` are the experts it may choose (Ma et al. 2018, equations 5 to 7). The first
+    :math:`A_k` are the experts it may choose (Ma et al. 2018). The first
     layers of experts and gates are columns of one matrix; the logits of a gate are then put on
     the experts that it may choose, so that one batched product mixes for all gates.
 
@@ -239,10 +232,10 @@ class ExpertGroup(Part):
         self.inputs = nn.LayerList(
             [Linear(in_size, sum(split), fan_out=first) for split in self._splits]
         )
-        self.deeper_experts = StackedMLP(self.expert_num, first, deeper, dropout)
+        self.deeper_experts = stacked_mlp(self.expert_num, first, deeper, dropout)
         self._hidden = hidden[0] if hidden else None
         if hidden:
-            self.deeper_gates = StackedMLP(self.gate_num, hidden[0], hidden[1:], dropout)
+            self.deeper_gates = stacked_mlp(self.gate_num, hidden[0], hidden[1:], dropout)
             self.gate_logits = StackedLinear(self.gate_num, hidden[-1], widest)
 
     def forward(self, inputs: Sequence):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,21 @@ def tasks_of(config) -> tuple[Task, ...]:
 
 
 def _task(entry) -> Task:
-    known = [field.name for field in fields(Task)]
-    required = {"name", "label_column"}
-    if not isinstance(entry, dict) or not required <= set(entry) <= set(known):
+    required, optional = {"name": str, "label_column": int}, {"weight": (int, float)}
+    kinds = {**required, **optional}
+    keys = set(entry) if isinstance(entry, dict) else set()
+    if not required.keys() <= keys <= kinds.keys() or not all(
+        isinstance(value, kinds[key]) and not isinstance(value, bool)
+        for key, value in entry.items()
+    ):
         raise ValueError(
-            f"hyper_parameters.tasks: expected entries of {', '.join(known)}, found {entry!r}"
+            "hyper_parameters.tasks: expected entries of name (text), label_column (integer) "
+            f"and, if need be, weight (number), found {entry!r}"
         )
-    return Task(**entry)
+    task = Task(**entry)
+    if not 0 <= task.weight < float("inf"):
+        raise ValueError(
+            f"hyper_parameters.tasks: {task.name}: expected a weight of at least 0, "
+            f"found {task.weight!r}"
+        )
+    return task

@@ -78,6 +78,16 @@ def test_layer_lists_make_deeper_nets(folder, configure):
     assert [output.shape for output in outputs] == [[4, 2], [4, 2]]
 
 
+@pytest.mark.parametrize("folder", CLASSIC)
+def test_dropout_changes_no_name_so_evaluation_may_leave_it_out(folder, configure):
+    first = "bottom_size" if folder == "share_bottom" else "expert_size"
+    deep = f"hyper_parameters.{first}=[24, 12]"
+    plain, dropped = (
+        net(folder, configure, deep, f"hyper_parameters.dropout={rate}") for rate in (0.0, 0.3)
+    )
+    assert plain.state_dict().keys() == dropped.state_dict().keys()
+
+
 @pytest.mark.parametrize(
     ("folder", "override", "problem"),
     [
@@ -88,7 +98,12 @@ def test_layer_lists_make_deeper_nets(folder, configure):
         ("mmoe", "dropout=1.0", r"dropout: expected a number in \[0, 1\), found 1.0"),
         ("mmoe", "optimizer.class=adamm", "optimizer.class: expected adam, .* found 'adamm'"),
         ("mmoe", "optimizer.learning_rate=0", "learning_rate: expected a positive number"),
-        ("mmoe", "tasks=[{name: a}]", "tasks: expected entries of name, label_column, weight"),
+        ("mmoe", "tasks=[{name: a}]", "tasks: expected entries of name .* found {'name': 'a'}"),
+        ("mmoe", "tasks=[{name: 5, label_column: 1}]", "tasks: expected entries of name"),
+        ("mmoe", "tasks=[{name: a, label_column: x}]", "tasks: expected entries of name"),
+        ("mmoe", "tasks=[{name: a, label_column: 1, wait: 2}]", "tasks: expected entries"),
+        ("mmoe", "tasks=[{name: a, label_column: 1, weight: -1}]", "a: expected a weight of"),
+        ("mmoe", "tasks=income", "tasks: expected a list of tasks, found 'income'"),
         ("mmoe", "dense_input_dim=0", "dense_input_dim: expected an integer of at least 1"),
         ("ple", "level_number=0", "level_number: expected an integer of at least 1"),
         ("ple", "shared_num=-1", "shared_num: expected an integer of at least 0"),

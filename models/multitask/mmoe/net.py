@@ -11,7 +11,7 @@ class MMoELayer(MultiTaskNet):
 
     :math:`y_k = h_k(\sum_i g_k(x)_i f_i(x))`, :math:`g_k(x) = \mathrm{softmax}(W_k x)`
     (Ma et al. 2018, "Modeling Task Relationships in Multi-task Learning with Multi-gate
-    Mixture-of-Experts", equations 6 and 7).
+    Mixture-of-Experts").
 
     Args:
         feature_size: number of input features.

@@ -16,7 +16,7 @@ class PLELayer(MultiTaskNet):
     gate mixes the task's own and the shared experts. In every level but the last a shared gate
     mixes all experts, and the next level's experts and gates read the mixtures: those of a task
     its own, the shared ones the shared gate's (Tang et al. 2020, "Progressive Layered
-    Extraction (PLE)", equations 1 to 6 and figure 5).
+    Extraction (PLE): A Novel Multi-Task Learning Model for Personalized Recommendations").
 
     Args:
         feature_size: number of input features.

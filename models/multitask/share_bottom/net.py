@@ -9,7 +9,7 @@ from models.multitask.multitask_net import MultiTaskNet
 class ShareBottomLayer(MultiTaskNet):
     r"""Hard parameter sharing: :math:`y_k = h_k(f(x))`.
 
-    Caruana 1997, "Multitask Learning"; the baseline of Ma et al. 2018 (equation 1).
+    Caruana 1997, "Multitask Learning"; the baseline of Ma et al. 2018.
 
     Args:
         feature_size: number of input features.

@@ -1,0 +1,152 @@
+"""The commands of PaddleRec's own pages, as written there, from wherever they are typed."""
+
+import fcntl
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from engine import contract
+
+ROOT = contract.REPOSITORY
+LINE = re.compile(
+    r"epoch: \d+, batch_id: \d+, auc_income:\S+, auc_marital:\S+, (?:loss:\S+, )?"
+    r"avg_reader_cost: \d+\.\d{5} sec, avg_batch_cost: \d+\.\d{5} sec, "
+    r"avg_samples: \d+\.\d{5}, ips: \d+\.\d{5} ins/s$"
+)
+DONE = re.compile(
+    r"epoch: \d+ done, auc_income: \d\.\d{6}, auc_marital: \d\.\d{6}, epoch time: \d+\.\d\d s$"
+)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what the commands need, so that they may write beside the YAML as usual."""
+    keep = shutil.ignore_patterns("__pycache__", "output_model*", "*_all", "raw", ".*")
+    for name in ("tools", "models", "datasets"):
+        shutil.copytree(os.path.join(ROOT, name), tmp_path / name, ignore=keep)
+    return tmp_path
+
+
+def run(arguments, folder):
+    done = subprocess.run(
+        [sys.executable, "-u", *arguments], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("commands", [("trainer", "infer"), ("static_trainer", "static_infer")])
+def test_from_the_models_folder(checkout, commands):
+    folder = checkout / "models" / "multitask" / "share_bottom"
+    for command, rows in zip(commands, (400, 200)):
+        lines = run([f"../../../tools/{command}.py", "-m", "config.yaml"], folder)
+        batches = rows // 2
+        assert len([line for line in lines if LINE.search(line)]) == 3 * batches // 2
+        assert len([line for line in lines if DONE.search(line)]) == 3
+    prefix = "rec" if commands[0] == "trainer" else "rec_static"
+    saved = sorted(os.listdir(folder / "output_model_share_btm"))
+    assert saved == ["0", "1", "2"]
+    kinds = ["json", "pdopt", "pdparams"]
+    found = sorted(os.listdir(folder / "output_model_share_btm" / "2"))
+    assert found == [f"{prefix}.{kind}" for kind in kinds]
+
+
+def test_from_the_root_with_overrides(checkout):
+    yaml = "models/multitask/mmoe/config.yaml"
+    options = ["-o", "runner.epochs=1", "hyper_parameters.expert_num=4"]
+    run(["tools/trainer.py", "-m", yaml, *options], checkout)
+    assert os.listdir(checkout / "models/multitask/mmoe/output_model_mmoe") == ["0"]
+
+
+def test_from_anywhere_else_with_an_output_folder_typed_there(checkout, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    yaml = str(checkout / "models" / "multitask" / "ple" / "config_video.yaml")
+    options = ["runner.epochs=1", "runner.infer_end_epoch=1", "runner.model_save_path=out"]
+    options += ["runner.infer_load_path=out", "runner.print_interval=1000"]
+    for command in ("trainer", "infer"):
+        lines = run(
+            [str(checkout / "tools" / f"{command}.py"), "-m", yaml, "-o", *options], elsewhere
+        )
+        assert re.search(
+            r"epoch: 0 done, auc_like: \S+, auc_completion: \S+",
+            lines[-1 if command == "infer" else -2],
+        )
+    assert os.listdir(elsewhere / "out") == ["0"]
+
+
+def test_a_terminal_shows_a_progress_bar(checkout):
+    """Standard error is a terminal; a pipe gets lines alone."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    yaml = "models/multitask/mmoe/config.yaml"
+    options = ["-o", "runner.epochs=1", "runner.print_interval=50"]
+    with subprocess.Popen(
+        [sys.executable, "tools/trainer.py", "-m", yaml, *options], cwd=checkout, stderr=follower
+    ) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                block = os.read(leader, 65536)
+            except OSError:  # the other end is closed
+                break
+            shown += block
+        assert process.wait() == 0
+    text = shown.decode()
+    assert re.search(r"epoch 0: +\d+%\|.*\d+/200", text)
+    lines = [line for line in re.split(r"[\r\n]+", text) if LINE.search(line.strip())]
+    assert len(lines) == 4
+
+
+def test_demo_ends_with_one_table(checkout):
+    done = subprocess.run(
+        [sys.executable, "tools/demo.py"], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    header, *rows = [line.split() for line in done.stdout.splitlines()]
+    assert header == ["model", "auc_income", "auc_marital", "rows/s"]
+    assert [row[0] for row in rows] == ["mmoe", "ple", "share_bottom"]
+    for _, income, marital, speed in rows:
+        assert min(float(income), float(marital)) > 0.8
+        assert float(speed) > 0
+
+
+def test_benchmark_prints_a_row_for_each_setting(checkout, tmp_path):
+    yaml = "models/multitask/mmoe/config.yaml"
+    options = ["--batch_size", "8", "100", "--json", str(tmp_path / "figures.json")]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "tools/benchmark.py",
+            "-m",
+            yaml,
+            *options,
+            "--graph",
+            "dygraph",
+            "static",
+        ],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    header, *rows = [line.split() for line in done.stdout.splitlines()]
+    assert header[:5] == ["batch", "graph", "threads", "rows/s", "ms/step"]
+    assert [row[:2] for row in rows] == [
+        ["8", "dygraph"],
+        ["100", "dygraph"],
+        ["8", "static"],
+        ["100", "static"],
+    ]
+    for row in rows:
+        step, *phases = map(float, row[4:10])
+        assert step == pytest.approx(sum(phases), abs=0.01)
+    assert (tmp_path / "figures.json").is_file()
+    assert not (checkout / "models/multitask/mmoe/output_model_mmoe").exists()
