@@ -29,7 +29,8 @@ class Scores:
     def reset(self) -> None:
         """Forgets every row."""
         self._pending = []
-        self._counts = np.zeros((self._task_num, 2, _BUCKETS), np.int64)
+        # As float64 they are exact up to 2^53 rows, and their products are BLAS's.
+        self._counts = np.zeros((self._task_num, 2, _BUCKETS))
 
     def add(self, scores, labels) -> None:
         """Takes a batch.
@@ -57,9 +58,8 @@ class Scores:
         scaled = (np.arcsinh(_FINENESS * odds) + _LIMIT) * (_BUCKETS / (2 * _LIMIT))
         buckets = np.clip(scaled, 0, _BUCKETS - 1).astype(np.int64)
         places = buckets + _BUCKETS * labels[:, :, 0]
-        for task in range(self._task_num):
-            counted = np.bincount(places[task], minlength=2 * _BUCKETS)
-            self._counts[task] += counted.reshape(2, _BUCKETS)
+        for counts, rows in zip(self._counts, places):
+            np.add.at(counts.reshape(-1), rows, 1.0)
 
 
 def _joined(batches) -> np.ndarray:
@@ -87,8 +87,8 @@ class Auc:
     def accumulate(self) -> float:
         """Returns the AUC over all rows since the last reset; nan if they have one label."""
         negative, positive = self._scores.counts()[self._task]
-        pairs = int(negative.sum()) * int(positive.sum())
+        pairs = negative.sum() * positive.sum()
         if pairs == 0:
             return float("nan")
-        below_or_tied = int(np.cumsum(negative) @ positive)
-        return (below_or_tied - 0.5 * int(negative @ positive)) / pairs
+        below_or_tied = np.cumsum(negative) @ positive
+        return float((below_or_tied - 0.5 * (negative @ positive)) / pairs)
