@@ -4,7 +4,9 @@ import numpy as np
 import paddle
 import pytest
 
-from models.multitask.layers import ExpertGroup, StackedLinear, Towers, layer_sizes
+from models.multitask.checks import layer_sizes
+from models.multitask.experts import ExpertGroup
+from models.multitask.layers import StackedLinear, Towers
 
 
 def relu(x):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from models.multitask.layers import ExpertGroup, Sizes, Towers, probability, whole
+from models.multitask.checks import Sizes, probability, whole
+from models.multitask.experts import ExpertGroup
+from models.multitask.layers import Towers
 from models.multitask.multitask_net import MultiTaskNet
 
 

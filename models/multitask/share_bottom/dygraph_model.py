@@ -2,7 +2,7 @@
 
 from net import ShareBottomLayer
 
-from models.multitask.base import MultiTaskDygraphModel
+from models.multitask.base_dygraph import MultiTaskDygraphModel
 
 
 class DygraphModel(MultiTaskDygraphModel):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from models.multitask.layers import Sizes, Towers, layer_sizes, mlp, probability, whole
+from models.multitask.checks import Sizes, layer_sizes, probability, whole
+from models.multitask.layers import Towers, mlp
 from models.multitask.multitask_net import MultiTaskNet
 
 

@@ -1,0 +1,75 @@
+"""PaddleRec's StaticModel, implemented once for every net of ``models/multitask``."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+
+from models.multitask import ops
+from models.multitask.base import MultiTaskModel
+from models.multitask.multitask_net import MultiTaskNet
+from models.multitask.optimizers import create_optimizer
+from models.multitask.tasks import tasks_of
+
+
+class MultiTaskStaticModel(MultiTaskModel):
+    """PaddleRec's StaticModel for a net and the tasks of a YAML.
+
+    Attributes:
+        network: the net, once ``net`` or ``infer_net`` has built it.
+    """
+
+    network: MultiTaskNet
+
+    def __init__(self, config):
+        self._config = config
+        self._feature_size = config.get("hyper_parameters.feature_size", 499)
+
+    def create_feeds(self, is_infer: bool = False) -> list:
+        """Returns the input variables: features, then each task's label."""
+        features = paddle.static.data("input", [None, self._feature_size], "float32")
+        return [
+            features,
+            *(
+                paddle.static.data(f"label_{task.name}", [None, 1], "int64")
+                for task in tasks_of(self._config)
+            ),
+        ]
+
+    def net(self, inputs, is_infer: bool = False) -> dict:
+        """Builds the net; returns the variables to fetch: loss and logits, or predictions."""
+        if is_infer:
+            return self.infer_net(inputs)
+        features, *labels = inputs
+        self.network = self.build_net(self._config)
+        logits = self.network.logits(self.network.features(features))
+        losses = ops.softmax_cross_entropy(logits, paddle.stack(labels)).mean(axis=[1, 2])
+        self._loss = (losses * paddle.assign(self._weights)).sum()
+        return {"loss": self._loss, "logits": logits}
+
+    def infer_net(self, inputs) -> dict:
+        """Builds the net for evaluation; returns each task's class probabilities ``[n, 2]``."""
+        self.network = self.build_net(self._config)
+        self.network.eval()
+        return dict(zip((task.name for task in self.tasks), self.network(inputs[0])))
+
+    def create_optimizer(self, strategy=None):
+        """Adds the optimizer's operators to the program."""
+        self._optimizer = create_optimizer(self._config)
+        self._optimizer.minimize(self._loss)
+
+    def update_metrics(self, metrics, fetched: dict, batch) -> None:
+        """Adds a fetched batch to the metrics."""
+        scores = fetched.get("logits")
+        if scores is None:
+            with np.errstate(divide="ignore"):  # a probability of 0 has log-odds at the limit
+                scores = np.log(np.stack([fetched[task.name] for task in self.tasks]))
+        self._scores.add(scores, np.stack(batch[1:]))
+
+    def predictions(self, fetched: dict) -> dict[str, np.ndarray]:
+        """Returns P(label = 1) ``[n]`` of each task."""
+        return {task.name: fetched[task.name][:, 1] for task in self.tasks}
+
+    def fit_inputs(self, blocks) -> dict:
+        """Returns the parameters that are computed from the training data, by name."""
+        return self._fit(self.network, blocks)

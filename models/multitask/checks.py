@@ -1,0 +1,43 @@
+"""Hyper-parameters are checked where a net takes them; the errors name the YAML's key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+Sizes = Union[int, Sequence[int]]
+
+
+def whole(name: str, value, minimum: int = 1) -> int:
+    """Returns a hyper-parameter that must be an integer of at least ``minimum``.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        expected = f"expected an integer of at least {minimum}, found {value!r}"
+        raise ValueError(f"hyper_parameters.{name}: {expected}")
+    return value
+
+
+def layer_sizes(name: str, value: Sizes, minimum: int = 0) -> tuple[int, ...]:
+    """Returns the layer sizes that a hyper-parameter gives: one size, or a list of them.
+
+    Raises:
+        ValueError: a size is no positive integer, or there are fewer than ``minimum``.
+    """
+    sizes = value if isinstance(value, (list, tuple)) else [value]
+    if len(sizes) < minimum:
+        raise ValueError(f"hyper_parameters.{name}: expected at least {minimum} layer, found none")
+    return tuple(whole(name, size) for size in sizes)
+
+
+def probability(name: str, value) -> float:
+    """Returns a hyper-parameter that must lie in [0, 1).
+
+    Raises:
+        ValueError: it does not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"hyper_parameters.{name}: expected a number in [0, 1), found {value!r}")
+    return float(value)
