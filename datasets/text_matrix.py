@@ -5,8 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
+import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import IO, Union
 
@@ -14,6 +18,10 @@ import numpy as np
 
 _LINES_AT_ONCE = 4096
 Rows = Union[slice, np.ndarray]
+
+
+class WidthError(ValueError):
+    """A line has more or fewer numbers than its table has columns."""
 
 
 class TextMatrix:
@@ -77,39 +85,60 @@ def load(path: str, columns: int, cache_dir: str | None = None) -> np.ndarray:
         (elsewhere, f"{name}.{digest}."),
     ]
     for folder, prefix in choices:
-        cached = os.path.join(folder, prefix + stamp)
-        if os.path.exists(cached):
-            matrix = np.load(cached, mmap_mode="r")
-            if matrix.shape[1] == columns:
-                return matrix.view(np.ndarray)
+        matrix = _cached(os.path.join(folder, prefix + stamp))
+        if matrix is not None and matrix.shape[1] == columns:
+            return matrix
+    with suppress(OSError):
+        os.makedirs(elsewhere, exist_ok=True)
     for folder, prefix in choices:
-        if folder == elsewhere:
-            os.makedirs(folder, exist_ok=True)
         if os.access(folder, os.W_OK):
+            _remove_stale(folder, prefix)
             return _parse_into(os.path.join(folder, prefix + stamp), path, columns)
     raise ValueError(f"{path}: neither its folder nor {elsewhere} can take the parsed copy")
 
 
-def _parse_into(cached: str, path: str, columns: int) -> np.ndarray:
-    folder = os.path.dirname(cached)
-    stale = os.path.basename(cached).rsplit(".", 2)[0] + "."
+def _cached(path: str) -> np.ndarray | None:
+    """Returns a parsed copy, or None where there is none that can be used."""
+    try:
+        matrix = np.load(path, mmap_mode="r").view(np.ndarray)
+    except (OSError, EOFError, ValueError):  # absent, another user's, or cut off by a power failure
+        return None
+    return matrix if matrix.ndim == 2 and matrix.dtype == np.float32 else None
+
+
+def _remove_stale(folder: str, prefix: str) -> None:
     for name in os.listdir(folder):
-        if name.startswith(stale) and name.endswith(".npy"):
-            os.remove(os.path.join(folder, name))
-    with _open(path) as lines:
-        rows = sum(1 for line in lines if line.strip())
+        if re.fullmatch(re.escape(prefix) + r"\d+-\d+\.npy", name):
+            with suppress(FileNotFoundError):  # another process does the same
+                os.remove(os.path.join(folder, name))
+
+
+def _parse_into(cached: str, path: str, columns: int) -> np.ndarray:
+    try:
+        with _open(path) as lines:
+            rows = sum(1 for line in lines if line.strip())
+    except (OSError, EOFError, zlib.error) as error:  # also what a damaged .gz raises
+        raise ValueError(f"{path}: {error}") from error
     if rows == 0:
         raise ValueError(f"{path}: the file holds no rows")
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".parsing.", suffix=".tmp")
-    os.close(handle)
+    handle, temporary = tempfile.mkstemp(
+        dir=os.path.dirname(cached), prefix=".parsing.", suffix=".npy"
+    )
     try:
-        matrix = np.lib.format.open_memmap(temporary, "w+", np.float32, (rows, columns))
-        done = 0
-        for block in _blocks(path, columns):
-            matrix[done : done + len(block)] = block
-            done += len(block)
-        matrix.flush()
+        # Written, not mapped: on a full disk a write is an error, a mapped page is a crash.
+        with os.fdopen(handle, "wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (rows, columns)}
+            np.lib.format.write_array_header_1_0(file, header)
+            done = 0
+            for block in _blocks(path, columns):
+                file.write(np.ascontiguousarray(block, "<f4"))
+                done += len(block)
+        if done != rows:
+            raise ValueError(f"{path}: the file changed while it was read")
+        shutil.copymode(path, temporary)  # who can read the source can use its parsed copy
         os.replace(temporary, cached)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot write {cached}: {error.strerror or error}") from error
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
@@ -118,7 +147,8 @@ def _parse_into(cached: str, path: str, columns: int) -> np.ndarray:
 
 def _open(path: str) -> IO[str]:
     opener = gzip.open if path.endswith(".gz") else open
-    return opener(path, "rt", encoding="utf-8-sig")
+    # What is no text becomes a cell that is no number, and an error that names the line.
+    return opener(path, "rt", encoding="utf-8-sig", errors="replace")
 
 
 def _blocks(path: str, columns: int) -> Iterator[np.ndarray]:
@@ -137,25 +167,34 @@ def _parse(path: str, first: int, lines: list[str], columns: int) -> np.ndarray:
     full = [line for line in lines if line.strip()]
     if not full:
         return np.empty((0, columns), np.float32)
+    block = _numbers(full)
+    if block is None or block.shape[1] != columns:
+        raise _first_fault(path, first, lines, columns)
+    return block
+
+
+def _numbers(lines: list[str]) -> np.ndarray | None:
+    """Returns the numbers of lines that hold something, or None if they make no finite table."""
     try:
-        block = np.loadtxt(full, np.float32, comments=None, delimiter=",", ndmin=2)
-        if block.shape[1] == columns and np.isfinite(block).all():
-            return block
-    except ValueError:
-        pass  # numpy's message counts rows, not lines: the search below names the line
-    raise ValueError(_first_fault(path, first, lines, columns))
+        with np.errstate(over="ignore"):
+            block = np.loadtxt(lines, np.float32, comments=None, delimiter=",", ndmin=2)
+    except ValueError:  # numpy's message counts rows, not lines
+        return None
+    return block if np.isfinite(block).all() else None
 
 
-def _first_fault(path: str, first: int, lines: list[str], columns: int) -> str:
+def _first_fault(path: str, first: int, lines: list[str], columns: int) -> ValueError:
     for number, line in enumerate(lines, first):
         cells = line.strip().split(",")
-        if line.strip() and len(cells) != columns:
-            return f"{path}:{number}: expected {columns} numbers, found {len(cells)}"
-        for column, cell in enumerate(cells if line.strip() else [], 1):
-            try:
-                if np.isfinite(float(cell)):
-                    continue
-            except ValueError:
-                pass  # no number at all: reported like one that is not finite
-            return f"{path}:{number}: column {column}: expected a number, found {cell.strip()!r}"
-    return f"{path}:{first}: a number there is too large for float32"
+        if not line.strip():
+            continue
+        if len(cells) != columns:
+            found = f"expected {columns} numbers, found {len(cells)}"
+            return WidthError(f"{path}:{number}: {found}")
+        if _numbers([line]) is not None:
+            continue
+        for column, cell in enumerate(map(str.strip, cells), 1):
+            if not cell or _numbers([cell]) is None:
+                found = f"expected a number, found {cell[:40]!r}"
+                return ValueError(f"{path}:{number}: column {column}: {found}")
+    return ValueError(f"{path}: lines from {first} on are no table of numbers")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from paddle.io import IterableDataset
 
-from datasets.text_matrix import Rows, TextMatrix
+from datasets.text_matrix import Rows, TextMatrix, WidthError
 
 LABELS = 2  # leading columns: marital and income (or, in the video naming, completion and like)
 INCOME_MARITAL = ({"name": "income", "label_column": 1}, {"name": "marital", "label_column": 0})
@@ -32,14 +32,19 @@ class RecDataset(IterableDataset):
 
     def __init__(self, file_list: Sequence[str], config):
         super().__init__()
-        tasks = config.get("hyper_parameters.tasks") or INCOME_MARITAL
-        self._label_columns = [task["label_column"] for task in tasks]
-        if not all(0 <= column < LABELS for column in self._label_columns):
+        self._label_columns = _label_columns(config.get("hyper_parameters.tasks"))
+        size = config.get("hyper_parameters.feature_size", 499)
+        if type(size) is not int or size < 1:
             raise ValueError(
-                f"hyper_parameters.tasks: label_column must be 0 or 1, found {self._label_columns}"
+                f"hyper_parameters.feature_size: expected an integer of at least 1, found {size!r}"
             )
-        width = LABELS + config.get("hyper_parameters.feature_size", 499)
-        self._matrix = TextMatrix(file_list, width, config.get("runner.cache_dir"))
+        resolve = getattr(config, "runner", None)  # a plain mapping has no paths to resolve
+        cache_dir = resolve("cache_dir") if resolve else config.get("runner.cache_dir")
+        try:
+            self._matrix = TextMatrix(file_list, LABELS + size, cache_dir)
+        except WidthError as error:
+            form = f"{LABELS} labels and hyper_parameters.feature_size = {size}"
+            raise ValueError(f"{error} ({form})") from error
 
     def __len__(self) -> int:
         return len(self._matrix)
@@ -62,3 +67,18 @@ class RecDataset(IterableDataset):
     def __iter__(self) -> Iterator[list[np.ndarray]]:
         for row in range(len(self)):
             yield [column[0] for column in self.take(slice(row, row + 1))]
+
+
+def _label_columns(tasks) -> list[int]:
+    if tasks is None:
+        tasks = INCOME_MARITAL
+    try:
+        columns = [task["label_column"] for task in tasks]
+    except (KeyError, TypeError):
+        raise ValueError(
+            "hyper_parameters.tasks: expected a list of tasks, each with a name and a "
+            f"label_column, found {tasks!r}"
+        ) from None
+    if not all(type(column) is int and 0 <= column < LABELS for column in columns):
+        raise ValueError(f"hyper_parameters.tasks: label_column must be 0 or 1, found {columns}")
+    return columns

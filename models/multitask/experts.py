@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from paddle import nn
 
 from models.multitask import ops
@@ -94,7 +93,8 @@ class ExpertGroup(Part):
 
     def _first_layers(self, inputs: Sequence):
         if len(self._splits) == 1:
-            return paddle.split(self.inputs[0](inputs[0]), self._splits[0], axis=1)
+            (layer,), (x,) = self.inputs, inputs
+            return ops.split(layer(x), self._splits[0])
         experts, gates = [], []
         for layer, x, (expert_columns, gate_columns) in zip(self.inputs, inputs, self._splits):
             columns = layer(x)
@@ -104,7 +104,8 @@ class ExpertGroup(Part):
         return paddle.concat(experts, axis=1), paddle.concat(gates, axis=1)
 
     def _experts(self, x):
-        x = activate(x, self.dropout, self.training).reshape([-1, self.expert_num, self._first])
+        x = activate(x, self.dropout, self.training)
+        x = ops.reshape(x, [-1, self.expert_num, self._first])
         if not len(self.deeper_experts.layers):
             return x
         return self.deeper_experts(x.transpose([1, 0, 2])).transpose([1, 0, 2])
@@ -116,10 +117,10 @@ class ExpertGroup(Part):
             x = self.gate_logits(self.deeper_gates(x)).transpose([1, 0, 2]).flatten(1)
         shape = [-1, self.gate_num, self.expert_num]
         if self._placement is None:
-            return F.softmax(x.reshape(shape))
+            return ops.softmax(ops.reshape(x, shape))
         matrix, never, allowed = self._constants()
         # Paddle's softmax gives e^-64 where the logit is far below the others: not quite 0.
-        return F.softmax(ops.linear(x, matrix, never).reshape(shape)) * allowed
+        return ops.softmax(ops.reshape(ops.linear(x, matrix, never), shape)) * allowed
 
     def _place(self, columns) -> list[np.ndarray]:
         """Returns what puts logit columns, as (gate, expert), on gates times experts."""

@@ -28,6 +28,23 @@ def linear(x: paddle.Tensor, weight: paddle.Tensor, bias: paddle.Tensor) -> padd
     return F.linear(x, weight, bias)
 
 
+def split(x: paddle.Tensor, sizes: list[int]) -> list[paddle.Tensor]:
+    """Returns ``[batch, sum(sizes)]`` cut into columns of the given sizes."""
+    if paddle.in_dynamic_mode():
+        return _C_ops.split(x, sizes, 1)
+    return paddle.split(x, sizes, axis=1)
+
+
+def reshape(x: paddle.Tensor, shape: list[int]) -> paddle.Tensor:
+    """Returns ``x`` in another shape."""
+    return _C_ops.reshape(x, shape) if paddle.in_dynamic_mode() else paddle.reshape(x, shape)
+
+
+def softmax(x: paddle.Tensor) -> paddle.Tensor:
+    """Returns the softmax over the last axis."""
+    return _C_ops.softmax(x, -1) if paddle.in_dynamic_mode() else F.softmax(x)
+
+
 def softmax_cross_entropy(logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
     """Returns the cross-entropy of each row.
 

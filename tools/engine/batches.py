@@ -80,7 +80,8 @@ class RowSource:
 
     def blocks(self, epoch: int | None = None) -> Iterator[Columns]:
         """Yields an epoch's rows a batch at a time; in the reader's order if epoch is None."""
-        ordered = self._ordered(epoch)
+        with reader_errors(self._reader):
+            ordered = self._ordered(epoch)
         while True:
             with reader_errors(self._reader):
                 rows = list(islice(ordered, self.batch_size))
@@ -131,4 +132,6 @@ def _has_length(dataset: Any) -> bool:
 
 def _columns(rows: list) -> Columns:
     rows = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError(f"rows of {len(rows[0])} fields, then one of another number")
     return [np.stack([np.asarray(field) for field in column]) for column in zip(*rows)]

@@ -22,7 +22,7 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"),
+    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?$"),
     list("-+0123456789."),
 )
 
@@ -32,7 +32,8 @@ class Config(Mapping):
 
     Values are as written. ``config.runner("epochs")`` adds the default of the ``runner.*``
     schema, and resolves paths: those of the YAML are relative to the YAML; those given with
-    ``-o`` are relative to the current directory, or to the YAML if only there they exist.
+    ``-o`` are relative to the current directory. What is read, and does not exist there, is
+    also looked for beside the YAML; what is written is not.
     """
 
     def __init__(self, values: dict[str, Any], yaml_path: str, overridden: Iterable[str] = ()):
@@ -61,8 +62,9 @@ class Config(Mapping):
             value = RUNNER[name].default
         if value is REQUIRED:
             raise UserError(f"{self.yaml_path}: runner.{name} is not set")
-        if RUNNER[name].kind == "path" and value is not None:
-            return self._absolute(f"runner.{name}", value)
+        kind = RUNNER[name].kind
+        if kind in _PATHS and value is not None:
+            return self._absolute(f"runner.{name}", value, written=kind == "output path")
         return value
 
     def error(self, key: str, problem: str) -> UserError:
@@ -70,13 +72,14 @@ class Config(Mapping):
         source = "-o" if key in self._overridden else self.yaml_path
         return UserError(f"{source}: {key} = {self.get(key)!r}: {problem}")
 
-    def _absolute(self, key: str, value: str) -> str:
+    def _absolute(self, key: str, value: str, written: bool) -> str:
         value = os.path.expanduser(value)
         beside_yaml = os.path.normpath(os.path.join(self.folder, value))
+        if key not in self._overridden:
+            return beside_yaml
         here = os.path.abspath(value)
-        if key in self._overridden and (os.path.exists(here) or not os.path.exists(beside_yaml)):
-            return here
-        return beside_yaml
+        elsewhere = not written and not os.path.exists(here) and os.path.exists(beside_yaml)
+        return beside_yaml if elsewhere else here
 
 
 def load_config(
@@ -101,10 +104,8 @@ def load_config(
     known = {f"runner.{name}": key.default for name, key in RUNNER.items()}
     known.update({f"hyper_parameters.{name}": value for name, value in (declared or {}).items()})
     for key in values:
-        ours = key.startswith("runner.") or (
-            declared is not None and key.startswith("hyper_parameters.")
-        )
-        if ours and key not in known:
+        models_own = declared is None and key.startswith("hyper_parameters.")
+        if key not in known and not models_own:
             logger.warning("%s: unknown key %s%s", yaml_path, key, nearest(key, known))
     overridden = []
     for text in overrides:
@@ -129,13 +130,23 @@ def _read_yaml(path: str) -> dict:
             content = yaml.load(file, Loader=_Loader)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or no such date
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{place}: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected sections of keys, found {type(content).__name__}")
+    _expect_keys(path, content)
+    for section in ("runner", "hyper_parameters"):
+        if content.get(section, ...) in (None, {}):  # as if it were not there
+            del content[section]
+        elif section in content:
+            _expect_keys(f"{path}: {section}", content[section])
     return content
+
+
+def _expect_keys(place: str, content: Any) -> None:
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else repr(content)
+        raise UserError(f"{place}: expected keys and values, found {found}")
 
 
 def _flatten(tree: Mapping, prefix: str = "") -> dict[str, Any]:
@@ -150,9 +161,11 @@ def _flatten(tree: Mapping, prefix: str = "") -> dict[str, Any]:
 
 def _override(key: str, raw: str, current: Any) -> Any:
     """Reads the text after ``key=`` as YAML, keeping the type of the value it replaces."""
-    schema = RUNNER.get(key.removeprefix("runner."))
-    if schema is not None:  # its kind is checked later, with the values of the file
-        return raw if schema.kind in ("text", "path") and raw != "null" else _parse(raw)
+    section, _, name = key.partition(".")
+    if section == "runner" and name in RUNNER:  # the kind is checked with the file's values
+        if RUNNER[name].kind in ("text", *_PATHS):
+            return None if raw in _NOTHING else raw
+        return _parse(raw)
     if isinstance(current, str):
         return raw
     value = _parse(raw)
@@ -161,37 +174,25 @@ def _override(key: str, raw: str, current: Any) -> Any:
     # A list may stand where a model takes one size or several; the model checks it.
     several = isinstance(value, list) and type(current) is int
     if type(current) in (bool, int, float) and type(value) is not type(current) and not several:
-        raise UserError(f"-o {key}={raw}: expected {_KINDS[type(current).__name__]}")
+        raise UserError(f"-o {key}={raw}: expected {_EXPECTED[type(current)]}")
     return value
 
 
 def _parse(raw: str) -> Any:
     try:
         return yaml.load(raw, Loader=_Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         return raw
 
 
-_KINDS = {
-    "bool": "True or False",
-    "int": "an integer",
-    "float": "a number",
-    "text": "a text",
-    "path": "a path",
-    "list": "a list",
-}
+_NOTHING = ("", "~", "null", "Null", "NULL")  # YAML's ways to write None
+_PATHS = ("path", "output path")
+_TYPES = {"bool": bool, "int": int, "text": str, **dict.fromkeys(_PATHS, str), "any": object}
+_EXPECTED = {bool: "True or False", int: "an integer", float: "a number", str: "a text"}
 
 
 def _check(config: Config, name: str, key: Key) -> None:
-    value = config[name]
-    fits = {
-        "bool": lambda: isinstance(value, bool),
-        "int": lambda: isinstance(value, int) and not isinstance(value, bool),
-        "float": lambda: isinstance(value, (int, float)) and not isinstance(value, bool),
-        "text": lambda: isinstance(value, str),
-        "path": lambda: isinstance(value, str),
-        "list": lambda: isinstance(value, list),
-        "any": lambda: True,
-    }[key.kind]()
-    if not fits or not key.check(value):
-        raise config.error(name, f"expected {key.expected or _KINDS[key.kind]}")
+    value, kind = config[name], _TYPES[key.kind]
+    fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if not fits or value == "" or not key.check(value):
+        raise config.error(name, f"expected {key.expected or _EXPECTED[kind]}")

@@ -16,7 +16,7 @@ class Key:
     """One ``runner.*`` key.
 
     Attributes:
-        kind: ``bool``, ``int``, ``float``, ``text``, ``path``, ``list`` or ``any``.
+        kind: ``bool``, ``int``, ``text``, ``path`` (read), ``output path`` (written) or ``any``.
         default: the value when the YAML does not set the key; REQUIRED if there is none.
         meaning: one sentence for the documentation.
         expected: what a valid value looks like, in words, for error messages.
@@ -48,7 +48,7 @@ RUNNER = {
     "seed": _at_least(0, 12345, "Seeds parameters, row order and dropout."),
     "print_interval": _at_least(1, 100, "Batches between two log lines."),
     "model_save_path": Key(
-        "path", "output_model", "Folder for checkpoints, one sub-folder an epoch."
+        "output path", "output_model", "Folder for checkpoints, one sub-folder an epoch."
     ),
     "resume": Key(
         "bool", False, "Go on from the newest checkpoint in `model_save_path`, if there is one."
@@ -77,7 +77,7 @@ RUNNER = {
     "infer_start_epoch": _at_least(0, 0, "First epoch to evaluate."),
     "infer_end_epoch": _at_least(1, REQUIRED, "One past the last epoch to evaluate."),
     "save_predictions": Key(
-        "path",
+        "output path",
         None,
         "File (`.csv` or `.npy`) for every row's prediction, one column a task, in file order.",
         "a file name that ends in .csv or .npy",
@@ -85,12 +85,13 @@ RUNNER = {
     ),
     "use_gpu": Key("bool", None, "Train on the GPU; if not set, where there is one."),
     "cache_dir": Key(
-        "path",
+        "output path",
         None,
-        "Folder for parsed copies of text data that cannot be written beside their source.",
+        "Folder for parsed copies of text data that cannot be written beside their source; "
+        "`~/.cache/paddlemtl` if not set.",
     ),
     "use_visual": Key("bool", False, "Write loss, metrics, learning rate and speed for VisualDL."),
-    "visual_dir": Key("path", "visualDL_log", "Folder for VisualDL's records."),
+    "visual_dir": Key("output path", "visualDL_log", "Folder for VisualDL's records."),
     "use_auc": Key(
         "bool", True, "Accepted for PaddleRec's YAMLs: metrics always start anew every epoch."
     ),
