@@ -47,6 +47,8 @@ class StaticSession:
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
         self._executor = paddle.static.Executor(self._place)
         self._executor.run(startup, scope=self._scope)
+        rates = (name for name in self._variables("all") if name.startswith(_RATE))
+        self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)
         self._metrics, self._names = create() if create else ([], [])
         self._last: dict[str, Any] = {}
@@ -100,10 +102,9 @@ class StaticSession:
 
     def learning_rate(self) -> float:
         """Returns the optimizer's current learning rate, or nan without an optimizer."""
-        for name, value in self._variables("all").items():
-            if name.startswith(_RATE):
-                return float(np.array(value).item())
-        return float("nan")
+        if self._rate is None:
+            return float("nan")
+        return float(np.array(self._scope.find_var(self._rate).get_tensor()).item())
 
     def fit_inputs(self, source: Source) -> None:
         """Sets what the model computes from its training data before it learns."""
