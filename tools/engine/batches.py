@@ -132,6 +132,7 @@ def _has_length(dataset: Any) -> bool:
 
 def _columns(rows: list) -> Columns:
     rows = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
-    if len({len(row) for row in rows}) > 1:
-        raise ValueError(f"rows of {len(rows[0])} fields, then one of another number")
+    sizes = {len(row) for row in rows}
+    if len(sizes) > 1:
+        raise ValueError(f"rows of {min(sizes)} and of {max(sizes)} fields in one batch")
     return [np.stack([np.asarray(field) for field in column]) for column in zip(*rows)]

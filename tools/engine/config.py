@@ -195,4 +195,5 @@ def _check(config: Config, name: str, key: Key) -> None:
     value, kind = config[name], _TYPES[key.kind]
     fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
     if not fits or value == "" or not key.check(value):
-        raise config.error(name, f"expected {key.expected or _EXPECTED[kind]}")
+        expected = key.expected or ("a path" if key.kind in _PATHS else _EXPECTED[kind])
+        raise config.error(name, f"expected {expected}")

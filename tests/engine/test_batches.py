@@ -1,0 +1,282 @@
+"""Every row once an epoch, in the order that seed and epoch give; a reader's errors name it."""
+
+import numpy as np
+import pytest
+from paddle.io import Dataset, IterableDataset
+
+from engine.batches import BlockSource, RowSource, open_source
+from engine.errors import UserError
+
+
+class Blocks(IterableDataset):
+    """Row number ``i`` as float features ``[i, i]`` and an integer label ``[i]``, in blocks."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.number = np.arange(rows)
+        self.taken = []
+
+    def __len__(self):
+        return len(self.number)
+
+    def take(self, rows):
+        number = self.number[rows]
+        self.taken.append(len(number))
+        return [np.stack([number, number], axis=1).astype("f4"), number[:, None]]
+
+
+class Map(Dataset):
+    """The same rows, one by one and in any order."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.rows = rows
+
+    def __len__(self):
+        return self.rows
+
+    def __getitem__(self, row):
+        return [np.full(2, row, "f4"), np.array([row])]
+
+
+class Stream(IterableDataset):
+    """The same rows, one by one and in their own order alone."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.rows = rows
+
+    def __iter__(self):
+        for row in range(self.rows):
+            yield [np.full(2, row, "f4"), np.array([row])]
+
+
+ORDERED = [Blocks, Map]  # those whose order the engine decides
+ALL = [*ORDERED, Stream]
+
+
+def source(dataset, batch_size=4, seed=None):
+    return open_source(dataset, "some_reader", batch_size, seed)
+
+
+def labels(batches):
+    return [int(row) for _, column in batches for row in column[:, 0]]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kind"), [(Blocks, BlockSource), (Map, RowSource), (Stream, RowSource)]
+)
+def test_a_dataset_is_read_in_blocks_where_it_can_be(dataset, kind):
+    assert type(source(dataset(3))) is kind
+
+
+def test_blocks_without_a_length_are_read_by_row():
+    class Endless(Stream):
+        def take(self, rows):
+            raise AssertionError
+
+    assert labels(source(Endless(5)).batches(0)) == list(range(5))
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 10_001])
+@pytest.mark.parametrize("dataset", ALL)
+def test_every_row_is_there_once_the_last_partial_batch_included(dataset, rows, seed):
+    batches = list(source(dataset(rows), 4, seed).batches(3))
+    assert sorted(labels(batches)) == list(range(rows))
+    sizes = [len(features) for features, _ in batches]
+    assert sizes == [4] * (rows // 4) + ([rows % 4] if rows % 4 else [])
+    for features, label in batches:
+        assert (features == label).all()  # the fields of a row stay together
+
+
+@pytest.mark.parametrize("dataset", ORDERED)
+@pytest.mark.parametrize(("rows", "batches"), [(1, 1), (4, 1), (5, 2), (8, 2)])
+def test_the_number_of_batches_is_known(dataset, rows, batches):
+    assert len(source(dataset(rows))) == batches == len(list(source(dataset(rows)).batches(0)))
+
+
+def test_a_stream_does_not_know_its_number_of_batches():
+    with pytest.raises((TypeError, RuntimeError)):
+        len(source(Stream(5)))
+
+
+@pytest.mark.parametrize("dataset", ALL)
+def test_without_a_seed_the_order_is_the_files(dataset):
+    for epoch in (0, 1):
+        assert labels(source(dataset(50)).batches(epoch)) == list(range(50))
+
+
+@pytest.mark.parametrize("dataset", ORDERED)
+def test_the_order_is_a_function_of_seed_and_epoch(dataset):
+    def order(seed, epoch):
+        return labels(source(dataset(100), 8, seed).batches(epoch))
+
+    assert order(1, 0) == order(1, 0)
+    orders = [tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1, 2)]
+    assert len({*orders, tuple(range(100))}) == 7
+
+
+@pytest.mark.parametrize("dataset", ORDERED)
+def test_the_order_does_not_depend_on_what_was_read_before(dataset):
+    used = source(dataset(100), 8, 5)
+    for epoch in (0, 1):
+        list(used.batches(epoch))
+    np.random.seed(99)
+    assert labels(used.batches(2)) == labels(source(dataset(100), 8, 5).batches(2))
+
+
+def test_blocks_and_rows_are_shuffled_alike():
+    """A reader that learns to hand over blocks trains on the same batches as before."""
+    orders = [labels(source(dataset(5000), 32, 3).batches(1)) for dataset in ORDERED]
+    assert orders[0] == orders[1]
+
+
+def test_a_stream_keeps_its_own_order_whatever_the_seed():
+    assert labels(source(Stream(20), 4, 7).batches(1)) == list(range(20))
+
+
+@pytest.mark.parametrize("dataset", ALL)
+def test_blocks_without_an_epoch_are_in_file_order(dataset):
+    """What is fitted to the training data does not depend on its shuffling."""
+    assert labels(source(dataset(30), 4, 7).blocks()) == list(range(30))
+
+
+@pytest.mark.parametrize("batch_size", [1, 32, 1000, 5000])
+def test_blocks_hold_whole_batches(batch_size):
+    dataset = Blocks(12_345)
+    sizes = [len(block[0]) for block in source(dataset, batch_size).blocks(0)]
+    assert sizes == dataset.taken
+    assert sum(sizes) == 12_345
+    assert all(size % batch_size == 0 for size in sizes[:-1])
+    assert max(sizes) <= max(4096, batch_size)
+
+
+def test_an_empty_dataset_has_no_batches():
+    for dataset in ALL:
+        assert list(source(dataset(0)).batches(0)) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([1.5, 2.5], [np.array([1.5, 2.5])]),
+        ([1, 2], [np.array([1, 2])]),
+        ([[1, 0.5], [2, 1.5]], [np.array([1, 2]), np.array([0.5, 1.5])]),
+        ([(1, [2, 3]), (4, [5, 6])], [np.array([1, 4]), np.array([[2, 3], [5, 6]])]),
+        ([np.zeros(3, "f4"), np.ones(3, "f4")], [np.array([[0, 0, 0], [1, 1, 1]], "f4")]),
+        ([[np.float32(1)], [np.float32(2)]], [np.array([1, 2], "f4")]),
+    ],
+    ids=["floats", "integers", "lists", "tuples", "arrays", "scalars"],
+)
+def test_rows_may_be_scalars_lists_or_arrays(rows, expected):
+    class Given(IterableDataset):
+        def __iter__(self):
+            return iter(rows)
+
+    (columns,) = source(Given()).batches(0)
+    assert len(columns) == len(expected)
+    for column, wanted in zip(columns, expected):
+        assert column.dtype == wanted.dtype
+        np.testing.assert_array_equal(column, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "i8", "u1", "?"])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_dtypes_are_kept(dtype, seed):
+    class Typed(Map):
+        def __getitem__(self, row):
+            return [np.array([row], dtype)]
+
+    class TypedBlocks(Blocks):
+        def take(self, rows):
+            return [self.number[rows].astype(dtype)]
+
+    for dataset in (Typed(3), TypedBlocks(3)):
+        for (column,) in source(dataset, 2, seed).batches(0):
+            assert column.dtype == np.dtype(dtype)
+
+
+# A reader that raises
+
+
+class BadTake(Blocks):
+    def take(self, rows):
+        raise KeyError("income")
+
+
+class BadRow(Map):
+    def __getitem__(self, row):
+        if row == 5:
+            raise KeyError("income")
+        return super().__getitem__(row)
+
+
+class BadLater(Stream):
+    def __iter__(self):
+        yield from list(super().__iter__())[:5]
+        raise KeyError("income")
+
+
+class BadStart(Stream):
+    def __iter__(self):  # no generator: raises when asked for an iterator
+        raise KeyError("income")
+
+
+@pytest.mark.parametrize("dataset", [BadTake, BadRow, BadLater, BadStart])
+def test_what_a_reader_raises_is_an_error_that_names_it(dataset):
+    with pytest.raises(UserError, match=r"^some_reader: KeyError: 'income'$"):
+        list(source(dataset(9)).batches(0))
+
+
+def test_batches_before_the_fault_arrive():
+    batches = source(BadLater(9)).batches(0)
+    assert len(next(batches)[0]) == 4
+    with pytest.raises(UserError):
+        next(batches)
+
+
+def test_a_value_error_needs_no_class_in_front():
+    """Readers say what is wrong with a line in a ValueError."""
+
+    class BadLine(Blocks):
+        def take(self, rows):
+            raise ValueError("data.txt:3: expected 5 numbers, found 4")
+
+    with pytest.raises(UserError) as caught:
+        list(source(BadLine(9)).batches(0))
+    assert str(caught.value) == "some_reader: data.txt:3: expected 5 numbers, found 4"
+
+
+def test_a_users_error_is_passed_on_as_it_is():
+    class Refuses(Blocks):
+        def take(self, rows):
+            raise UserError("as it is")
+
+    with pytest.raises(UserError, match=r"^as it is$"):
+        list(source(Refuses(9)).batches(0))
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([[1, 2], [3]], "rows of 1 and of 2 fields in one batch"),
+        ([[1], [2, 3]], "rows of 1 and of 2 fields in one batch"),
+        ([np.zeros(2), np.zeros(3)], "same shape"),
+    ],
+)
+def test_rows_that_do_not_fit_together(rows, problem):
+    class Given(IterableDataset):
+        def __iter__(self):
+            return iter(rows)
+
+    with pytest.raises(UserError, match=f"^some_reader: .*{problem}"):
+        list(source(Given()).batches(0))
+
+
+def test_a_dataset_without_length_or_rows():
+    class Nothing(Dataset):
+        pass
+
+    with pytest.raises(UserError, match=r"^some_reader: "):
+        list(source(Nothing()).batches(0))
