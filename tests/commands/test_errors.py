@@ -1,0 +1,344 @@
+"""Bad input ends a command with exit code 2 and one line that says what, where and which value."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import paddle
+import pytest
+
+from engine import contract
+
+TRAINERS = ["trainer", "static_trainer"]
+EVALUATORS = ["infer", "static_infer"]
+
+
+def the_error(code, stderr):
+    """The one error line that a command ended with."""
+    assert code == 2, stderr
+    assert "Traceback" not in stderr
+    lines = stderr.splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert errors == lines[-1:], stderr
+    return errors[0]
+
+
+@pytest.fixture
+def refusal(command, model, written):
+    """Runs a command that must fail, must say why in one line and must leave nothing behind."""
+
+    def run(name, *overrides, yaml=None):
+        before = written()
+        options = ["-o", *overrides] if overrides else []
+        error = the_error(*command(name, "-m", yaml or model / "config.yaml", *options))
+        assert written() == before
+        return error
+
+    return run
+
+
+def edit(model, old, new):
+    """Changes the model's YAML."""
+    path = model / "config.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+# Configurations
+
+
+@pytest.mark.parametrize("name", [*TRAINERS, *EVALUATORS])
+def test_no_yaml(refusal, elsewhere, name):
+    error = refusal(name, yaml="none.yaml")
+    assert error == f"error: {elsewhere / 'none.yaml'}: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "runner.epoch=3",
+            "-o runner.epoch=3: unknown key runner.epoch; did you mean 'runner.epochs'?",
+        ),
+        (
+            "hyper_parameters.experts_num=3",
+            "-o hyper_parameters.experts_num=3: unknown key hyper_parameters.experts_num; "
+            "did you mean 'hyper_parameters.expert_num'?",
+        ),
+        (
+            "runner.train_batch_size=0",
+            "-o: runner.train_batch_size = 0: expected an integer of at least 1",
+        ),
+        ("runner.epochs=-1", "-o: runner.epochs = -1: expected an integer of at least 1"),
+        ("runner.epochs=ten", "-o: runner.epochs = 'ten': expected an integer of at least 1"),
+        (
+            "hyper_parameters.expert_num=many",
+            "-o hyper_parameters.expert_num=many: expected an integer",
+        ),
+        (
+            "runner.save_predictions=foo.txt",
+            "-o: runner.save_predictions = 'foo.txt': "
+            "expected a file name that ends in .csv or .npy",
+        ),
+        ("runner.epochs", "-o runner.epochs: expected key=value"),
+    ],
+)
+@pytest.mark.parametrize("name", ["trainer", "static_infer"])
+def test_a_bad_override(refusal, name, override, message):
+    assert refusal(name, override) == f"error: {message}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs: 3", "epochs: -1", ": runner.epochs = -1: expected an integer of at least 1"),
+        (
+            "train_batch_size: 2",
+            "train_batch_size: 0",
+            ": runner.train_batch_size = 0: expected an integer of at least 1",
+        ),
+        (
+            "  epochs: 3",
+            "\tepochs: 3",
+            ", line {line}: found character '\\t' that cannot start any token",
+        ),
+        ("  epochs: 3\n", "", ": runner.epochs is not set"),
+    ],
+)
+def test_a_bad_yaml(refusal, model, old, new, message):
+    path = edit(model, old, new)
+    lines = path.read_text().splitlines()
+    message = message.format(line=lines.index(new) + 1 if new in lines else None)
+    assert refusal("trainer") == f"error: {path}{message}"
+
+
+def test_an_unknown_key_of_the_yaml_is_a_warning(command, model):
+    path = edit(model, "epochs: 3", "epochs: 1\n  shufle: True")
+    code, stderr = command("trainer", "-m", path)
+    assert code == 0, stderr
+    assert (
+        f" - WARNING - {path}: unknown key runner.shufle; did you mean 'runner.shuffle'?\n"
+        in stderr
+    )
+
+
+# Data
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [*((name, "train_data_dir") for name in TRAINERS), *((n, "test_data_dir") for n in EVALUATORS)],
+)
+def test_no_folder_and_an_empty_one(refusal, model, elsewhere, name, key):
+    absent = elsewhere / "nowhere"
+    error = refusal(name, f"runner.{key}=nowhere")
+    assert error == f"error: -o: runner.{key} = 'nowhere': there is no folder {absent}"
+    empty = model / "empty"
+    empty.mkdir()
+    (empty / ".hidden").write_text("no data")
+    part = key.partition("_")[0]
+    path = edit(model, f'{key}: "data/{part}"', f"{key}: empty")
+    error = refusal(name)
+    assert error == f"error: {path}: runner.{key} = 'empty': folder {empty} holds no files"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [(name, "train") for name in TRAINERS] + [(n, "test") for n in EVALUATORS]
+)
+def test_a_malformed_line(refusal, model, name, part):
+    path = model / "data" / part / f"{part}_data.txt"
+    lines = path.read_text().splitlines()
+    for old, new, problem in [
+        ("0", "none", "column 1: expected a number, found 'none'"),
+        (
+            "none,",
+            "",
+            "expected 501 numbers, found 500 (2 labels and hyper_parameters.feature_size",
+        ),
+    ]:
+        lines[6] = new + lines[6][len(old) :]
+        path.write_text("\n".join(lines))
+        assert refusal(name).startswith(f"error: census_reader: {path}:7: {problem}")
+
+
+def test_a_label_that_is_neither_0_nor_1(refusal, model):
+    path = model / "data" / "train" / "train_data.txt"
+    lines = path.read_text().splitlines()
+    lines[4] = "3" + lines[4][1:]
+    path.write_text("\n".join(lines))
+    error = refusal("trainer")
+    assert error == (
+        f"error: census_reader: {path}:5: column 1: expected a label 0 or 1, found 3.0"
+    )
+
+
+@pytest.mark.parametrize("name", ["trainer", "static_infer"])
+def test_another_feature_size_than_the_data_have(refusal, name):
+    error = refusal(name, "hyper_parameters.feature_size=100")
+    assert error.endswith(
+        "_data.txt:1: expected 102 numbers, found 501 "
+        "(2 labels and hyper_parameters.feature_size = 100)"
+    )
+
+
+# The model and what it is built from
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("expert_num", 0, "expected an integer of at least 1, found 0"),
+        ("expert_size", "[16,0]", "expected an integer of at least 1, found 0"),
+        ("dropout", 1.5, "expected a number in [0, 1), found 1.5"),
+        ("optimizer.learning_rate", -1.0, "expected a positive number, found -1.0"),
+    ],
+)
+def test_a_hyper_parameter_out_of_range(refusal, model, name, key, value, expected):
+    error = refusal(name, f"hyper_parameters.{key}={value}")
+    assert error == f"error: {model / 'config.yaml'}: hyper_parameters.{key}: {expected}"
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_no_such_optimizer(refusal, model, name):
+    error = refusal(name, "hyper_parameters.optimizer.class=adamm")
+    assert error.startswith(f"error: {model / 'config.yaml'}: hyper_parameters.optimizer.class: ")
+    assert "adam" in error
+    assert error.endswith(", found 'adamm'")
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_malformed_tasks(refusal, name):
+    error = refusal(name, "hyper_parameters.tasks=[{name: income}]")
+    assert "hyper_parameters.tasks: expected a list of tasks" in error
+    assert error.endswith("found [{'name': 'income'}]")
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("trainer", "dygraph_model"), ("static_trainer", "static_model")]
+)
+def test_a_folder_without_its_model(refusal, model, name, module):
+    (model / f"{module}.py").unlink()
+    assert refusal(name) == f"error: {model}: there is no {module}.py"
+
+
+@pytest.mark.parametrize("name", ["trainer", "static_infer"])
+def test_no_such_reader(refusal, model, name):
+    part = "train" if name == "trainer" else "infer"
+    error = refusal(name, f"runner.{part}_reader_path=census_raeder")
+    assert error == f"error: {model}: there is no census_raeder.py"
+
+
+@pytest.mark.skipif(paddle.is_compiled_with_cuda(), reason="this Paddle is built for the GPU")
+@pytest.mark.parametrize("name", [*TRAINERS, *EVALUATORS])
+def test_a_gpu_that_this_build_cannot_use(refusal, name):
+    error = refusal(name, "runner.use_gpu=True")
+    assert error.startswith("error: runner.use_gpu = True: this Paddle is built for the CPU")
+
+
+# Checkpoints
+
+
+@pytest.mark.parametrize("name", EVALUATORS)
+def test_no_checkpoint(refusal, model, name):
+    error = refusal(name)
+    assert error == (
+        f"error: there is no checkpoint {model / 'output_model_mmoe' / '0'} "
+        "(runner.infer_start_epoch = 0, runner.infer_end_epoch = 3)"
+    )
+
+
+@pytest.mark.parametrize("name", EVALUATORS)
+def test_no_epoch_to_evaluate(refusal, name):
+    error = refusal(name, "runner.infer_start_epoch=2", "runner.infer_end_epoch=1")
+    assert error == "error: -o: runner.infer_end_epoch = 1: no epoch from 2 up to it"
+
+
+@pytest.mark.parametrize(("trainer", "evaluator"), list(zip(TRAINERS, EVALUATORS)))
+def test_checkpoints_that_do_not_serve(command, refusal, model, trainer, evaluator):
+    code, stderr = command(trainer, "-m", model / "config.yaml", "-o", "runner.epochs=1")
+    assert code == 0, stderr
+    folder = model / "output_model_mmoe" / "0"
+    one = "runner.infer_end_epoch=1"
+    error = refusal(evaluator, one, "hyper_parameters.expert_size=8")
+    assert re.fullmatch(
+        rf"error: {re.escape(str(folder))} does not fit the model: "
+        r"\S+ has shape \([\d, ]+\) there, \([\d, ]+\) here",
+        error,
+    )
+    error = refusal(evaluator, one, "hyper_parameters.expert_size=[16,8]")
+    assert error.startswith(f"error: {folder} does not fit the model: ")
+
+    (parameters,) = folder.glob("*.pdparams")
+    parameters.write_bytes(parameters.read_bytes()[:5000])
+    assert refusal(evaluator, one).startswith(f"error: {parameters} is damaged: ")
+    parameters.unlink()
+    assert refusal(evaluator, one).startswith(f"error: there is no checkpoint {folder}")
+    shutil.rmtree(folder)
+    assert refusal(evaluator, one).startswith(f"error: there is no checkpoint {folder} ")
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_no_checkpoint_to_start_from(refusal, elsewhere, name):
+    error = refusal(name, "runner.model_init_path=saved/3")
+    assert str(elsewhere / "saved" / "3") in error
+    assert "there is no checkpoint" in error
+
+
+# The commands in processes of their own
+
+
+def started(elsewhere, name, *arguments):
+    path = os.path.join(contract.REPOSITORY, "tools", f"{name}.py")
+    return subprocess.Popen(
+        [sys.executable, path, *map(str, arguments)],
+        cwd=elsewhere,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("trainer", [], "the following arguments are required: -m/--config_yaml"),
+        ("trainer", ["-m", "{yaml}", "-o"], "argument -o/--opt: expected at least one argument"),
+        ("static_trainer", ["-m", "{yaml}", "-o", "runner.epochs=-1"], "runner.epochs = -1"),
+        ("infer", ["-m", "{yaml}"], "there is no checkpoint"),
+        ("static_infer", ["-m", "none.yaml"], "none.yaml: No such file or directory"),
+        ("benchmark", ["-m", "{yaml}", "--batch_size", "0"], "--batch_size"),
+    ],
+)
+def test_a_process_ends_the_same_way(model, elsewhere, written, name, arguments, message):
+    before = written()
+    yaml = model / "config.yaml"
+    process = started(elsewhere, name, *(text.format(yaml=yaml) for text in arguments))
+    stdout, stderr = process.communicate()
+    assert message in the_error(process.returncode, stderr)
+    assert stdout == ""
+    assert written() == before
+
+
+def test_an_interrupted_run_says_so_and_keeps_its_checkpoints(model, elsewhere):
+    options = ["-o", "runner.epochs=2000"]
+    process = started(elsewhere, "trainer", "-m", model / "config.yaml", *options)
+    with process:
+        for line in process.stderr:
+            if " - saved " in line:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait() == 130
+    assert rest.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in rest
+    output = model / "output_model_mmoe"
+    saved = [name for name in os.listdir(output) if name.isdigit()]
+    assert "0" in saved
+    for name in saved:
+        assert sorted(os.listdir(output / name)) == ["rec.json", "rec.pdopt", "rec.pdparams"]
