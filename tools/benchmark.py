@@ -21,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from engine import cli
 from engine.clock import PHASES
 from engine.errors import UserError
+from engine.sessions import GRAPHS
 
 _WARM_UP = 50  # batches
 _ROW = "{:>6} {:>8} {:>8} {:>10} {:>9}" + " {:>9}" * len(PHASES) + " {:>9} {:>9}"
@@ -33,7 +34,7 @@ def measure(arguments: argparse.Namespace, graph: str, threads: int, batch_size:
     from engine import runtime
 
     runtime.prepare()
-    from engine import loop
+    from engine import loop, sessions
     from engine.clock import Clock
     from engine.report import Report
 
@@ -41,7 +42,7 @@ def measure(arguments: argparse.Namespace, graph: str, threads: int, batch_size:
     config = cli.read_config(arguments)
     logging.disable(logging.INFO)
     source = loop.training_source(config)
-    session = _session(config, graph)
+    session = sessions.open_session(config, graph, training=True)
     session.fit_inputs(source)
     session.start_epoch(training=True)
     clock = Clock()
@@ -70,21 +71,11 @@ def measure(arguments: argparse.Namespace, graph: str, threads: int, batch_size:
     }
 
 
-def _session(config, graph: str):
-    if graph == "static":
-        from engine.static import StaticSession
-
-        return StaticSession(config, training=True)
-    from engine.dygraph import DygraphSession
-
-    return DygraphSession(config)
-
-
 def main() -> None:
     """Runs the command."""
     parser = cli.parser(__doc__)
     parser.add_argument("--batch_size", nargs="+", type=int, metavar="N", default=[32, 1024])
-    parser.add_argument("--graph", nargs="+", choices=["dygraph", "static"], default=["dygraph"])
+    parser.add_argument("--graph", nargs="+", choices=GRAPHS, default=["dygraph"])
     parser.add_argument("--threads", nargs="+", type=int, metavar="N", default=[1])
     parser.add_argument("--epochs", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")

@@ -19,15 +19,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     from engine import loop
-    from engine.dygraph import DygraphSession
+    from engine.sessions import open_session
 
     table = []
     pattern = os.path.join(contract.REPOSITORY, "models", "multitask", "*", "config.yaml")
     for path in sorted(glob.glob(pattern)):
         options = argparse.Namespace(config_yaml=path, opt=["runner.print_interval=100"])
         config = cli.read_config(options)
-        trained = loop.train(DygraphSession(config), config, loop.training_source(config))
-        tested = loop.evaluate(DygraphSession(config), config, loop.test_source(config))
+        session = open_session(config, "dygraph", training=True)
+        trained = loop.train(session, config, loop.training_source(config))
+        tested = loop.evaluate(session, config, loop.test_source(config))
         last = tested.metrics[max(tested.metrics)]
         values = {name: f"{value:.4f}" for name, value in last.items()}
         values["rows/s"] = f"{trained.rows / trained.seconds:.0f}"

@@ -8,17 +8,5 @@ runner.infer_end_epoch; a static checkpoint serves where there is no dygraph one
 
 from engine import cli
 
-
-def main() -> None:
-    """Runs the command."""
-    arguments = cli.parser(__doc__).parse_args()
-    from engine import loop
-    from engine.dygraph import DygraphSession
-
-    config = cli.read_config(arguments)
-    source = loop.test_source(config)
-    loop.evaluate(DygraphSession(config), config, source)
-
-
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(lambda: cli.evaluate(__doc__, "dygraph"))

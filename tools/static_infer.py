@@ -8,17 +8,5 @@ runner.infer_end_epoch; a dygraph checkpoint serves where there is no static one
 
 from engine import cli
 
-
-def main() -> None:
-    """Runs the command."""
-    arguments = cli.parser(__doc__).parse_args()
-    from engine import loop
-    from engine.static import StaticSession
-
-    config = cli.read_config(arguments)
-    source = loop.test_source(config)
-    loop.evaluate(StaticSession(config, training=False), config, source)
-
-
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(lambda: cli.evaluate(__doc__, "static"))

@@ -8,17 +8,5 @@ after every epoch to runner.model_save_path/<epoch>/rec.*
 
 from engine import cli
 
-
-def main() -> None:
-    """Runs the command."""
-    arguments = cli.parser(__doc__).parse_args()
-    from engine import loop
-    from engine.dygraph import DygraphSession
-
-    config = cli.read_config(arguments)
-    source = loop.training_source(config)
-    loop.train(DygraphSession(config), config, source)
-
-
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(lambda: cli.train(__doc__, "dygraph"))

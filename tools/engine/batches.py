@@ -40,6 +40,8 @@ class BlockSource:
 
     def blocks(self, epoch: int | None = None) -> Iterator[Columns]:
         """Yields an epoch's rows in blocks of whole batches; in file order if epoch is None."""
+        if not self._rows:
+            raise _no_rows(self._reader)
         step = max(1, _BLOCK_ROWS // self.batch_size) * self.batch_size
         order = None
         if epoch is not None and self._seed is not None:
@@ -82,13 +84,17 @@ class RowSource:
         """Yields an epoch's rows a batch at a time; in the reader's order if epoch is None."""
         with reader_errors(self._reader):
             ordered = self._ordered(epoch)
+        found = False
         while True:
             with reader_errors(self._reader):
                 rows = list(islice(ordered, self.batch_size))
                 columns = _columns(rows)
             if not rows:
-                return
+                break
+            found = True
             yield columns
+        if not found:
+            raise _no_rows(self._reader)
 
     batches = blocks
 
@@ -120,6 +126,10 @@ def reader_errors(reader: str) -> Iterator[None]:
     except Exception as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise UserError(f"{reader}: {kind}{error}") from error
+
+
+def _no_rows(reader: str) -> UserError:
+    return UserError(f"{reader}: the data hold no rows")
 
 
 def _has_length(dataset: Any) -> bool:

@@ -60,3 +60,21 @@ def read_config(arguments: argparse.Namespace) -> Config:
     config = load_config(arguments.config_yaml, arguments.opt, contract.hyper_parameters)
     report.log_config(config)
     return config
+
+
+def train(description: str, graph: str) -> None:
+    """Trains the model that the command line names, in dygraph or static graph."""
+    config = read_config(parser(description).parse_args())
+    from engine import loop, sessions
+
+    source = loop.training_source(config)
+    loop.train(sessions.open_session(config, graph, training=True), config, source)
+
+
+def evaluate(description: str, graph: str) -> None:
+    """Evaluates the checkpoints that the command line names, in dygraph or static graph."""
+    config = read_config(parser(description).parse_args())
+    from engine import loop, sessions
+
+    source = loop.test_source(config)
+    loop.evaluate(sessions.open_session(config, graph, training=False), config, source)

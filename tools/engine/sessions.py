@@ -1,0 +1,21 @@
+"""The two graphs by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.config import Config
+
+GRAPHS = ("dygraph", "static")
+
+
+def open_session(config: Config, graph: str, training: bool) -> Any:
+    """Returns a session of one of `GRAPHS` for the model of a configuration."""
+    # Each is imported when it is asked for: static graph changes Paddle's mode.
+    if graph == "static":
+        from engine.static import StaticSession
+
+        return StaticSession(config, training)
+    from engine.dygraph import DygraphSession
+
+    return DygraphSession(config)
