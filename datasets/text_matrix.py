@@ -88,9 +88,10 @@ def load(path: str, columns: int, cache_dir: str | None = None) -> np.ndarray:
         matrix = _cached(os.path.join(folder, prefix + stamp))
         if matrix is not None and matrix.shape[1] == columns:
             return matrix
-    with suppress(OSError):
-        os.makedirs(elsewhere, exist_ok=True)
     for folder, prefix in choices:
+        if folder == elsewhere:
+            with suppress(OSError):
+                os.makedirs(folder, exist_ok=True)
         if os.access(folder, os.W_OK):
             _remove_stale(folder, prefix)
             return _parse_into(os.path.join(folder, prefix + stamp), path, columns)
