@@ -117,6 +117,14 @@ def test_a_bad_yaml(refusal, model, old, new, message):
     assert refusal("trainer") == f"error: {path}{message}"
 
 
+def test_a_message_of_several_lines_is_one_line(refusal, model):
+    """PyYAML says what is wrong with a character in two lines."""
+    path = edit(model, "epochs: 3", "epochs: \x00")
+    error = refusal("trainer")
+    assert error.startswith(f"error: {path}: unacceptable character #x0000")
+    assert ", position " in error
+
+
 def test_an_unknown_key_of_the_yaml_is_a_warning(command, model):
     path = edit(model, "epochs: 3", "epochs: 1\n  shufle: True")
     code, stderr = command("trainer", "-m", path)

@@ -152,9 +152,26 @@ def test_blocks_hold_whole_batches(batch_size):
     assert max(sizes) <= max(4096, batch_size)
 
 
-def test_an_empty_dataset_has_no_batches():
-    for dataset in ALL:
-        assert list(source(dataset(0)).batches(0)) == []
+@pytest.mark.parametrize("dataset", ALL)
+def test_a_dataset_without_rows_is_an_error(dataset):
+    """Else a run would train on nothing and save it."""
+    with pytest.raises(UserError, match=r"^some_reader: the data hold no rows$"):
+        list(source(dataset(0)).batches(0))
+
+
+def test_a_stream_that_can_be_read_only_once_is_an_error_in_the_second_epoch():
+    class Once(Stream):
+        def __init__(self, rows):
+            super().__init__(rows)
+            self.only = super().__iter__()
+
+        def __iter__(self):
+            return self.only
+
+    once = source(Once(5))
+    assert labels(once.batches(0)) == list(range(5))
+    with pytest.raises(UserError, match="no rows"):
+        list(once.batches(1))
 
 
 @pytest.mark.parametrize(

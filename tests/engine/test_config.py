@@ -112,6 +112,7 @@ def test_an_override_is_read_as_yaml_and_keeps_its_type(load, override, expected
         ("hyper_parameters.expert_num=null", "an integer"),
         ("hyper_parameters.rate=fast", "a number"),
         ("hyper_parameters.rate=True", "a number"),
+        ("hyper_parameters.rate=[0.5]", "a number"),
         ("hyper_parameters.scaled=1", "True or False"),
         ("hyper_parameters.scaled=maybe", "True or False"),
     ],

@@ -54,6 +54,8 @@ def _fail(message: str, code: int) -> int:
 
 def read_config(arguments: argparse.Namespace) -> Config:
     """Starts the log and returns the configuration that the arguments name."""
+    import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
+
     from engine import contract, report
 
     report.start_logging()
