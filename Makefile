@@ -34,8 +34,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(LEGACY)/bin/python:
-	@$(LEGACY_PYTHON) -c 'import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 12))' || \
-	  { echo "error: Paddle 2.6 needs Python 3.8 to 3.12: make test-legacy LEGACY_PYTHON=python3.11"; exit 2; }
+	@$(LEGACY_PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))' || \
+	  { echo "error: Paddle 2.6 needs Python 3.9 to 3.12: make test-legacy LEGACY_PYTHON=python3.11"; exit 2; }
 	$(LEGACY_PYTHON) -m venv $(LEGACY)
 
 $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python

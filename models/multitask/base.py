@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from models.multitask.checks import whole
+from models.multitask.checks import flag, whole
 from models.multitask.inputs import Standardize, fit_standardize
 from models.multitask.metrics import Auc, Scores
 from models.multitask.multitask_net import MultiTaskNet
@@ -60,7 +60,7 @@ class MultiTaskModel:
             raise ValueError(
                 f"{_HYPER}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
-        if config.get(f"{_HYPER}.standardize", True):
+        if flag("standardize", config.get(f"{_HYPER}.standardize", True)):
             features = chosen["feature_size"]
             dense = whole("dense_input_dim", config.get(f"{_HYPER}.dense_input_dim", 11))
             if dense > features:

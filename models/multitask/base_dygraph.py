@@ -34,7 +34,17 @@ class MultiTaskDygraphModel(MultiTaskModel):
     def create_feeds(self, batch, config) -> Feeds:
         """Returns a reader's batch (features, then one label column a task) as feeds."""
         features, *labels = batch
-        return Feeds(features, paddle.stack([label.reshape([-1, 1]) for label in labels]))
+        self._check(labels)
+        columns = [label.reshape([-1, 1]).astype("int64") for label in labels]
+        return Feeds(features, paddle.stack(columns))
+
+    def _check(self, labels: Sequence) -> None:
+        if len(labels) != len(self.tasks):
+            names = ", ".join(task.name for task in self.tasks)
+            raise ValueError(
+                f"hyper_parameters.tasks: the reader yields {len(labels)} labels a row, "
+                f"the tasks are {names}"
+            )
 
     def prepare(self, net: MultiTaskNet, block: Sequence[np.ndarray], size: int) -> list[Feeds]:
         """Returns a block of many batches' rows as feeds whose features are preprocessed.
@@ -43,11 +53,12 @@ class MultiTaskDygraphModel(MultiTaskModel):
         many batches.
         """
         features, *labels = block
+        self._check(labels)
         rows = len(features)
         sizes = [size] * (rows // size) + ([rows % size] if rows % size else [])
         if net.preprocess is not None:
             features = net.preprocess.scaled(features)
-        labels = ops.tensor(np.stack(labels))
+        labels = ops.tensor(np.stack(labels).astype(np.int64).reshape(len(labels), rows, 1))
         with paddle.no_grad():
             pieces = paddle.split(ops.tensor(features), sizes), paddle.split(labels, sizes, axis=1)
         return [Feeds(*piece) for piece in zip(*pieces)]

@@ -32,6 +32,17 @@ def layer_sizes(name: str, value: Sizes, minimum: int = 0) -> tuple[int, ...]:
     return tuple(whole(name, size) for size in sizes)
 
 
+def flag(name: str, value) -> bool:
+    """Returns a hyper-parameter that must be True or False.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"hyper_parameters.{name}: expected True or False, found {value!r}")
+    return value
+
+
 def probability(name: str, value) -> float:
     """Returns a hyper-parameter that must lie in [0, 1).
 

@@ -49,8 +49,8 @@ class Standardize(nn.Layer):
 
     @paddle.no_grad()
     def scaled(self, features: np.ndarray) -> np.ndarray:
-        """Returns the features scaled: in place, unless they are the read-only map of a file."""
-        if not features.flags.writeable:
+        """Returns the features scaled: in place, unless they are a view of a reader's own."""
+        if not features.flags.writeable or features.base is not None:
             features = features.copy()
         dense = features[:, : self._split[0]]
         dense[:] = self._scale(paddle.to_tensor(dense)).numpy()

@@ -105,7 +105,7 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
     if str(name).lower() not in _CLASSES:
         known = ", ".join(_CLASSES)
         raise ValueError(f"hyper_parameters.optimizer.class: expected {known}, found {name!r}")
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not rate > 0:
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1e9:
         raise ValueError(
             f"hyper_parameters.optimizer.learning_rate: expected a positive number, found {rate!r}"
         )

@@ -53,7 +53,9 @@ class DygraphSession:
         size = source.batch_size
         for block in source.blocks(epoch):
             total = len(block[0])
-            for number, batch in enumerate(prepare(self.net, block, size)):
+            with contract.model_errors(self._config):
+                batches = prepare(self.net, block, size)
+            for number, batch in enumerate(batches):
                 yield batch, min(size, total - number * size)
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:

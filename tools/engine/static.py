@@ -13,6 +13,7 @@ from engine import contract, runtime
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
+from engine.errors import UserError
 
 _RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
 
@@ -51,17 +52,20 @@ class StaticSession:
         self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)
         self._metrics, self._names = create() if create else ([], [])
-        self._last: dict[str, Any] = {}
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew."""
         for metric in self._metrics:
             metric.reset()
-        self._last = {}
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
         """Yields an epoch's batches, each with its number of rows."""
         for columns in source.batches(epoch):
+            if len(columns) != len(self._feeds):
+                raise UserError(
+                    f"the reader yields {len(columns)} fields a row, "
+                    f"the model takes {len(self._feeds)}: {', '.join(self._feeds)}"
+                )
             yield columns, len(columns[0])
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
@@ -82,22 +86,21 @@ class StaticSession:
 
     def _run(self, batch: Any) -> dict[str, np.ndarray]:
         feed = dict(zip(self._feeds, batch))
-        values = self._executor.run(
-            self._program, feed=feed, fetch_list=self._fetches, scope=self._scope
-        )
+        # Not run(scope=...): under PIR a learning-rate scheduler looks in the current scope.
+        with paddle.static.scope_guard(self._scope):
+            values = self._executor.run(self._program, feed=feed, fetch_list=self._fetches)
         return dict(zip(self._fetch_names, values))
 
     def _count(self, fetched: dict[str, np.ndarray], batch: Any) -> dict[str, Any]:
-        if not self._metrics:  # a model of PaddleRec's form shows whatever it fetches
-            self._last = fetched
+        if not self._metrics:
+            # A model of PaddleRec's form fetches its metrics: those of this batch under PIR, so
+            # a batch's line shows them and an epoch's line does not.
             return fetched
         self._contract.update_metrics(self._metrics, fetched, batch)
         return {name: value for name, value in fetched.items() if value.size == 1}
 
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
-        if not self._metrics:
-            return self._last
         return {name: metric.accumulate() for name, metric in zip(self._names, self._metrics)}
 
     def learning_rate(self) -> float:
@@ -125,7 +128,9 @@ class StaticSession:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes up a checkpoint's parameters and its optimizer's state."""
         self.load(state["pdparams"], "rec_static")
-        optimizer = dict(state["pdopt"])
+        optimizer = {  # the rate is the configuration's, or the schedule's
+            name: value for name, value in state["pdopt"].items() if not name.startswith(_RATE)
+        }
         schedule = optimizer.pop("LR_Scheduler", None)
         if schedule is not None:
             self._program.lr_scheduler.set_state_dict(schedule)
