@@ -2,37 +2,46 @@
 
     python tools/demo.py
 
-The same as tools/trainer.py and tools/infer.py with each folder's config.yaml. The metrics are
-those of the last epoch on the test sample; rows/s is training speed at the sample's batch size.
+The same as tools/trainer.py and tools/infer.py with each folder's config.yaml, but that the
+checkpoints go to a temporary folder. The metrics are those of the last epoch on the test sample;
+rows/s is training speed at the sample's batch size.
 """
 
 import argparse
 import glob
 import os
+import tempfile
 
 from engine import cli, contract
 
 
-def main() -> None:
-    """Runs the command."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+def run_sample(yaml: str) -> dict:
+    """Trains and evaluates one model and returns its row of the table."""
     from engine import loop
     from engine.sessions import open_session
 
-    table = []
-    pattern = os.path.join(contract.REPOSITORY, "models", "multitask", "*", "config.yaml")
-    for path in sorted(glob.glob(pattern)):
-        options = argparse.Namespace(config_yaml=path, opt=["runner.print_interval=100"])
-        config = cli.read_config(options)
+    with tempfile.TemporaryDirectory() as output:
+        overrides = ["runner.print_interval=100", f"runner.model_save_path={output}"]
+        overrides.append(f"runner.infer_load_path={output}")
+        config = cli.read_config(argparse.Namespace(config_yaml=yaml, opt=overrides))
         session = open_session(config, "dygraph", training=True)
         trained = loop.train(session, config, loop.training_source(config))
         tested = loop.evaluate(session, config, loop.test_source(config))
-        last = tested.metrics[max(tested.metrics)]
-        values = {name: f"{value:.4f}" for name, value in last.items()}
-        values["rows/s"] = f"{trained.rows / trained.seconds:.0f}"
-        table.append({"model": os.path.basename(os.path.dirname(path)), **values})
+    last = tested.metrics[max(tested.metrics)]
+    return {
+        "model": os.path.basename(config.folder),
+        **{name: f"{value:.4f}" for name, value in last.items()},
+        "rows/s": f"{trained.rows / trained.seconds:.0f}",
+    }
+
+
+def main() -> None:
+    """Runs the command."""
+    cli.Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    pattern = os.path.join(contract.REPOSITORY, "models", "multitask", "*", "config.yaml")
+    table = [run_sample(yaml) for yaml in sorted(glob.glob(pattern))]
     columns = list(dict.fromkeys(name for row in table for name in row))
     for row in [dict(zip(columns, columns)), *table]:
         print("  ".join(f"{row.get(name, ''):>12}" for name in columns))

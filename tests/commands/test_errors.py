@@ -207,15 +207,15 @@ def test_another_feature_size_than_the_data_have(refusal, name):
         ("optimizer.learning_rate", -1.0, "expected a positive number, found -1.0"),
     ],
 )
-def test_a_hyper_parameter_out_of_range(refusal, model, name, key, value, expected):
+def test_a_hyper_parameter_out_of_range(refusal, name, key, value, expected):
     error = refusal(name, f"hyper_parameters.{key}={value}")
-    assert error == f"error: {model / 'config.yaml'}: hyper_parameters.{key}: {expected}"
+    assert error == f"error: -o: hyper_parameters.{key}: {expected}"
 
 
 @pytest.mark.parametrize("name", TRAINERS)
-def test_no_such_optimizer(refusal, model, name):
+def test_no_such_optimizer(refusal, name):
     error = refusal(name, "hyper_parameters.optimizer.class=adamm")
-    assert error.startswith(f"error: {model / 'config.yaml'}: hyper_parameters.optimizer.class: ")
+    assert error.startswith("error: -o: hyper_parameters.optimizer.class: ")
     assert "adam" in error
     assert error.endswith(", found 'adamm'")
 

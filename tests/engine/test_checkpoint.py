@@ -62,12 +62,13 @@ def test_what_a_killed_save_left_is_cleared(tmp_path):
     """Killed while writing the new one, and between taking the old name and giving it."""
     saved(tmp_path, epoch=0, value=1.0)
     saved(tmp_path, epoch=1, value=2.0)
-    shutil.copytree(tmp_path / "1", tmp_path / ".1.new")
-    (tmp_path / ".1.new" / "rec.pdparams").write_bytes(b"half")
-    (tmp_path / "0").rename(tmp_path / ".0.old")
+    shutil.copytree(tmp_path / "1", tmp_path / ".1.rec.new")
+    (tmp_path / ".1.rec.new" / "rec.pdparams").write_bytes(b"half")
+    (tmp_path / "0").rename(tmp_path / ".0.rec.old")
+    (tmp_path / ".2.rec_static.new").mkdir()  # a static run that may still be writing
     folder, facts = checkpoint.newest(str(tmp_path), "rec")
     assert (os.path.basename(folder), facts["epoch"]) == ("1", 1)
-    assert files(tmp_path) == ["0", "1"]
+    assert files(tmp_path) == [".2.rec_static.new", "0", "1"]
 
 
 def test_the_newest_is_the_last_one_saved(tmp_path):
@@ -78,6 +79,44 @@ def test_the_newest_is_the_last_one_saved(tmp_path):
     assert checkpoint.newest(str(tmp_path), "rec")[1]["epoch"] == 0
     assert checkpoint.newest(str(tmp_path), "rec_static") is None
     assert checkpoint.newest(str(tmp_path / "nowhere"), "rec") is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_damaged_facts_are_named(tmp_path, content):
+    folder = saved(tmp_path)
+    with open(f"{folder}/rec.json", "w") as file:
+        file.write(content)
+    with pytest.raises(UserError, match=r"rec\.json is damaged"):
+        checkpoint.newest(str(tmp_path), "rec")
+
+
+def test_another_seed_does_not_resume(configure):
+    config = configure("mmoe", "runner.epochs=1")
+    loop.train(DygraphSession(config), config, loop.training_source(config))
+    config = configure("mmoe", "runner.epochs=2", "runner.seed=7", "runner.resume=True")
+    with pytest.raises(UserError, match=r"runner\.seed = 7: the run to resume has seed 12345"):
+        loop.train(DygraphSession(config), config, loop.training_source(config))
+
+
+def test_resuming_takes_the_configured_learning_rate(configure):
+    """The rate in a static checkpoint is a variable like any other; it is not taken."""
+    for make in (DygraphSession, lambda config: StaticSession(config, training=True)):
+        config = configure("mmoe", "runner.epochs=1")
+        loop.train(make(config), config, loop.training_source(config))
+        rate = "hyper_parameters.optimizer.learning_rate=0.5"
+        config = configure("mmoe", "runner.epochs=2", "runner.resume=True", rate)
+        session = make(config)
+        assert loop.start(session, config, loop.training_source(config)) == 1
+        assert session.learning_rate() == 0.5
+
+
+def test_a_folder_that_cannot_be_written_shows_before_training(configure, tmp_path):
+    (tmp_path / "file").write_text("")
+    config = configure("mmoe", f"runner.model_save_path={tmp_path / 'file' / 'inside'}")
+    session, source = DygraphSession(config), loop.training_source(config)
+    session.batches = None  # training would call it
+    with pytest.raises(UserError, match="cannot save to"):
+        loop.train(session, config, source)
 
 
 def test_a_damaged_file_is_named(tmp_path):

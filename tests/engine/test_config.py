@@ -426,3 +426,19 @@ def test_an_error_names_where_the_value_was_given(load):
         "-o: runner.train_data_dir = 'nowhere': no"
     )
     assert str(config.error("runner.epochs", "no")) == f"{config.yaml_path}: runner.epochs = 2: no"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("runner:\n  epochs: 3\n  epochs: 1\n", "line 3: epochs stands there twice"),
+        ("runner: &a\n  x: *a\n", "an alias contains itself"),
+        ("hyper_parameters:\n  optimizer: sgd\n", "expected a section with .*optimizer.class"),
+    ],
+)
+def test_what_a_yaml_must_not_say(tmp_path, text, problem):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    declared = {"optimizer.class": "adam"}
+    with pytest.raises(UserError, match=problem):
+        load_config(str(path), [], lambda folder: declared)

@@ -45,6 +45,18 @@ def test_one_class_alone_has_no_auc():
     assert np.isnan(Auc(Scores(1), 0).accumulate())
 
 
+def test_a_diverged_run_has_no_auc_until_the_next_reset():
+    scores = Scores(1)
+    metric = Auc(scores, 0)
+    scores.add(logits(np.array([0.0, np.nan])), np.array([[[0], [1]]]))
+    assert np.isnan(metric.accumulate())
+    scores.add(logits(np.array([0.0, 1.0])), np.array([[[0], [1]]]))
+    assert np.isnan(metric.accumulate())
+    metric.reset()
+    scores.add(logits(np.array([0.0, 1.0])), np.array([[[0], [1]]]))
+    assert metric.accumulate() == 1.0
+
+
 def test_reading_in_between_changes_nothing_and_reset_forgets():
     rng = np.random.default_rng(1)
     odds, labels = rng.normal(size=3000), rng.integers(0, 2, 3000)

@@ -11,6 +11,7 @@ import fnmatch
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -40,11 +41,11 @@ def save(root: str, epoch: int, prefix: str, parts: Mapping[str, Any], about: Ma
         about: facts for the ``.json`` beside them.
     """
     final = os.path.join(root, str(epoch))
-    building = os.path.join(root, f".{epoch}.new")
-    replaced = os.path.join(root, f".{epoch}.old")
+    building = os.path.join(root, f".{epoch}.{prefix}.new")
+    replaced = os.path.join(root, f".{epoch}.{prefix}.old")
     try:
         os.makedirs(root, exist_ok=True)
-        _recover(root)
+        _recover(root, prefix)
         os.mkdir(building)
         for ending, content in parts.items():
             paddle.save(content, os.path.join(building, f"{prefix}.{ending}"))
@@ -67,12 +68,28 @@ def save(root: str, epoch: int, prefix: str, parts: Mapping[str, Any], about: Ma
     return final
 
 
-def _recover(root: str) -> None:
-    """Undoes what a killed run left behind in a checkpoint folder."""
+def check_writable(root: str) -> None:
+    """Makes sure, before anything is trained or made, that checkpoints can be saved.
+
+    Raises:
+        UserError: they cannot.
+    """
+    place = root
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise UserError(f"cannot save to {root}: {place} is no folder")
+    if not os.access(place, os.W_OK):
+        raise UserError(f"cannot save to {root}: no permission to write in {place}")
+
+
+def _recover(root: str, prefix: str) -> None:
+    """Undoes what a killed run of the same graph left behind in a checkpoint folder."""
     for name in os.listdir(root):
-        epoch, _, state = name[1:].rpartition(".")
-        if not (name.startswith(".") and epoch.isdigit() and state in ("new", "old")):
+        found = re.fullmatch(rf"\.(\d+)\.{prefix}\.(new|old)", name)
+        if not found:
             continue
+        epoch, state = found.groups()
         if state == "old" and not os.path.exists(os.path.join(root, epoch)):
             os.rename(os.path.join(root, name), os.path.join(root, epoch))
         else:
@@ -99,15 +116,19 @@ def newest(root: str, prefix: str) -> tuple[str, dict] | None:
 
     The last one saved, not the highest epoch: the folder may still hold an older, longer run.
     """
-    if os.path.isdir(root):
-        _recover(root)
+    if not os.path.isdir(root):
+        return None
+    _recover(root, prefix)
     found = []
-    for name in os.listdir(root) if os.path.isdir(root) else ():
+    for name in os.listdir(root):
         path = os.path.join(root, name, f"{prefix}.json")
         if name.isdigit() and os.path.isfile(path):
-            with open(path, encoding="utf-8") as file:
-                facts = json.load(file)
-            found.append((facts["saved_at"], os.path.join(root, name), facts))
+            try:
+                with open(path, encoding="utf-8") as file:
+                    facts = json.load(file)
+                found.append((facts["saved_at"], os.path.join(root, name), facts))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
     return max(found, key=lambda item: item[0])[1:] if found else None
 
 
@@ -192,6 +213,11 @@ def choose(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) 
     other = sorted(name for name in wanted & set(saved) if tuple(saved[name].shape) != shapes[name])
     taken = {name: saved[name] for name in wanted if name in saved and name not in other}
     logger.info("warm start: %d of %d parameters loaded", len(taken), len(shapes))
+    for name in sorted(taken):
+        logger.info("warm start: loaded %s", name)
+    for pattern in scope if isinstance(scope, list) else ():
+        if not fnmatch.filter(shapes, pattern):
+            logger.warning("warm start: no parameter is called %s", pattern)
     for name in missing:
         logger.warning("warm start: %s is not in the checkpoint", name)
     for name in other:

@@ -12,14 +12,17 @@ from engine.config import Config, load_config
 from engine.errors import UserError
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
     def error(self, message: str) -> NoReturn:
+        """Ends the command with exit code 2."""
         self.exit(2, f"error: {message} (--help lists the options)\n")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
     """Returns a parser with PaddleRec's two options."""
-    made = _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(
         "-m", "--config_yaml", required=True, metavar="YAML", help="the model's configuration"
     )

@@ -20,6 +20,25 @@ class _Loader(yaml.SafeLoader):
     """Reads ``1e-3`` as a number, as YAML 1.2 does (1.1 wants ``1.0e-3``)."""
 
 
+def _unique(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict:
+    """Builds a mapping; a key that stands there twice is an error, not a silent choice."""
+    seen = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{key.value} stands there twice", key.start_mark
+            )
+        seen.add(key.value)
+    return loader.construct_mapping(node, deep)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[dict]:
+    made: dict = {}
+    yield made
+    made.update(_unique(loader, node))
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?$"),
@@ -67,10 +86,13 @@ class Config(Mapping):
             return self._absolute(f"runner.{name}", value, written=kind == "output path")
         return value
 
+    def source(self, key: str) -> str:
+        """Returns where a key was given: ``-o`` or the YAML's path."""
+        return "-o" if key in self._overridden else self.yaml_path
+
     def error(self, key: str, problem: str) -> UserError:
         """Returns an error that names the key, its value and where the value was given."""
-        source = "-o" if key in self._overridden else self.yaml_path
-        return UserError(f"{source}: {key} = {self.get(key)!r}: {problem}")
+        return UserError(f"{self.source(key)}: {key} = {self.get(key)!r}: {problem}")
 
     def _absolute(self, key: str, value: str, written: bool) -> str:
         value = os.path.expanduser(value)
@@ -99,11 +121,17 @@ def load_config(
         UserError: the file cannot be read, a key of ``-o`` is unknown, or a value is bad.
     """
     yaml_path = os.path.abspath(yaml_path)
-    values = _flatten(_read_yaml(yaml_path))
+    try:
+        values = _flatten(_read_yaml(yaml_path))
+    except RecursionError as error:
+        raise UserError(f"{yaml_path}: an alias contains itself") from error
     declared = model_keys(os.path.dirname(yaml_path))
     known = {f"runner.{name}": key.default for name, key in RUNNER.items()}
     known.update({f"hyper_parameters.{name}": value for name, value in (declared or {}).items()})
-    for key in values:
+    for key, value in values.items():
+        inside = _known_inside(key, known)
+        if inside and value not in (None, {}):
+            raise UserError(f"{yaml_path}: {key} = {value!r}: expected a section with {inside}")
         models_own = declared is None and key.startswith("hyper_parameters.")
         if key not in known and not models_own:
             logger.warning("%s: unknown key %s%s", yaml_path, key, nearest(key, known))
@@ -122,6 +150,11 @@ def load_config(
         if config.get(f"runner.{name}") is not None:
             _check(config, f"runner.{name}", key)
     return config
+
+
+def _known_inside(key: str, known: Iterable[str]) -> str | None:
+    """Returns a known key inside ``key``, where ``key`` must be a section."""
+    return next((name for name in known if name.startswith(f"{key}.")), None)
 
 
 def _read_yaml(path: str) -> dict:

@@ -70,7 +70,11 @@ def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
 
     None if it declares none: a model of PaddleRec's form reads whatever keys it likes.
     """
-    declare = getattr(_attribute(folder, "dygraph_model", "DygraphModel"), "hyper_parameters", None)
+    if os.path.isfile(os.path.join(folder, "dygraph_model.py")):
+        model = _attribute(folder, "dygraph_model", "DygraphModel")
+    else:
+        model = _attribute(folder, "static_model", "StaticModel")
+    declare = getattr(model, "hyper_parameters", None)
     return declare() if declare else None
 
 
@@ -120,7 +124,8 @@ def model_errors(config: Config) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise UserError(f"{config.yaml_path}: {str(error).strip()}") from error
+        key = str(error).split(":")[0]
+        raise UserError(f"{config.source(key)}: {str(error).strip()}") from error
 
 
 def embedding_tables(net: Any) -> set[str]:

@@ -60,9 +60,11 @@ def _source(config: Config, reader: str, data: str, batch: str, seed: int | None
 
 def train(session: Any, config: Config, source: Source) -> Summary:
     """Trains up to ``runner.epochs`` epochs and saves a checkpoint after each."""
-    epochs, root = config.runner("epochs"), config.runner("model_save_path")
+    epochs, seed = config.runner("epochs"), config.runner("seed")
+    root = config.runner("model_save_path")
     visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
-    first, seed = start(session, config, source)
+    checkpoint.check_writable(root)
+    first = start(session, config, source)
     if first >= epochs:
         logger.info("all %d epochs are trained", epochs)
     summary = Summary()
@@ -137,25 +139,27 @@ def _end_epoch(session: Any, clock: Clock, report: Report) -> dict[str, Any]:
     return metrics
 
 
-def start(session: Any, config: Config, source: Source) -> tuple[int, int]:
-    """Prepares a session for training; returns the first epoch and the seed."""
+def start(session: Any, config: Config, source: Source) -> int:
+    """Prepares a session for training: resumes, or starts warm or anew; returns the first epoch."""
     if config.runner("resume"):
         root = config.runner("model_save_path")
         found = checkpoint.newest(root, session.prefix)
         if found:
             folder, facts = found
+            if facts["seed"] != config.runner("seed"):
+                raise config.error("runner.seed", f"the run to resume has seed {facts['seed']}")
             session.load_state(checkpoint.state(folder, session.prefix, session.shapes()))
             logger.info("resuming after %s", folder)
-            return facts["epoch"] + 1, facts["seed"]
+            return facts["epoch"] + 1
         logger.info("nothing to resume in %s: starting anew", root)
     session.fit_inputs(source)
     folder = config.runner("model_init_path")
     if folder:
         saved, prefix = checkpoint.parameters(folder, session.prefix)
         scope = config.runner("init_scope")
-        tables = session.embeddings(prefix)
+        tables = session.embeddings(prefix) if scope == "sparse" else set()
         session.load(checkpoint.choose(saved, session.shapes(prefix), scope, tables), prefix)
-    return 0, config.runner("seed")
+    return 0
 
 
 def _checkpoints(config: Config, prefix: str) -> dict[int, str]:

@@ -131,7 +131,10 @@ class Visual:
             raise UserError(
                 "runner.use_visual = True needs VisualDL: pip install -r requirements-visual.txt"
             ) from error
-        self._writer = LogWriter(folder)
+        try:
+            self._writer = LogWriter(folder)
+        except OSError as error:
+            raise UserError(f"runner.visual_dir: cannot write {folder}: {error}") from error
 
     def scalars(self, values: Mapping[str, Any], step: int) -> None:
         """Records the values that are single numbers."""
