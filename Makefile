@@ -16,7 +16,7 @@ test: $(VENV)/.requirements-dev
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/commands
 
 lint: $(VENV)/.requirements-dev
 	$(VENV)/bin/ruff check .

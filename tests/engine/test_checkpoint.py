@@ -98,6 +98,21 @@ def test_another_seed_does_not_resume(configure):
         loop.train(DygraphSession(config), config, loop.training_source(config))
 
 
+def test_tasks_in_another_order_are_noticed(configure, caplog):
+    """The parameters would fit, and each task would be read as the other."""
+    options = ["runner.epochs=1", "runner.infer_end_epoch=1"]
+    config = configure("mmoe", *options)
+    loop.train(DygraphSession(config), config, loop.training_source(config))
+    tasks = (
+        "hyper_parameters.tasks=[{name: marital, label_column: 0}, {name: income, label_column: 1}]"
+    )
+    config = configure("mmoe", tasks, "runner.resume=True", "runner.epochs=2", *options[1:])
+    with pytest.raises(UserError, match="was trained for auc_income, auc_marital, not for auc_m"):
+        loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.evaluate(DygraphSession(config), config, loop.test_source(config))
+    assert "was trained for auc_income, auc_marital" in caplog.text
+
+
 def test_resuming_takes_the_configured_learning_rate(configure):
     """The rate in a static checkpoint is a variable like any other; it is not taken."""
     for make in (DygraphSession, lambda config: StaticSession(config, training=True)):

@@ -123,13 +123,26 @@ def newest(root: str, prefix: str) -> tuple[str, dict] | None:
     for name in os.listdir(root):
         path = os.path.join(root, name, f"{prefix}.json")
         if name.isdigit() and os.path.isfile(path):
-            try:
-                with open(path, encoding="utf-8") as file:
-                    facts = json.load(file)
-                found.append((facts["saved_at"], os.path.join(root, name), facts))
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+            facts = facts_beside(os.path.join(root, name), prefix)
+            found.append((facts["saved_at"], os.path.join(root, name), facts))
     return max(found, key=lambda item: item[0])[1:] if found else None
+
+
+def facts_beside(folder: str, prefix: str) -> dict:
+    """Returns what a run wrote about its checkpoint, or nothing if it wrote none (PaddleRec's).
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = os.path.join(folder, f"{prefix}.json")
+    if not os.path.isfile(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            facts = json.load(file)
+        return {**facts, "saved_at": facts["saved_at"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
 
 def load(path: str) -> dict[str, Any]:

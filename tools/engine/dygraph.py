@@ -32,7 +32,7 @@ class DygraphSession:
             self.net = self._contract.create_model(config)
             self._optimizer = self._contract.create_optimizer(self.net, config)
         self._step = self._first_step
-        self._metrics, self._names = self._contract.create_metrics()
+        self._metrics, self.metric_names = self._contract.create_metrics()
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew and sets what training and evaluation do differently."""
@@ -94,7 +94,7 @@ class DygraphSession:
 
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
-        return {name: metric.accumulate() for name, metric in zip(self._names, self._metrics)}
+        return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}
 
     def learning_rate(self) -> float:
         """Returns the optimizer's current learning rate."""

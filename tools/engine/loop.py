@@ -69,7 +69,8 @@ def train(session: Any, config: Config, source: Source) -> Summary:
         logger.info("all %d epochs are trained", epochs)
     summary = Summary()
     clock = Clock()
-    report = Report(clock, config.runner("print_interval"), _length(source), visual)
+    total = _length(source)
+    report = Report(clock, config.runner("print_interval"), total, visual, first * (total or 0))
     for epoch in range(first, epochs):
         runtime.seed_everything(seed, epoch + 1)
         session.start_epoch(training=True)
@@ -77,7 +78,8 @@ def train(session: Any, config: Config, source: Source) -> Summary:
         batches = session.batches(source, epoch)
         summary.rows += visit(session, batches, session.train_step, clock, report)
         summary.metrics[epoch] = _end_epoch(session, clock, report)
-        folder = checkpoint.save(root, epoch, session.prefix, session.state(), {"seed": seed})
+        about = {"seed": seed, "metrics": session.metric_names}
+        folder = checkpoint.save(root, epoch, session.prefix, session.state(), about)
         logger.info("saved %s", folder)
     summary.seconds = clock.total()
     if visual:
@@ -96,6 +98,9 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
         saved, prefix = checkpoint.parameters(folder, session.prefix)
         checkpoint.check(saved, session.shapes(prefix), folder)
         session.load(saved, prefix)
+        problem = _other_tasks(checkpoint.facts_beside(folder, prefix), session)
+        if problem:
+            logger.warning("%s %s", folder, problem)
         session.start_epoch(training=False)
         report.start_epoch(epoch)
         predictions = Predictions() if wanted else None
@@ -148,6 +153,9 @@ def start(session: Any, config: Config, source: Source) -> int:
             folder, facts = found
             if facts["seed"] != config.runner("seed"):
                 raise config.error("runner.seed", f"the run to resume has seed {facts['seed']}")
+            problem = _other_tasks(facts, session)
+            if problem:
+                raise UserError(f"{folder} {problem}")
             session.load_state(checkpoint.state(folder, session.prefix, session.shapes()))
             logger.info("resuming after %s", folder)
             return facts["epoch"] + 1
@@ -160,6 +168,14 @@ def start(session: Any, config: Config, source: Source) -> int:
         tables = session.embeddings(prefix) if scope == "sparse" else set()
         session.load(checkpoint.choose(saved, session.shapes(prefix), scope, tables), prefix)
     return 0
+
+
+def _other_tasks(facts: dict, session: Any) -> str:
+    """Returns how a checkpoint's tasks differ from the session's; their order counts."""
+    trained = facts.get("metrics", session.metric_names)
+    if trained == session.metric_names:
+        return ""
+    return f"was trained for {', '.join(trained)}, not for {', '.join(session.metric_names)}"
 
 
 def _checkpoints(config: Config, prefix: str) -> dict[int, str]:

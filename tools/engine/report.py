@@ -44,15 +44,23 @@ class Report:
         interval: batches between two lines.
         total: batches in an epoch, or None if unknown.
         visual: where the scalars go, or None.
+        first_step: steps that earlier runs have taken; a resumed run's curves go on there.
     """
 
-    def __init__(self, clock: Clock, interval: int, total: int | None, visual: Visual | None):
+    def __init__(
+        self,
+        clock: Clock,
+        interval: int,
+        total: int | None,
+        visual: Visual | None = None,
+        first_step: int = 0,
+    ):
         self._clock = clock
         self._interval = interval
         self._total = total
         self._visual = visual
         self._bar = None
-        self._step = 0
+        self._step = first_step
 
     def start_epoch(self, epoch: int) -> None:
         """Begins an epoch's lines and its progress bar."""

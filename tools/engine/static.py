@@ -51,7 +51,7 @@ class StaticSession:
         rates = (name for name in self._variables("all") if name.startswith(_RATE))
         self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)
-        self._metrics, self._names = create() if create else ([], [])
+        self._metrics, self.metric_names = create() if create else ([], [])
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew."""
@@ -101,7 +101,7 @@ class StaticSession:
 
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
-        return {name: metric.accumulate() for name, metric in zip(self._names, self._metrics)}
+        return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}
 
     def learning_rate(self) -> float:
         """Returns the optimizer's current learning rate, or nan without an optimizer."""
