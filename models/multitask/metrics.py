@@ -6,11 +6,11 @@ import numpy as np
 import paddle
 
 # AUC is counted on a histogram of log-odds, so that its memory does not grow with the rows. Rows
-# that share a bucket count as ties. Buckets are 0.0005 wide at odds of 20 to 1, finer towards even
+# that share a bucket count as ties. Buckets are 0.001 wide at odds of 20 to 1, finer towards even
 # odds and wider beyond, up to log-odds of 1000. Where the scores of a task spread over a tenth or
 # more, AUC so differs from the exact one by less than 1e-4 (the tests hold it to scikit-learn's);
 # a net that gives all rows nearly one score has an AUC that is only roughly right.
-_BUCKETS = 1 << 17
+_BUCKETS = 1 << 16
 _FINENESS = 8.0
 _LIMIT = np.arcsinh(_FINENESS * 1000.0)
 _PENDING = 1024  # batches kept before they are counted
