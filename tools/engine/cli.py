@@ -41,6 +41,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 def run(main: Callable[[], object]) -> NoReturn:
     """Runs a command: bad input ends it with one line on standard error and exit code 2."""
     runtime.prepare()
+    runtime.catch_interrupts()
     try:
         main()
     except UserError as error:

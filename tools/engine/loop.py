@@ -127,6 +127,8 @@ def visit(
     total = 0
     clock.skip()
     for batch, rows in batches:
+        if runtime.interrupted:
+            raise KeyboardInterrupt
         clock.lap("read")
         shown = step(batch, clock)
         total += rows

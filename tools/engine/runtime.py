@@ -7,6 +7,7 @@ import os
 import platform
 import random
 import resource
+import signal
 import sys
 import warnings
 
@@ -47,6 +48,25 @@ def _flush_denormals() -> None:
     math.fegetenv(environment)
     environment[7] |= 0x8040  # flush results to zero, and read operands as zero
     math.fesetenv(environment)
+
+
+interrupted = False  # whether Ctrl-C was pressed; loops look, see catch_interrupts
+
+
+def catch_interrupts() -> None:
+    """Makes sure that Ctrl-C ends a run.
+
+    Python drops the exception where it strikes inside a destructor, and training goes on; so
+    the signal is remembered too.
+    """
+
+    def remember(number: int, frame: object) -> None:
+        global interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, remember)
 
 
 def select_device(use_gpu: bool | None) -> str:
