@@ -56,7 +56,7 @@ class Scores:
         scores, labels = (_joined(part) for part in zip(*self._pending))
         self._pending = []
         odds = scores[:, :, 1] - scores[:, :, 0]
-        if not np.isfinite(odds).all():  # the run has diverged: there is no order left
+        if np.isnan(odds).any():  # the run has diverged: there is no order left
             self._counts[:] = np.nan
             return
         scaled = (np.arcsinh(_FINENESS * odds) + _LIMIT) * (_BUCKETS / (2 * _LIMIT))
@@ -91,7 +91,7 @@ class Auc:
     def accumulate(self) -> float:
         """Returns the AUC over all rows since the last reset.
 
-        It is nan if all rows have one label, or if a score was not finite.
+        It is nan if all rows have one label, or if a score was not a number.
         """
         negative, positive = self._scores.counts()[self._task]
         pairs = negative.sum() * positive.sum()

@@ -40,6 +40,14 @@ def test_order_beyond_the_last_bucket_is_a_tie_not_an_error():
     assert auc([(np.array([5000.0, 4000.0]), np.array([1, 0]))]) == 0.5
 
 
+def test_a_saturated_probability_lies_at_the_limit():
+    scores = Scores(1)
+    with np.errstate(divide="ignore"):
+        saturated = np.log(np.array([[[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]], "f4"))
+    scores.add(saturated, np.array([[[1], [0], [0]]]))
+    assert Auc(scores, 0).accumulate() == 1.0
+
+
 def test_one_class_alone_has_no_auc():
     assert np.isnan(auc([(np.zeros(3), np.ones(3, np.int64))]))
     assert np.isnan(Auc(Scores(1), 0).accumulate())

@@ -43,9 +43,7 @@ class BlockSource:
         if not self._rows:
             raise _no_rows(self._reader)
         step = max(1, _BLOCK_ROWS // self.batch_size) * self.batch_size
-        order = None
-        if epoch is not None and self._seed is not None:
-            order = np.random.default_rng([self._seed, epoch]).permutation(self._rows)
+        order = _order(self._rows, self._seed, epoch)
         for start in range(0, self._rows, step):
             rows = slice(start, min(start + step, self._rows))
             with reader_errors(self._reader):
@@ -101,10 +99,9 @@ class RowSource:
     def _ordered(self, epoch: int | None) -> Iterator[Any]:
         if isinstance(self._dataset, IterableDataset):
             return iter(self._dataset)  # a stream has only its own order
-        order = np.arange(len(self._dataset))
-        if epoch is not None and self._seed is not None:
-            order = np.random.default_rng([self._seed, epoch]).permutation(len(order))
-        return (self._dataset[int(row)] for row in order)
+        rows = len(self._dataset)
+        order = _order(rows, self._seed, epoch)
+        return (self._dataset[int(row)] for row in (range(rows) if order is None else order))
 
 
 Source = Union[BlockSource, RowSource]
@@ -126,6 +123,13 @@ def reader_errors(reader: str) -> Iterator[None]:
     except Exception as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise UserError(f"{reader}: {kind}{error}") from error
+
+
+def _order(rows: int, seed: int | None, epoch: int | None) -> np.ndarray | None:
+    """Returns an epoch's row order, or None for that of the files."""
+    if seed is None or epoch is None:
+        return None
+    return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
 def _no_rows(reader: str) -> UserError:
