@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from paddle.static import InputSpec
 
 from models.multitask.checks import flag, whole
 from models.multitask.inputs import Standardize, fit_standardize
@@ -70,6 +71,15 @@ class MultiTaskModel:
             net.preprocess = Standardize(features, dense)
         self._weights = np.array([task.weight for task in self.tasks], np.float32)
         return net
+
+    def input_specs(self, config) -> list[InputSpec]:
+        """Returns the net's inputs: names, dtypes, and shapes with None for the batch."""
+        size = config.get(f"{_HYPER}.feature_size", _defaults(self.net_class)["feature_size"])
+        return [InputSpec([None, size], "float32", "input")]
+
+    def output_names(self) -> list[str]:
+        """Returns the tasks' names, in the order of the net's outputs."""
+        return [task.name for task in self.tasks]
 
     def create_metrics(self) -> tuple[list[Auc], list[str]]:
         """Returns an AUC for each task, and their names."""

@@ -23,18 +23,13 @@ class MultiTaskStaticModel(MultiTaskModel):
 
     def __init__(self, config):
         self._config = config
-        self._feature_size = config.get("hyper_parameters.feature_size", 499)
 
     def create_feeds(self, is_infer: bool = False) -> list:
         """Returns the input variables: features, then each task's label."""
-        features = paddle.static.data("input", [None, self._feature_size], "float32")
-        return [
-            features,
-            *(
-                paddle.static.data(f"label_{task.name}", [None, 1], "int64")
-                for task in tasks_of(self._config)
-            ),
-        ]
+        specs = self.input_specs(self._config)
+        names = [f"label_{task.name}" for task in tasks_of(self._config)]
+        labels = [paddle.static.InputSpec([None, 1], "int64", name) for name in names]
+        return [paddle.static.data(s.name, s.shape, s.dtype) for s in (*specs, *labels)]
 
     def net(self, inputs, is_infer: bool = False) -> dict:
         """Builds the net; returns the variables to fetch: loss and logits, or predictions."""

@@ -9,10 +9,11 @@ import numpy as np
 import paddle
 from paddle.utils import unique_name
 
-from engine import contract, runtime
+from engine import contract, device, runtime
 from engine.batches import BlockSource, Source
 from engine.clock import Clock
 from engine.config import Config
+from engine.errors import UserError
 
 
 class DygraphSession:
@@ -22,7 +23,7 @@ class DygraphSession:
 
     def __init__(self, config: Config):
         paddle.disable_static()
-        runtime.select_device(config.runner("use_gpu"))
+        device.select_device(config.runner("use_gpu"))
         runtime.seed_everything(config.runner("seed"))
         self._config = config
         self._contract = contract.dygraph_model(config)
@@ -129,6 +130,26 @@ class DygraphSession:
         """Returns the names of the embedding tables."""
         tables = contract.embedding_tables(self.net)
         return {name for name, tensor in self._tensors(prefix).items() if tensor.name in tables}
+
+    def input_specs(self) -> list:
+        """Returns the ``paddle.static.InputSpec`` of each of the net's inputs.
+
+        Raises:
+            UserError: the model does not declare them.
+        """
+        declare = getattr(self._contract, "input_specs", None)
+        if declare is None:
+            raise UserError(
+                f"{self._config.folder}/dygraph_model.py: to export a model, add to DygraphModel "
+                "a method input_specs(self, config) that returns its net's inputs, e.g. "
+                "[paddle.static.InputSpec([None, 499], 'float32', 'input')]"
+            )
+        return declare(self._config)
+
+    def output_names(self) -> list[str] | None:
+        """Returns what the net's outputs are called, if the model says it."""
+        declare = getattr(self._contract, "output_names", None)
+        return declare() if declare else None
 
     def _tensors(self, prefix: str) -> dict[str, paddle.Tensor]:
         tensors = self.net.state_dict()

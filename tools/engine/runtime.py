@@ -1,4 +1,4 @@
-"""The process around Paddle: what must be set before it is imported, the device, the seeds."""
+"""The process around Paddle: what must be set before it is imported, interrupts, the seeds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import sys
 import warnings
 
 import numpy as np
-
-from engine.errors import UserError
 
 
 def prepare() -> None:
@@ -67,32 +65,6 @@ def catch_interrupts() -> None:
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
         signal.signal(signal.SIGINT, remember)
-
-
-def select_device(use_gpu: bool | None) -> str:
-    """Sets Paddle's device and returns its name, ``cpu`` or ``gpu``.
-
-    Args:
-        use_gpu: True or False, or None for the GPU if this build and machine have one.
-
-    Raises:
-        UserError: a GPU is asked for and cannot be had.
-    """
-    import paddle
-
-    compiled = paddle.is_compiled_with_cuda()
-    # Asked before any device is touched: set_device("gpu") without a GPU ends the process.
-    available = compiled and paddle.device.cuda.device_count() > 0
-    if use_gpu and not available:
-        lacking = (
-            "this machine shows no CUDA device"
-            if compiled
-            else "this Paddle is built for the CPU; install requirements-gpu.txt"
-        )
-        raise UserError(f"runner.use_gpu = True: {lacking}, or set -o runner.use_gpu=False")
-    device = "gpu" if available and use_gpu is not False else "cpu"
-    paddle.set_device(device)
-    return device
 
 
 def seed_everything(seed: int, epoch: int = 0) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 from paddle.utils import unique_name
 
-from engine import contract, runtime
+from engine import contract, device, runtime
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
@@ -29,9 +29,9 @@ class StaticSession:
 
     def __init__(self, config: Config, training: bool):
         paddle.enable_static()
-        device = runtime.select_device(config.runner("use_gpu"))
+        chosen = device.select_device(config.runner("use_gpu"))
         runtime.seed_everything(config.runner("seed"))
-        self._place = paddle.CUDAPlace(0) if device == "gpu" else paddle.CPUPlace()
+        self._place = paddle.CUDAPlace(0) if chosen == "gpu" else paddle.CPUPlace()
         self._scope = paddle.static.Scope()
         self._program, startup = paddle.static.Program(), paddle.static.Program()
         building = paddle.static.program_guard(self._program, startup)

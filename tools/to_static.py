@@ -1,0 +1,32 @@
+"""Exports a trained model for inference.
+
+    python tools/to_static.py -m models/multitask/mmoe/config.yaml --format onnx
+
+Takes the dygraph checkpoint of epoch runner.infer_end_epoch - 1, or the one in
+runner.model_init_path, and writes tostatic.* into the same epoch's folder of
+runner.model_save_path: the graph (.json of Paddle 3, .pdmodel of Paddle 2), .pdiparams and
+.meta.json, which names inputs, outputs and tasks; .onnx too, if asked for. Each is checked
+against the trained net before it replaces an older one.
+"""
+
+from engine import cli
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = cli.parser(__doc__)
+    parser.add_argument(
+        "--format",
+        choices=("paddle", "onnx"),
+        default="paddle",
+        help="onnx: ONNX besides Paddle's own (requirements-deploy.txt)",
+    )
+    arguments = parser.parse_args()
+    config = cli.read_config(arguments)
+    from engine import export
+
+    export.export_checkpoint(config, arguments.format)
+
+
+if __name__ == "__main__":
+    cli.run(main)
