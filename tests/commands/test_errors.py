@@ -83,7 +83,7 @@ def test_no_yaml(refusal, elsewhere, name):
         (
             "runner.save_predictions=foo.txt",
             "-o: runner.save_predictions = 'foo.txt': "
-            "expected a file name that ends in .csv or .npy",
+            "expected a file name that ends in .csv, .npy or .parquet",
         ),
         ("runner.epochs", "-o runner.epochs: expected key=value"),
     ],

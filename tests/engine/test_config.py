@@ -235,8 +235,9 @@ def test_hyper_parameters_of_a_model_that_declares_none_are_its_own(load, caplog
         ("init_scope", "everything", "'everything'", "all, sparse or a list of name patterns"),
         ("init_scope", "[]", "[]", "all, sparse or a list of name patterns"),
         ("init_scope", "[1]", "[1]", "all, sparse or a list of name patterns"),
-        ("save_predictions", "foo.txt", "'foo.txt'", "a file name that ends in .csv or .npy"),
-        ("use_inference", "True", "True", "False: exporting while training is not there yet"),
+        ("save_predictions", "foo.txt", "'foo.txt'", "a file name that ends in .csv, .npy or .parquet"),
+        ("use_inference", "2", "2", "True or False"),
+        ("save_inference_fetch_varnames", "income", "'income'", "a list of names"),
     ],
 )
 def test_a_bad_value_names_key_place_and_value(load, tmp_path, name, value, shown, expected):

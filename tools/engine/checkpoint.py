@@ -2,7 +2,8 @@
 
 ``<model_save_path>/<epoch>/`` holds ``rec.*`` of a dygraph run or ``rec_static.*`` of a static
 one: ``.pdparams`` (parameters), ``.pdopt`` (optimizer and learning rate) and ``.json`` (epoch,
-seed, when and with what it was saved).
+seed, when and with what it was saved). Inference models made of them lie beside: ``tostatic.*``
+and ``rec_inference.*``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,17 @@ logger = logging.getLogger(__name__)
 
 Arrays = Mapping[str, np.ndarray]
 
+EXPORTS = {"rec": "tostatic", "rec_static": "rec_inference"}  # inference models made of them
 
-def save(root: str, epoch: int, prefix: str, parts: Mapping[str, Any], about: Mapping) -> str:
+
+def save(
+    root: str,
+    epoch: int,
+    prefix: str,
+    parts: Mapping[str, Any],
+    about: Mapping,
+    export: Callable[[str], None] | None = None,
+) -> str:
     """Saves one epoch and returns its folder.
 
     Everything is written to a hidden folder and flushed to the disk before that folder takes
@@ -39,6 +49,7 @@ def save(root: str, epoch: int, prefix: str, parts: Mapping[str, Any], about: Ma
         prefix: ``rec`` or ``rec_static``.
         parts: what ``paddle.save`` shall write, by file ending.
         about: facts for the ``.json`` beside them.
+        export: writes an inference model into the folder that it is given.
     """
     final = os.path.join(root, str(epoch))
     building = os.path.join(root, f".{epoch}.{prefix}.new")
@@ -52,8 +63,11 @@ def save(root: str, epoch: int, prefix: str, parts: Mapping[str, Any], about: Ma
         facts = {"epoch": epoch, "saved_at": time.time(), "paddle": paddle.__version__, **about}
         with open(os.path.join(building, f"{prefix}.json"), "w", encoding="utf-8") as file:
             json.dump(facts, file, indent=2)
+        if export:
+            export(building)
+        outdated = tuple(f"{name}." for name in (prefix, EXPORTS[prefix]))
         for name in os.listdir(final) if os.path.isdir(final) else ():
-            if not name.startswith(f"{prefix}."):  # the other graph's checkpoint stays
+            if not name.startswith(outdated):  # the other graph's checkpoint and export stay
                 _link(os.path.join(final, name), os.path.join(building, name))
         for name in os.listdir(building):
             _flush(os.path.join(building, name))

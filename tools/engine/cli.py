@@ -20,11 +20,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (--help lists the options)\n")
 
 
-def parser(description: str) -> argparse.ArgumentParser:
+def parser(description: str, config_required: bool = True) -> argparse.ArgumentParser:
     """Returns a parser with PaddleRec's two options."""
     made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(
-        "-m", "--config_yaml", required=True, metavar="YAML", help="the model's configuration"
+        "-m",
+        "--config_yaml",
+        required=config_required,
+        metavar="YAML",
+        help="the model's configuration",
     )
     made.add_argument(
         "-o",
@@ -36,6 +40,28 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="values that replace those of the YAML, e.g. -o runner.epochs=1 runner.seed=7",
     )
     return made
+
+
+def boolean(text: str) -> bool:
+    """Reads an option's True or False as PaddleRec does."""
+    known = {"true": True, "t": True, "yes": True, "1": True}
+    known.update({"false": False, "f": False, "no": False, "0": False})
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"expected True or False, found {text!r}")
+    return known[text.lower()]
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """Returns what reads an integer option of at least ``minimum``."""
+
+    def read(text: str) -> int:
+        if not text.lstrip("-").isdigit() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(
+                f"expected an integer of at least {minimum}, found {text!r}"
+            )
+        return int(text)
+
+    return read
 
 
 def run(main: Callable[[], object]) -> NoReturn:

@@ -78,9 +78,16 @@ def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
     return declare() if declare else None
 
 
-def dataset(config: Config, reader: str, files: list[str]) -> Any:
-    """Returns the RecDataset of a reader module over some files."""
-    return _attribute(config.folder, reader, "RecDataset")(files, config)
+def dataset(config: Config, reader: str, files: list[str], folder: str | None = None) -> Any:
+    """Returns the RecDataset of a reader module over some files.
+
+    Args:
+        config: the configuration.
+        reader: the module's name, without ``.py``.
+        files: the data's files.
+        folder: where the module is; the configuration's folder if not given.
+    """
+    return _attribute(folder or config.folder, reader, "RecDataset")(files, config)
 
 
 def files(config: Config, key: str) -> list[str]:
@@ -93,15 +100,26 @@ def files(config: Config, key: str) -> list[str]:
     Raises:
         UserError: there is no such folder, or it has no files.
     """
-    folder = config.runner(key)
+    try:
+        return files_in(config.runner(key))
+    except UserError as error:
+        raise config.error(f"runner.{key}", str(error)) from error
+
+
+def files_in(folder: str) -> list[str]:
+    """Returns the files of a folder and its sub-folders, sorted; hidden ones do not count.
+
+    Raises:
+        UserError: there is no such folder, or it has no files.
+    """
     if not os.path.isdir(folder):
-        raise config.error(f"runner.{key}", f"there is no folder {folder}")
+        raise UserError(f"there is no folder {folder}")
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(place, name) for name in names if not name.startswith(".")]
     if not found:
-        raise config.error(f"runner.{key}", f"folder {folder} holds no files")
+        raise UserError(f"folder {folder} holds no files")
     return sorted(found)
 
 

@@ -20,6 +20,7 @@ class DygraphSession:
     """Trains or evaluates the DygraphModel of a configuration's folder."""
 
     prefix = "rec"
+    export = None  # tools/to_static.py does it afterwards
 
     def __init__(self, config: Config):
         paddle.disable_static()

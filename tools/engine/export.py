@@ -54,7 +54,7 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     session.start_epoch(training=False)
     os.makedirs(os.path.join(root, epoch), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tostatic.", dir=root) as building:
-        path = os.path.join(building, "tostatic")
+        path = os.path.join(building, checkpoint.EXPORTS["rec"])
         paddle.jit.save(session.net, path, input_spec=specs)
         models = [describe(path, session.output_names(), config)]
         if wanted == "onnx":

@@ -23,6 +23,7 @@ GRAPH_FORMATS = {".json": "PIR of Paddle 3", ".pdmodel": "program of Paddle 2", 
 GRAPHS = tuple(GRAPH_FORMATS)
 PARAMETERS = ".pdiparams"
 META = ".meta.json"
+_PREFERRED = "tostatic"  # of several models in a folder
 # Everything that an export may write, and that a new one replaces.
 ENDINGS = (*GRAPHS, PARAMETERS, f"{PARAMETERS}.info", META)
 
@@ -76,7 +77,10 @@ def sha256(path: str) -> str:
 
 
 def find(
-    model_dir: str | None = None, model_file: str | None = None, params_file: str | None = None
+    model_dir: str | None = None,
+    model_file: str | None = None,
+    params_file: str | None = None,
+    engine: str | None = None,
 ) -> ExportedModel:
     """Returns the exported model that the options name.
 
@@ -87,6 +91,7 @@ def find(
             Runtime is installed, because it is the fastest.
         model_file: the graph's file.
         params_file: the parameters' file; beside the graph, with its name, if not given.
+        engine: ``paddle`` or ``onnxruntime``, where a folder's format depends on it.
 
     Raises:
         UserError: there is no such model, or several.
@@ -94,7 +99,7 @@ def find(
     if model_file is None:
         if model_dir is None:
             raise UserError("which model? give --model_dir, or --model_file and --params_file")
-        return _in_folder(os.path.abspath(model_dir))
+        return _in_folder(os.path.abspath(model_dir), engine)
     if model_dir is not None:
         model_file = os.path.join(model_dir, model_file)
     graph = _existing(os.path.abspath(model_file))
@@ -108,6 +113,17 @@ def find(
     if not os.path.isfile(parameters):
         raise UserError(f"there is no parameter file {parameters}")
     return _intact(ExportedModel(graph, parameters, _about(graph)))
+
+
+def in_format(model: ExportedModel, engine: str | None) -> ExportedModel:
+    """Returns the same model in the format that an engine runs best, if it lies beside."""
+    endings = (".onnx",) if engine == "onnxruntime" else (".json", ".pdmodel")
+    if model.graph.endswith(endings):
+        return model
+    for ending in endings:
+        if os.path.isfile(model.prefix + ending):
+            return find(model_file=model.prefix + ending)
+    return model
 
 
 def _existing(graph: str) -> str:
@@ -124,7 +140,7 @@ def _existing(graph: str) -> str:
     return prefix + other
 
 
-def _in_folder(folder: str) -> ExportedModel:
+def _in_folder(folder: str, engine: str | None) -> ExportedModel:
     if not os.path.isdir(folder):
         raise UserError(f"there is no model folder {folder}")
     names = set(os.listdir(folder))
@@ -135,11 +151,15 @@ def _in_folder(folder: str) -> ExportedModel:
     )
     if not models:
         raise UserError(f"{folder} holds no exported model: make one with tools/to_static.py")
+    if len(models) > 1 and _PREFERRED in models:
+        logger.info("%s: taking %s of %s", folder, _PREFERRED, ", ".join(models))
+        models = [_PREFERRED]
     if len(models) > 1:
         raise UserError(
             f"{folder} holds several models, {', '.join(models)}: name one with --model_file"
         )
-    preference = (".onnx", ".json", ".pdmodel") if _onnxruntime() else (*GRAPHS,)
+    onnx_first = engine == "onnxruntime" or (engine is None and _onnxruntime())
+    preference = (".onnx", ".json", ".pdmodel") if onnx_first else GRAPHS
     ending = next(ending for ending in preference if f"{models[0]}{ending}" in names)
     return find(model_file=os.path.join(folder, models[0] + ending))
 

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import checkpoint, contract, runtime
+from engine import checkpoint, contract, predictions, runtime
 from engine.batches import Source, open_source, reader_errors
 from engine.clock import Clock
 from engine.config import Config
 from engine.errors import UserError
-from engine.predictions import Predictions
 from engine.report import Report, Visual
 
 logger = logging.getLogger(__name__)
@@ -53,9 +52,30 @@ def test_source(config: Config) -> Source:
 def _source(config: Config, reader: str, data: str, batch: str, seed: int | None) -> Source:
     batch_size = config.runner(batch)
     name = config.runner(reader) or config.runner("train_reader_path")
-    files = contract.files(config, data)
+    return open_reader(config, name, contract.files(config, data), batch_size, seed)
+
+
+def open_reader(
+    config: Config,
+    name: str,
+    files: list[str],
+    batch_size: int,
+    seed: int | None,
+    folder: str | None = None,
+) -> Source:
+    """Returns the batches of some files as a reader module yields them.
+
+    Args:
+        config: the configuration, for the reader.
+        name: the module's name.
+        files: the data's files.
+        batch_size: rows a batch.
+        seed: draws the order of rows; None keeps the files'.
+        folder: where the module is; the configuration's folder if not given.
+    """
     with reader_errors(name):
-        return open_source(contract.dataset(config, name, files), name, batch_size, seed)
+        dataset = contract.dataset(config, name, files, folder)
+        return open_source(dataset, name, batch_size, seed)
 
 
 def train(session: Any, config: Config, source: Source) -> Summary:
@@ -64,6 +84,8 @@ def train(session: Any, config: Config, source: Source) -> Summary:
     root = config.runner("model_save_path")
     visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
     checkpoint.check_writable(root)
+    if config.runner("use_inference") and not session.export:
+        logger.warning("runner.use_inference: dygraph training exports nothing; run to_static.py")
     first = start(session, config, source)
     if first >= epochs:
         logger.info("all %d epochs are trained", epochs)
@@ -79,7 +101,9 @@ def train(session: Any, config: Config, source: Source) -> Summary:
         summary.rows += visit(session, batches, session.train_step, clock, report)
         summary.metrics[epoch] = _end_epoch(session, clock, report)
         about = {"seed": seed, "metrics": session.metric_names}
-        folder = checkpoint.save(root, epoch, session.prefix, session.state(), about)
+        folder = checkpoint.save(
+            root, epoch, session.prefix, session.state(), about, session.export
+        )
         logger.info("saved %s", folder)
     summary.seconds = clock.total()
     if visual:
@@ -91,6 +115,8 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
     """Evaluates the checkpoints ``runner.infer_start_epoch`` to ``runner.infer_end_epoch`` - 1."""
     folders = _checkpoints(config, session.prefix)
     wanted = config.runner("save_predictions")
+    if wanted:
+        predictions.check(wanted)
     summary = Summary()
     clock = Clock()
     report = Report(clock, config.runner("print_interval"), _length(source), None)
@@ -103,13 +129,13 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
             logger.warning("%s %s", folder, problem)
         session.start_epoch(training=False)
         report.start_epoch(epoch)
-        predictions = Predictions() if wanted else None
-        step = session.infer_step if predictions is None else predictions.around(session)
+        kept = predictions.Predictions() if wanted else None
+        step = kept.around(session) if kept else session.infer_step
         batches = session.batches(source, epoch)
         summary.rows += visit(session, batches, step, clock, report)
         summary.metrics[epoch] = _end_epoch(session, clock, report)
-        if predictions:
-            predictions.save(wanted, epoch if len(folders) > 1 else None)
+        if kept:
+            kept.save(wanted, epoch if len(folders) > 1 else None)
     summary.seconds = clock.total()
     return summary
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 
@@ -15,8 +15,6 @@ from engine import device, graph_files
 from engine.errors import UserError
 from engine.exported import ExportedModel
 from engine.predictor import Options, failed, named
-
-logger = logging.getLogger(__name__)
 
 _PADDLE_3 = int(paddle.__version__.split(".")[0] or 0) != 2  # a development build says 0.0.0
 _GPU_POOL_MB = 256  # what Paddle reserves at first; it grows
@@ -157,6 +155,11 @@ def _check(model: ExportedModel, options: Options) -> None:
     if pir and options.enable_tensorrt:
         raise UserError(f"--enable_tensorRT=True takes a .pdmodel of Paddle 2.6, not {model.graph}")
     on_cpu = _device(options) == "cpu"
+    if pir and on_cpu and options.precision in ("bf16", "int8"):  # 3.3 lacks the operators
+        raise UserError(
+            f"--precision {options.precision} on a CPU takes a .pdmodel of Paddle 2.6, "
+            f"not {model.graph}"
+        )
     if options.enable_mkldnn and not on_cpu:
         raise UserError(f"--enable_mkldnn=True is for the CPU, not for --use_{_device(options)}")
     if options.precision in ("bf16", "int8") and on_cpu and not options.enable_mkldnn:
@@ -182,6 +185,7 @@ def _device(options: Options) -> str:
 
 
 def _reason(error: Exception) -> str:
+    """Returns what Paddle says of an error, without its call stack."""
     lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith(("---", "[Hint", "C++"))]
-    return said[-1] if said else type(error).__name__
+    said = [line for line in lines if re.match(r"\(\w+\) ", line)]  # (InvalidArgument) ...
+    return (said or [line for line in lines if line] or [type(error).__name__])[-1]

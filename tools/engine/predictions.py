@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from engine.errors import UserError
+
+ENDINGS = (".csv", ".npy", ".parquet")
 
 
 class Predictions:
@@ -28,7 +32,7 @@ class Predictions:
         return step
 
     def save(self, path: str, epoch: int | None) -> None:
-        """Writes ``.csv`` (a column a task, named) or ``.npy`` (``[rows, tasks]``).
+        """Writes the predictions, a column a task; see `write`.
 
         Args:
             path: the file; its folder is made if need be.
@@ -39,13 +43,47 @@ class Predictions:
         """
         stem, ending = os.path.splitext(path)
         path = path if epoch is None else f"{stem}.{epoch}{ending}"
-        table = np.stack([np.concatenate(values) for values in self._columns.values()], axis=1)
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            if ending == ".npy":
-                np.save(path, table)
-            else:
-                header = ",".join(self._columns)
-                np.savetxt(path, table, fmt="%.9g", delimiter=",", header=header, comments="")
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        write(path, {name: np.concatenate(values) for name, values in self._columns.items()})
+
+
+def check(path: str) -> None:
+    """Makes sure, before anything is computed, that a table can be written as ``path`` asks.
+
+    Raises:
+        UserError: its ending is unknown, or what writes it is not installed.
+    """
+    ending = os.path.splitext(path)[1]
+    if ending not in ENDINGS:
+        raise UserError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}")
+    if ending == ".parquet" and not importlib.util.find_spec("pyarrow"):
+        raise UserError(f"{path} needs pyarrow: pip install -r requirements-deploy.txt")
+
+
+def write(path: str, columns: Mapping[str, np.ndarray]) -> None:
+    """Writes named columns: ``.csv`` and ``.parquet`` keep the names, ``.npy`` is ``[rows, n]``.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    check(path)
+    ending = os.path.splitext(path)[1]
+    folder, name = os.path.split(os.path.abspath(path))
+    building = os.path.join(folder, f".{name}.{os.getpid()}{ending}")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if ending == ".npy":
+            np.save(building, np.stack(list(columns.values()), axis=1))
+        elif ending == ".parquet":
+            import pyarrow
+            import pyarrow.parquet
+
+            pyarrow.parquet.write_table(pyarrow.table(dict(columns)), building)
+        else:
+            table = np.stack(list(columns.values()), axis=1)
+            header = ",".join(columns)
+            np.savetxt(building, table, fmt="%.9g", delimiter=",", header=header, comments="")
+        os.replace(building, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.remove(building)
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error

@@ -35,6 +35,14 @@ def _at_least(minimum: int, default: Any, meaning: str) -> Key:
     return Key("int", default, meaning, expected, lambda value: value >= minimum)
 
 
+def _names(meaning: str) -> Key:
+    return Key("any", None, meaning, "a list of names", _is_names)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
+
+
 RUNNER = {
     "train_data_dir": Key("path", REQUIRED, "Folder of the training files, sub-folders included."),
     "train_reader_path": Key(
@@ -61,10 +69,7 @@ RUNNER = {
         "all",
         "What a warm start takes: `all`, `sparse` (embedding tables), or a list of name patterns.",
         "all, sparse or a list of name patterns",
-        lambda value: (
-            value in ("all", "sparse")
-            or (isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value))
-        ),
+        lambda value: value in ("all", "sparse") or _is_names(value),
     ),
     "test_data_dir": Key("path", REQUIRED, "Folder of the evaluation files."),
     "infer_reader_path": Key(
@@ -79,9 +84,10 @@ RUNNER = {
     "save_predictions": Key(
         "output path",
         None,
-        "File (`.csv` or `.npy`) for every row's prediction, one column a task, in file order.",
-        "a file name that ends in .csv or .npy",
-        lambda value: value.endswith((".csv", ".npy")),
+        "File (`.csv`, `.npy` or `.parquet`) for every row's prediction, one column a task, in "
+        "file order.",
+        "a file name that ends in .csv, .npy or .parquet",
+        lambda value: value.endswith((".csv", ".npy", ".parquet")),
     ),
     "use_gpu": Key("bool", None, "Train on the GPU; if not set, where there is one."),
     "cache_dir": Key(
@@ -98,8 +104,12 @@ RUNNER = {
     "use_inference": Key(
         "bool",
         False,
-        "Accepted for PaddleRec's YAMLs when False; exporting while training is not there yet.",
-        "False: exporting while training is not there yet",
-        lambda value: value is False,
+        "`static_trainer.py` saves an inference model, `rec_inference.*`, beside each checkpoint; "
+        "`trainer.py` does not: `to_static.py` makes it afterwards.",
+    ),
+    "save_inference_feed_varnames": _names("Inputs of `rec_inference.*`; the net's if not set."),
+    "save_inference_fetch_varnames": _names(
+        "Outputs of `rec_inference.*`, by their tasks; all if not set. Names that Paddle once gave "
+        "by itself (`clip_0.tmp_0`) count by their position, with a warning."
     ),
 }

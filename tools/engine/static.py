@@ -48,6 +48,11 @@ class StaticSession:
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
         self._executor = paddle.static.Executor(self._place)
         self._executor.run(startup, scope=self._scope)
+        self.export = None  # what writes an inference model beside each checkpoint
+        if training and config.runner("use_inference"):
+            from engine.static_export import StaticExport
+
+            self.export = StaticExport(config, self._scope, self._executor).save
         rates = (name for name in self._variables("all") if name.startswith(_RATE))
         self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)

@@ -1,0 +1,162 @@
+"""What ``tools/paddle_infer.py`` is asked to do, and the doing of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import (
+    cli,
+    contract,
+    exported,
+    inference,
+    inference_report,
+    loop,
+    predictions,
+    predictor,
+    scores,
+)
+from engine.batches import Source
+from engine.config import Config
+from engine.errors import UserError
+from engine.exported import ExportedModel
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model, the rows for it and how to run it.
+
+    Attributes:
+        model: the exported model.
+        config: the YAML's configuration, or what the model's metadata tell.
+        data_dir: folder of the rows.
+        reader: path of the reader's module.
+        batch_size: rows a batch.
+        limit: rows to take from the start; None for all.
+        options: how the model is run.
+    """
+
+    model: ExportedModel
+    config: Config
+    data_dir: str
+    reader: str
+    batch_size: int
+    limit: int | None
+    options: predictor.Options
+
+    def source(self, batch_size: int | None = None) -> Source:
+        """Returns the rows in batches, of another size if need be."""
+        folder, name = os.path.split(os.path.splitext(self.reader)[0])
+        try:
+            files = contract.files_in(self.data_dir)
+        except UserError as error:
+            raise UserError(f"--data_dir: {error}") from error
+        size = batch_size or self.batch_size
+        return loop.open_reader(self.config, name, files, size, None, folder)
+
+
+def open_job(arguments: argparse.Namespace) -> Job:
+    """Returns the job of a command line.
+
+    Raises:
+        UserError: the options name no model, no data or no reader, or contradict each other.
+    """
+    if arguments.config_yaml:
+        config = cli.read_config(arguments)
+    elif arguments.opt:
+        raise UserError("-o changes values of a YAML: give it with -m")
+    else:
+        config = None
+    if arguments.save_predictions:
+        predictions.check(arguments.save_predictions)
+    options = predictor.Options(
+        engine=arguments.engine,
+        use_gpu=arguments.use_gpu,
+        use_xpu=arguments.use_xpu,
+        use_npu=arguments.use_npu,
+        cpu_threads=arguments.cpu_threads,
+        enable_mkldnn=arguments.enable_mkldnn,
+        enable_tensorrt=arguments.enable_tensorRT,
+        precision=arguments.precision,
+        batch_size=_given(arguments.batchsize, config, "infer_batch_size") or 1,
+    )
+    model = _model(arguments, config)
+    reader = arguments.reader_file
+    if reader is None and config:
+        name = config.runner("infer_reader_path") or config.runner("train_reader_path")
+        reader = os.path.join(config.folder, f"{name}.py")
+    data_dir = _given(arguments.data_dir, config, "test_data_dir")
+    for option, value in (("--data_dir", data_dir), ("--reader_file", reader)):
+        if value is None:
+            raise UserError(f"which data? give {option}, or a YAML with -m")
+    return Job(
+        model=model,
+        config=config or _remembered(model),
+        data_dir=os.path.abspath(data_dir),
+        reader=os.path.abspath(reader),
+        batch_size=options.batch_size,
+        limit=arguments.limit,
+        options=options,
+    )
+
+
+def _given(value, config: Config | None, name: str):
+    return config.runner(name) if value is None and config else value
+
+
+def _model(arguments: argparse.Namespace, config: Config | None) -> ExportedModel:
+    folder, file = arguments.model_dir, arguments.model_file
+    if folder is None and file is None and config:
+        epoch = str(config.runner("infer_end_epoch") - 1)
+        folder = os.path.join(config.runner("model_save_path"), epoch)
+    return exported.find(folder, file, arguments.params_file, arguments.engine)
+
+
+def _remembered(model: ExportedModel) -> Config:
+    """Returns the configuration that the metadata beside a model keep, for its reader."""
+    kept = model.about.get("hyper_parameters", {})
+    values = {f"hyper_parameters.{name}": value for name, value in kept.items()}
+    return Config(values, model.prefix + exported.META)
+
+
+def run(job: Job, arguments: argparse.Namespace) -> None:
+    """Predicts the job's rows and gives what the command line asks for."""
+    runner = predictor.open_predictor(job.model, job.options)
+    source = job.source()
+    result = inference.run(runner, source, job.limit, arguments.warmup, arguments.repeat)
+    if arguments.show:
+        print(_first_rows(result, arguments.show))
+    if arguments.save_predictions:
+        predictions.write(arguments.save_predictions, result.predictions)
+    rows = len(next(iter(result.predictions.values())))
+    print(f"{rows} rows, {result.rows_per_second:.0f} rows/s, {_described(runner.runtime)}")
+    for name, values in scores.binary_scores(result.predictions, result.labels).items():
+        print(f"{name}: auc {values['auc']:.6f}, log loss {values['log_loss']:.6f}")
+    if arguments.benchmark or arguments.save_log_path:
+        blocks = inference_report.collect(job, runner, result, arguments)
+        if arguments.benchmark:
+            print(inference_report.text(blocks))
+        if arguments.save_log_path:
+            inference_report.save(blocks, arguments.save_log_path)
+
+
+def _described(runtime: dict) -> str:
+    return ", ".join(f"{name} {value}" for name, value in runtime.items())
+
+
+def _first_rows(result: inference.Result, number: int) -> str:
+    """Returns a table of the first rows' predictions, each beside its label."""
+    columns = {"row": np.arange(len(next(iter(result.predictions.values()))))[:number].astype(str)}
+    for name, values in result.predictions.items():
+        columns[name] = np.array([f"{value:.6f}" for value in values[:number]])
+        if name in result.labels:
+            columns[f"{name} label"] = result.labels[name][:number].astype(str)
+    widths = [max(len(name), *map(len, values)) for name, values in columns.items()]
+    lines = zip(*columns.values())
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths))
+        for line in [columns, *lines]
+    )

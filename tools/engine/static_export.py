@@ -1,0 +1,110 @@
+"""What ``runner.use_inference: True`` adds to static training: an inference model an epoch."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import paddle
+from paddle.utils import unique_name
+
+from engine import checkpoint, contract
+from engine.config import Config
+from engine.errors import UserError, nearest
+from engine.export import describe, write_about
+
+logger = logging.getLogger(__name__)
+
+_AUTOMATIC = re.compile(r"\w+_\d+\.tmp_\d+$")  # e.g. clip_0.tmp_0, as Paddle 2 named variables
+FEEDS, FETCHES = "save_inference_feed_varnames", "save_inference_fetch_varnames"
+
+
+class StaticExport:
+    """A program that predicts, on the variables of a training program.
+
+    Args:
+        config: the model's configuration; names feeds and fetches, or leaves all of both.
+        scope: where the training program has its variables.
+        executor: what runs the training program.
+
+    Raises:
+        UserError: a named feed or fetch does not exist, or must be named and is not.
+    """
+
+    def __init__(self, config: Config, scope: Any, executor: Any):
+        self._config = config
+        self._scope = scope
+        self._executor = executor
+        self._program = paddle.static.Program()
+        building = paddle.static.program_guard(self._program, paddle.static.Program())
+        with building, unique_name.guard(), contract.model_errors(config):
+            model = contract.static_model(config)
+            inputs = {variable.name: variable for variable in model.create_feeds(is_infer=True)}
+            outputs = model.infer_net(list(inputs.values()))
+        declared = getattr(model, "input_specs", None)
+        own = [spec.name for spec in declared(config)] if declared else None
+        self._feeds = self._chosen(FEEDS, inputs, own)
+        names = getattr(model, "output_names", None)
+        if names:
+            self._fetches = self._chosen(FETCHES, outputs, names())
+        else:  # infer_net of a model in PaddleRec's form returns metrics
+            self._fetches = self._chosen(FETCHES, *self._predictions(model))
+
+    def save(self, folder: str) -> None:
+        """Writes ``rec_inference.*`` into a folder that holds the checkpoint."""
+        path = os.path.join(folder, checkpoint.EXPORTS["rec_static"])
+        with paddle.static.scope_guard(self._scope):
+            paddle.static.save_inference_model(
+                path,
+                list(self._feeds.values()),
+                list(self._fetches.values()),
+                self._executor,
+                program=self._program,
+            )
+        model = describe(path, list(self._fetches), self._config)
+        write_about([model], os.path.join(folder, "rec_static.pdparams"))
+
+    def _chosen(
+        self, key: str, variables: Mapping[str, Any], default: Sequence[str] | None
+    ) -> dict[str, Any]:
+        """Returns the variables that a ``runner`` key names, under the names that count here."""
+        wanted = self._config.runner(key) or default
+        if not wanted:
+            raise UserError(
+                f"{self._config.yaml_path}: runner.use_inference = True needs runner.{key} for a "
+                "model that declares no input_specs and output_names"
+            )
+        names = list(variables)
+        chosen = {}
+        for position, name in enumerate(wanted):
+            if name not in variables and _AUTOMATIC.match(name) and position < len(default or ()):
+                logger.warning(
+                    "runner.%s: %s, a name that Paddle once gave by itself, is taken for %s",
+                    key,
+                    name,
+                    default[position],
+                )
+                name = default[position]
+            if name not in variables:
+                raise self._config.error(
+                    f"runner.{key}", f"no {name} among {', '.join(names)}{nearest(name, names)}"
+                )
+            chosen[name] = variables[name]
+        return chosen
+
+    def _predictions(self, model: Any) -> tuple[dict[str, Any], list[str] | None]:
+        """Returns what can be fetched of a model in PaddleRec's form, and what is by default."""
+        target = getattr(model, "inference_target_var", None)
+        if target is not None:
+            targets = target if isinstance(target, (list, tuple)) else [target]
+            named = {f"output_{number}": variable for number, variable in enumerate(targets)}
+            return named, list(named)
+        if paddle.framework.in_pir_mode():
+            raise UserError(
+                f"{self._config.folder}/static_model.py: under Paddle 3 variables have no names to "
+                "be fetched by: to export it, set self.inference_target_var in infer_net"
+            )
+        return dict(self._program.global_block().vars), None
