@@ -1,0 +1,132 @@
+"""The field form: lines of labels, dense numbers and sparse ids, for models with embeddings.
+
+A line is ``labels, dense numbers, ids``, comma-separated. A field has ``max_len`` columns of ids,
+of which 0 stands for unknown, missing, and padding at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.labelled_table import LabelledTable
+from datasets.text_matrix import Rows
+
+IDS = 1 << 24  # the whole numbers that the table's float32 tells apart
+
+
+class Field(NamedTuple):
+    """What reading a sparse field takes: its ids are below `size`, in `max_len` columns."""
+
+    name: str
+    size: int
+    max_len: int
+
+
+class FieldDataset(LabelledTable):
+    """Rows of dense numbers, ids and one label a task: ``[dense [D], ids [S], label [1], ...]``.
+
+    Dense numbers are float32, ids and labels int64. Without dense columns, or without sparse
+    fields, there is no such array. The configuration says what a line is:
+    ``hyper_parameters.dense_input_dim`` is D (0 by default); the fields under
+    ``hyper_parameters.sparse_fields`` have ``name``, ``size`` and ``max_len`` (1 by default), and S
+    is the sum of ``max_len``. With ``hyper_parameters.hash_ids`` an id beyond its field's size
+    becomes ``1 + (id - 1) % (size - 1)``.
+
+    Besides rows it yields whole blocks (`take`), which is how the engine reads it.
+
+    Args:
+        file_list: text files of the ``LABELS``, D and S numbers a line, comma-separated.
+        config: the flat configuration.
+
+    Raises:
+        ValueError: a line is malformed, a label is neither 0 nor 1, or an id is out of range.
+    """
+
+    def __init__(self, file_list: Sequence[str], config):
+        self._dense = _dense_input_dim(config.get("hyper_parameters.dense_input_dim"))
+        self._fields = fields_of(config.get("hyper_parameters.sparse_fields"))
+        self._hash = config.get("hyper_parameters.hash_ids", False)
+        if not isinstance(self._hash, bool):
+            raise ValueError(
+                f"hyper_parameters.hash_ids: expected True or False, found {self._hash!r}"
+            )
+        repeats = [field.max_len for field in self._fields]
+        self._sizes = np.repeat([field.size for field in self._fields], repeats)
+        self._limits = np.where(self._hash, IDS, self._sizes).astype(np.float32)
+        ids = len(self._sizes)
+        if not self._dense + ids:
+            raise ValueError(
+                "hyper_parameters.sparse_fields: expected a field where dense_input_dim is 0"
+            )
+        form = f"hyper_parameters.dense_input_dim = {self._dense} and {ids} columns of "
+        super().__init__(
+            file_list, config, self._dense + ids, f"{form}hyper_parameters.sparse_fields"
+        )
+
+    def _features(self, rows: Rows) -> list[np.ndarray]:
+        first = len(self.LABELS)
+        middle = first + self._dense
+        dense = [self._matrix.take(rows, slice(first, middle))] if self._dense else []
+        return [*dense, self._ids(rows, middle)] if self._fields else dense
+
+    def _ids(self, rows: Rows, first: int) -> np.ndarray:
+        found = self._matrix.take(rows, slice(first, None))
+        good = (found >= 0) & (found < self._limits) & (found == np.floor(found))
+        if not good.all():
+            row, column = np.argwhere(~good)[0]
+            self._refuse(rows, row, first, column, found[row, column])
+        ids = found.astype(np.int64)
+        if self._hash:
+            ids = np.where(ids < self._sizes, ids, 1 + (ids - 1) % (self._sizes - 1))
+        return ids
+
+    def _refuse(self, rows: Rows, row: int, first: int, column: int, found: float):
+        names = [field.name for field in self._fields for _ in range(field.max_len)]
+        found = int(found) if found == np.floor(found) else found
+        raise ValueError(
+            f"{self._place(rows, row)}: column {first + column + 1}, field {names[column]}: "
+            f"expected an id from 0 to {int(self._limits[column]) - 1}, found {found}"
+        )
+
+
+def fields_of(entries) -> list[Field]:
+    """Returns the fields of ``hyper_parameters.sparse_fields``; other keys are for models.
+
+    Raises:
+        ValueError: an entry is malformed.
+    """
+    if entries is not None and not isinstance(entries, (list, tuple)):
+        raise ValueError(
+            f"hyper_parameters.sparse_fields: expected a list of fields, found {entries!r}"
+        )
+    return [_field(entry) for entry in entries or ()]
+
+
+def _field(entry) -> Field:
+    if not isinstance(entry, Mapping) or not {"name", "size"} <= entry.keys():
+        raise ValueError(
+            "hyper_parameters.sparse_fields: expected fields that have a name and a size, "
+            f"found {entry!r}"
+        )
+    field = Field(entry["name"], entry["size"], entry.get("max_len", 1))
+    for key, low, high in (("size", 2, IDS), ("max_len", 1, IDS)):
+        value = getattr(field, key)
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(
+                f"hyper_parameters.sparse_fields: field {field.name}: expected a {key} from "
+                f"{low} to {high}, found {value!r}"
+            )
+    return field
+
+
+def _dense_input_dim(value) -> int:
+    if value is None:
+        return 0
+    if type(value) is not int or value < 0:
+        raise ValueError(
+            f"hyper_parameters.dense_input_dim: expected an integer of at least 0, found {value!r}"
+        )
+    return value

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datasets.field_matrix import FieldDataset
+
+FIELDS = [{"name": "user", "size": 5}, {"name": "tag", "size": 4, "max_len": 3, "pooling": "max"}]
+TASKS = [{"name": "buy", "label_column": 1}, {"name": "click", "label_column": 0, "weight": 2.0}]
+# Labels click, buy, spare; dense age, price; ids user, tag, tag, tag.
+TEXT = "1,0,0,31,2.5,4,1,2,0\n0,1,0,32,0.25,0,3,0,0\n\n1,1,1,33,-1e3,2,0,0,0\n"
+
+
+class Dataset(FieldDataset):
+    LABELS = ("click", "buy", "spare")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_text(text: str, name: str = "data.csv") -> str:
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write_text
+
+
+def dataset(*paths, **values):
+    values = {"tasks": TASKS, "dense_input_dim": 2, "sparse_fields": FIELDS, **values}
+    return Dataset(paths, {f"hyper_parameters.{key}": value for key, value in values.items()})
+
+
+def test_blocks_are_dense_numbers_ids_and_a_label_a_task(write):
+    dense, ids, buy, click = dataset(write(TEXT)).take(slice(0, 3))
+    assert dense.tolist() == [[31, 2.5], [32, 0.25], [33, -1000]]
+    assert ids.tolist() == [[4, 1, 2, 0], [0, 3, 0, 0], [2, 0, 0, 0]]
+    assert (buy.tolist(), click.tolist()) == ([[0], [1], [1]], [[1], [0], [1]])
+    assert [array.dtype for array in (dense, ids, buy, click)] == ["f4", "i8", "i8", "i8"]
+
+
+def test_rows_and_blocks_agree(write):
+    data = dataset(write(TEXT, "a.csv"), write(TEXT, "b.csv"))
+    block = data.take(np.array([5, 0, 1, 4, 3, 2]))
+    rows = list(data)
+    assert len(rows) == len(data) == 6
+    for place, row in zip((1, 2, 5, 4, 3, 0), rows):
+        assert [field.shape for field in row] == [(2,), (4,), (1,), (1,)]
+        for field, column in zip(row, block):
+            np.testing.assert_array_equal(field, column[place])
+
+
+@pytest.mark.parametrize("none", [{"dense_input_dim": 0}, {"dense_input_dim": None}])
+def test_no_dense_columns(write, none):
+    ids, buy, click = dataset(write("1,0,0,4,3,2,1\n"), **none).take(slice(0, 1))
+    assert ids.tolist() == [[4, 3, 2, 1]]
+    assert (buy.tolist(), click.tolist()) == ([[0]], [[1]])
+
+
+@pytest.mark.parametrize("none", [[], None])
+def test_no_sparse_fields(write, none):
+    columns = dataset(write("1,0,0,7,8\n"), sparse_fields=none).take(slice(0, 1))
+    assert [column.tolist() for column in columns] == [[[7, 8]], [[0]], [[1]]]
+
+
+@pytest.mark.parametrize(
+    ("ids", "problem"),
+    [
+        ("5,0,0,0", "column 6, field user: expected an id from 0 to 4, found 5"),
+        ("4,0,4,0", "column 8, field tag: expected an id from 0 to 3, found 4"),
+        ("-1,0,0,0", "column 6, field user: expected an id from 0 to 4, found -1"),
+        ("1,0,0,1.5", "column 9, field tag: expected an id from 0 to 3, found 1.5"),
+        ("1e30,0,0,0", "column 6, field user: expected an id from 0 to 4, found 10000000"),
+    ],
+)
+def test_an_id_out_of_range_names_file_line_and_field(write, ids, problem):
+    good = write(TEXT, "a.csv")
+    path = write(f"0,0,0,1,2,1,1,1,1\n\n0,1,0,1,2,{ids}\n0,0,0,1,2,0,0,0,0\n", "b.csv")
+    data = dataset(good, path)
+    for rows in (slice(0, 6), slice(4, 5), np.array([5, 4, 0])):
+        with pytest.raises(ValueError, match="expected an id") as caught:
+            data.take(rows)
+        assert str(caught.value).startswith(f"{path}:3: {problem}")
+    assert len(data.take(slice(0, 4))) == 4  # rows are checked when they are taken
+
+
+def test_hashed_ids_stay_below_the_size_and_never_become_unknown(write):
+    lines = "".join(f"0,0,0,1,2,{number},0,{number},0\n" for number in (*range(13), (1 << 24) - 1))
+    ids = dataset(write(lines), hash_ids=True).take(slice(0, 14))[1]
+    assert ids[:, 0].tolist() == [0, 1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4, 3]
+    assert ids[:, 2].tolist() == [0, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 3]
+    path = write("0,0,0,1,2,0,0,0,16777216\n", "b.csv")
+    with pytest.raises(ValueError, match="field tag: expected an id from 0 to 16777215, found 167"):
+        dataset(path, hash_ids=True).take(slice(0, 1))
+
+
+def test_another_width_names_what_it_follows_from(write):
+    with pytest.raises(ValueError, match="expected 9 numbers") as caught:
+        dataset(write("0,1,0,5\n"))
+    assert str(caught.value).endswith(
+        "data.csv:1: expected 9 numbers, found 4 (3 labels and hyper_parameters.dense_input_dim "
+        "= 2 and 4 columns of hyper_parameters.sparse_fields)"
+    )
+
+
+def test_a_label_other_than_0_or_1(write):
+    path = write("0,1,3,0,0,0,0,0,0\n")
+    with pytest.raises(ValueError, match="column 3: expected a label 0 or 1, found 3") as caught:
+        dataset(path).take(slice(0, 1))
+    assert str(caught.value).startswith(f"{path}:1: ")
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"tasks": None}, r"hyper_parameters\.tasks: expected a list of tasks.* found None"),
+        ({"tasks": [{"name": "a", "label_column": 3}]}, r"must be 0 to 2, found \[3\]"),
+        ({"dense_input_dim": -1}, r"dense_input_dim: expected an integer of .* found -1"),
+        ({"dense_input_dim": "2"}, r"dense_input_dim: expected an integer of .* found '2'"),
+        ({"hash_ids": 1}, r"hash_ids: expected True or False, found 1"),
+        ({"sparse_fields": {"name": "a"}}, r"sparse_fields: expected a list of fields"),
+        ({"sparse_fields": [{"name": "a"}]}, r"sparse_fields: expected fields that have a name"),
+        ({"sparse_fields": ["a"]}, r"a name and a size, found 'a'"),
+        ({"sparse_fields": [{"name": "a", "size": 1}]}, r"field a: expected a size .* found 1"),
+        ({"sparse_fields": [{"name": "a", "size": 2**24 + 1}]}, r"a size from 2 to 16777216"),
+        (
+            {"sparse_fields": [{"name": "a", "size": 2, "max_len": 0}]},
+            r"field a: expected a max_len from 1 .* found 0",
+        ),
+        ({"sparse_fields": [], "dense_input_dim": 0}, r"sparse_fields: expected a field"),
+    ],
+)
+def test_bad_hyper_parameters_are_named(write, values, problem):
+    with pytest.raises(ValueError, match=problem):
+        dataset(write(TEXT), **values)
