@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from paddle.static import InputSpec
 
-from models.multitask.checks import flag, whole
-from models.multitask.inputs import Standardize, fit_standardize
+from models.multitask.inputs import Inputs, fit_standardize, input_specs, inputs_of
 from models.multitask.metrics import Auc, Scores
 from models.multitask.multitask_net import MultiTaskNet
-from models.multitask.tasks import Task, tasks_of
+from models.multitask.tasks import IGNORED, Task, conditions, tasks_of
 
 _HYPER = "hyper_parameters"
 
@@ -40,6 +39,10 @@ class MultiTaskModel:
             "tasks": None,
             "standardize": True,
             "dense_input_dim": 11,
+            "sparse_fields": None,
+            "embedding_size": 16,
+            "sparse_gradients": True,
+            "hash_ids": False,
             "optimizer.class": "adam",
             "optimizer.learning_rate": 0.001,
         }
@@ -51,31 +54,36 @@ class MultiTaskModel:
             ValueError: a hyper-parameter is out of range, or contradicts another.
         """
         self.tasks = tasks_of(config)
+        inputs = self.create_inputs(config)
         chosen = {
             name: config.get(f"{_HYPER}.{name}", default)
             for name, default in _defaults(self.net_class).items()
         }
+        if "feature_size" in chosen:
+            given = config.get(f"{_HYPER}.feature_size", inputs.size)
+            if given != inputs.size:
+                raise ValueError(
+                    f"{_HYPER}.feature_size: the inputs give {inputs.size} features, found {given}"
+                )
+            chosen["feature_size"] = inputs.size
         net = self.net_class(**chosen)
         if net.task_num != len(self.tasks):
             names = ", ".join(task.name for task in self.tasks)
             raise ValueError(
                 f"{_HYPER}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
-        if flag("standardize", config.get(f"{_HYPER}.standardize", True)):
-            features = chosen["feature_size"]
-            dense = whole("dense_input_dim", config.get(f"{_HYPER}.dense_input_dim", 11))
-            if dense > features:
-                raise ValueError(
-                    f"{_HYPER}.dense_input_dim: {dense} is more than feature_size, {features}"
-                )
-            net.preprocess = Standardize(features, dense)
+        net.inputs = inputs
         self._weights = np.array([task.weight for task in self.tasks], np.float32)
+        self._conditions = conditions(self.tasks)
         return net
+
+    def create_inputs(self, config) -> Inputs:
+        """Returns the layer that turns inputs into features."""
+        return inputs_of(config)
 
     def input_specs(self, config) -> list[InputSpec]:
         """Returns the net's inputs: names, dtypes, and shapes with None for the batch."""
-        size = config.get(f"{_HYPER}.feature_size", _defaults(self.net_class)["feature_size"])
-        return [InputSpec([None, size], "float32", "input")]
+        return input_specs(config)
 
     def output_names(self) -> list[str]:
         """Returns the tasks' names, in the order of the net's outputs."""
@@ -87,12 +95,21 @@ class MultiTaskModel:
         metrics = [Auc(self._scores, number) for number in range(len(self.tasks))]
         return metrics, [f"auc_{task.name}" for task in self.tasks]
 
+    def labels_that_count(self, labels: np.ndarray) -> np.ndarray:
+        """Returns labels ``[task_num, ...]`` with `IGNORED` in rows where a task does not count."""
+        if not self._conditions:
+            return labels
+        counted = labels.copy()
+        for task, condition in self._conditions:
+            counted[task][labels[condition] != 1] = IGNORED
+        return counted
+
     def _fit(self, net: MultiTaskNet, blocks: Iterable[Sequence[np.ndarray]]) -> dict:
-        if net.preprocess is None:
+        if net.inputs.scale is None:
             return {}
-        dense = net.preprocess.mean.shape[0]
+        dense = net.inputs.scale.mean.shape[0]
         fitted = fit_standardize((block[0] for block in blocks), dense)
-        return {f"preprocess.{name}": value for name, value in fitted.items()}
+        return {f"inputs.scale.{name}": value for name, value in fitted.items()}
 
 
 def _defaults(net_class: type) -> dict:

@@ -16,9 +16,14 @@ from models.multitask.optimizers import create_optimizer
 
 
 class Feeds(NamedTuple):
-    """A batch as the nets here take it: features ``[n, size]`` and labels ``[tasks, n, 1]``."""
+    """A batch as the nets here take it.
 
-    features: paddle.Tensor
+    Attributes:
+        inputs: the net's inputs, the dense ones scaled.
+        labels: ``[tasks, n, 1]``.
+    """
+
+    inputs: Sequence[paddle.Tensor]
     labels: paddle.Tensor
 
 
@@ -32,36 +37,33 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return self.build_net(config)
 
     def create_feeds(self, batch, config) -> Feeds:
-        """Returns a reader's batch (features, then one label column a task) as feeds."""
-        features, *labels = batch
-        self._check(labels)
-        columns = [label.reshape([-1, 1]).astype("int64") for label in labels]
-        return Feeds(features, paddle.stack(columns))
+        """Returns a reader's batch (inputs, then one label column a task) as feeds, unscaled."""
+        places = len(batch) - len(self.tasks)
+        columns = [np.asarray(label).reshape([-1, 1]).astype("int64") for label in batch[places:]]
+        labels = self.labels_that_count(np.stack(columns))
+        return Feeds(batch[:places], paddle.to_tensor(labels))
 
-    def _check(self, labels: Sequence) -> None:
+    def prepare(self, net: MultiTaskNet, block: Sequence[np.ndarray], size: int) -> list[Feeds]:
+        """Returns a block of many batches' rows as feeds whose inputs are scaled.
+
+        The engine's short cut: what does not depend on trained parameters is done once for
+        many batches.
+        """
+        places = len(net.inputs.specs)
+        inputs, labels = block[:places], block[places:]
         if len(labels) != len(self.tasks):
             names = ", ".join(task.name for task in self.tasks)
             raise ValueError(
                 f"hyper_parameters.tasks: the reader yields {len(labels)} labels a row, "
                 f"the tasks are {names}"
             )
-
-    def prepare(self, net: MultiTaskNet, block: Sequence[np.ndarray], size: int) -> list[Feeds]:
-        """Returns a block of many batches' rows as feeds whose features are preprocessed.
-
-        The engine's short cut: what does not depend on trained parameters is done once for
-        many batches.
-        """
-        features, *labels = block
-        self._check(labels)
-        rows = len(features)
+        rows = len(labels[0])
         sizes = [size] * (rows // size) + ([rows % size] if rows % size else [])
-        if net.preprocess is not None:
-            features = net.preprocess.scaled(features)
-        labels = ops.tensor(np.stack(labels).astype(np.int64).reshape(len(labels), rows, 1))
+        stacked = np.stack(labels).astype(np.int64).reshape(len(labels), rows, 1)
         with paddle.no_grad():
-            pieces = paddle.split(ops.tensor(features), sizes), paddle.split(labels, sizes, axis=1)
-        return [Feeds(*piece) for piece in zip(*pieces)]
+            labels = paddle.split(ops.tensor(self.labels_that_count(stacked)), sizes, axis=1)
+            parts = [paddle.split(ops.tensor(array), sizes) for array in net.inputs.scaled(inputs)]
+        return [Feeds(*piece) for piece in zip(zip(*parts), labels)]
 
     def create_loss(self, logits, labels):
         """Returns the tasks' mean cross-entropies, weighted and added."""
@@ -82,7 +84,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
     def train_forward(self, model, metrics, batch, config):
         """Returns the loss, the metrics and what to show (the loss)."""
         feeds = self._ready(model, batch)
-        logits = model.logits(feeds.features)
+        logits = model.logits(model.inputs.joined(feeds.inputs))
         loss = self.create_loss(logits, feeds.labels)
         self._scores.add(logits.detach(), feeds.labels)
         return loss, metrics, {"loss": loss}
@@ -90,12 +92,13 @@ class MultiTaskDygraphModel(MultiTaskModel):
     def infer_forward(self, model, metrics, batch, config):
         """Returns the metrics and what to show (nothing)."""
         feeds = self._ready(model, batch)
-        self._scores.add(model.logits(feeds.features), feeds.labels)
+        self._scores.add(model.logits(model.inputs.joined(feeds.inputs)), feeds.labels)
         return metrics, None
 
     def predict(self, model, batch) -> dict[str, paddle.Tensor]:
         """Returns P(label = 1) ``[n]`` of each task."""
-        probabilities = F.softmax(model.logits(self._ready(model, batch).features))
+        feeds = self._ready(model, batch)
+        probabilities = F.softmax(model.logits(model.inputs.joined(feeds.inputs)))
         names = [task.name for task in self.tasks]
         return dict(zip(names, paddle.unbind(probabilities[:, :, 1])))
 
@@ -104,7 +107,9 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return self._fit(net, blocks)
 
     def _ready(self, model: MultiTaskNet, batch) -> Feeds:
+        """Returns a batch as feeds with scaled inputs, if `prepare` did not make it so."""
         if isinstance(batch, Feeds):
             return batch
         feeds = self.create_feeds(batch, None)
-        return Feeds(model.features(feeds.features), feeds.labels)
+        arrays = model.inputs.scaled([np.asarray(array) for array in feeds.inputs])
+        return Feeds([paddle.to_tensor(array) for array in arrays], feeds.labels)

@@ -9,7 +9,7 @@ from models.multitask import ops
 from models.multitask.base import MultiTaskModel
 from models.multitask.multitask_net import MultiTaskNet
 from models.multitask.optimizers import create_optimizer
-from models.multitask.tasks import tasks_of
+from models.multitask.tasks import IGNORED, tasks_of
 
 
 class MultiTaskStaticModel(MultiTaskModel):
@@ -25,7 +25,7 @@ class MultiTaskStaticModel(MultiTaskModel):
         self._config = config
 
     def create_feeds(self, is_infer: bool = False) -> list:
-        """Returns the input variables: features, then each task's label."""
+        """Returns the input variables: the net's inputs, then each task's label."""
         specs = self.input_specs(self._config)
         names = [f"label_{task.name}" for task in tasks_of(self._config)]
         labels = [paddle.static.InputSpec([None, 1], "int64", name) for name in names]
@@ -35,9 +35,12 @@ class MultiTaskStaticModel(MultiTaskModel):
         """Builds the net; returns the variables to fetch: loss and logits, or predictions."""
         if is_infer:
             return self.infer_net(inputs)
-        features, *labels = inputs
         self.network = self.build_net(self._config)
-        logits = self.network.logits(self.network.features(features))
+        features, labels = self._parted(inputs)
+        logits = self.network.logits(self.network.features(*features))
+        for task, condition in self._conditions:
+            ignored = paddle.full_like(labels[task], IGNORED)
+            labels[task] = paddle.where(labels[condition] == 1, labels[task], ignored)
         losses = ops.softmax_cross_entropy(logits, paddle.stack(labels)).mean(axis=[1, 2])
         self._loss = (losses * paddle.assign(self._weights)).sum()
         return {"loss": self._loss, "logits": logits}
@@ -46,7 +49,12 @@ class MultiTaskStaticModel(MultiTaskModel):
         """Builds the net for evaluation; returns each task's class probabilities ``[n, 2]``."""
         self.network = self.build_net(self._config)
         self.network.eval()
-        return dict(zip((task.name for task in self.tasks), self.network(inputs[0])))
+        return dict(zip((task.name for task in self.tasks), self.network(*self._parted(inputs)[0])))
+
+    def _parted(self, fields) -> tuple[list, list]:
+        """Returns the fields of a row as the net's inputs and the labels."""
+        places = len(self.network.inputs.specs)
+        return list(fields[:places]), list(fields[places:])
 
     def create_optimizer(self, strategy=None):
         """Adds the optimizer's operators to the program."""
@@ -59,7 +67,7 @@ class MultiTaskStaticModel(MultiTaskModel):
         if scores is None:
             with np.errstate(divide="ignore"):  # a probability of 0 has log-odds at the limit
                 scores = np.log(np.stack([fetched[task.name] for task in self.tasks]))
-        self._scores.add(scores, np.stack(batch[1:]))
+        self._scores.add(scores, self.labels_that_count(np.stack(self._parted(batch)[1])))
 
     def predictions(self, fetched: dict) -> dict[str, np.ndarray]:
         """Returns P(label = 1) ``[n]`` of each task."""

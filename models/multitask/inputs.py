@@ -1,15 +1,106 @@
-"""What a net does to its inputs before it learns from them."""
+"""What a net takes, and how that becomes features: dense numbers, sparse ids, or both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import paddle
 from paddle import nn
+from paddle.static import InputSpec
 
+from models.multitask.checks import flag, whole
+from models.multitask.embeddings import FieldEmbedding
+from models.multitask.fields import fields_of
+
+_HYPER = "hyper_parameters"
 _HEAVY_TAIL = 2.0  # skewness from which a column of non-negative numbers is taken as log1p
 _ENOUGH_ROWS = 1_000_000  # for a mean and a standard deviation
+
+
+class Inputs(nn.Layer):
+    """A net's inputs: dense features, scaled, beside the embeddings of sparse fields.
+
+    Args:
+        specs: what the net takes, in order: dense features ``[batch, n]``, ids
+            ``[batch, columns]``, or both.
+        scale: what brings the dense features to one scale, or None.
+        embedding: what looks up the ids, or None.
+
+    Attributes:
+        size: number of features.
+    """
+
+    def __init__(self, specs: Sequence[InputSpec], scale=None, embedding=None):
+        super().__init__()
+        self.specs, self.scale, self.embedding = list(specs), scale, embedding
+        dense = self.specs[0].shape[1] if self.has_dense else 0
+        self.size = dense + (embedding.out_size if embedding else 0)
+
+    @property
+    def has_dense(self) -> bool:
+        """Whether the first input is dense features."""
+        return self.embedding is None or len(self.specs) == 2
+
+    def forward(self, *inputs):
+        """Returns features ``[batch, size]`` of inputs as a reader yields them.
+
+        Ids that are out of range count as unknown: a deployed model meets new ones.
+        """
+        inputs = list(inputs)
+        if self.scale is not None:
+            inputs[0] = self.scale(inputs[0])
+        if self.embedding is not None:
+            inputs[-1] = self.embedding.known(inputs[-1])
+        return self.joined(inputs)
+
+    def scaled(self, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns many rows' inputs with the dense ones scaled, for `joined`."""
+        if self.scale is None:
+            return list(columns)
+        return [self.scale.scaled(columns[0]), *columns[1:]]
+
+    def joined(self, inputs: Sequence):
+        """Returns features of inputs that are scaled, and whose ids are in range."""
+        if self.embedding is None:
+            return inputs[0]
+        embedded = self.embedding(inputs[-1])
+        return paddle.concat([inputs[0], embedded], axis=1) if self.has_dense else embedded
+
+
+def input_specs(config) -> list[InputSpec]:
+    """Returns what the net of a configuration takes: names, dtypes, shapes."""
+    fields = fields_of(config)
+    if not fields:
+        size = whole("feature_size", config.get(f"{_HYPER}.feature_size", 499))
+        return [InputSpec([None, size], "float32", "input")]
+    dense = whole("dense_input_dim", config.get(f"{_HYPER}.dense_input_dim", 0), minimum=0)
+    ids = InputSpec([None, sum(field.max_len for field in fields)], "int64", "sparse")
+    return [InputSpec([None, dense], "float32", "dense"), ids] if dense else [ids]
+
+
+def inputs_of(config) -> Inputs:
+    """Returns the inputs of a configuration.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or contradicts another.
+    """
+    specs, fields = input_specs(config), fields_of(config)
+    embedding = scale = None
+    if fields:
+        size = whole("embedding_size", config.get(f"{_HYPER}.embedding_size", 16))
+        sparse = flag("sparse_gradients", config.get(f"{_HYPER}.sparse_gradients", True))
+        embedding = FieldEmbedding(fields, size, sparse)
+    if flag("standardize", config.get(f"{_HYPER}.standardize", True)):
+        width = specs[0].shape[1]
+        dense = config.get(f"{_HYPER}.dense_input_dim", 0 if fields else 11)
+        whole("dense_input_dim", dense, minimum=0)
+        if not fields and dense > width:
+            raise ValueError(
+                f"{_HYPER}.dense_input_dim: {dense} is more than feature_size, {width}"
+            )
+        scale = Standardize(width, dense) if dense else None
+    return Inputs(specs, scale, embedding)
 
 
 class Standardize(nn.Layer):

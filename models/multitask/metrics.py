@@ -39,7 +39,7 @@ class Scores:
         Args:
             scores: ``[task_num, batch, 2]``, tensor or array; column 1 minus column 0 is the
                 log-odds of label 1, so logits do and log-probabilities do.
-            labels: ``[task_num, batch, 1]`` integers, 0 or 1.
+            labels: ``[task_num, batch, 1]`` integers, 0 or 1; rows of another do not count.
         """
         self._pending.append((scores, labels))
         if len(self._pending) >= _PENDING:
@@ -56,14 +56,15 @@ class Scores:
         scores, labels = (_joined(part) for part in zip(*self._pending))
         self._pending = []
         odds = scores[:, :, 1] - scores[:, :, 0]
-        if np.isnan(odds).any():  # the run has diverged: there is no order left
+        counted = labels[:, :, 0] >= 0
+        if np.isnan(odds[counted]).any():  # the run has diverged: there is no order left
             self._counts[:] = np.nan
             return
         scaled = (np.arcsinh(_FINENESS * odds) + _LIMIT) * (_BUCKETS / (2 * _LIMIT))
         buckets = np.clip(scaled, 0, _BUCKETS - 1).astype(np.int64)
         places = buckets + _BUCKETS * labels[:, :, 0]
-        for counts, rows in zip(self._counts, places):
-            np.add.at(counts.reshape(-1), rows, 1.0)
+        for counts, rows, kept in zip(self._counts, places, counted):
+            np.add.at(counts.reshape(-1), rows if kept.all() else rows[kept], 1.0)
 
 
 def _joined(batches) -> np.ndarray:

@@ -14,8 +14,7 @@ class MultiTaskNet(nn.Layer):
 
     Attributes:
         task_num: number of tasks.
-        preprocess: a layer without trainable parameters that turns inputs into features, or
-            None. Training applies it to many batches at once; ``forward`` includes it.
+        inputs: the layer that turns inputs into features; without one, the input is features.
     """
 
     task_num: int
@@ -23,12 +22,19 @@ class MultiTaskNet(nn.Layer):
     def __init__(self, task_num: int):
         super().__init__()
         self.task_num = task_num
-        self.preprocess = None
+        self.inputs = None
 
-    def forward(self, x) -> list[paddle.Tensor]:
-        """Returns each task's class probabilities, ``[batch, 2]``; column 1 is P(label = 1)."""
-        return paddle.unbind(F.softmax(self.logits(self.features(x))))
+    def forward(self, x, ids=None) -> list[paddle.Tensor]:
+        """Returns each task's class probabilities, ``[batch, 2]``; column 1 is P(label = 1).
 
-    def features(self, x):
-        """Returns the preprocessed inputs."""
-        return x if self.preprocess is None else self.preprocess(x)
+        Args:
+            x: the first input, as a reader yields it.
+            ids: the second, where there are two.
+        """
+        return paddle.unbind(F.softmax(self.logits(self.features(x, ids))))
+
+    def features(self, x, ids=None):
+        """Returns the features of inputs as a reader yields them."""
+        if self.inputs is None:
+            return x
+        return self.inputs(x) if ids is None else self.inputs(x, ids)

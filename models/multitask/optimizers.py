@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import paddle
 from paddle import _C_ops
 
+from models.multitask.fields import fields_of
+
 _PADDLE_3 = not paddle.__version__.startswith("2.")  # its fused kernel has AMSGrad's moment too
 
 
+_MIN_ROWS = 1000  # Paddle's default: from there on its kernel takes threads
 _STATE = ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")
 
 
@@ -19,34 +22,45 @@ class FusedAdam(paddle.optimizer.Adam):
     Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, with Paddle's kernel and state. Paddle's
     own step prepares every parameter anew in Python, which on small models takes longer than
     the kernel does. Paddle still takes the first step, which makes the state, and those with
-    sparse gradients, clipping, weight decay or a parameter without a gradient.
+    clipping, weight decay or a parameter without a gradient. Embedding tables whose gradients
+    are sparse step on their own, lazily: only the rows that were looked up.
     """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self._fused = None  # the parameters and their state, once they can step together
+        self._fused = None  # dense parameters, sparse ones and their states, once they can step
 
     @paddle.no_grad()
     def step(self) -> None:
         """Updates the parameters from their gradients."""
         if self._fused is not None:
-            parameters, state = self._fused
-            gradients = [parameter.grad for parameter in parameters]
-            if all(gradient is not None and gradient.is_dense() for gradient in gradients):
+            dense, dense_state, sparse, sparse_state = self._fused
+            gradients = [parameter.grad for parameter in dense]
+            rows = [parameter.grad for parameter in sparse]
+            if all(gradient is not None and gradient.is_dense() for gradient in gradients) and all(
+                gradient is not None and not gradient.is_dense() for gradient in rows
+            ):
                 if not isinstance(self._learning_rate, float):
                     self._create_global_learning_rate()  # takes the scheduler's new value
-                self._update(parameters, gradients, state)
+                self._update(dense, gradients, dense_state)
+                for place, parameter in enumerate(sparse):
+                    state = [values[place] for values in sparse_state]
+                    self._update_rows(parameter, rows[place], state)
                 return
         super().step()
         self._fused = self._gather()
 
-    def _gather(self) -> tuple[list, list] | None:
-        if self._grad_clip or self.regularization or self._lazy_mode:
+    def _gather(self) -> tuple[list, list, list, list] | None:
+        if self._grad_clip or self.regularization:
             return None
         trainable = [p for p in self._parameter_list if not p.stop_gradient]
         if not all(p.name in self._accumulators[name] for p in trainable for name in _STATE):
             return None
-        return trainable, self._state_of(trainable)
+        sparse = [p for p in trainable if not p.grad.is_dense()]
+        if sparse and not self._lazy_mode:
+            return None  # Paddle's own step then also changes rows that no sample names
+        dense = [p for p in trainable if p.grad.is_dense()]
+        return dense, self._state_of(dense), sparse, self._state_of(sparse)
 
     def _state_of(self, parameters) -> list[list]:
         return [[self._accumulators[name][p.name] for p in parameters] for name in _STATE]
@@ -55,7 +69,7 @@ class FusedAdam(paddle.optimizer.Adam):
         # Paddle's step comes here for each parameter. The same kernel as in the fused step keeps
         # a resumed run, whose first step this is, equal to the last bit.
         parameter, gradient = param_and_grad
-        if not paddle.in_dynamic_mode() or self._lazy_mode or not gradient.is_dense():
+        if not paddle.in_dynamic_mode() or not gradient.is_dense():
             return super()._append_optimize_op(block, param_and_grad)
         self._update([parameter], [gradient], self._state_of([parameter]))
         return None
@@ -70,9 +84,29 @@ class FusedAdam(paddle.optimizer.Adam):
             parameters, gradients, rates, *moments, *amsgrad, *powers, None, *constants, *flags
         )
 
+    def _update_rows(self, parameter, gradient, state: list) -> None:
+        moments, powers = state[:2], state[2:]
+        amsgrad = [None] if _PADDLE_3 else []
+        flags = [False] * (3 if _PADDLE_3 else 2)  # master weights, global powers, AMSGrad
+        constants = [self._beta1, self._beta2, self._epsilon, True, _MIN_ROWS]
+        rate = self._global_learning_rate()
+        _C_ops.adam_(
+            parameter,
+            gradient,
+            rate,
+            *moments,
+            *amsgrad,
+            *powers,
+            None,
+            None,
+            *constants,
+            *flags,
+        )
+
     def clear_grad(self, set_to_zero: bool = False) -> None:
         """Drops the gradients; the next backward pass makes new ones."""
-        for parameter in self._fused[0] if self._fused else self._parameter_list:
+        stepped = [*self._fused[0], *self._fused[2]] if self._fused else self._parameter_list
+        for parameter in stepped:
             parameter.clear_gradient(set_to_zero)
 
     def set_state_dict(self, state_dict) -> None:
@@ -88,6 +122,7 @@ _CLASSES = {
     "momentum": paddle.optimizer.Momentum,
     "sgd": paddle.optimizer.SGD,
 }
+_SPARSE = ("adam", "adagrad", "sgd")  # those that take sparse gradients
 
 
 def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optimizer.Optimizer:
@@ -109,4 +144,14 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
         raise ValueError(
             f"hyper_parameters.optimizer.learning_rate: expected a positive number, found {rate!r}"
         )
-    return _CLASSES[str(name).lower()](learning_rate=float(rate), parameters=parameters)
+    name = str(name).lower()
+    options = {}
+    if fields_of(config) and config.get("hyper_parameters.sparse_gradients", True):
+        if name not in _SPARSE:
+            raise ValueError(
+                f"hyper_parameters.optimizer.class: {name} takes no sparse gradients: choose "
+                f"{', '.join(_SPARSE)}, or set hyper_parameters.sparse_gradients: False"
+            )
+        if name == "adam":
+            options["lazy_mode"] = True
+    return _CLASSES[name](learning_rate=float(rate), parameters=parameters, **options)

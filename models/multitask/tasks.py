@@ -13,11 +13,14 @@ class Task:
         name: what every log line, output and metric calls it (`auc_<name>`).
         label_column: the column of the data file that holds its label; readers look there.
         weight: its share of the loss.
+        rows: the task that must have label 1 in a row for the row to count, in loss and metric:
+            conversion is learned, or judged, on what was clicked. None: all rows count.
     """
 
     name: str
     label_column: int
     weight: float = 1.0
+    rows: str | None = None
 
 
 # What the YAMLs of PaddleRec, which name no tasks, mean.
@@ -39,11 +42,29 @@ def tasks_of(config) -> tuple[Task, ...]:
     names = [task.name for task in tasks]
     if len(set(names)) != len(names):
         raise ValueError(f"hyper_parameters.tasks: two tasks have one name: {', '.join(names)}")
+    for task in tasks:
+        if task.rows is not None and (task.rows not in names or task.rows == task.name):
+            raise ValueError(
+                f"hyper_parameters.tasks: {task.name}: rows: expected the name of another task, "
+                f"found {task.rows!r}"
+            )
     return tasks
 
 
+IGNORED = -100  # the label of a row that does not count: what cross-entropy skips
+
+
+def conditions(tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
+    """Returns the tasks that count on some rows only, each with the task that says which."""
+    names = [task.name for task in tasks]
+    return [
+        (place, names.index(task.rows)) for place, task in enumerate(tasks) if task.rows is not None
+    ]
+
+
 def _task(entry) -> Task:
-    required, optional = {"name": str, "label_column": int}, {"weight": (int, float)}
+    required = {"name": str, "label_column": int}
+    optional = {"weight": (int, float), "rows": str}
     kinds = {**required, **optional}
     keys = set(entry) if isinstance(entry, dict) else set()
     if not required.keys() <= keys <= kinds.keys() or not all(
@@ -52,7 +73,7 @@ def _task(entry) -> Task:
     ):
         raise ValueError(
             "hyper_parameters.tasks: expected entries of name (text), label_column (integer) "
-            f"and, if need be, weight (number), found {entry!r}"
+            f"and, if need be, weight (number) and rows (a task's name), found {entry!r}"
         )
     task = Task(**entry)
     if not 0 <= task.weight < float("inf"):

@@ -64,7 +64,7 @@ def test_every_parameter_of_ple_learns(configure, overrides):
     for batch, _ in session.batches(loop.training_source(config), 0):
         session.train_step(batch, Clock())
     for name, value in session.net.state_dict().items():
-        if not name.startswith("preprocess."):
+        if not name.startswith("inputs.scale."):
             assert (value.numpy() != before[name]).any(), name
 
 
@@ -105,7 +105,7 @@ def test_dropout_changes_no_name_so_evaluation_may_leave_it_out(folder, configur
         ("mmoe", "tasks=[{name: a, label_column: 1, weight: -1}]", "a: expected a weight of"),
         ("mmoe", "tasks=income", "tasks: expected a list of tasks, found 'income'"),
         ("mmoe", "optimizer.learning_rate=.inf", "learning_rate: expected a positive number"),
-        ("mmoe", "dense_input_dim=0", "dense_input_dim: expected an integer of at least 1"),
+        ("mmoe", "dense_input_dim=-1", "dense_input_dim: expected an integer of at least 0"),
         ("mmoe", "dense_input_dim=500", "dense_input_dim: 500 is more than feature_size, 499"),
         ("ple", "level_number=0", "level_number: expected an integer of at least 1"),
         ("ple", "shared_num=-1", "shared_num: expected an integer of at least 0"),

@@ -1,0 +1,11 @@
+"""ESMM for dygraph training."""
+
+from net import ESMMLayer
+
+from models.multitask.base_dygraph import MultiTaskDygraphModel
+
+
+class DygraphModel(MultiTaskDygraphModel):
+    """Trains `ESMMLayer`."""
+
+    net_class = ESMMLayer
