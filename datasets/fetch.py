@@ -1,4 +1,4 @@
-"""Raw files of the data sets: fetched or already the user's own, verified, and read.
+"""Raw files of the data sets: fetched or already the user's own, and verified.
 
 A data set lists its :class:`RawFile` s and calls :func:`obtain` for each. What comes back has been
 read to its end and has the expected SHA-256, so a `prepare.py` can trust every row of it. The
@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
 from datasets.command import DataError, exclusive, naming
@@ -63,8 +63,15 @@ class RawFile:
         return [own.replace("{name}", self.name)]
 
 
+class Source(NamedTuple):
+    """A raw file and how many rows it has."""
+
+    file: RawFile
+    rows: int
+
+
 def obtain(raw: RawFile, folder: Path, raw_dir: Path | None = None) -> Path:
-    """Verified path of `NAME` or `NAME.gz`; :func:`open_text` reads either.
+    """Verified path of `NAME` or `NAME.gz`; ``raw_rows.py`` reads either.
 
     Args:
         raw: which file.
@@ -97,29 +104,6 @@ def obtain(raw: RawFile, folder: Path, raw_dir: Path | None = None) -> Path:
             except DataError as problem:
                 problems.append(str(problem))
     raise DataError(f"cannot fetch {raw.name}: {'; '.join(problems)}")
-
-
-def open_text(path: Path) -> TextIO:
-    """Text stream of a file that :func:`obtain` returned."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    return opener(path, "rt", encoding="ascii", errors="backslashreplace", newline="\n")
-
-
-def read_rows(path: Path, columns: int, rows: int) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and rows of a comma-separated file that :func:`obtain` returned.
-
-    Raises:
-        DataError: a row has not so many columns, or the file not so many rows.
-    """
-    line = 0
-    with open_text(path) as stream:
-        for line, text in enumerate(stream, 1):
-            row = text.rstrip("\n").split(",")
-            if len(row) != columns:
-                raise DataError(f"{path}, line {line}: {len(row)} columns, expected {columns}")
-            yield line, row
-    if line != rows:
-        raise DataError(f"{path}: {line} rows, expected {rows}")
 
 
 def _fetch(raw: RawFile, url: str, folder: Path) -> Path:

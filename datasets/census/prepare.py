@@ -24,14 +24,14 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from datasets.census.columns import BLOCKS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH, one_hot
 from datasets.command import DataError, Parser, run_command
-from datasets.fetch import RawFile, obtain, read_rows
+from datasets.fetch import RawFile, Source, obtain
 from datasets.publish import publish
+from datasets.raw_rows import read_rows
 
 HERE = Path(__file__).resolve().parent
 MIRRORS = (
@@ -40,13 +40,6 @@ MIRRORS = (
     "http://kdd.ics.uci.edu/databases/census-income/{name}.gz",
 )
 OUTPUTS = ("train_all/train_data.csv", "valid_all/valid_data.csv", "test_all/test_data.csv")
-
-
-class Source(NamedTuple):
-    """A raw file and how many rows it has."""
-
-    file: RawFile
-    rows: int
 
 
 TRAIN = Source(

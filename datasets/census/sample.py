@@ -21,15 +21,10 @@ Errors (one line, exit code 2): an option out of range; nowhere to write.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
 
 from datasets.census.columns import BLOCKS, NUMERICS, one_hot
-from datasets.command import Parser, naming, run_command
+from datasets.sampling import Draw, run_sample, table_of
 
 # Positions below are those of the sorted categories in the real table.
 DEGREES = (9, 11, 14, 15)  # bachelor, doctorate, master, professional school
@@ -66,40 +61,6 @@ USUAL = {
 }
 # Blocks that describe a job, and the position of those who have none.
 JOB = {"det_ind_code": 0, "det_occ_code": 0, "major_ind_code": 14, "major_occ_code": 6}
-
-
-class Draw:
-    """Random choices, each from one uniform double in [0, 1)."""
-
-    def __init__(self, seed: int, split: int):
-        self._uniform = np.random.RandomState([split, seed]).random_sample
-
-    def below(self, count: int) -> int:
-        """An integer in [0, count), all alike."""
-        return int(self._uniform() * count)
-
-    def chance(self, percent: int) -> bool:
-        """True in so many of 100 cases."""
-        return self.below(100) < percent
-
-    def share(self, percents: Sequence[int]) -> int:
-        """A position, by shares that sum to 100."""
-        left = self.below(100)
-        for position, percent in enumerate(percents):
-            left -= percent
-            if left < 0:
-                return position
-        raise ValueError(f"shares sum to {sum(percents)}, expected 100")
-
-    def usual(self, size: int, position: int, percent: int) -> int:
-        """`position` in `percent` of 100 cases, else another of `size`."""
-        if self.chance(percent):
-            return position
-        return (position + 1 + self.below(size - 1)) % size
-
-    def heavy_tail(self, least: int) -> int:
-        """An amount with a Pareto tail: twice as much, half as often."""
-        return min(int(least / (1.0 - self._uniform())), 99_999)
 
 
 def person(draw: Draw) -> str:
@@ -159,45 +120,12 @@ def person(draw: Draw) -> str:
 
 def table(seed: int, split: int, rows: int) -> str:
     """Text of a file; `split` (0 train, 1 test) keeps the two independent of each other."""
-    draw = Draw(seed, split)
-    return "".join(person(draw) + "\n" for _ in range(rows))
-
-
-def write(output_dir: Path, seed: int, train_rows: int, test_rows: int) -> None:
-    """Write both files, each whole or not at all."""
-    for split, (name, rows) in enumerate((("train", train_rows), ("test", test_rows))):
-        target = output_dir / name / f"{name}_data.txt"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = output_dir / f".{target.name}.part"
-        try:
-            with naming(part):
-                part.write_bytes(table(seed, split, rows).encode("ascii"))
-                part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        print(f"{target}: {rows} rows of seed {seed}")
+    return table_of(person, seed, split, rows)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = Parser(
-        prog="datasets.census.sample", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("--output_dir", type=Path, required=True, help="where to write")
-    parser.add_argument("--seed", type=_number(0), default=2022, help="default: %(default)s")
-    parser.add_argument("--train_rows", type=_number(1), default=400, help="default: %(default)s")
-    parser.add_argument("--test_rows", type=_number(1), default=200, help="default: %(default)s")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: write(**vars(options)))
-
-
-def _number(least: int):
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) < 2**32:
-            raise argparse.ArgumentTypeError(f"found '{text}', expected an integer from {least} up")
-        return int(text)
-
-    return parse
+    return run_sample("datasets.census.sample", __doc__, person, (400, 200), arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import pytest
 
 from datasets import download
 from datasets.command import DataError
-from datasets.fetch import RawFile, obtain, open_text
+from datasets.fetch import RawFile, obtain
+from datasets.raw_rows import open_text
 
 NAME = "table.data"
 CONTENT = b"".join(b"%d, some row of the table\n" % (number * number) for number in range(5_000))

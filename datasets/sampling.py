@@ -1,0 +1,106 @@
+"""What the generators of made-up data share: their random choices, their options, their files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+
+from datasets.command import Parser, naming, run_command
+
+
+class Draw:
+    """Random choices, each from one uniform double in [0, 1)."""
+
+    def __init__(self, seed: int, split: int):
+        self._uniform = np.random.RandomState([split, seed]).random_sample
+
+    def below(self, count: int) -> int:
+        """An integer in [0, count), all alike."""
+        return int(self._uniform() * count)
+
+    def chance(self, percent: int) -> bool:
+        """True in so many of 100 cases."""
+        return self.below(100) < percent
+
+    def share(self, percents: Sequence[int]) -> int:
+        """A position, by shares that sum to 100."""
+        left = self.below(100)
+        for position, percent in enumerate(percents):
+            left -= percent
+            if left < 0:
+                return position
+        raise ValueError(f"shares sum to {sum(percents)}, expected 100")
+
+    def usual(self, size: int, position: int, percent: int) -> int:
+        """`position` in `percent` of 100 cases, else another of `size`."""
+        if self.chance(percent):
+            return position
+        return (position + 1 + self.below(size - 1)) % size
+
+    def heavy_tail(self, least: int) -> int:
+        """An amount with a Pareto tail: twice as much, half as often."""
+        return min(int(least / (1.0 - self._uniform())), 99_999)
+
+
+RowOf = Callable[[Draw], str]  # one row as text, without its newline
+
+
+def table_of(row_of: RowOf, seed: int, split: int, rows: int) -> str:
+    """Text of a file; `split` (0 train, 1 test) keeps the two independent of each other."""
+    draw = Draw(seed, split)
+    return "".join(row_of(draw) + "\n" for _ in range(rows))
+
+
+def write(output_dir: Path, row_of: RowOf, seed: int, rows: Sequence[int]) -> None:
+    """Write both files, each whole or not at all."""
+    for split, (name, count) in enumerate(zip(("train", "test"), rows)):
+        target = output_dir / name / f"{name}_data.txt"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = output_dir / f".{target.name}.part"
+        try:
+            with naming(part):
+                part.write_bytes(table_of(row_of, seed, split, count).encode("ascii"))
+                part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        print(f"{target}: {count} rows of seed {seed}")
+
+
+def run_sample(
+    prog: str,
+    description: str,
+    row_of: RowOf,
+    rows: tuple[int, int],
+    arguments: list[str] | None = None,
+) -> int:
+    """Run a generator's command; returns its exit code.
+
+    Args:
+        prog: the command's name.
+        description: its docstring; the first line is the help's.
+        row_of: makes a row.
+        rows: of training and of testing, by default.
+        arguments: of the command line, by default the process's own.
+    """
+    parser = Parser(prog=prog, description=description.split("\n")[0], allow_abbrev=False)
+    default = "default: %(default)s"
+    parser.add_argument("--output_dir", type=Path, required=True, help="where to write")
+    parser.add_argument("--seed", type=_number(0), default=2022, help=default)
+    parser.add_argument("--train_rows", type=_number(1), default=rows[0], help=default)
+    parser.add_argument("--test_rows", type=_number(1), default=rows[1], help=default)
+    options = parser.parse_args(arguments)
+    counts = (options.train_rows, options.test_rows)
+    return run_command(lambda: write(options.output_dir, row_of, options.seed, counts))
+
+
+def _number(least: int):
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) < 2**32:
+            raise argparse.ArgumentTypeError(f"found '{text}', expected an integer from {least} up")
+        return int(text)
+
+    return parse
