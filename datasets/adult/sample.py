@@ -1,0 +1,97 @@
+"""Small made-up data in the form of the prepared Adult table, for the models' sample folders.
+
+    python -m datasets.adult.sample --output_dir DIR [--seed 2022] [--train_rows 1000]
+                                    [--test_rows 500]
+
+writes `train/train_data.txt` and `test/test_data.txt` in DIR. No row comes from Adult: each
+person is drawn from the shares below, which only resemble the real ones. The two labels follow
+from the features. With every condition counting 0 or 1 and `noise` uniform on {-1, 0, 1}:
+
+    income (over 50,000)       = 1  if  3 [husband or wife] + 3 [education_num >= 13]
+                                        + 2 [executive or professional] + 2 [capital_gain > 0]
+                                        + 1 [hours_per_week > 40] + noise >= 6
+    marital (has been married) = 1  if  4 [husband or wife] + 3 [age >= 33] + 1 [unmarried]
+                                        - 2 [own child] + noise >= 2
+
+which makes about 18 % and 72 % of the labels positive. The same seed gives the same
+bytes on every platform and version: all draws are uniform doubles of numpy's RandomState, whose
+stream is frozen, and everything after them is exact arithmetic.
+
+Errors (one line, exit code 2): an option out of range; nowhere to write.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from datasets.adult.columns import FIELDS, NUMERICS
+from datasets.sampling import Draw, run_sample, table_of
+
+# Positions below are those of the sorted values in the real table, as are the ids less one.
+HUSBAND, NOT_IN_FAMILY, OTHER_RELATIVE, OWN_CHILD, UNMARRIED, WIFE = range(6)
+EXECUTIVE, PROFESSIONAL = 4, 10
+MALE = 1
+
+# Shares in percent, by position.
+WORKCLASS = (6, 3, 6, 0, 70, 3, 8, 4, 0)
+EDUCATION = (3, 4, 1, 0, 1, 2, 2, 3, 4, 16, 1, 33, 5, 0, 2, 23)
+EDUCATION_NUM = (6, 7, 8, 2, 3, 4, 5, 12, 11, 13, 16, 9, 14, 1, 15, 10)  # of each education
+OCCUPATION = (6, 12, 0, 13, 13, 3, 4, 6, 10, 0, 13, 2, 11, 2, 5)
+RACE = (1, 3, 9, 1, 86)
+SINGLE = (0, 40, 6, 32, 22, 0)  # relationship of those who are no husband or wife
+YOUNG = (0, 30, 10, 60, 0, 0)  # and of those under 25
+UNITED_STATES, COUNTRIES = 38, 42
+
+
+def person(draw: Draw) -> str:
+    """One output row, without its newline."""
+    age = 17 + draw.below(24) if draw.chance(50) else 30 + draw.below(45)
+    male = draw.chance(67)
+    relationship = draw.share(YOUNG if age < 25 else SINGLE)
+    if age >= 22 and draw.chance(55):
+        relationship = HUSBAND if male else WIFE
+    education = draw.share(EDUCATION)
+    numerics = {
+        "age": age,
+        "fnlwgt": 20_000 + draw.below(600) * draw.below(700),
+        "education_num": EDUCATION_NUM[education],
+        "capital_gain": draw.heavy_tail(2_000) if draw.chance(8) else 0,
+        "capital_loss": 1_300 + draw.below(1_200) if draw.chance(5) else 0,
+        "hours_per_week": 40 if draw.chance(47) else 20 + draw.below(50),
+    }
+    places = {
+        "workclass": draw.share(WORKCLASS),
+        "education": education,
+        "occupation": draw.share(OCCUPATION),
+        "relationship": relationship,
+        "race": draw.share(RACE),
+        "sex": MALE if male else 1 - MALE,
+        "native_country": draw.usual(COUNTRIES, UNITED_STATES, 90),
+    }
+
+    couple = relationship in (HUSBAND, WIFE)
+    income = 3 * couple + 3 * (numerics["education_num"] >= 13)
+    income += 2 * (places["occupation"] in (EXECUTIVE, PROFESSIONAL))
+    income += 2 * (numerics["capital_gain"] > 0) + (numerics["hours_per_week"] > 40)
+    marital = 4 * couple + 3 * (age >= 33) + (relationship == UNMARRIED)
+    marital -= 2 * (relationship == OWN_CHILD)
+    labels = (income + draw.below(3) - 1 >= 6, marital + draw.below(3) - 1 >= 2)
+
+    row = [int(label) for label in labels]
+    row += [numerics[column] for column in NUMERICS]
+    row += [places[field.column] + 1 for field in FIELDS]
+    return ",".join(map(str, row))
+
+
+def table(seed: int, split: int, rows: int) -> str:
+    """Text of a file; `split` (0 train, 1 test) keeps the two independent of each other."""
+    return table_of(person, seed, split, rows)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    return run_sample("datasets.adult.sample", __doc__, person, (1_000, 500), arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
