@@ -12,7 +12,7 @@ import numpy as np
 from paddle.static import InputSpec
 
 from models.multitask.inputs import Inputs, fit_standardize, input_specs, inputs_of
-from models.multitask.metrics import Auc, Scores
+from models.multitask.metrics import Accuracy, Auc, Choices, Scores
 from models.multitask.multitask_net import MultiTaskNet
 from models.multitask.tasks import IGNORED, Task, conditions, tasks_of
 
@@ -73,6 +73,7 @@ class MultiTaskModel:
                 f"{_HYPER}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
         net.inputs = inputs
+        self._class_num = net.class_num
         self._weights = np.array([task.weight for task in self.tasks], np.float32)
         self._conditions = conditions(self.tasks)
         return net
@@ -89,11 +90,25 @@ class MultiTaskModel:
         """Returns the tasks' names, in the order of the net's outputs."""
         return [task.name for task in self.tasks]
 
-    def create_metrics(self) -> tuple[list[Auc], list[str]]:
-        """Returns an AUC for each task, and their names."""
-        self._scores = Scores(len(self.tasks))
-        metrics = [Auc(self._scores, number) for number in range(len(self.tasks))]
-        return metrics, [f"auc_{task.name}" for task in self.tasks]
+    def create_metrics(self) -> tuple[list, list[str]]:
+        """Returns each task's AUC, or accuracy where there are more classes; and their names."""
+        if self._class_num == 2:
+            self._scores, metric, prefix = Scores(len(self.tasks)), Auc, "auc"
+        else:
+            self._scores, metric, prefix = Choices(len(self.tasks)), Accuracy, "acc"
+        metrics = [metric(self._scores, number) for number in range(len(self.tasks))]
+        return metrics, [f"{prefix}_{task.name}" for task in self.tasks]
+
+    def named_columns(self, probabilities: Sequence) -> dict:
+        """Returns each task's probabilities ``[n, class_num]`` as named columns ``[n]``."""
+        named = {}
+        for task, table in zip(self.tasks, probabilities):
+            if self._class_num == 2:
+                named[task.name] = table[:, 1]
+            else:
+                columns = {f"{task.name}_{c}": table[:, c] for c in range(self._class_num)}
+                named.update(columns)
+        return named
 
     def labels_that_count(self, labels: np.ndarray) -> np.ndarray:
         """Returns labels ``[task_num, ...]`` with `IGNORED` in rows where a task does not count."""

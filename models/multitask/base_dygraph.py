@@ -86,6 +86,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
         loss = self.create_loss(logits, feeds.labels)
+        if model.penalty is not None:
+            loss = loss + model.penalty
         self._scores.add(logits.detach(), feeds.labels)
         return loss, metrics, {"loss": loss}
 
@@ -96,11 +98,10 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return metrics, None
 
     def predict(self, model, batch) -> dict[str, paddle.Tensor]:
-        """Returns P(label = 1) ``[n]`` of each task."""
+        """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
         feeds = self._ready(model, batch)
         probabilities = F.softmax(model.logits(model.inputs.joined(feeds.inputs)))
-        names = [task.name for task in self.tasks]
-        return dict(zip(names, paddle.unbind(probabilities[:, :, 1])))
+        return self.named_columns(paddle.unbind(probabilities))
 
     def fit_inputs(self, net: MultiTaskNet, blocks) -> dict:
         """Returns the parameters that are computed from the training data, by name."""

@@ -43,6 +43,8 @@ class MultiTaskStaticModel(MultiTaskModel):
             labels[task] = paddle.where(labels[condition] == 1, labels[task], ignored)
         losses = ops.softmax_cross_entropy(logits, paddle.stack(labels)).mean(axis=[1, 2])
         self._loss = (losses * paddle.assign(self._weights)).sum()
+        if self.network.penalty is not None:
+            self._loss = self._loss + self.network.penalty
         return {"loss": self._loss, "logits": logits}
 
     def infer_net(self, inputs) -> dict:
@@ -70,8 +72,8 @@ class MultiTaskStaticModel(MultiTaskModel):
         self._scores.add(scores, self.labels_that_count(np.stack(self._parted(batch)[1])))
 
     def predictions(self, fetched: dict) -> dict[str, np.ndarray]:
-        """Returns P(label = 1) ``[n]`` of each task."""
-        return {task.name: fetched[task.name][:, 1] for task in self.tasks}
+        """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
+        return self.named_columns([fetched[task.name] for task in self.tasks])
 
     def fit_inputs(self, blocks) -> dict:
         """Returns the parameters that are computed from the training data, by name."""

@@ -32,6 +32,19 @@ def layer_sizes(name: str, value: Sizes, minimum: int = 0) -> tuple[int, ...]:
     return tuple(whole(name, size) for size in sizes)
 
 
+def positive(name: str, value, or_zero: bool = False) -> float:
+    """Returns a hyper-parameter that must be a positive number, or 0 where that is allowed.
+
+    Raises:
+        ValueError: it is not.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not (0 < value < float("inf") or (or_zero and value == 0)):
+        expected = "a number of at least 0" if or_zero else "a positive number"
+        raise ValueError(f"hyper_parameters.{name}: expected {expected}, found {value!r}")
+    return float(value)
+
+
 def flag(name: str, value) -> bool:
     """Returns a hyper-parameter that must be True or False.
 

@@ -46,11 +46,13 @@ def fields_of(config) -> tuple[SparseField, ...]:
         raise ValueError(f"hyper_parameters.sparse_fields: two fields are called {twice}")
     by_name = dict(zip(names, fields))
     for field in fields:
+        if field.share is None:
+            continue
         other = by_name.get(field.share)
-        if field.share is not None and (other is None or other.share or other.size != field.size):
+        if other is None or other.share or other.size != field.size:
             raise ValueError(
-                f"hyper_parameters.sparse_fields: {field.name}: share: expected the name of a field "
-                f"of the same size with embeddings of its own, found {field.share!r}"
+                f"hyper_parameters.sparse_fields: {field.name}: share: expected the name of a "
+                f"field of the same size with embeddings of its own, found {field.share!r}"
             )
     return fields
 

@@ -71,6 +71,9 @@ class Inputs(nn.Layer):
 def input_specs(config) -> list[InputSpec]:
     """Returns what the net of a configuration takes: names, dtypes, shapes."""
     fields = fields_of(config)
+    image = config.get(f"{_HYPER}.image_size", 0)
+    if image:
+        return [InputSpec([None, 1, image, image], "float32", "image")]
     if not fields:
         size = whole("feature_size", config.get(f"{_HYPER}.feature_size", 499))
         return [InputSpec([None, size], "float32", "input")]
@@ -86,6 +89,8 @@ def inputs_of(config) -> Inputs:
         ValueError: a hyper-parameter is out of range, or contradicts another.
     """
     specs, fields = input_specs(config), fields_of(config)
+    if len(specs[0].shape) > 2:  # images
+        return Inputs(specs)
     embedding = scale = None
     if fields:
         size = whole("embedding_size", config.get(f"{_HYPER}.embedding_size", 16))

@@ -120,17 +120,25 @@ class Towers(Part):
         in_size: inputs of a tower.
         tower_size: size of the hidden layer, or of each of several.
         dropout: probability that a hidden output is dropped while training.
+        class_num: classes of every task.
 
     Shapes:
         ``[task_num, batch, in_size]``, or ``[batch, in_size]`` shared by all towers, to logits
-        ``[task_num, batch, 2]``.
+        ``[task_num, batch, class_num]``.
     """
 
-    def __init__(self, task_num: int, in_size: int, tower_size: Sizes, dropout: float = 0.0):
+    def __init__(
+        self,
+        task_num: int,
+        in_size: int,
+        tower_size: Sizes,
+        dropout: float = 0.0,
+        class_num: int = 2,
+    ):
         super().__init__()
         sizes = layer_sizes("tower_size", tower_size)
         self.hidden = stacked_mlp(task_num, in_size, sizes, dropout)
-        self.output = StackedLinear(task_num, sizes[-1] if sizes else in_size, 2)
+        self.output = StackedLinear(task_num, sizes[-1] if sizes else in_size, class_num)
 
     def forward(self, x):
         """Returns the logits."""

@@ -73,6 +73,68 @@ def _joined(batches) -> np.ndarray:
     return np.concatenate(batches, axis=1)
 
 
+class Choices:
+    """Right choices among several classes, of all tasks.
+
+    Args:
+        task_num: number of tasks.
+    """
+
+    def __init__(self, task_num: int):
+        self._task_num = task_num
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets every row."""
+        self._pending = []
+        self._right, self._rows = np.zeros(self._task_num), np.zeros(self._task_num)
+
+    def add(self, scores, labels) -> None:
+        """Takes a batch.
+
+        Args:
+            scores: ``[task_num, batch, classes]``, tensor or array; the highest is chosen.
+            labels: ``[task_num, batch, 1]`` integers; rows with a negative one do not count.
+        """
+        self._pending.append((scores, labels))
+        if len(self._pending) >= _PENDING:
+            self.counts()
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns right choices and rows, ``[task_num]`` each."""
+        if self._pending:
+            scores, labels = (_joined(part) for part in zip(*self._pending))
+            self._pending = []
+            right = scores.argmax(axis=2) == labels[:, :, 0]
+            right = np.where(np.isnan(scores).any(axis=2), np.nan, right)
+            counted = labels[:, :, 0] >= 0
+            self._right += np.where(counted, right, 0.0).sum(axis=1)
+            self._rows += counted.sum(axis=1)
+        return self._right, self._rows
+
+
+class Accuracy:
+    """The share of rows whose class a task chooses rightly (an engine's metric).
+
+    Args:
+        choices: the rows, shared with the other tasks' metrics.
+        task: which of the tasks.
+    """
+
+    def __init__(self, choices: Choices, task: int):
+        self._choices = choices
+        self._task = task
+
+    def reset(self) -> None:
+        """Forgets every row, of all tasks."""
+        self._choices.reset()
+
+    def accumulate(self) -> float:
+        """Returns the accuracy since the last reset; nan if a score was not a number."""
+        right, rows = self._choices.counts()
+        return float(right[self._task] / rows[self._task]) if rows[self._task] else float("nan")
+
+
 class Auc:
     """The area under the ROC curve of one task (an engine's metric: reset, accumulate).
 

@@ -8,16 +8,21 @@ from paddle import nn
 
 
 class MultiTaskNet(nn.Layer):
-    """A net with one binary output a task.
+    """A net with one output a task.
 
-    A subclass defines ``logits(features)``, ``[batch, features]`` to ``[task_num, batch, 2]``.
+    A subclass defines ``logits(features)``, ``[batch, features]`` to ``[task_num, batch,
+    class_num]``.
 
     Attributes:
         task_num: number of tasks.
+        class_num: classes of every task.
+        penalty: what the last batch's loss has to add, a tensor, or None.
         inputs: the layer that turns inputs into features; without one, the input is features.
     """
 
     task_num: int
+    class_num: int = 2
+    penalty = None
 
     def __init__(self, task_num: int):
         super().__init__()
@@ -25,7 +30,7 @@ class MultiTaskNet(nn.Layer):
         self.inputs = None
 
     def forward(self, x, ids=None) -> list[paddle.Tensor]:
-        """Returns each task's class probabilities, ``[batch, 2]``; column 1 is P(label = 1).
+        """Returns each task's class probabilities, ``[batch, class_num]``.
 
         Args:
             x: the first input, as a reader yields it.

@@ -1,0 +1,100 @@
+"""DSelect-k: gates that choose k of the experts, and are learned by gradients."""
+
+from __future__ import annotations
+
+import paddle
+import paddle.nn.functional as F
+
+from models.multitask.checks import Sizes, flag, layer_sizes, positive, probability, whole
+from models.multitask.image_experts import ImageExperts
+from models.multitask.layers import Linear, Towers, stacked_mlp
+from models.multitask.multitask_net import MultiTaskNet
+from models.multitask.selection import DSelectK
+
+GATES = ("dselect_k", "softmax")
+
+
+class DSelectKLayer(MultiTaskNet):
+    r"""A mixture of experts a task, mixed by `DSelectK` gates.
+
+    Hazimeh et al. 2021, "DSelect-k: Differentiable Selection in the Mixture of Experts with
+    Applications to Multi-Task Learning", https://arxiv.org/abs/2106.03760. Experts are small
+    convolutional nets where the input is images, and multi-layer perceptrons where it is
+    features. With ``gate: softmax`` the net is the paper's MMoE, for comparison.
+
+    Args:
+        feature_size: number of input features; not used for images.
+        image_size: height and width of the images, or 0 for features.
+        task_num: number of tasks.
+        class_num: classes of every task.
+        expert_num: number of experts.
+        expert_size: outputs of an expert; for features, of each of its layers.
+        tower_size: size of a tower's hidden layer, or of each of several (``[]`` for none).
+        gate: ``dselect_k`` or ``softmax``.
+        k: the most experts that a task uses (``topk`` in some implementations).
+        gamma: width of the smooth step.
+        per_example: gates that look at each example, instead of one choice a task.
+        entropy: weight :math:`\lambda` of the penalty that makes selectors decide.
+        dropout: probability that a hidden output is dropped while training.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        feature_size: int = 499,
+        image_size: int = 0,
+        task_num: int = 2,
+        class_num: int = 2,
+        expert_num: int = 8,
+        expert_size: Sizes = 50,
+        tower_size: Sizes = 50,
+        gate: str = "dselect_k",
+        k: int = 2,
+        gamma: float = 1.0,
+        per_example: bool = False,
+        entropy: float = 0.01,
+        dropout: float = 0.0,
+    ):
+        super().__init__(whole("task_num", task_num))
+        whole("expert_num", expert_num, minimum=2)
+        sizes = layer_sizes("expert_size", expert_size, minimum=1)
+        if gate not in GATES:
+            raise ValueError(
+                f"hyper_parameters.gate: expected {' or '.join(GATES)}, found {gate!r}"
+            )
+        if whole("k", k) > expert_num:
+            raise ValueError(f"hyper_parameters.k: {k} is more than expert_num, {expert_num}")
+        positive("gamma", gamma)
+        self.entropy = positive("entropy", entropy, or_zero=True)
+        probability("dropout", dropout)
+        in_size = image_size**2 if whole("image_size", image_size, minimum=0) else feature_size
+        if image_size:
+            self.experts = ImageExperts(image_size, expert_num, sizes[-1])
+        else:
+            self.experts = stacked_mlp(expert_num, whole("feature_size", feature_size), sizes)
+        if gate == "softmax":
+            self.gates = Linear(in_size, task_num * expert_num, fan_out=expert_num)
+        else:
+            looks_at = in_size if flag("per_example", per_example) else None
+            self.gates = DSelectK(task_num, expert_num, k, gamma, looks_at)
+        self.expert_num, self.class_num = expert_num, whole("class_num", class_num, minimum=2)
+        self.towers = Towers(task_num, sizes[-1], tower_size, dropout, class_num)
+
+    def logits(self, features):
+        """Returns logits ``[task_num, batch, class_num]`` of features or images."""
+        experts = self.experts(features).transpose([1, 0, 2])  # [batch, experts, size]
+        weights = self._weights(features.flatten(1))
+        mixed = paddle.matmul(weights, experts)  # one product mixes for all tasks
+        return self.towers(mixed.transpose([1, 0, 2]))
+
+    def _weights(self, x):
+        """Returns the gates' weights, ``[batch or 1, task_num, expert_num]``."""
+        if not isinstance(self.gates, DSelectK):
+            return F.softmax(self.gates(x).reshape([-1, self.task_num, self.expert_num]))
+        selectors, weights = self.gates.selectors(x)
+        if self.training and self.entropy:
+            # Past the layer's own bookkeeping: this is no state.
+            self.__dict__["penalty"] = self.gates.penalty(selectors, self.entropy)
+        return (selectors * weights.unsqueeze(-1)).sum(axis=2)
