@@ -41,9 +41,14 @@ class FieldDataset(LabelledTable):
         file_list: text files of the ``LABELS``, D and S numbers a line, comma-separated.
         config: the flat configuration.
 
+    Attributes:
+        ID_LIMIT: what ids are below, also where they are hashed.
+
     Raises:
         ValueError: a line is malformed, a label is neither 0 nor 1, or an id is out of range.
     """
+
+    ID_LIMIT = IDS
 
     def __init__(self, file_list: Sequence[str], config):
         self._dense = _dense_input_dim(config.get("hyper_parameters.dense_input_dim"))
@@ -55,7 +60,7 @@ class FieldDataset(LabelledTable):
             )
         repeats = [field.max_len for field in self._fields]
         self._sizes = np.repeat([field.size for field in self._fields], repeats)
-        self._limits = np.where(self._hash, IDS, self._sizes).astype(np.float32)
+        self._limits = np.where(self._hash, self.ID_LIMIT, self._sizes).astype(np.float32)
         ids = len(self._sizes)
         if not self._dense + ids:
             raise ValueError(
@@ -84,12 +89,16 @@ class FieldDataset(LabelledTable):
         return ids
 
     def _refuse(self, rows: Rows, row: int, first: int, column: int, found: float):
-        names = [field.name for field in self._fields for _ in range(field.max_len)]
         found = int(found) if found == np.floor(found) else found
+        names = [field.name for field in self._fields for _ in range(field.max_len)]
         raise ValueError(
-            f"{self._place(rows, row)}: column {first + column + 1}, field {names[column]}: "
+            f"{self._place(rows, row)}: {self._where(first + column, names[column])}: "
             f"expected an id from 0 to {int(self._limits[column]) - 1}, found {found}"
         )
+
+    def _where(self, column: int, field: str) -> str:
+        """Returns what an error calls the place in a line of a column of the table."""
+        return f"column {column + 1}, field {field}"
 
 
 def fields_of(entries) -> list[Field]:

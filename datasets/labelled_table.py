@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from paddle.io import IterableDataset
 
-from datasets.text_matrix import Rows, TextMatrix, WidthError
+from datasets.text_matrix import Rows, TextMatrix, TextTable, WidthError
 
 
 class LabelledTable(IterableDataset):
@@ -38,7 +38,7 @@ class LabelledTable(IterableDataset):
         resolve = getattr(config, "runner", None)  # a plain mapping has no paths to resolve
         cache_dir = resolve("cache_dir") if resolve else config.get("runner.cache_dir")
         try:
-            self._matrix = TextMatrix(file_list, len(self.LABELS) + width, cache_dir)
+            self._matrix = self._table(file_list, len(self.LABELS) + width, cache_dir)
         except WidthError as error:
             raise ValueError(f"{error} ({len(self.LABELS)} labels and {form})") from error
 
@@ -54,6 +54,10 @@ class LabelledTable(IterableDataset):
     def __iter__(self) -> Iterator[list[np.ndarray]]:
         for row in range(len(self)):
             yield [column[0] for column in self.take(slice(row, row + 1))]
+
+    def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
+        """Returns the files' table: labels, then what features are made of."""
+        return TextMatrix(paths, columns, cache_dir)
 
     def _features(self, rows: Rows) -> list[np.ndarray]:
         """Returns rows of what comes before the labels, ``[n, ...]`` each."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import os
-import re
-import shutil
-import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
-from typing import IO, Union
+from typing import Callable, Union
 
 import numpy as np
+
+from datasets import parsed_copy
+from datasets.parsed_copy import open_text
 
 _LINES_AT_ONCE = 4096
 Rows = Union[slice, np.ndarray]
@@ -24,7 +19,47 @@ class WidthError(ValueError):
     """A line has more or fewer numbers than its table has columns."""
 
 
-class TextMatrix:
+class TextTable:
+    """Text files as one table of all their rows, a row for each line that is not blank.
+
+    Args:
+        paths: the files, in order.
+        load: returns a file's table; all have the same columns and dtype.
+    """
+
+    def __init__(self, paths: Sequence[str], load: Callable[[str], np.ndarray]):
+        self._paths = list(paths)
+        self._parts = [load(path) for path in paths]
+        self._ends = np.cumsum([len(part) for part in self._parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def take(self, rows: Rows, columns: slice) -> np.ndarray:
+        """Returns some columns of some rows, ``[len(rows), width]``; a view where it can be."""
+        if len(self._parts) == 1:
+            return self._parts[0][:, columns][rows]
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self)))
+        part_of_row = np.searchsorted(self._ends, rows, side="right")
+        width = len(range(*columns.indices(self._parts[0].shape[1])))
+        out = np.empty((len(rows), width), self._parts[0].dtype)
+        for number in np.unique(part_of_row):
+            part = self._parts[number]
+            chosen = part_of_row == number
+            out[chosen] = part[:, columns][rows[chosen] - (self._ends[number] - len(part))]
+        return out
+
+    def place(self, row: int) -> str:
+        """Returns where a row was read: ``file:line``."""
+        part = int(np.searchsorted(self._ends, row, side="right"))
+        row -= self._ends[part] - len(self._parts[part])
+        with open_text(self._paths[part]) as file:
+            full = (number for number, line in enumerate(file, 1) if line.strip())
+            return f"{self._paths[part]}:{next(islice(full, int(row), None))}"
+
+
+class TextMatrix(TextTable):
     """Text files of ``columns`` numbers a line, as one float32 table of all their rows.
 
     Args:
@@ -38,123 +73,27 @@ class TextMatrix:
     """
 
     def __init__(self, paths: Sequence[str], columns: int, cache_dir: str | None = None):
-        self._paths = list(paths)
-        self._parts = [load(path, columns, cache_dir) for path in paths]
-        self._ends = np.cumsum([len(part) for part in self._parts])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
-
-    def take(self, rows: Rows, columns: slice) -> np.ndarray:
-        """Returns some columns of some rows, ``[len(rows), width]``; a view where it can be."""
-        if len(self._parts) == 1:
-            return self._parts[0][:, columns][rows]
-        if isinstance(rows, slice):
-            rows = np.arange(*rows.indices(len(self)))
-        part_of_row = np.searchsorted(self._ends, rows, side="right")
-        out = np.empty((len(rows), len(range(*columns.indices(self._parts[0].shape[1])))), "f4")
-        for number in np.unique(part_of_row):
-            part = self._parts[number]
-            chosen = part_of_row == number
-            out[chosen] = part[:, columns][rows[chosen] - (self._ends[number] - len(part))]
-        return out
-
-    def place(self, row: int) -> str:
-        """Returns where a row was read: ``file:line``."""
-        part = int(np.searchsorted(self._ends, row, side="right"))
-        row -= self._ends[part] - len(self._parts[part])
-        with _open(self._paths[part]) as file:
-            full = (number for number, line in enumerate(file, 1) if line.strip())
-            return f"{self._paths[part]}:{next(islice(full, int(row), None))}"
+        super().__init__(paths, lambda path: load(path, columns, cache_dir))
 
 
 def load(path: str, columns: int, cache_dir: str | None = None) -> np.ndarray:
-    """Returns a file's numbers, ``[rows, columns]`` float32, from its cache if that is fresh.
-
-    The cache's name carries the source's size and time of change, so a changed source has no
-    cache, and a cache is complete the moment its name exists.
-    """
-    path = os.path.abspath(path)
-    status = os.stat(path)
-    name = f".{os.path.basename(path)}"
-    stamp = f"{status.st_size}-{status.st_mtime_ns}.npy"
-    elsewhere = cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "paddlemtl")
-    digest = hashlib.sha256(path.encode()).hexdigest()[:16]
-    choices = [
-        (os.path.dirname(path), f"{name}."),
-        (elsewhere, f"{name}.{digest}."),
-    ]
-    for folder, prefix in choices:
-        matrix = _cached(os.path.join(folder, prefix + stamp))
-        if matrix is not None and matrix.shape[1] == columns:
-            return matrix
-    for folder, prefix in choices:
-        if folder == elsewhere:
-            with suppress(OSError):
-                os.makedirs(folder, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            _remove_stale(folder, prefix)
-            return _parse_into(os.path.join(folder, prefix + stamp), path, columns)
-    raise ValueError(f"{path}: neither its folder nor {elsewhere} can take the parsed copy")
-
-
-def _cached(path: str) -> np.ndarray | None:
-    """Returns a parsed copy, or None where there is none that can be used."""
-    try:
-        matrix = np.load(path, mmap_mode="r").view(np.ndarray)
-    except (OSError, EOFError, ValueError):  # absent, another user's, or cut off by a power failure
-        return None
-    return matrix if matrix.ndim == 2 and matrix.dtype == np.float32 else None
-
-
-def _remove_stale(folder: str, prefix: str) -> None:
-    for name in os.listdir(folder):
-        if re.fullmatch(re.escape(prefix) + r"\d+-\d+\.npy", name):
-            with suppress(FileNotFoundError):  # another process does the same
-                os.remove(os.path.join(folder, name))
+    """Returns a file's numbers, ``[rows, columns]`` float32, from its copy if that is fresh."""
+    return parsed_copy.load(
+        path,
+        columns,
+        np.float32,
+        lambda cached, source: _parse_into(cached, source, columns),
+        cache_dir,
+    )
 
 
 def _parse_into(cached: str, path: str, columns: int) -> np.ndarray:
-    try:
-        with _open(path) as lines:
-            rows = sum(1 for line in lines if line.strip())
-    except (OSError, EOFError, zlib.error) as error:  # also what a damaged .gz raises
-        raise ValueError(f"{path}: {error}") from error
-    if rows == 0:
-        raise ValueError(f"{path}: the file holds no rows")
-    handle, temporary = tempfile.mkstemp(
-        dir=os.path.dirname(cached), prefix=".parsing.", suffix=".npy"
-    )
-    try:
-        # Written, not mapped: on a full disk a write is an error, a mapped page is a crash.
-        with os.fdopen(handle, "wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": (rows, columns)}
-            np.lib.format.write_array_header_1_0(file, header)
-            done = 0
-            for block in _blocks(path, columns):
-                file.write(np.ascontiguousarray(block, "<f4"))
-                done += len(block)
-        if done != rows:
-            raise ValueError(f"{path}: the file changed while it was read")
-        shutil.copymode(path, temporary)  # who can read the source can use its parsed copy
-        os.replace(temporary, cached)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot write {cached}: {error.strerror or error}") from error
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-    return np.load(cached, mmap_mode="r").view(np.ndarray)
-
-
-def _open(path: str) -> IO[str]:
-    opener = gzip.open if path.endswith(".gz") else open
-    # What is no text becomes a cell that is no number, and an error that names the line.
-    return opener(path, "rt", encoding="utf-8-sig", errors="replace")
+    return parsed_copy.write(cached, path, columns, np.float32, _blocks(path, columns))
 
 
 def _blocks(path: str, columns: int) -> Iterator[np.ndarray]:
     """Yields the file's rows in blocks ``[n, columns]``."""
-    with _open(path) as file:
+    with open_text(path) as file:
         first = 1
         while True:
             lines = list(islice(file, _LINES_AT_ONCE))

@@ -57,7 +57,7 @@ def read_only(monkeypatch):
     def asked(path, mode, **options):
         return str(path) not in folders and access(path, mode, **options)
 
-    monkeypatch.setattr(text_matrix.os, "access", asked)
+    monkeypatch.setattr(os, "access", asked)
     return lambda *paths: folders.extend(map(str, paths))
 
 
@@ -250,7 +250,7 @@ def test_the_remains_of_a_killed_parse_are_never_read(write, monkeypatch):
         def killed(path, first, lines, columns):
             if first > 1:
                 remains.extend(copies(path))
-                patch.setattr(text_matrix.os, "remove", lambda path: None)
+                patch.setattr(os, "remove", lambda path: None)
                 raise KeyboardInterrupt
             return parse(path, first, lines, columns)
 
@@ -270,7 +270,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(write, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(text_matrix.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     assert refusal(path).startswith(f"{path}: cannot write ")
     assert refusal(path).endswith(": No space left on device")
     assert copies(path) == []

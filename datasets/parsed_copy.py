@@ -1,0 +1,137 @@
+"""A text file's parsed copy: a table beside the file, made once, then served from a memory map."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import IO, Callable
+
+import numpy as np
+
+
+def load(
+    path: str,
+    columns: int,
+    dtype: type,
+    parse_into: Callable[[str, str], np.ndarray],
+    cache_dir: str | None = None,
+    form: str = "",
+) -> np.ndarray:
+    """Returns a file's table, ``[rows, columns]``, from its copy if that is fresh.
+
+    The copy's name carries the source's size and time of change, so a changed source has no
+    copy, and a copy is complete the moment its name exists.
+
+    Args:
+        path: the file.
+        columns: how many the table has.
+        dtype: of the table.
+        parse_into: makes the copy and returns the table, given the copy's path and the file's.
+        cache_dir: where the copy goes if the file's own folder cannot be written;
+            ``~/.cache/paddlemtl`` if None.
+        form: what tells tables of one file apart, 8 hexadecimal digits; files with one table
+            need none. A file keeps the tables of all its forms until it changes.
+
+    Raises:
+        ValueError: no folder can take the copy, or `parse_into` raised it.
+    """
+    path = os.path.abspath(path)
+    status = os.stat(path)
+    name = f".{os.path.basename(path)}."
+    stamp = f"{status.st_size}-{status.st_mtime_ns}.npy"
+    elsewhere = cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "paddlemtl")
+    digest = hashlib.sha256(path.encode()).hexdigest()[:16]
+    choices = [(os.path.dirname(path), name), (elsewhere, f"{name}{digest}.")]
+    copy = f"{form}.{stamp}" if form else stamp
+    for folder, prefix in choices:
+        table = _cached(os.path.join(folder, prefix + copy), dtype)
+        if table is not None and table.shape[1] == columns:
+            return table
+    for folder, prefix in choices:
+        if folder == elsewhere:
+            with suppress(OSError):
+                os.makedirs(folder, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            _remove_stale(folder, prefix, form, stamp)
+            return parse_into(os.path.join(folder, prefix + copy), path)
+    raise ValueError(f"{path}: neither its folder nor {elsewhere} can take the parsed copy")
+
+
+def write(
+    cached: str, path: str, columns: int, dtype: type, blocks: Iterable[np.ndarray]
+) -> np.ndarray:
+    """Writes a file's table, whole or not at all, and returns it from the memory map.
+
+    Args:
+        cached: path of the copy.
+        path: the file.
+        columns: how many the table has.
+        dtype: of the table.
+        blocks: the table's rows, ``[n, columns]``, one for each line that is not blank; they are
+            read one after the other, so a file of any size takes the memory of a block.
+
+    Raises:
+        ValueError: the file cannot be read or has no rows, or the copy cannot be written.
+    """
+    try:
+        with open_text(path) as lines:
+            rows = sum(1 for line in lines if line.strip())
+    except (OSError, EOFError, zlib.error) as error:  # also what a damaged .gz raises
+        raise ValueError(f"{path}: {error}") from error
+    if rows == 0:
+        raise ValueError(f"{path}: the file holds no rows")
+    stored = np.dtype(dtype).newbyteorder("<")
+    handle, temporary = tempfile.mkstemp(
+        dir=os.path.dirname(cached), prefix=".parsing.", suffix=".npy"
+    )
+    try:
+        # Written, not mapped: on a full disk a write is an error, a mapped page is a crash.
+        with os.fdopen(handle, "wb") as file:
+            header = {"descr": stored.str, "fortran_order": False, "shape": (rows, columns)}
+            np.lib.format.write_array_header_1_0(file, header)
+            done = 0
+            for block in blocks:
+                file.write(np.ascontiguousarray(block, stored))
+                done += len(block)
+        if done != rows:
+            raise ValueError(f"{path}: the file changed while it was read")
+        shutil.copymode(path, temporary)  # who can read the source can use its parsed copy
+        os.replace(temporary, cached)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot write {cached}: {error.strerror or error}") from error
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+    return np.load(cached, mmap_mode="r").view(np.ndarray)
+
+
+def open_text(path: str) -> IO[str]:
+    """Opens a text file, or one whose name ends in ``.gz``."""
+    opener = gzip.open if path.endswith(".gz") else open
+    # What is no text becomes a cell that is no number, and an error that names the line.
+    return opener(path, "rt", encoding="utf-8-sig", errors="replace")
+
+
+def _cached(path: str, dtype: type) -> np.ndarray | None:
+    """Returns a parsed copy, or None where there is none that can be used."""
+    try:
+        table = np.load(path, mmap_mode="r").view(np.ndarray)
+    except (OSError, EOFError, ValueError):  # absent, another user's, or cut off by a power failure
+        return None
+    return table if table.ndim == 2 and table.dtype == dtype else None
+
+
+def _remove_stale(folder: str, prefix: str, form: str, stamp: str) -> None:
+    forms = r"([0-9a-f]{8})\." if form else "()"
+    for name in os.listdir(folder):
+        found = re.fullmatch(re.escape(prefix) + forms + r"(\d+-\d+\.npy)", name)
+        if found and (found[1] == form or found[2] != stamp):
+            with suppress(FileNotFoundError):  # another process does the same
+                os.remove(os.path.join(folder, name))
