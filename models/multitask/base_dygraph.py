@@ -103,6 +103,14 @@ class MultiTaskDygraphModel(MultiTaskModel):
         probabilities = F.softmax(model.logits(model.inputs.joined(feeds.inputs)))
         return self.named_columns(paddle.unbind(probabilities))
 
+    def gate_weights(self, net: MultiTaskNet, batch) -> dict[str, np.ndarray] | None:
+        """Returns each task's mean weights over the experts; None for a net without gates."""
+        weights = getattr(net, "gate_weights", None)
+        if weights is None:
+            return None
+        table = weights(net.inputs.joined(self._ready(net, batch).inputs)).numpy()
+        return {task.name: row for task, row in zip(self.tasks, table)}
+
     def fit_inputs(self, net: MultiTaskNet, blocks) -> dict:
         """Returns the parameters that are computed from the training data, by name."""
         return self._fit(net, blocks)

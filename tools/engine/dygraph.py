@@ -94,6 +94,16 @@ class DygraphSession:
         predict = contract.hook(self._contract, "predict", "runner.save_predictions")
         return {name: value.numpy() for name, value in predict(self.net, batch).items()}
 
+    @paddle.no_grad()
+    def gate_weights(self, source: Source) -> dict[str, np.ndarray] | None:
+        """Returns each task's weights over the experts on the first batch, if the net has gates."""
+        weights = getattr(self._contract, "gate_weights", None)
+        if weights is None:
+            return None
+        self.net.eval()
+        batch, _ = next(self.batches(source, 0))
+        return weights(self.net, batch)
+
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
         return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}

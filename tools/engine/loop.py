@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import checkpoint, contract, predictions, runtime
+from engine import checkpoint, contract, gates, predictions, runtime
 from engine.batches import Source, open_source, reader_errors
 from engine.clock import Clock
 from engine.config import Config
@@ -106,6 +106,9 @@ def train(session: Any, config: Config, source: Source) -> Summary:
         )
         logger.info("saved %s", folder)
     summary.seconds = clock.total()
+    weights = session.gate_weights(source) if first < epochs else None
+    if weights:
+        gates.show(weights, root, visual)
     if visual:
         visual.close()
     return summary

@@ -151,6 +151,10 @@ class Visual:
             if array.size == 1:
                 self._writer.add_scalar(tag=name, value=float(array.item()), step=step)
 
+    def image(self, name: str, pixels: np.ndarray) -> None:
+        """Records a picture, ``[height, width, 3]`` bytes."""
+        self._writer.add_image(tag=name, img=pixels, step=0)
+
     def close(self) -> None:
         """Writes what is still buffered."""
         self._writer.close()

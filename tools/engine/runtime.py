@@ -13,6 +13,10 @@ import warnings
 
 import numpy as np
 
+# Of glibc's malloc.h; its manual is mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_KEPT = 1 << 30  # bytes
+
 
 def prepare() -> None:
     """Sets up the process; call it before the first ``import paddle``."""
@@ -29,6 +33,20 @@ def prepare() -> None:
     os.environ.setdefault("FLAGS_new_executor_serial_run", "1")
     os.environ.setdefault("FLAGS_enable_pir_in_executor_trace_run", "1")
     _flush_denormals()
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Lets glibc keep freed memory for the next batch instead of giving it back at once.
+
+    It maps every large array anew and unmaps it when it is freed, and the kernel then clears each
+    page on its first touch: that took longer than many an operator that fills the array.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL("libc.so.6")
+    library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+    library.mallopt(_M_TRIM_THRESHOLD, _LARGEST_KEPT)
 
 
 def _flush_denormals() -> None:

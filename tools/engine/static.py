@@ -104,6 +104,9 @@ class StaticSession:
         self._contract.update_metrics(self._metrics, fetched, batch)
         return {name: value for name, value in fetched.items() if value.size == 1}
 
+    def gate_weights(self, source: Source) -> None:
+        """Returns nothing: only dygraph shows the gates."""
+
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
         return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}

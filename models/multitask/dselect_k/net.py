@@ -89,6 +89,10 @@ class DSelectKLayer(MultiTaskNet):
         mixed = paddle.matmul(weights, experts)  # one product mixes for all tasks
         return self.towers(mixed.transpose([1, 0, 2]))
 
+    def gate_weights(self, features):
+        """Returns each task's mean weight of every expert, ``[task_num, expert_num]``."""
+        return self._weights(features.flatten(1)).mean(axis=0)
+
     def _weights(self, x):
         """Returns the gates' weights, ``[batch or 1, task_num, expert_num]``."""
         if not isinstance(self.gates, DSelectK):

@@ -1,0 +1,60 @@
+"""Which experts each task has come to use: lines of the log, and a heat map."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+_UNUSED = 1e-3  # a weight below it counts as none
+
+
+def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
+    """Logs each task's experts and their weights, and draws ``gates.png`` into a folder.
+
+    Args:
+        weights: each task's weights over the experts.
+        folder: where the picture goes; it is drawn where matplotlib is installed.
+        visual: VisualDL's records, where the picture goes too, or None.
+    """
+    for task, row in weights.items():
+        used = [number for number in np.argsort(-row) if row[number] >= _UNUSED]
+        text = ", ".join(f"expert {number}: {row[number]:.3f}" for number in used)
+        logger.info("gate of %s: %d of %d experts, %s", task, len(used), len(row), text)
+    if not importlib.util.find_spec("matplotlib"):
+        logger.info("no heat map of the gates: pip install -r requirements-visual.txt")
+        return
+    picture = _heat_map(weights)
+    path = os.path.join(folder, "gates.png")
+    picture.savefig(path, dpi=150)
+    logger.info("drew %s", path)
+    if visual:
+        picture.canvas.draw()
+        visual.image("gates", np.asarray(picture.canvas.buffer_rgba())[..., :3])
+
+
+def _heat_map(weights: Mapping[str, np.ndarray]) -> Any:
+    # A figure of its own, not pyplot's: no display is looked for, and nothing stays open.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    table = np.stack(list(weights.values()))
+    tasks, experts = table.shape
+    figure = Figure(figsize=(1.5 + 0.7 * experts, 1.5 + 0.6 * tasks), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.imshow(table, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    axes.set_xticks(range(experts))
+    axes.set_yticks(range(tasks), list(weights))
+    axes.set_xlabel("expert")
+    axes.set_title("weight of each expert")
+    for (row, column), value in np.ndenumerate(table):
+        colour = "white" if value > 0.5 else "black"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+    return figure
