@@ -43,15 +43,19 @@ class FieldDataset(LabelledTable):
 
     Attributes:
         ID_LIMIT: what ids are below, also where they are hashed.
+        DENSE: how many dense columns a line has; the leading ``dense_input_dim`` of them are taken.
+            None where that is how many there are.
 
     Raises:
         ValueError: a line is malformed, a label is neither 0 nor 1, or an id is out of range.
     """
 
     ID_LIMIT = IDS
+    DENSE: int | None = None
 
     def __init__(self, file_list: Sequence[str], config):
-        self._dense = _dense_input_dim(config.get("hyper_parameters.dense_input_dim"))
+        self._dense = _dense_input_dim(config.get("hyper_parameters.dense_input_dim"), self.DENSE)
+        self._first_id = len(self.LABELS) + (self._dense if self.DENSE is None else self.DENSE)
         self._fields = fields_of(config.get("hyper_parameters.sparse_fields"))
         self._hash = config.get("hyper_parameters.hash_ids", False)
         if not isinstance(self._hash, bool):
@@ -66,33 +70,34 @@ class FieldDataset(LabelledTable):
             raise ValueError(
                 "hyper_parameters.sparse_fields: expected a field where dense_input_dim is 0"
             )
-        form = f"hyper_parameters.dense_input_dim = {self._dense} and {ids} columns of "
-        super().__init__(
-            file_list, config, self._dense + ids, f"{form}hyper_parameters.sparse_fields"
-        )
+        form = f"hyper_parameters.dense_input_dim = {self._dense}"
+        if self.DENSE is not None:
+            form = f"{self.DENSE} dense numbers"
+        form = f"{form} and {ids} columns of hyper_parameters.sparse_fields"
+        super().__init__(file_list, config, self._first_id - len(self.LABELS) + ids, form)
 
     def _features(self, rows: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)
-        middle = first + self._dense
-        dense = [self._matrix.take(rows, slice(first, middle))] if self._dense else []
-        return [*dense, self._ids(rows, middle)] if self._fields else dense
+        columns = slice(first, first + self._dense)
+        dense = [self._matrix.take(rows, columns)] if self._dense else []
+        return [*dense, self._ids(rows)] if self._fields else dense
 
-    def _ids(self, rows: Rows, first: int) -> np.ndarray:
-        found = self._matrix.take(rows, slice(first, None))
+    def _ids(self, rows: Rows) -> np.ndarray:
+        found = self._matrix.take(rows, slice(self._first_id, None))
         good = (found >= 0) & (found < self._limits) & (found == np.floor(found))
         if not good.all():
             row, column = np.argwhere(~good)[0]
-            self._refuse(rows, row, first, column, found[row, column])
+            self._refuse(rows, row, column, found[row, column])
         ids = found.astype(np.int64)
         if self._hash:
             ids = np.where(ids < self._sizes, ids, 1 + (ids - 1) % (self._sizes - 1))
         return ids
 
-    def _refuse(self, rows: Rows, row: int, first: int, column: int, found: float):
+    def _refuse(self, rows: Rows, row: int, column: int, found: float):
         found = int(found) if found == np.floor(found) else found
         names = [field.name for field in self._fields for _ in range(field.max_len)]
         raise ValueError(
-            f"{self._place(rows, row)}: {self._where(first + column, names[column])}: "
+            f"{self._place(rows, row)}: {self._where(self._first_id + column, names[column])}: "
             f"expected an id from 0 to {int(self._limits[column]) - 1}, found {found}"
         )
 
@@ -131,11 +136,12 @@ def _field(entry) -> Field:
     return field
 
 
-def _dense_input_dim(value) -> int:
+def _dense_input_dim(value, most: int | None) -> int:
     if value is None:
         return 0
-    if type(value) is not int or value < 0:
+    if type(value) is not int or value < 0 or (most is not None and value > most):
+        expected = "of at least 0" if most is None else f"from 0 to {most}"
         raise ValueError(
-            f"hyper_parameters.dense_input_dim: expected an integer of at least 0, found {value!r}"
+            f"hyper_parameters.dense_input_dim: expected an integer {expected}, found {value!r}"
         )
     return value

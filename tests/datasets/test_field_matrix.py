@@ -24,9 +24,9 @@ def write(tmp_path):
     return write_text
 
 
-def dataset(*paths, **values):
+def dataset(*paths, kind=Dataset, **values):
     values = {"tasks": TASKS, "dense_input_dim": 2, "sparse_fields": FIELDS, **values}
-    return Dataset(paths, {f"hyper_parameters.{key}": value for key, value in values.items()})
+    return kind(paths, {f"hyper_parameters.{key}": value for key, value in values.items()})
 
 
 def test_blocks_are_dense_numbers_ids_and_a_label_a_task(write):
@@ -53,6 +53,25 @@ def test_no_dense_columns(write, none):
     ids, buy, click = dataset(write("1,0,0,4,3,2,1\n"), **none).take(slice(0, 1))
     assert ids.tolist() == [[4, 3, 2, 1]]
     assert (buy.tolist(), click.tolist()) == ([[0]], [[1]])
+
+
+class Wide(Dataset):
+    DENSE = 3
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_leading_dense_columns_of_those_that_a_line_has(write, count):
+    path = write("1,0,0,7,8,9,4,3,2,1\n")
+    columns = dataset(path, kind=Wide, dense_input_dim=count).take(slice(0, 1))
+    assert [column.tolist() for column in columns[-3:]] == [[[4, 3, 2, 1]], [[0]], [[1]]]
+    assert [column.tolist() for column in columns[:-3]] == ([[[7, 8, 9][:count]]] if count else [])
+
+
+def test_more_dense_columns_than_a_line_has(write):
+    with pytest.raises(ValueError, match=r"dense_input_dim: .* from 0 to 3, found 4"):
+        dataset(write(TEXT), kind=Wide, dense_input_dim=4)
+    with pytest.raises(ValueError, match=r"\(3 labels and 3 dense numbers and 4 columns of hyper_"):
+        dataset(write(TEXT), kind=Wide)
 
 
 @pytest.mark.parametrize("none", [[], None])
