@@ -34,16 +34,17 @@ class RawFile:
 
     Attributes:
         name: its decompressed name, such as `census-income.data`.
-        sha256: of the decompressed content.
+        sha256: of the decompressed content; None where nobody has published it, and a file is taken
+            that is whole.
         mirrors: addresses, best first. `{name}` stands for the name. An address that ends in
             `.tar.gz` or `.tgz` is an archive with this file somewhere in it, one that ends in
             `.gz` is compressed, any other is the file itself.
         variable: environment variable that replaces the mirrors: such an address, or a folder's,
-            to which `/{name}.gz` is added.
+            to which `/{name}.gz` is added, or `/{name}` where the first mirror ends so.
     """
 
     name: str
-    sha256: str
+    sha256: str | None
     mirrors: tuple[str, ...]
     variable: str
 
@@ -59,7 +60,8 @@ class RawFile:
         if not own.startswith(("http://", "https://")):
             raise DataError(f"{self.variable}={own}: expected an http:// or https:// address")
         if "{name}" not in own and not urlsplit(own).path.endswith(ARCHIVES):
-            own = own.rstrip("/") + "/{name}.gz"
+            plain = self.mirrors and self.mirrors[0].endswith("/{name}")
+            own = own.rstrip("/") + ("/{name}" if plain else "/{name}.gz")
         return [own.replace("{name}", self.name)]
 
 
@@ -173,7 +175,7 @@ def _check_content(stream, raw: RawFile, origin: str, copy: BinaryIO | None = No
         raise DataError(f"{origin}: truncated gzip file") from exc
     except (gzip.BadGzipFile, zlib.error) as exc:
         raise DataError(f"{origin}: damaged gzip file ({exc})") from exc
-    if digest.hexdigest() != raw.sha256:
+    if raw.sha256 is not None and digest.hexdigest() != raw.sha256:
         raise DataError(
             f"{origin}: sha256 of the decompressed content is {digest.hexdigest()}, "
             f"expected {raw.sha256} ({raw.name})"

@@ -161,6 +161,15 @@ def test_wrong_content_is_refused_and_removed(server, raw, tmp_path, sent, compl
     assert content_of(obtain(raw, tmp_path)) == CONTENT
 
 
+def test_without_a_hash_what_is_whole_is_taken(server, tmp_path):
+    raw = RawFile(NAME, None, (f"{server.url}/{{name}}.gz",), "TABLE_URL")
+    server.files[f"/{NAME}.gz"] = OTHER[:-5]
+    with pytest.raises(DataError, match="truncated gzip file"):
+        obtain(raw, tmp_path)
+    server.files[f"/{NAME}.gz"] = OTHER
+    assert content_of(obtain(raw, tmp_path)) == b"not the table\n"
+
+
 def test_mirrors_in_order(server, tmp_path):
     server.files[f"/bad/{NAME}.gz"] = OTHER
     server.files[f"/good/{NAME}.gz"] = PACKED
@@ -183,6 +192,12 @@ def test_environment_variable_replaces_the_mirrors(server, tmp_path, monkeypatch
     monkeypatch.setenv("TABLE_URL", f"{server.url}/own{ending}")
     assert content_of(obtain(raw_file("http://127.0.0.1:1/x.gz"), tmp_path)) == CONTENT
     assert server.requests == [(f"/own/{NAME}.gz", None)]
+
+
+def test_a_folder_holds_plain_files_where_the_first_mirror_does(monkeypatch):
+    monkeypatch.setenv("TABLE_URL", "https://host/folder/")
+    assert raw_file("https://mirror/{name}").urls() == [f"https://host/folder/{NAME}"]
+    assert raw_file("https://mirror/{name}.gz").urls() == [f"https://host/folder/{NAME}.gz"]
 
 
 def test_environment_variable_may_name_an_archive(monkeypatch):
