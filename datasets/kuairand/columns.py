@@ -1,0 +1,86 @@
+"""The prepared KuaiRand-Pure rows, declared once.
+
+An output row is the labels, the dense numbers, the history, then the ids of each field, in the
+order below. Labels and history are all that feedback reaches, and history is of earlier days.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Field(NamedTuple):
+    """A sparse field.
+
+    Attributes:
+        name: the raw column, or what is made of it.
+        size: what its ids are below: all values of the official tables and 0, unknown.
+        max_len: its columns; fewer values are padded with 0 at the end.
+        least: training rows that a value needs for an id of its own; rarer ones are unknown, so
+            that unknown is trained.
+    """
+
+    name: str
+    size: int
+    max_len: int = 1
+    least: int = 1
+
+
+# Days of a row: its place in DAYS. Training ends before TRAIN_DAYS, fitting before FIT_DAYS.
+DAYS = (*range(20220425, 20220431), *range(20220501, 20220509))
+TRAIN_DAYS = 6
+FIT_DAYS = 5
+
+# Conversion is a long view of what was clicked; some 0.1 % of the rows are long views without.
+LABELS = ("click", "ctcvr", "like", "long_view")
+
+LOG_DENSE = ("duration_ms",)
+USER_DENSE = ("follow_user_num", "fans_user_num", "friend_user_num", "register_days")
+VIDEO_DENSE = ("server_width", "server_height")
+DENSE = (*LOG_DENSE, *USER_DENSE, *VIDEO_DENSE)
+
+# Who or what the history is of, and the labels whose rates it holds beside the count.
+HISTORY_OF = {
+    "user": ("click", "ctcvr", "like"),
+    "video": ("click", "ctcvr", "like"),
+    "author": ("click", "ctcvr", "like"),
+    "user_tab": ("click", "ctcvr"),
+    "video_tab": ("click", "ctcvr"),
+}
+HISTORY = tuple(f"{of}_{what}" for of, rates in HISTORY_OF.items() for what in ("count", *rates))
+SMOOTHING = 20  # rows without any deviation that are added to those seen
+
+# Milliseconds at which one bucket of durations ends: four an octave, 4 s to 17 min.
+DURATION_BOUNDS = tuple(round(4_000 * 2 ** (step / 4)) for step in range(33))
+
+LOG_FIELDS = (
+    Field("tab", 16),
+    Field("hour", 25),
+    Field("duration", 35),
+)
+USER_FIELDS = (
+    Field("user_id", 27_286, least=2),
+    Field("user_active_degree", 10),
+    Field("is_live_streamer", 3),
+    Field("is_video_author", 3),
+    Field("follow_user_num_range", 9),
+    Field("fans_user_num_range", 10),
+    Field("friend_user_num_range", 8),
+    Field("register_days_range", 9),
+    *(
+        Field(f"onehot_feat{number}", size)
+        for number, size in enumerate((3, 8, 51, 1472, 16, 35, 4, 119, 455, 8, 6, 6))
+    ),
+    *(Field(f"onehot_feat{number}", 3) for number in range(12, 18)),
+)
+VIDEO_FIELDS = (
+    Field("video_id", 7_584, least=2),
+    Field("author_id", 6_511, least=2),
+    Field("video_type", 4),
+    Field("upload_type", 15),
+    Field("music_type", 6),
+    Field("tag", 47, max_len=3),
+)
+FIELDS = (*LOG_FIELDS, *USER_FIELDS, *VIDEO_FIELDS)
+
+WIDTH = len(LABELS) + len(DENSE) + len(HISTORY) + sum(field.max_len for field in FIELDS)

@@ -1,0 +1,227 @@
+"""KuaiRand-Pure: the raw files become labels, dense numbers and ids that the models read.
+
+    python -m datasets.kuairand.prepare [--raw_dir DIR] [--output_dir DIR] [--force]
+
+makes in the output folder, split by date, in the order of the log:
+
+    train_all/train_data.csv    25 to 30 April 2022: what a final model is trained on
+    train_fit/train_data.csv    25 to 29 April: to choose settings on valid_all with
+    valid_all/valid_data.csv    30 April, encoded with what was known on the 29th
+    test_all/test_data.csv      1 to 8 May, encoded with what was known on 30 April
+    vocabulary.csv              which id is which value, learned from 25 to 30 April alone
+
+`columns.py` says what the columns are. Options:
+
+    --raw_dir     folder that holds the raw files (default: the environment variable RAW_DIR;
+                  without either they are downloaded, from KUAIRAND_URL if that is set)
+    --output_dir  default: this file's folder
+    --force       prepare anew even if the files are there
+
+Errors (one line, exit code 2; an earlier preparation stays as it was): a raw file that is
+missing, damaged or cannot be fetched; a user or video table of another SHA-256; a log without one
+of the columns or days, or with users or videos that the tables lack; a cell that is no number
+where one belongs; nowhere to write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.command import Parser, run_command
+from datasets.fetch import RawFile, obtain
+from datasets.kuairand import columns
+from datasets.kuairand.columns import DAYS, FIELDS, FIT_DAYS, HISTORY_OF, LABELS, TRAIN_DAYS, WIDTH
+from datasets.kuairand.features import FieldIds, history, lines
+from datasets.kuairand.tables import Log, Table, read_log, read_users, read_videos
+from datasets.publish import publish
+from datasets.raw_rows import open_text
+from datasets.vocabulary import listing
+
+HERE = Path(__file__).resolve().parent
+MIRRORS = ("https://zenodo.org/records/10439422/files/KuaiRand-Pure.tar.gz",)
+VOCABULARY = "vocabulary.csv"
+
+
+class Split(NamedTuple):
+    """An output file: its days are from `first` to before `end`, its ids those before `known`."""
+
+    name: str
+    first: int
+    end: int
+    known: int
+
+
+SPLITS = (
+    Split("train_all/train_data.csv", 0, TRAIN_DAYS, TRAIN_DAYS),
+    Split("train_fit/train_data.csv", 0, FIT_DAYS, FIT_DAYS),
+    Split("valid_all/valid_data.csv", FIT_DAYS, TRAIN_DAYS, FIT_DAYS),
+    Split("test_all/test_data.csv", TRAIN_DAYS, len(DAYS), TRAIN_DAYS),
+)
+
+# Parts of the log are about, so no one hash is right; its rows are checked instead.
+LOG = RawFile("log_standard_4_22_to_5_08_pure.csv", None, MIRRORS, "KUAIRAND_URL")
+# Of the part that the README's figures are measured on.
+KNOWN_LOG = "0e8208ebc53a4e6b00a3d55f465daa966abf4a03d8f4e1466f31ebf072001d65"
+USERS = RawFile(
+    "user_features_pure.csv",
+    "dc729a656301b4c6d07f713fe41d05ec9bfaab670b90e531c70037caf033c011",
+    MIRRORS,
+    "KUAIRAND_URL",
+)
+VIDEOS = RawFile(
+    "video_features_basic_pure.csv",
+    "a6f7ee02684c5777422306cdc416e170302288aa89aca9dfea995edbd625bcc2",
+    MIRRORS,
+    "KUAIRAND_URL",
+)
+
+
+class Sources(NamedTuple):
+    """The raw files."""
+
+    log: RawFile = LOG
+    users: RawFile = USERS
+    videos: RawFile = VIDEOS
+
+
+def prepare(
+    output_dir: Path,
+    raw_dir: Path | None = None,
+    force: bool = False,
+    sources: Sources | None = None,
+) -> None:
+    """Make the files in `output_dir`, or say that they are there already.
+
+    Args:
+        output_dir: where the folders and `vocabulary.csv` go.
+        raw_dir: folder of the raw files, instead of a download.
+        force: prepare anew even if the files are there.
+        sources: the raw files; the official ones by default.
+
+    Raises:
+        DataError: something about the raw files or the output folder is wrong.
+        OSError: reading or writing failed.
+    """
+    sources = sources or Sources()
+    declared = {name: value for name, value in vars(columns).items() if name.isupper()}
+    recipe = {
+        "raw": {source.name: source.sha256 for source in (sources.users, sources.videos)},
+        "columns": hashlib.sha256(repr((declared, SPLITS)).encode()).hexdigest(),
+    }
+    log_hash = _log_hash(sources.log, raw_dir)
+    if log_hash:
+        recipe["log"] = log_hash
+
+    def contents() -> Iterator[tuple[str, Iterable[bytes]]]:
+        paths = Sources(*(obtain(source, HERE / "raw", raw_dir) for source in sources))
+        recipe["log"] = _log_hash(sources.log, raw_dir)  # now that it is here
+        if recipe["log"] != KNOWN_LOG:
+            print(
+                f"{paths.log}: not the part of the log that the README's figures are of; "
+                "its columns, days, users and videos are checked instead of its SHA-256",
+                file=sys.stderr,
+            )
+        return _contents(paths)
+
+    for name, output in publish(output_dir, recipe, contents, force).items():
+        held = "ids" if name == VOCABULARY else f"rows of {WIDTH} columns"
+        print(f"  {name}: {output['rows']} {held}")
+
+
+def _log_hash(log: RawFile, raw_dir: Path | None) -> str | None:
+    """SHA-256 of the log's content if the file is there: another log is another preparation."""
+    folder = raw_dir or HERE / "raw"
+    for path in (folder / log.name, folder / f"{log.name}.gz"):
+        if path.is_file():
+            digest = hashlib.sha256()
+            with open_text(path) as stream:
+                for block in iter(lambda: stream.buffer.read(1 << 20), b""):
+                    digest.update(block)
+            return digest.hexdigest()
+    return None
+
+
+def _contents(paths: Sources) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Each output file and its lines."""
+    log = read_log(paths.log)
+    users, videos = read_users(paths.users), read_videos(paths.videos)
+    print(f"{log.repeats} repeated rows and {log.outside} of other days left out")
+    user = users.places(log.columns["user_id"], paths.users, "user")
+    video = videos.places(log.columns["video_id"], paths.videos, "video")
+    day = np.searchsorted(DAYS, log.columns["date"])
+
+    labels = _labels(log)
+    dense = [log.columns[name][:, None] for name in columns.LOG_DENSE]
+    dense += [users.dense[user], videos.dense[video]]
+    whole = np.hstack([labels, *dense]).astype(np.int64)
+    rates = _history(log, videos, video, day, labels)
+    fields = _fields(log, users, user, videos, video, day)
+    for split in SPLITS:
+        rows = np.flatnonzero((day >= split.first) & (day < split.end))
+        ids = np.hstack([field.of(rows, split.known) for field in fields])
+        yield split.name, lines(whole[rows], rates[rows], ids)
+    yield VOCABULARY, listing(field.vocabulary for field in fields)
+
+
+def _labels(log: Log) -> np.ndarray:
+    click, view = log.columns["is_click"], log.columns["long_view"]
+    found = {"click": click, "ctcvr": click * view, "like": log.columns["is_like"]}
+    found["long_view"] = view
+    return np.stack([found[name] for name in LABELS], axis=1)
+
+
+def _history(
+    log: Log, videos: Table, video: np.ndarray, day: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    authors = [author for (author,) in videos.values["author_id"]]
+    tab = log.columns["tab"]
+    keys = {
+        "user": log.columns["user_id"],
+        "video": log.columns["video_id"],
+        "author": np.unique(authors, return_inverse=True)[1][video],
+    }
+    tabs = int(tab.max()) + 1
+    keys["user_tab"] = keys["user"] * tabs + tab
+    keys["video_tab"] = keys["video"] * tabs + tab
+    return np.hstack(
+        [
+            history(keys[of], day, labels[:, [LABELS.index(rate) for rate in rates]])
+            for of, rates in HISTORY_OF.items()
+        ]
+    )
+
+
+def _fields(
+    log: Log, users: Table, user: np.ndarray, videos: Table, video: np.ndarray, day: np.ndarray
+) -> list[FieldIds]:
+    """The fields in the order of their columns."""
+    duration = np.searchsorted(columns.DURATION_BOUNDS, log.columns["duration_ms"], side="right")
+    of_log = {"tab": log.columns["tab"], "hour": log.columns["hourmin"] // 100}
+    of_log["duration"] = duration
+    found = {}
+    for name, numbers in of_log.items():
+        values, place = np.unique(numbers, return_inverse=True)
+        found[name] = ([[str(value)] for value in values.tolist()], place)
+    for table, place in ((users, user), (videos, video)):
+        found.update({name: (values, place) for name, values in table.values.items()})
+    return [FieldIds(field, *found[field.name], day) for field in FIELDS]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = Parser(
+        prog="datasets.kuairand.prepare", description=__doc__.split("\n")[0], allow_abbrev=False
+    )
+    parser.add_preparation_options(HERE)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

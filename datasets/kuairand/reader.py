@@ -1,0 +1,18 @@
+"""Rows of the prepared KuaiRand-Pure log, for the models of ``models/multitask``."""
+
+from __future__ import annotations
+
+from datasets.field_matrix import FieldDataset
+from datasets.kuairand import columns
+
+
+class RecDataset(FieldDataset):
+    """Rows of dense numbers, 35 ids and one label a task.
+
+    Label columns are 0 click, 1 ctcvr (click and long view), 2 like, 3 long view.
+    ``hyper_parameters.dense_input_dim: 7`` takes the dense numbers that no feedback reaches, 25
+    the histories of earlier days as well.
+    """
+
+    LABELS = columns.LABELS
+    DENSE = len(columns.DENSE) + len(columns.HISTORY)
