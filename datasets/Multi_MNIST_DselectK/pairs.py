@@ -1,0 +1,154 @@
+"""Files of digit pairs: images uint8 `[n, 36, 36]`, labels integers `[n, 2]` in 0..9.
+
+Three forms hold the same two arrays:
+
+    NAME_images.npy, NAME_labels.npy    what `prepare.py` writes; mapped, not read
+    NAME.npz                            members `images` and `labels`, compressed: the sample
+    any other name                      PaddleRec's: a pickle of (images, labels)
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from datasets.Multi_MNIST_DselectK.overlay import CANVAS, CLASSES
+from datasets.Multi_MNIST_DselectK.unpickle import load_arrays
+from datasets.text_matrix import Rows
+
+IMAGES, LABELS = "_images.npy", "_labels.npy"
+# What numpy raises on a file that is no archive, or a damaged one.
+DAMAGE = (EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+Pairs = tuple[np.ndarray, np.ndarray]
+
+
+def check(images: np.ndarray, labels: np.ndarray, images_of: str, labels_of: str) -> Pairs:
+    """Returns both arrays, which are what the top of this file says.
+
+    Args:
+        images: pictures of two digits.
+        labels: the two digits.
+        images_of: what an error calls the images.
+        labels_of: what an error calls the labels.
+
+    Raises:
+        ValueError: a shape, a dtype or a label is another.
+    """
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (CANVAS, CANVAS):
+        raise ValueError(
+            f"{images_of}: expected images uint8 [n, {CANVAS}, {CANVAS}], found {_form(images)}"
+        )
+    if labels.dtype.kind not in "iu" or labels.ndim != 2 or labels.shape[1] != 2:
+        raise ValueError(f"{labels_of}: expected labels, integers [n, 2], found {_form(labels)}")
+    if len(images) != len(labels):
+        raise ValueError(f"{labels_of}: {len(labels)} labels for {len(images)} images")
+    if not len(images):
+        raise ValueError(f"{images_of}: the file holds no images")
+    bad = np.argwhere((labels < 0) | (labels >= CLASSES))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            f"{labels_of}: row {row}, label {column}: expected a digit 0 to {CLASSES - 1}, "
+            f"found {labels[row, column]}"
+        )
+    return images, labels
+
+
+def from_pickle(stream, origin: str) -> Pairs:
+    """Returns images and labels of a pickle of PaddleRec's form.
+
+    Raises:
+        ValueError: it is none; nothing that it names is called.
+    """
+    arrays = load_arrays(stream, origin)
+    if len(arrays) != 2:
+        raise ValueError(f"{origin}: expected (images, labels), found {len(arrays)} arrays")
+    return check(*arrays, origin, origin)
+
+
+class DigitPairs:
+    """All rows of some files, in order.
+
+    Args:
+        paths: the files, in any of the three forms.
+
+    Raises:
+        ValueError: a file is none of these, or lacks its other half.
+        OSError: a file cannot be read.
+    """
+
+    def __init__(self, paths: Sequence[str]):
+        given = {os.path.abspath(path) for path in paths}
+        self._parts = []
+        for path in paths:
+            if path.endswith(LABELS):
+                images = path[: -len(LABELS)] + IMAGES
+                if os.path.abspath(images) not in given:
+                    raise ValueError(f"{path}: its images are missing: no {images} among the files")
+            else:
+                self._parts.append(_load(path, given))
+        if not self._parts:
+            raise ValueError("no files of digit pairs")
+        self._ends = np.cumsum([len(labels) for _, labels in self._parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def take(self, rows: Rows) -> Pairs:
+        """Returns images uint8 `[len(rows), 36, 36]` and labels `[len(rows), 2]`."""
+        if len(self._parts) == 1:
+            images, labels = self._parts[0]
+            return images[rows], labels[rows]
+        rows = np.arange(len(self))[rows]
+        part_of_row = np.searchsorted(self._ends, rows, side="right")
+        out = np.empty((len(rows), CANVAS, CANVAS), np.uint8), np.empty((len(rows), 2), np.int64)
+        for number in np.unique(part_of_row):
+            chosen = part_of_row == number
+            within = rows[chosen] - (self._ends[number] - len(self._parts[number][1]))
+            for whole, part in zip(out, self._parts[number]):
+                whole[chosen] = part[within]
+        return out
+
+
+def _load(path: str, given: set[str]) -> Pairs:
+    if path.endswith(IMAGES):
+        labels = path[: -len(IMAGES)] + LABELS
+        if os.path.abspath(labels) not in given:
+            raise ValueError(f"{path}: its labels are missing: no {labels} among the files")
+        return check(_npy(path), _npy(labels), path, labels)
+    if path.endswith(".npz"):
+        return check(*_npz(path), path, path)
+    with open(path, "rb") as stream:
+        return from_pickle(stream, path)
+
+
+def _npy(path: str) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    except (EOFError, ValueError) as error:
+        raise ValueError(f"{path}: truncated, or no .npy file ({error})") from error
+
+
+def _npz(path: str) -> list[np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as members:
+            return [members[name] for name in ("images", "labels")]
+    except KeyError as error:
+        raise ValueError(f"{path}: expected members images and labels ({error})") from error
+    except (
+        EOFError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"{path}: truncated, or no .npz file ({error})") from error
+
+
+def _form(array: np.ndarray) -> str:
+    return f"{array.dtype} {list(array.shape)}"
