@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import paddle
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import accuracy_score, roc_auc_score
 
 from engine import checkpoint, contract, loop
 from engine.clock import Clock
@@ -14,6 +14,7 @@ from engine.dygraph import DygraphSession
 from engine.static import StaticSession
 
 STEPS = 20
+USEFUL = {"dselect_k": 0.3}  # of ten digits, after the sample's few steps; AUC elsewhere
 
 
 def losses(session, source, steps=STEPS):
@@ -27,11 +28,32 @@ def losses(session, source, steps=STEPS):
     return np.array(found)
 
 
-def labels(config, source):
+def first_rows(config, number):
+    """Returns the net's inputs for the first test rows."""
+    block = next(loop.test_source(config).blocks())
+    inputs = len(contract.dygraph_model(config).input_specs(config))
+    return [paddle.to_tensor(column[:number]) for column in block[:inputs]]
+
+
+def labels(config, source, tasks):
     """Returns each task's labels over all rows, ``[tasks, rows]``."""
     blocks = list(source.blocks())
-    columns = [np.concatenate([block[i] for block in blocks]) for i in range(1, len(blocks[0]))]
+    last = len(blocks[0])
+    columns = [np.concatenate([block[i] for block in blocks]) for i in range(last - tasks, last)]
     return np.stack(columns)[:, :, 0]
+
+
+def expected_metric(name, session, truth, table):
+    """Returns a task's metric by scikit-learn, on the rows where it counts."""
+    kind, _, task = name.partition("_")
+    tasks = [task.name for task in session._contract.tasks]
+    place = tasks.index(task)
+    counted = session._contract.labels_that_count(truth)[place] >= 0
+    if kind == "auc":
+        return roc_auc_score(truth[place][counted], table[task][counted])
+    classes = [column for column in table if column.startswith(f"{task}_")]
+    chosen = np.stack([table[column] for column in classes]).argmax(axis=0)
+    return accuracy_score(truth[place][counted], chosen[counted])
 
 
 def test_every_yaml_loads_without_a_warning(folder, caplog):
@@ -45,8 +67,9 @@ def test_every_yaml_loads_without_a_warning(folder, caplog):
 
 def test_the_folder_is_complete(folder):
     expected = ["README.md", "README_CN.md", "dygraph_model.py", "static_model.py", "net.py"]
-    expected += ["data/train/train_data.txt", "data/test/test_data.txt"]
     assert [name for name in expected if not (folder / name).is_file()] == []
+    for part in ("train", "test"):
+        assert list((folder / "data" / part).iterdir())
 
 
 def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
@@ -55,11 +78,14 @@ def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
     summary = loop.evaluate(DygraphSession(config), config, loop.test_source(config))
     last = summary.metrics[max(summary.metrics)]
     assert len(last) >= 2
-    assert min(last.values()) > 0.8, last
+    assert min(last.values()) > USEFUL.get(folder.name, 0.8), last
 
 
 def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
+    # Sparse gradients have lazy moments in dygraph, but not in Paddle 3's static graph.
     options = ["runner.train_batch_size=16", f"runner.model_init_path={tmp_path / 'init'}"]
+    options.append("hyper_parameters.sparse_gradients=False")
+    options.append("hyper_parameters.optimizer.learning_rate=0.005")
     first = configure(folder)
     session = DygraphSession(first)
     session.fit_inputs(loop.training_source(first))
@@ -94,7 +120,7 @@ def test_each_graph_evaluates_the_other_ones_checkpoint(folder, configure, train
 
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
 def test_every_row_is_predicted_and_auc_is_scikit_learns(folder, configure, tmp_path, graph):
-    """Batches of 7 rows leave a last one of 4 among the 200 test rows."""
+    """Batches of 7 rows leave a last one that is smaller."""
     path = tmp_path / "predictions.csv"
     options = ["runner.epochs=1", "runner.infer_end_epoch=1", "runner.infer_batch_size=7"]
     config = configure(folder, *options, f"runner.save_predictions={path}")
@@ -105,13 +131,12 @@ def test_every_row_is_predicted_and_auc_is_scikit_learns(folder, configure, tmp_
     )
     summary = loop.evaluate(session, config, source)
     names = path.read_text().splitlines()[0].split(",")
-    table = np.loadtxt(path, delimiter=",", skiprows=1)
-    expected = labels(config, source)
-    assert table.shape == (200, len(names))
-    assert summary.rows == 200
-    for column, name in enumerate(names):
-        exact = roc_auc_score(expected[column], table[:, column])
-        assert summary.metrics[0][f"auc_{name}"] == pytest.approx(exact, abs=1e-4)
+    table = dict(zip(names, np.loadtxt(path, delimiter=",", skiprows=1).T))
+    truth = labels(config, source, len(session.metric_names))
+    assert summary.rows == truth.shape[1]
+    assert all(len(column) == truth.shape[1] for column in table.values())
+    for name, found in summary.metrics[0].items():
+        assert found == pytest.approx(expected_metric(name, session, truth, table), abs=1e-4)
 
 
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
@@ -156,21 +181,22 @@ def test_one_seed_gives_one_result_and_another_seed_another(folder, configure):
 
 
 def test_the_order_of_rows_changes_by_epoch_and_evaluation_keeps_it(folder, configure):
-    config = configure(folder, "runner.train_batch_size=400", "runner.infer_batch_size=200")
+    config = configure(folder, "runner.train_batch_size=10000", "runner.infer_batch_size=200")
     training, test = loop.training_source(config), loop.test_source(config)
     orders = [next(training.batches(epoch))[0] for epoch in (0, 1)]
     assert not np.array_equal(*orders)
     np.testing.assert_array_equal(*(np.sort(order, axis=0) for order in orders))
-    np.testing.assert_array_equal(next(test.batches(0))[0], next(test.blocks())[0])
+    np.testing.assert_array_equal(next(test.batches(0))[0], next(test.blocks())[0][:200])
 
 
 def test_the_net_keeps_its_contract(folder, configure):
-    """``forward`` gives a list of [batch, 2] probabilities a task, whose rows sum to 1."""
-    session = DygraphSession(configure(folder))
-    outputs = session.net(paddle.rand([5, 499]))
+    """``forward`` gives a list of [batch, classes] probabilities a task, whose rows sum to 1."""
+    config = configure(folder)
+    session = DygraphSession(config)
+    outputs = session.net(*first_rows(config, 5))
     assert isinstance(outputs, list)
     for output in outputs:
-        assert output.shape == [5, 2]
+        assert output.shape == [5, session.net.class_num]
         np.testing.assert_allclose(output.numpy().sum(axis=1), 1.0, rtol=1e-6)
 
 
