@@ -10,8 +10,6 @@ from paddle import _C_ops
 from models.multitask.fields import fields_of
 
 _PADDLE_3 = not paddle.__version__.startswith("2.")  # its fused kernel has AMSGrad's moment too
-
-
 _MIN_ROWS = 1000  # Paddle's default: from there on its kernel takes threads
 _STATE = ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")
 
@@ -56,6 +54,8 @@ class FusedAdam(paddle.optimizer.Adam):
         trainable = [p for p in self._parameter_list if not p.stop_gradient]
         if not all(p.name in self._accumulators[name] for p in trainable for name in _STATE):
             return None
+        if any(p.grad is None for p in trainable):
+            return None  # whether it is sparse does not show in this step
         sparse = [p for p in trainable if not p.grad.is_dense()]
         if sparse and not self._lazy_mode:
             return None  # Paddle's own step then also changes rows that no sample names
