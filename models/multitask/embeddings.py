@@ -95,7 +95,8 @@ def _pooled(embeddings, present, pooling: str):
     """Returns one embedding for several, ``[batch, ids, size]`` to ``[batch, size]``."""
     weights = present.astype(embeddings.dtype).unsqueeze(-1)
     if pooling == "max":
-        highest = (embeddings + (1.0 - weights) * _LOWEST).max(axis=1)
+        # amax: where an id occurs twice, its gradient is parted; max of Paddle 2.6 counts it twice.
+        highest = paddle.amax(embeddings + (1.0 - weights) * _LOWEST, axis=1)
         return highest * weights.max(axis=1)  # 0 where there is no id at all
     total = (embeddings * weights).sum(axis=1)
     return total / weights.sum(axis=1).clip(min=1.0) if pooling == "mean" else total
