@@ -31,38 +31,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from datasets.command import Parser, run_command
 from datasets.fetch import RawFile, obtain
 from datasets.kuairand import columns
-from datasets.kuairand.columns import DAYS, FIELDS, FIT_DAYS, HISTORY_OF, LABELS, TRAIN_DAYS, WIDTH
-from datasets.kuairand.features import FieldIds, history, lines
-from datasets.kuairand.tables import Log, Table, read_log, read_users, read_videos
+from datasets.kuairand.columns import WIDTH
+from datasets.kuairand.splits import SPLITS, VOCABULARY, contents_of
 from datasets.publish import publish
 from datasets.raw_rows import open_text
-from datasets.vocabulary import listing
 
 HERE = Path(__file__).resolve().parent
 MIRRORS = ("https://zenodo.org/records/10439422/files/KuaiRand-Pure.tar.gz",)
-VOCABULARY = "vocabulary.csv"
-
-
-class Split(NamedTuple):
-    """An output file: its days are from `first` to before `end`, its ids those before `known`."""
-
-    name: str
-    first: int
-    end: int
-    known: int
-
-
-SPLITS = (
-    Split("train_all/train_data.csv", 0, TRAIN_DAYS, TRAIN_DAYS),
-    Split("train_fit/train_data.csv", 0, FIT_DAYS, FIT_DAYS),
-    Split("valid_all/valid_data.csv", FIT_DAYS, TRAIN_DAYS, FIT_DAYS),
-    Split("test_all/test_data.csv", TRAIN_DAYS, len(DAYS), TRAIN_DAYS),
-)
 
 # Parts of the log are about, so no one hash is right; its rows are checked instead.
 LOG = RawFile("log_standard_4_22_to_5_08_pure.csv", None, MIRRORS, "KUAIRAND_URL")
@@ -127,7 +105,7 @@ def prepare(
                 "its columns, days, users and videos are checked instead of its SHA-256",
                 file=sys.stderr,
             )
-        return _contents(paths)
+        return contents_of(*paths)
 
     for name, output in publish(output_dir, recipe, contents, force).items():
         held = "ids" if name == VOCABULARY else f"rows of {WIDTH} columns"
@@ -145,72 +123,6 @@ def _log_hash(log: RawFile, raw_dir: Path | None) -> str | None:
                     digest.update(block)
             return digest.hexdigest()
     return None
-
-
-def _contents(paths: Sources) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Each output file and its lines."""
-    log = read_log(paths.log)
-    users, videos = read_users(paths.users), read_videos(paths.videos)
-    print(f"{log.repeats} repeated rows and {log.outside} of other days left out")
-    user = users.places(log.columns["user_id"], paths.users, "user")
-    video = videos.places(log.columns["video_id"], paths.videos, "video")
-    day = np.searchsorted(DAYS, log.columns["date"])
-
-    labels = _labels(log)
-    dense = [log.columns[name][:, None] for name in columns.LOG_DENSE]
-    dense += [users.dense[user], videos.dense[video]]
-    whole = np.hstack([labels, *dense]).astype(np.int64)
-    rates = _history(log, videos, video, day, labels)
-    fields = _fields(log, users, user, videos, video, day)
-    for split in SPLITS:
-        rows = np.flatnonzero((day >= split.first) & (day < split.end))
-        ids = np.hstack([field.of(rows, split.known) for field in fields])
-        yield split.name, lines(whole[rows], rates[rows], ids)
-    yield VOCABULARY, listing(field.vocabulary for field in fields)
-
-
-def _labels(log: Log) -> np.ndarray:
-    click, view = log.columns["is_click"], log.columns["long_view"]
-    found = {"click": click, "ctcvr": click * view, "like": log.columns["is_like"]}
-    found["long_view"] = view
-    return np.stack([found[name] for name in LABELS], axis=1)
-
-
-def _history(
-    log: Log, videos: Table, video: np.ndarray, day: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
-    authors = [author for (author,) in videos.values["author_id"]]
-    tab = log.columns["tab"]
-    keys = {
-        "user": log.columns["user_id"],
-        "video": log.columns["video_id"],
-        "author": np.unique(authors, return_inverse=True)[1][video],
-    }
-    tabs = int(tab.max()) + 1
-    keys["user_tab"] = keys["user"] * tabs + tab
-    keys["video_tab"] = keys["video"] * tabs + tab
-    return np.hstack(
-        [
-            history(keys[of], day, labels[:, [LABELS.index(rate) for rate in rates]])
-            for of, rates in HISTORY_OF.items()
-        ]
-    )
-
-
-def _fields(
-    log: Log, users: Table, user: np.ndarray, videos: Table, video: np.ndarray, day: np.ndarray
-) -> list[FieldIds]:
-    """The fields in the order of their columns."""
-    duration = np.searchsorted(columns.DURATION_BOUNDS, log.columns["duration_ms"], side="right")
-    of_log = {"tab": log.columns["tab"], "hour": log.columns["hourmin"] // 100}
-    of_log["duration"] = duration
-    found = {}
-    for name, numbers in of_log.items():
-        values, place = np.unique(numbers, return_inverse=True)
-        found[name] = ([[str(value)] for value in values.tolist()], place)
-    for table, place in ((users, user), (videos, video)):
-        found.update({name: (values, place) for name, values in table.values.items()})
-    return [FieldIds(field, *found[field.name], day) for field in FIELDS]
 
 
 def main(arguments: list[str] | None = None) -> int:
