@@ -1,10 +1,13 @@
-"""Standardised inputs against NumPy."""
+"""What a net takes, and standardised inputs, against NumPy."""
 
 import numpy as np
 import paddle
 import pytest
 
-from models.multitask.inputs import Standardize, fit_standardize
+from models.multitask.base_dygraph import MultiTaskDygraphModel
+from models.multitask.checks import whole
+from models.multitask.inputs import Standardize, fit_standardize, input_specs, inputs_of
+from models.multitask.multitask_net import MultiTaskNet
 
 
 def table(rows=5000):
@@ -65,3 +68,118 @@ def test_it_is_not_trained():
     layer = Standardize(7, 4)
     assert all(parameter.stop_gradient for parameter in layer.parameters())
     assert sorted(layer.state_dict()) == ["deviation", "logarithmic", "mean"]
+
+
+# Dense features, ids, or both
+
+FIELDS = [{"name": "user", "size": 5}, {"name": "seen", "size": 7, "max_len": 3}]
+DENSE = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 10.0]], "f4")  # means 3 and 6
+IDS = np.array([[1, 2, 3, 0], [4, 6, 0, 0], [9, 0, 0, -1]])  # the last row's are out of range
+FORMS = {
+    "dense": ({"feature_size": 2, "dense_input_dim": 2}, ["input"], 2),
+    "sparse": ({"sparse_fields": FIELDS}, ["sparse"], 2 * 16),
+    "mixed": ({"sparse_fields": FIELDS, "dense_input_dim": 2}, ["dense", "sparse"], 2 + 2 * 16),
+}
+
+
+def config(**hyper):
+    return {f"hyper_parameters.{name}": value for name, value in hyper.items()}
+
+
+def fed(names):
+    """What a reader yields for the inputs of the given names."""
+    return [IDS if name == "sparse" else DENSE for name in names]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_inputs_are_those_of_the_configuration(form):
+    hyper, names, size = FORMS[form]
+    specs = input_specs(config(**hyper))
+    assert [spec.name for spec in specs] == names
+    kinds = {"sparse": ("int64", (-1, 4)), "dense": ("float32", (-1, 2))}
+    for spec in specs:
+        dtype, shape = kinds["sparse" if spec.name == "sparse" else "dense"]
+        assert str(spec.dtype).endswith(dtype)
+        assert tuple(-1 if n is None else n for n in spec.shape) == shape
+    made = inputs_of(config(**hyper))
+    assert made.size == size
+    assert made(*map(paddle.to_tensor, fed(names))).shape == [3, size]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_scaled_numbers_stand_before_the_embeddings(form):
+    hyper, names, _ = FORMS[form]
+    made = inputs_of(config(**hyper))
+    parts = []
+    if form != "sparse":
+        for name, value in fit_standardize([DENSE], 2).items():
+            getattr(made.scale, name).set_value(value)
+        deviation = np.sqrt(8 / 3)  # of 1, 3, 5; the second column is twice the first
+        parts.append(np.outer([-2, 0, 2], [1, 1]) / deviation)
+    if form != "dense":
+        table = made.embedding.table.weight.numpy()
+        users, seen = table[:5], table[5:]
+        rows = [
+            [users[1], (seen[2] + seen[3]) / 2],
+            [users[4], seen[6]],
+            [users[0], np.zeros(16)],  # unknown, and no id at all
+        ]
+        parts.append(np.stack([np.concatenate(row) for row in rows]))
+    found = made(*map(paddle.to_tensor, fed(names))).numpy()
+    np.testing.assert_allclose(found, np.concatenate(parts, axis=1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_short_cut_of_training_equals_the_net_of_a_deployment(form):
+    """Blocks scaled beforehand and joined later, against `forward`, for ids that are in range."""
+    hyper, names, _ = FORMS[form]
+    made = inputs_of(config(**hyper))
+    columns = [np.where(IDS < 0, 0, IDS % 5) if name == "sparse" else DENSE for name in names]
+    expected = made(*map(paddle.to_tensor, columns)).numpy()
+    found = made.joined([paddle.to_tensor(column) for column in made.scaled(columns)])
+    np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_fields_have_no_dense_numbers_beside_them_unless_it_is_said():
+    made = inputs_of(config(sparse_fields=FIELDS, embedding_size=4))
+    assert made.scale is None
+    assert made.size == 2 * 4
+    assert inputs_of(config(feature_size=20)).scale.mean.shape == [11]
+
+
+class OneLogit(MultiTaskNet):
+    def __init__(self, feature_size=499, task_num=2):
+        super().__init__(task_num)
+        self.size = whole("feature_size", feature_size)
+
+
+class Model(MultiTaskDygraphModel):
+    net_class = OneLogit
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_net_is_made_for_as_many_features_as_the_inputs_give(form):
+    hyper, _, size = FORMS[form]
+    assert Model().create_model(config(**hyper)).size == size
+    assert Model().create_model(config(**{**hyper, "feature_size": size})).size == size
+
+
+def test_a_feature_size_that_contradicts_the_fields_is_named():
+    wrong = config(sparse_fields=FIELDS, dense_input_dim=2, feature_size=499)
+    problem = "hyper_parameters.feature_size: the inputs give 34 features, found 499"
+    with pytest.raises(ValueError, match=problem):
+        Model().create_model(wrong)
+
+
+@pytest.mark.parametrize(
+    ("hyper", "problem"),
+    [
+        ({"embedding_size": 0}, "embedding_size: expected an integer of at least 1, found 0"),
+        ({"sparse_gradients": 1}, "sparse_gradients: expected True or False, found 1"),
+        ({"dense_input_dim": -1}, "dense_input_dim: expected an integer of at least 0"),
+        ({"standardize": "yes"}, "standardize: expected True or False, found 'yes'"),
+    ],
+)
+def test_a_bad_key_of_the_inputs_is_named(hyper, problem):
+    with pytest.raises(ValueError, match=f"hyper_parameters.{problem}"):
+        inputs_of(config(sparse_fields=FIELDS, **hyper))
