@@ -39,7 +39,8 @@ class Scores:
         Args:
             scores: ``[task_num, batch, 2]``, tensor or array; column 1 minus column 0 is the
                 log-odds of label 1, so logits do and log-probabilities do.
-            labels: ``[task_num, batch, 1]`` integers, 0 or 1; rows of another do not count.
+            labels: ``[task_num, batch, 1]`` integers, 0 or 1; rows with a negative one do not
+                count.
         """
         self._pending.append((scores, labels))
         if len(self._pending) >= _PENDING:
