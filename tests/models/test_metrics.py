@@ -1,11 +1,11 @@
-"""AUC counted in buckets against scikit-learn's."""
+"""AUC counted in buckets, and accuracy, against scikit-learn's."""
 
 import numpy as np
 import paddle
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import accuracy_score, roc_auc_score
 
-from models.multitask.metrics import Auc, Scores
+from models.multitask.metrics import _PENDING, Accuracy, Auc, Choices, Scores
 
 
 def logits(odds):
@@ -91,3 +91,73 @@ def test_tensors_and_many_pending_batches():
     for task in range(2):
         expected = roc_auc_score(labels[task], odds[task])
         assert Auc(scores, task).accumulate() == pytest.approx(expected, abs=1e-4)
+
+
+def test_rows_with_a_negative_label_count_for_that_task_alone_not():
+    rng = np.random.default_rng(3)
+    odds, labels = rng.normal(size=(2, 4000)), rng.integers(0, 2, (2, 4000))
+    clicked = labels[0] == 1
+    counted = np.stack([labels[0], np.where(clicked, labels[1], -100)])
+    scores = Scores(2)
+    for start in range(0, 4000, 250):
+        rows = slice(start, start + 250)
+        pair = np.concatenate([logits(task[rows]) for task in odds])
+        scores.add(pair, counted[:, rows, None])
+    found = [Auc(scores, task).accumulate() for task in range(2)]
+    expected = [
+        roc_auc_score(labels[0], odds[0]),
+        roc_auc_score(labels[1, clicked], odds[1, clicked]),
+    ]
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert scores.counts().sum(axis=(1, 2)).tolist() == [4000, clicked.sum()]
+
+
+# Accuracy
+
+
+def test_accuracy_equals_scikit_learns_of_the_rows_that_count():
+    rng = np.random.default_rng(4)
+    table, labels = rng.normal(size=(2, 3000, 10)).astype("f4"), rng.integers(0, 10, (2, 3000))
+    counted = labels.copy()
+    counted[1, ::3] = -100
+    choices = Choices(2)
+    for start in range(0, 3000, 7):
+        rows = slice(start, start + 7)
+        batch = paddle.to_tensor(table[:, rows]), paddle.to_tensor(counted[:, rows, None])
+        choices.add(*batch)
+    for task in range(2):
+        kept = counted[task] >= 0
+        expected = accuracy_score(labels[task, kept], table[task, kept].argmax(axis=1))
+        assert Accuracy(choices, task).accumulate() == pytest.approx(expected)
+
+
+def test_accuracy_by_hand():
+    """Two of three rows are chosen rightly; the fourth has no label."""
+    table = np.array([[[0.1, 0.9, 0.0], [5.0, 1.0, 2.0], [0.0, 1.0, 0.0], [9.0, 0.0, 0.0]]])
+    choices = Choices(1)
+    choices.add(table, np.array([[[1], [0], [2], [-100]]]))
+    assert Accuracy(choices, 0).accumulate() == pytest.approx(2 / 3)
+
+
+def test_accuracy_of_no_rows_is_nan_and_so_is_that_of_no_numbers_until_the_next_reset():
+    choices = Choices(1)
+    metric = Accuracy(choices, 0)
+    assert np.isnan(metric.accumulate())
+    choices.add(np.array([[[1.0, 0.0]]]), np.array([[[-100]]]))
+    assert np.isnan(metric.accumulate())
+    choices.add(np.array([[[1.0, 0.0]]]), np.array([[[0]]]))
+    assert metric.accumulate() == 1.0
+    choices.add(np.array([[[np.nan, 0.0]]]), np.array([[[0]]]))
+    assert np.isnan(metric.accumulate())
+    metric.reset()
+    choices.add(np.array([[[1.0, 0.0], [0.0, 1.0]]]), np.array([[[0], [0]]]))
+    assert metric.accumulate() == 0.5
+
+
+@pytest.mark.parametrize("kept", [Scores, Choices])
+def test_batches_do_not_pile_up_without_end(kept):
+    """Of a run that never prints a line, memory holds so many batches and no more."""
+    metric = kept(1)
+    for _ in range(2 * _PENDING + 5):
+        metric.add(np.zeros((1, 1, 2), "f4"), np.zeros((1, 1, 1), np.int64))
+        assert len(metric._pending) < _PENDING

@@ -89,6 +89,67 @@ def test_most_steps_are_fused(monkeypatch):
     assert len(calls) == 1
 
 
+def sparse_run(optimizer_class, steps, start=None, first=0):
+    """Trains a sparse table and dense layers; returns parameters and the optimizer's state.
+
+    Args:
+        optimizer_class: Adam, or a class that is to equal it.
+        steps: the step to end before.
+        start: what an earlier run returned, to go on from.
+        first: the step to begin with.
+    """
+    paddle.seed(5)
+    with unique_name.guard():
+        net = Net(sparse=True)
+        optimizer = optimizer_class(0.01, parameters=net.parameters(), lazy_mode=True)
+        if start:
+            net.set_state_dict(start[0])
+            optimizer.set_state_dict(start[1])
+        for step in range(first, steps):
+            ids = paddle.to_tensor(np.random.default_rng(step).integers(0, 15, 4))
+            (net(ids) ** 2).sum().backward()
+            assert not net.table.weight.grad.is_dense()
+            optimizer.step()
+            optimizer.clear_grad(set_to_zero=False)
+    kept = {
+        name: paddle.to_tensor(np.asarray(value))
+        for name, value in optimizer.state_dict().items()
+        if name not in ("LR_Scheduler", "master_weights")
+    }
+    return {name: paddle.to_tensor(value.numpy()) for name, value in net.state_dict().items()}, kept
+
+
+def test_a_sparse_table_beside_dense_layers_takes_the_steps_of_paddles_lazy_adam():
+    ours, paddles = (sparse_run(cls, STEPS) for cls in (FusedAdam, paddle.optimizer.Adam))
+    untouched = sparse_run(FusedAdam, 0)[0]["table.weight"].numpy()[15:]
+    np.testing.assert_array_equal(ours[0]["table.weight"].numpy()[15:], untouched)
+    for found, expected in zip(ours, paddles):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_allclose(
+                found[name].numpy(), value.numpy(), rtol=1e-4, atol=1e-7, err_msg=name
+            )
+
+
+def test_lazy_rows_rest_where_those_of_a_dense_table_drift():
+    """A row's moments move it on in dense Adam, lazily only when it is looked up again."""
+    lazy, dense = (
+        trained(FusedAdam, learning_rate=0.01, **options)["table.weight"]
+        for options in ({"lazy_mode": True, "sparse": True}, {})
+    )
+    assert np.abs(lazy - dense)[:10].max() > 1e-4
+
+
+@pytest.mark.parametrize("parted", [1, 2, 17])
+def test_a_resumed_run_of_a_sparse_table_is_equal_to_the_last_bit(parted):
+    whole = sparse_run(FusedAdam, STEPS)
+    resumed = sparse_run(FusedAdam, STEPS, start=sparse_run(FusedAdam, parted), first=parted)
+    for found, expected in zip(resumed, whole):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name].numpy(), value.numpy(), err_msg=name)
+
+
 class _Config(dict):
     pass
 
@@ -100,3 +161,15 @@ def test_optimizers_by_name(name):
     optimizer = create_optimizer(config, nn.Linear(2, 2).parameters())
     assert type(optimizer).__name__.lower().endswith(name.lower())
     assert optimizer.get_lr() == 0.05
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "adagrad", "momentum", "sgd"])
+def test_sparse_gradients_need_an_optimizer_that_takes_them(name):
+    config = _Config({"hyper_parameters.optimizer.class": name})
+    config["hyper_parameters.sparse_fields"] = [{"name": "item", "size": 7}]
+    if name in ("adamw", "momentum"):
+        with pytest.raises(ValueError, match=f"{name} takes no sparse gradients: choose adam, ada"):
+            create_optimizer(config, nn.Linear(2, 2).parameters())
+        config["hyper_parameters.sparse_gradients"] = False
+    optimizer = create_optimizer(config, nn.Linear(2, 2).parameters())
+    assert getattr(optimizer, "_lazy_mode", False) == (name == "adam")

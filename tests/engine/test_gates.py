@@ -1,0 +1,69 @@
+"""After training, each task's experts are in the log and in a picture."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from engine import gates, loop
+from engine.dygraph import DygraphSession
+
+WEIGHTS = {"left": np.array([0.0, 0.25, 0.0, 0.75]), "right": np.array([4e-4, 0.0, 0.9996, 0.0])}
+
+
+def shown(folder, caplog, visual=None):
+    caplog.clear()
+    caplog.set_level("INFO")
+    gates.show(WEIGHTS, str(folder), visual)
+    return caplog.messages
+
+
+def test_lines_name_the_experts_in_use_the_heaviest_first(tmp_path, caplog):
+    assert shown(tmp_path, caplog)[:2] == [
+        "gate of left: 2 of 4 experts, expert 3: 0.750, expert 1: 0.250",
+        "gate of right: 1 of 4 experts, expert 2: 1.000",
+    ]
+
+
+def test_a_heat_map_is_drawn(tmp_path, caplog):
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra: requirements-visual.txt")
+    pictures = []
+    visual = SimpleNamespace(image=lambda name, pixels: pictures.append((name, pixels)))
+    path = tmp_path / "gates.png"
+    assert shown(tmp_path, caplog, visual)[-1] == f"drew {path}"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    ((name, pixels),) = pictures
+    assert name == "gates"
+    assert pixels.dtype == np.uint8
+    assert pixels.shape[2] == 3
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 4  # drawn on, not blank
+
+
+def test_weights_and_names_are_in_the_picture():
+    pytest.importorskip("matplotlib", reason="matplotlib is an extra: requirements-visual.txt")
+    (axes,) = gates._heat_map(WEIGHTS).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["left", "right"]
+    cells = [text.get_text() for text in axes.texts]
+    assert cells == ["0.00", "0.25", "0.00", "0.75", "0.00", "0.00", "1.00", "0.00"]
+    np.testing.assert_array_equal(axes.images[0].get_array(), np.stack(list(WEIGHTS.values())))
+
+
+def test_without_matplotlib_the_log_says_what_to_install(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(gates.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    lines = shown(tmp_path, caplog)
+    assert len(lines) == 3
+    assert lines[-1] == "no heat map of the gates: pip install -r requirements-visual.txt"
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_shows_them_for_a_net_that_has_gates(configure, caplog):
+    caplog.set_level("INFO")
+    found = {}
+    for folder in ("dselect_k", "share_bottom"):
+        caplog.clear()
+        config = configure(folder, "runner.epochs=1")
+        loop.train(DygraphSession(config), config, loop.training_source(config))
+        found[folder] = [line.split(":")[0] for line in caplog.messages if "gate of" in line]
+    assert found == {"dselect_k": ["gate of left", "gate of right"], "share_bottom": []}

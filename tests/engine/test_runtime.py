@@ -1,0 +1,69 @@
+"""What a process is told before it imports Paddle, each time in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from engine import contract
+
+TOOLS = f"{contract.REPOSITORY}/tools"
+
+
+def printed(code):
+    """What a new process prints."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=TOOLS, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_it_prepares_in_silence_and_twice_over():
+    code = "from engine import runtime\nruntime.prepare(); runtime.prepare(); print('ready')"
+    assert printed(code) == "ready\n"
+
+
+LIBC = """
+import ctypes, platform
+from engine import runtime
+{before}
+if platform.libc_ver()[0] != "glibc":
+    print("another")
+    raise SystemExit
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in
+                "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+                .split()]
+libc = ctypes.CDLL("libc.so.6")
+libc.mallinfo2.restype = Mallinfo
+libc.malloc.restype = ctypes.c_void_p
+block = libc.malloc(ctypes.c_size_t(200 << 20))
+mapped = libc.mallinfo2().hblkhd >> 20
+libc.free(ctypes.c_void_p(block))
+print(mapped, libc.mallinfo2().fordblks >> 20)
+"""
+
+
+def test_freed_memory_is_kept_for_the_next_batch():
+    """Without the setting glibc maps 200 MB by themselves, and gives them back when freed."""
+    try:
+        plain = printed(LIBC.format(before=""))
+    except AssertionError as error:  # mallinfo2 is of glibc 2.33
+        pytest.skip(str(error).splitlines()[-1])
+    if plain == "another\n":
+        pytest.skip("another C library")
+    assert [int(number) // 200 for number in plain.split()] == [1, 0]
+    kept = printed(LIBC.format(before="runtime._keep_memory()"))
+    assert [int(number) // 200 for number in kept.split()] == [0, 1]
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    from engine import runtime
+
+    def refuse(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(runtime.platform, "libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(runtime.ctypes, "CDLL", refuse)
+    runtime._keep_memory()
