@@ -6,7 +6,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from models.multitask.layers import Part, StackedLinear, xavier
+from models.multitask.layers import Part, StackedLinear, activate, xavier
 
 _KERNEL = 5
 _CHANNELS = (10, 20)  # of an expert's two convolutions
@@ -24,6 +24,7 @@ class ImageExperts(Part):
             be even and positive.
         expert_num: number of experts.
         out_size: outputs of each.
+        dropout: probability that an output is dropped while training.
 
     Shapes:
         ``[batch, 1, image_size, image_size]`` to ``[expert_num, batch, out_size]``.
@@ -32,7 +33,7 @@ class ImageExperts(Part):
         ValueError: the image's size does not go through.
     """
 
-    def __init__(self, image_size: int, expert_num: int, out_size: int):
+    def __init__(self, image_size: int, expert_num: int, out_size: int, dropout: float = 0.0):
         super().__init__()
         once = image_size - _KERNEL + 1
         twice = once // 2 - _KERNEL + 1
@@ -57,13 +58,14 @@ class ImageExperts(Part):
         )
         self._flat = second * (twice // 2) ** 2
         self.last = StackedLinear(expert_num, self._flat, out_size)
+        self._dropout = dropout
 
     def forward(self, images):
         """Returns each expert's outputs."""
         x = self._first(images)
         x = F.relu(F.max_pool2d(self.second(x), 2))
         x = x.reshape([-1, self._expert_num, self._flat]).transpose([1, 0, 2])
-        return F.relu(self.last(x))
+        return activate(self.last(x), self._dropout, self.training)
 
     def _first(self, images):
         """Returns the first convolutions, pooled, ``[batch, channels, pooled, pooled]``."""

@@ -95,6 +95,14 @@ def test_experts_start_as_separate_ones_would():
         assert 0.98 * bound < np.abs(weight.numpy()).max() <= bound
 
 
+def test_dropout_acts_in_training_alone():
+    together = ImageExperts(36, EXPERTS, 64, dropout=0.5)
+    images = paddle.rand([3, 1, 36, 36])
+    assert not np.array_equal(together(images).numpy(), together(images).numpy())
+    together.eval()
+    np.testing.assert_array_equal(together(images).numpy(), together(images).numpy())
+
+
 @pytest.mark.parametrize("image_size", [0, 4, 8, 12, 15, 17, 18, 30, 35])
 def test_a_size_that_does_not_go_through_is_named(image_size):
     problem = rf"hyper_parameters.image_size: expected 4 n \+ 16 .*, found {image_size}$"

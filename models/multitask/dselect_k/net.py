@@ -71,9 +71,10 @@ class DSelectKLayer(MultiTaskNet):
         probability("dropout", dropout)
         in_size = image_size**2 if whole("image_size", image_size, minimum=0) else feature_size
         if image_size:
-            self.experts = ImageExperts(image_size, expert_num, sizes[-1])
+            self.experts = ImageExperts(image_size, expert_num, sizes[-1], dropout)
         else:
-            self.experts = stacked_mlp(expert_num, whole("feature_size", feature_size), sizes)
+            whole("feature_size", feature_size)
+            self.experts = stacked_mlp(expert_num, feature_size, sizes, dropout)
         if gate == "softmax":
             self.gates = Linear(in_size, task_num * expert_num, fan_out=expert_num)
         else:
