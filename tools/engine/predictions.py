@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -55,8 +54,13 @@ def check(path: str) -> None:
     ending = os.path.splitext(path)[1]
     if ending not in ENDINGS:
         raise UserError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}")
-    if ending == ".parquet" and not importlib.util.find_spec("pyarrow"):
-        raise UserError(f"{path} needs pyarrow: pip install -r requirements-deploy.txt")
+    if ending == ".parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as error:  # not installed, or not for this NumPy
+            raise UserError(
+                f"{path} needs pyarrow: pip install -r requirements-deploy.txt ({error})"
+            ) from error
 
 
 def write(path: str, columns: Mapping[str, np.ndarray]) -> None:
