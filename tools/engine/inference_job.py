@@ -126,7 +126,8 @@ def run(job: Job, arguments: argparse.Namespace) -> None:
     """Predicts the job's rows and gives what the command line asks for."""
     runner = predictor.open_predictor(job.model, job.options)
     source = job.source()
-    result = inference.run(runner, source, job.limit, arguments.warmup, arguments.repeat)
+    tasks = job.model.about.get("tasks")
+    result = inference.run(runner, source, job.limit, arguments.warmup, arguments.repeat, tasks)
     if arguments.show:
         print(_first_rows(result, arguments.show))
     if arguments.save_predictions:
