@@ -16,7 +16,7 @@ from engine.errors import UserError
 from engine.exported import ExportedModel
 from engine.predictor import Options, failed, named
 
-_PADDLE_3 = int(paddle.__version__.split(".")[0] or 0) != 2  # a development build says 0.0.0
+_PADDLE_3 = not paddle.__version__.startswith("2.")
 _GPU_POOL_MB = 256  # what Paddle reserves at first; it grows
 _TRT_WORKSPACE = 1 << 30  # bytes
 _TRT_MIN_SUBGRAPH = 3  # operators: smaller pieces cost more to hand over than they save
