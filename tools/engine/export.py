@@ -53,23 +53,20 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     session.load(saved, prefix)
     session.start_epoch(training=False)
     # Hidden beside its place, and below no folder that a failure would leave behind.
-    with _temporary_folder(root if os.path.isdir(root) else place) as building:
-        path = os.path.join(building, checkpoint.EXPORTS["rec"])
-        paddle.jit.save(session.net, path, input_spec=specs)
-        models = [describe(path, session.output_names(), config)]
-        if wanted == "onnx":
-            with open(f"{path}.onnx", "wb") as file:
-                file.write(to_onnx.convert(models[0]))
-            models.append(ExportedModel(f"{path}.onnx", None, models[0].about))
-        for model in models:
-            _check(session.net, specs, model, config)
-        write_about(models, os.path.join(source, f"{prefix}.pdparams"))
-        return publish(building, os.path.join(root, epoch), models[-1])
-
-
-def _temporary_folder(place: str) -> tempfile.TemporaryDirectory:
+    place = root if os.path.isdir(root) else place
     try:
-        return tempfile.TemporaryDirectory(prefix=".tostatic.", dir=place)
+        with tempfile.TemporaryDirectory(prefix=".tostatic.", dir=place) as building:
+            path = os.path.join(building, checkpoint.EXPORTS["rec"])
+            paddle.jit.save(session.net, path, input_spec=specs)
+            models = [describe(path, session.output_names(), config)]
+            if wanted == "onnx":
+                with open(f"{path}.onnx", "wb") as file:
+                    file.write(to_onnx.convert(models[0]))
+                models.append(ExportedModel(f"{path}.onnx", None, models[0].about))
+            for model in models:
+                _check(session.net, specs, model, config)
+            write_about(models, os.path.join(source, f"{prefix}.pdparams"))
+            return publish(building, os.path.join(root, epoch), models[-1])
     except OSError as error:
         raise UserError(f"cannot write {place}: {error.strerror or error}") from error
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import (
+    checkpoint,
     cli,
     contract,
     exported,
@@ -72,6 +73,8 @@ def open_job(arguments: argparse.Namespace) -> Job:
         config = None
     if arguments.save_predictions:
         predictions.check(arguments.save_predictions)
+    if arguments.save_log_path:
+        checkpoint.check_writable(os.path.dirname(os.path.abspath(arguments.save_log_path)))
     options = predictor.Options(
         engine=arguments.engine,
         use_gpu=arguments.use_gpu,

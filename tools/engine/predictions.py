@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from engine import checkpoint
 from engine.errors import UserError
 
 ENDINGS = (".csv", ".npy", ".parquet")
@@ -49,7 +50,8 @@ def check(path: str) -> None:
     """Makes sure, before anything is computed, that a table can be written as ``path`` asks.
 
     Raises:
-        UserError: its ending is unknown, or what writes it is not installed.
+        UserError: its ending is unknown, what writes it is not installed, or its folder cannot be
+            made.
     """
     ending = os.path.splitext(path)[1]
     if ending not in ENDINGS:
@@ -61,6 +63,7 @@ def check(path: str) -> None:
             raise UserError(
                 f"{path} needs pyarrow: pip install -r requirements-deploy.txt ({error})"
             ) from error
+    checkpoint.check_writable(os.path.dirname(os.path.abspath(path)))
 
 
 def write(path: str, columns: Mapping[str, np.ndarray]) -> None:
