@@ -43,10 +43,10 @@ def curl(model: ServedModel, address: str) -> str:
     """Returns a command line that sends one row of zeros; it needs Python and curl."""
     entries = []
     for spec in model.inputs:
-        shape = sizes(spec, 1)
+        name, shape = orjson.dumps(spec.name).decode(), sizes(spec, 1)
         zero = "False" if spec.dtype == "bool" else "0"
         entries.append(
-            f'{{"name": {orjson.dumps(spec.name).decode()}, "shape": {shape}, "datatype": "{DATATYPES[spec.dtype]}", '
+            f'{{"name": {name}, "shape": {shape}, "datatype": "{DATATYPES[spec.dtype]}", '
             f'"data": [{zero}] * {math.prod(shape)}}}'
         )
     code = f'import json; print(json.dumps({{"inputs": [{", ".join(entries)}]}}))'

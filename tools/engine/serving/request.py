@@ -6,6 +6,7 @@ for another's fault.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,10 +48,7 @@ def parse(body: bytes, model: ServedModel, max_rows: int) -> InferRequest:
     Raises:
         RequestError: what is wrong, where, and what was expected.
     """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise RequestError(f"the body is not JSON: {error}") from None
+    document = _loaded(body)
     if type(document) is not dict:
         raise RequestError(f"the body is {kind_of(document)}, expected an object")
     name = document.get("id")
@@ -69,6 +67,18 @@ def parse(body: bytes, model: ServedModel, max_rows: int) -> InferRequest:
     arrays = [_array(entries[spec.name], spec, shapes[spec.name]) for spec in model.inputs]
     order = [spec.name for spec in model.outputs]
     return InferRequest(name, arrays, rows, [order.index(name) for name in outputs or order])
+
+
+def _loaded(body: bytes) -> Any:
+    # A body of millions of empty lists has the garbage collector start again and again while it
+    # is parsed, which took five times as long as parsing.
+    gc.disable()
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"the body is not JSON: {error}") from None
+    finally:
+        gc.enable()
 
 
 def _named(document: Mapping, kind: str, specs: list[TensorSpec]) -> dict[str, dict]:
