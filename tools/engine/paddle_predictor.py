@@ -32,13 +32,14 @@ class PaddlePredictor:
         inputs, outputs = graph_files.tensors(model.graph)
         self.inputs = named(model.inputs, inputs, model.graph)
         self.outputs = named(model.outputs, outputs, model.graph)
-        with tempfile.TemporaryDirectory() as folder:
-            config = create_config(model, options)
-            if options.enable_tensorrt:
-                shapes = os.path.join(folder, "shapes.pbtxt")
-                self._collect_shapes(model, options, shapes)
-                _enable_tensorrt(config, options, shapes)
-            self._open(model, config)
+        config = create_config(model, options)
+        if options.enable_tensorrt:
+            # Kept as long as the predictor: TensorRT widens the shapes when a batch is larger.
+            self._folder = tempfile.TemporaryDirectory()
+            shapes = os.path.join(self._folder.name, "shapes.pbtxt")
+            self._collect_shapes(model, options, shapes)
+            _enable_tensorrt(config, options, shapes)
+        self._open(model, config)
         self.runtime = {
             "engine": f"Paddle Inference {paddle.__version__}",
             "device": _device(options),
