@@ -113,3 +113,37 @@ def eager(trained, sample_rows):
         return dict(zip(session.output_names(), (output.numpy() for output in outputs)))
 
     return predict
+
+
+@pytest.fixture(scope="session")
+def write_pdmodel():
+    """Writes the graph file of a model of Paddle 2, on either Paddle; it computes nothing."""
+    core = paddle.base.core
+    kinds = core.VarDesc.VarType
+    dense = getattr(kinds, "LOD_TENSOR", None) or kinds.DENSE_TENSOR  # renamed in Paddle 3
+
+    def write(path, inputs, outputs, operators=()):
+        program = core.ProgramDesc()
+        block = program.block(0)
+        for name, shape, dtype in (*inputs, *outputs):
+            variable = block.var(name.encode())
+            variable.set_type(dense)
+            variable.set_shape(shape)
+            variable.set_dtype(getattr(kinds, dtype))
+
+        def append(kind, ends):
+            operator = block.append_op()
+            operator.set_type(kind)
+            for end, name in ends.items():
+                (operator.set_input if end == "X" else operator.set_output)(end, [name])
+            return operator
+
+        for column, (name, *_) in enumerate(inputs):
+            append("feed", {"X": "feed", "Out": name})._set_attr("col", column)
+        for kind in operators:
+            append(kind, {})
+        for column, (name, *_) in enumerate(outputs):
+            append("fetch", {"X": name, "Out": "fetch"})._set_attr("col", column)
+        path.write_bytes(program.serialize_to_string())
+
+    return write
