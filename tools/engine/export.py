@@ -57,7 +57,11 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     try:
         with tempfile.TemporaryDirectory(prefix=".tostatic.", dir=place) as building:
             path = os.path.join(building, checkpoint.EXPORTS["rec"])
-            paddle.jit.save(session.net, path, input_spec=specs)
+            try:
+                paddle.jit.save(session.net, path, input_spec=specs)
+            except ValueError as error:  # e.g. an input that no output is computed from
+                reason = f"the net cannot be exported with these input_specs: {error}"
+                raise UserError(f"{config.folder}/dygraph_model.py: {reason}") from error
             models = [describe(path, session.output_names(), config)]
             if wanted == "onnx":
                 with open(f"{path}.onnx", "wb") as file:

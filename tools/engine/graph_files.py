@@ -84,14 +84,17 @@ def _program(graph: str):
 def _of_program(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
     program = _program(graph)  # a block does not keep it alive
     block = program.block(0)
-    inputs, outputs = [], []
+    inputs, outputs = {}, {}
     for number in range(block.op_size()):
         operator = block.op(number)
+        # By their columns: Paddle 2 puts each feed before those that it has.
         if operator.type() == "feed":
-            inputs.append(_variable(block, operator.output_arg_names()[0]))
+            inputs[operator.attr("col")] = _variable(block, operator.output_arg_names()[0])
         elif operator.type() == "fetch":
-            outputs.append(_variable(block, operator.input_arg_names()[0]))
-    return inputs, outputs
+            outputs[operator.attr("col")] = _variable(block, operator.input_arg_names()[0])
+    return [inputs[column] for column in sorted(inputs)], [
+        outputs[column] for column in sorted(outputs)
+    ]
 
 
 def _variable(block, name: str) -> TensorSpec:

@@ -49,7 +49,9 @@ class StaticExport:
         own = [spec.name for spec in specs] if specs else None
         if own:  # labels are fed as well, but no prediction is computed from them
             inputs = {name: variable for name, variable in inputs.items() if name in own}
-        self._feeds = self._chosen(FEEDS, inputs, own)
+        chosen = self._chosen(FEEDS, inputs, own)
+        # In the model's order, whatever that of the names: it is the order of a reader's fields.
+        self._feeds = {name: chosen[name] for name in inputs if name in chosen}
         names = getattr(model, "output_names", None)
         if names:
             self._tasks = names()
