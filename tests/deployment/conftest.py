@@ -138,7 +138,7 @@ def write_pdmodel():
                 (operator.set_input if end == "X" else operator.set_output)(end, [name])
             return operator
 
-        for column, (name, *_) in enumerate(inputs):
+        for column, (name, *_) in reversed([*enumerate(inputs)]):  # as Paddle 2 has them
             append("feed", {"X": "feed", "Out": name})._set_attr("col", column)
         for kind in operators:
             append(kind, {})
