@@ -12,12 +12,12 @@ import argparse
 import logging
 import math
 import os
+from collections.abc import Callable
 
 from engine import cli, exported, predictor, report
 from engine.errors import UserError
 
 _LEVELS = ("debug", "info", "warning", "error")
-_FEWEST_ROWS = 8  # of an example request
 
 
 def _port(text: str) -> int:
@@ -27,14 +27,19 @@ def _port(text: str) -> int:
     return port
 
 
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text!r}")
-    return value
+def _number(lowest: float, highest: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(
+                f"expected a number from {lowest:g} to {highest:g}, found {text!r}"
+            )
+        return value
+
+    return read
 
 
 def read_arguments() -> argparse.Namespace:
@@ -69,12 +74,18 @@ def read_arguments() -> argparse.Namespace:
     )
     add(
         "--max_delay_ms",
-        type=_number,
+        type=_number(0, 60_000),
         metavar="MS",
         default=1.0,
         help="how long a request waits for others; 0: joins what is there; default: 1",
     )
-    add("--max_body_mb", type=_number, metavar="MB", default=16.0, help="else 413; default: 16")
+    add(
+        "--max_body_mb",
+        type=_number(0.001, 4096),
+        metavar="MB",
+        default=16.0,
+        help="of a request, else 413; default: 16",
+    )
     add(
         "--max_rows",
         type=cli.at_least(1),
@@ -91,9 +102,7 @@ def read_arguments() -> argparse.Namespace:
     )
     add("--log_level", choices=_LEVELS, default="info", help="default: info")
     add("--example_request", metavar="FILE", help="write a request's body there, and end")
-    add(
-        "--example_rows", type=cli.at_least(1), metavar="N", default=_FEWEST_ROWS, help="default: 8"
-    )
+    add("--example_rows", type=cli.at_least(1), metavar="N", default=8, help="default: 8")
     return parser.parse_args()
 
 
