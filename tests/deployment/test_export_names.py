@@ -221,7 +221,7 @@ def test_tasks_in_another_order(configured, run_command):
     model = export.export_checkpoint(config)
     found = aucs(model)
     assert list(found) == ["marital", "income"]
-    assert min(found.values()) > 0.8
+    assert min(found.values()) > 0.6  # 0.32 with the other task's labels
     folder = Path(model.graph).parent
     assert printed(run_command, folder) == pytest.approx(found, abs=1e-6)
 
@@ -234,7 +234,7 @@ def test_fetches_are_those_named_in_their_order(train_static, run_command, names
     assert model.about["tasks"] == TASKS
     found = aucs(model)
     assert list(found) == names
-    assert min(found.values()) > 0.8
+    assert min(found.values()) > 0.6  # 0.32 with the other task's labels
     assert printed(run_command, folder) == pytest.approx(found, abs=1e-6)
 
 

@@ -309,6 +309,7 @@ def table(stdout):
 
 def test_compare_prints_a_row_for_each_runner_and_marks_the_fastest(infer, hurried):
     pytest.importorskip("onnxruntime")
+    pytest.importorskip("paddle2onnx")
     rows = table(infer("--compare", "--batchsize=4", "--warmup=1"))
     assert {size for size, *_ in rows} == {4}
     runners = [name.partition(" thread")[0] for _, name, *_ in rows]
