@@ -16,7 +16,7 @@ test: $(VENV)/.requirements-dev
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/commands
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/commands tests/deployment tests/serving
 
 lint: $(VENV)/.requirements-dev
 	$(VENV)/bin/ruff check .
@@ -42,7 +42,7 @@ $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -q -r requirements.txt
 	@touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt requirements-visual.txt $(VENV)/.requirements
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-deploy.txt requirements-visual.txt $(VENV)/.requirements
 	$(VENV)/bin/python -m pip install -q -r requirements-dev.txt
 	@touch $@
 

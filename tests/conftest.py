@@ -1,6 +1,12 @@
-"""What all tests share: the model folders, and configurations whose output goes elsewhere."""
+"""What all tests share: the model folders, configurations and commands that write elsewhere."""
 
+import logging
+import os
+import runpy
+import shutil
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -30,3 +36,73 @@ def configure(tmp_path):
         return load_config(path, [output, load, *overrides], contract.hyper_parameters)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def copy_checkout():
+    """Copies what the commands need, so that they may write beside the YAML as usual."""
+
+    def copy(folder):
+        keep = shutil.ignore_patterns("__pycache__", "output_model*", "*_all", "raw", ".*")
+        for name in ("tools", "models", "datasets"):
+            shutil.copytree(ROOT / name, folder / name, ignore=keep)
+        return folder
+
+    return copy
+
+
+@pytest.fixture
+def checkout(tmp_path, copy_checkout):
+    """A copy of what the commands need."""
+    return copy_checkout(tmp_path)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """The current directory: neither the repository's nor the model's."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+class Done(NamedTuple):
+    """What a command ended with."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run_command(elsewhere, monkeypatch, capfd):
+    """Runs a command's file as ``__main__`` in this process."""
+    log = logging.getLogger()
+    handlers, level = log.handlers[:], log.level
+
+    def run(name, *arguments):
+        path = str(ROOT / "tools" / f"{name}.py")
+        monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(path, run_name="__main__")
+        return Done(caught.value.code, *capfd.readouterr())
+
+    yield run
+    log.handlers[:] = handlers
+    log.setLevel(level)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Lists all there is but parsed copies and byte code."""
+
+    def find():
+        found = set()
+        for place, folders, files in os.walk(tmp_path):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            kept = [name for name in files if not (name[0] == "." and name.endswith(".npy"))]
+            found.update(os.path.join(place, name) for name in folders + kept)
+        return found
+
+    return find

@@ -1,10 +1,6 @@
 """A model folder outside the repository, and commands run on it from yet another folder."""
 
-import logging
-import os
-import runpy
 import shutil
-import sys
 from itertools import islice
 from pathlib import Path
 
@@ -30,43 +26,11 @@ def model(tmp_path):
 
 
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """The current directory: neither the repository's nor the model's."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
-def command(elsewhere, monkeypatch, capfd):
+def command(run_command):
     """Runs a command's file as ``__main__`` in this process; returns its exit code and stderr."""
-    log = logging.getLogger()
-    handlers, level = log.handlers[:], log.level
 
     def run(name, *arguments):
-        path = str(ROOT / "tools" / f"{name}.py")
-        monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            runpy.run_path(path, run_name="__main__")
-        return caught.value.code, capfd.readouterr().err
+        done = run_command(name, *arguments)
+        return done.code, done.stderr
 
-    yield run
-    log.handlers[:] = handlers
-    log.setLevel(level)
-
-
-@pytest.fixture
-def written(tmp_path):
-    """Lists all there is but parsed copies and byte code."""
-
-    def find():
-        found = set()
-        for place, folders, files in os.walk(tmp_path):
-            folders[:] = [name for name in folders if name != "__pycache__"]
-            kept = [name for name in files if not (name[0] == "." and name.endswith(".npy"))]
-            found.update(os.path.join(place, name) for name in folders + kept)
-        return found
-
-    return find
+    return run

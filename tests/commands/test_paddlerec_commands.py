@@ -4,7 +4,6 @@ import fcntl
 import os
 import pty
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -12,9 +11,6 @@ import termios
 
 import pytest
 
-from engine import contract
-
-ROOT = contract.REPOSITORY
 LINE = re.compile(
     r"epoch: \d+, batch_id: \d+, auc_income:\S+, auc_marital:\S+, (?:loss:\S+, )?"
     r"avg_reader_cost: \d+\.\d{5} sec, avg_batch_cost: \d+\.\d{5} sec, "
@@ -23,15 +19,6 @@ LINE = re.compile(
 DONE = re.compile(
     r"epoch: \d+ done, auc_income: \d\.\d{6}, auc_marital: \d\.\d{6}, epoch time: \d+\.\d\d s$"
 )
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A copy of what the commands need, so that they may write beside the YAML as usual."""
-    keep = shutil.ignore_patterns("__pycache__", "output_model*", "*_all", "raw", ".*")
-    for name in ("tools", "models", "datasets"):
-        shutil.copytree(os.path.join(ROOT, name), tmp_path / name, ignore=keep)
-    return tmp_path
 
 
 def run(arguments, folder):

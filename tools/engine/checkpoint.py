@@ -79,11 +79,17 @@ def save(
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
         raise UserError(f"cannot save to {final}: {error.strerror or error}") from error
+    except UserError:  # of the export
+        shutil.rmtree(building, ignore_errors=True)
+        raise
     return final
 
 
-def check_writable(root: str) -> None:
-    """Makes sure, before anything is trained or made, that checkpoints can be saved.
+def check_writable(root: str) -> str:
+    """Makes sure, before anything is trained or made, that it can be saved.
+
+    Returns:
+        The folder ``root``, or the nearest one above it that exists.
 
     Raises:
         UserError: they cannot.
@@ -95,6 +101,7 @@ def check_writable(root: str) -> None:
         raise UserError(f"cannot save to {root}: {place} is no folder")
     if not os.access(place, os.W_OK):
         raise UserError(f"cannot save to {root}: no permission to write in {place}")
+    return place
 
 
 def _recover(root: str, prefix: str) -> None:

@@ -45,26 +45,34 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     source, root, epoch = _places(config)
     if wanted == "onnx":
         to_onnx.check_installed()
-    checkpoint.check_writable(root)
+    place = checkpoint.check_writable(os.path.join(root, epoch))
     session = DygraphSession(config)
     specs = session.input_specs()
     saved, prefix = checkpoint.parameters(source, session.prefix)
     checkpoint.check(saved, session.shapes(prefix), source)
     session.load(saved, prefix)
     session.start_epoch(training=False)
-    os.makedirs(os.path.join(root, epoch), exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".tostatic.", dir=root) as building:
-        path = os.path.join(building, checkpoint.EXPORTS["rec"])
-        paddle.jit.save(session.net, path, input_spec=specs)
-        models = [describe(path, session.output_names(), config)]
-        if wanted == "onnx":
-            with open(f"{path}.onnx", "wb") as file:
-                file.write(to_onnx.convert(models[0]))
-            models.append(ExportedModel(f"{path}.onnx", None, models[0].about))
-        for model in models:
-            _check(session.net, specs, model, config)
-        write_about(models, os.path.join(source, f"{prefix}.pdparams"))
-        return publish(building, os.path.join(root, epoch), models[-1])
+    # Hidden beside its place, and below no folder that a failure would leave behind.
+    place = root if os.path.isdir(root) else place
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tostatic.", dir=place) as building:
+            path = os.path.join(building, checkpoint.EXPORTS["rec"])
+            try:
+                paddle.jit.save(session.net, path, input_spec=specs)
+            except ValueError as error:  # e.g. an input that no output is computed from
+                reason = f"the net cannot be exported with these input_specs: {error}"
+                raise UserError(f"{config.folder}/dygraph_model.py: {reason}") from error
+            models = [describe(path, session.output_names(), config)]
+            if wanted == "onnx":
+                with open(f"{path}.onnx", "wb") as file:
+                    file.write(to_onnx.convert(models[0]))
+                models.append(ExportedModel(f"{path}.onnx", None, models[0].about))
+            for model in models:
+                _check(session.net, specs, model, config)
+            write_about(models, os.path.join(source, f"{prefix}.pdparams"))
+            return publish(building, os.path.join(root, epoch), models[-1])
+    except OSError as error:
+        raise UserError(f"cannot write {place}: {error.strerror or error}") from error
 
 
 def _places(config: Config) -> tuple[str, str, str]:
@@ -85,13 +93,17 @@ def _places(config: Config) -> tuple[str, str, str]:
     return folder, root, epoch
 
 
-def describe(path: str, names: Sequence[str] | None, config: Config) -> ExportedModel:
+def describe(
+    path: str, names: Sequence[str] | None, config: Config, tasks: Sequence[str] | None = None
+) -> ExportedModel:
     """Returns what Paddle has saved under a path without ending, its outputs named.
 
     Args:
         path: where it was saved.
         names: the outputs' names; None for ``output_0`` and so on.
         config: the model's configuration.
+        tasks: the names in the order of a reader's labels, if the outputs are only some of them
+            or in another order.
 
     Raises:
         UserError: the outputs are not as many as the names.
@@ -108,7 +120,7 @@ def describe(path: str, names: Sequence[str] | None, config: Config) -> Exported
         "model": os.path.basename(config.folder),
         "inputs": [asdict(spec) for spec in inputs],
         "outputs": [asdict(spec) for spec in outputs],
-        "tasks": names,
+        "tasks": list(tasks or names),
         "paddle": paddle.__version__,
         # What a reader needs to know to give the rows that the model was trained on.
         "hyper_parameters": {
@@ -165,7 +177,8 @@ def _check(net: Any, specs: Sequence, model: ExportedModel, config: Config) -> N
     rows = [paddle.to_tensor(array) for array in arrays]
     with paddle.no_grad():
         eager = paddle.utils.flatten(net(*paddle.utils.pack_sequence_as(specs, rows)))
-    for name, ours, theirs in zip(model.about["tasks"], eager, runner.run(arrays)):
+    names = [spec.name for spec in model.outputs]
+    for name, ours, theirs in zip(names, eager, runner.run(arrays)):
         difference = np.abs(ours.numpy().astype(np.float64) - theirs).max()
         if not difference <= TOLERANCE:
             raise UserError(

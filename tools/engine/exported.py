@@ -189,8 +189,12 @@ def _intact(model: ExportedModel) -> ExportedModel:
 
     Paddle itself loads the parameters of another model, or a truncated file, without a word.
     """
-    for path in filter(None, (model.graph, model.parameters)):
-        entry = model.about.get("files", {}).get(os.path.basename(path))
+    files = model.about.get("files", {})
+    kept = next((entry for entry in files.values() if entry.get("format") == "parameters"), None)
+    entries = {model.graph: files.get(os.path.basename(model.graph))}
+    if model.parameters:
+        entries[model.parameters] = kept  # whatever the file is called
+    for path, entry in entries.items():
         if entry and entry["sha256"] != sha256(path):
             raise UserError(
                 f"{path} is not the file that was exported with {os.path.basename(model.prefix)}"

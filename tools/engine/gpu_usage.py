@@ -14,15 +14,21 @@ class GpuUsage:
     def __enter__(self) -> GpuUsage:
         self._memory: list[float] = []
         self._busy: list[float] = []
+        self._problem = ""
         self._stopped = threading.Event()
+        self._library = None
         try:
             import pynvml
+
+            pynvml.nvmlInit()
+            self._gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
         except ImportError:
-            self._library = None
+            self._problem = "pip install nvidia-ml-py"
+            return self
+        except pynvml.NVMLError as error:
+            self._problem = str(error)
             return self
         self._library = pynvml
-        pynvml.nvmlInit()
-        self._gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
         return self
@@ -35,17 +41,21 @@ class GpuUsage:
 
     def _look(self) -> None:
         while True:
-            memory = self._library.nvmlDeviceGetMemoryInfo(self._gpu).used
-            self._memory.append(memory / 2**20)
-            self._busy.append(self._library.nvmlDeviceGetUtilizationRates(self._gpu).gpu)
+            try:
+                memory = self._library.nvmlDeviceGetMemoryInfo(self._gpu).used
+                self._memory.append(memory / 2**20)
+                self._busy.append(self._library.nvmlDeviceGetUtilizationRates(self._gpu).gpu)
+            except self._library.NVMLError as error:  # a part of a GPU has no utilisation
+                self._problem = str(error)
+                return
             if self._stopped.wait(_INTERVAL):
                 return
 
     def figures(self) -> dict[str, Any]:
         """Returns peak memory in 2^20 bytes and mean utilisation in percent."""
-        if not self._library:
-            return {"gpu_rss(MB)": "not measured: pip install nvidia-ml-py"}
+        memory, busy = self._memory, self._busy
+        missing = f"not measured: {self._problem}"
         return {
-            "gpu_rss(MB)": round(max(self._memory), 1),
-            "gpu_util(%)": round(sum(self._busy) / len(self._busy), 1),
+            "gpu_rss(MB)": round(max(memory), 1) if memory else missing,
+            "gpu_util(%)": round(sum(busy) / len(busy), 1) if busy else missing,
         }

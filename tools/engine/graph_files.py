@@ -43,13 +43,26 @@ def tensors(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
     return inputs, outputs
 
 
-def _of_pir(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+def operators(graph: str) -> set[str]:
+    """Returns the kinds of operators in a ``.json`` or ``.pdmodel`` that `tensors` could read."""
+    if graph.endswith(".json"):
+        return {operator["#"].partition(".")[2] for operator in _pir_operators(graph)}
+    program = _program(graph)
+    block = program.block(0)
+    return {block.op(number).type() for number in range(block.op_size())}
+
+
+def _pir_operators(graph: str) -> list[dict]:
     with open(graph, encoding="utf-8") as file:
         content = json.load(file)
     if "program" not in content:
         raise ValueError("a JSON file, but not of a model")
+    return content["program"]["regions"][0]["blocks"][0]["ops"]
+
+
+def _of_pir(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
     inputs, outputs = [], []
-    for operator in content["program"]["regions"][0]["blocks"][0]["ops"]:
+    for operator in _pir_operators(graph):
         kind = operator["#"].partition(".")[2]
         if kind in ("data", "fetch"):
             attributes = {entry["N"]: entry["AT"].get("D") for entry in operator["A"]}
@@ -60,18 +73,28 @@ def _of_pir(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
     return inputs, outputs
 
 
-def _of_program(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+def _program(graph: str):
     with open(graph, "rb") as file:
-        program = paddle.base.core.ProgramDesc(file.read())  # a block does not keep it alive
+        program = paddle.base.core.ProgramDesc(file.read())
+    if not program.num_blocks():  # an empty file is a program too, but asking it for a block dies
+        raise ValueError("it holds no block of operators")
+    return program
+
+
+def _of_program(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    program = _program(graph)  # a block does not keep it alive
     block = program.block(0)
-    inputs, outputs = [], []
+    inputs, outputs = {}, {}
     for number in range(block.op_size()):
         operator = block.op(number)
+        # By their columns: Paddle 2 puts each feed before those that it has.
         if operator.type() == "feed":
-            inputs.append(_variable(block, operator.output_arg_names()[0]))
+            inputs[operator.attr("col")] = _variable(block, operator.output_arg_names()[0])
         elif operator.type() == "fetch":
-            outputs.append(_variable(block, operator.input_arg_names()[0]))
-    return inputs, outputs
+            outputs[operator.attr("col")] = _variable(block, operator.input_arg_names()[0])
+    return [inputs[column] for column in sorted(inputs)], [
+        outputs[column] for column in sorted(outputs)
+    ]
 
 
 def _variable(block, name: str) -> TensorSpec:

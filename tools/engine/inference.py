@@ -46,7 +46,12 @@ class Result:
 
 
 def run(
-    predictor: Predictor, source: Source, limit: int | None, warmup: int, repeat: int
+    predictor: Predictor,
+    source: Source,
+    limit: int | None,
+    warmup: int,
+    repeat: int,
+    tasks: Sequence[str] | None = None,
 ) -> Result:
     """Predicts all rows.
 
@@ -56,6 +61,7 @@ def run(
         limit: rows to take from the start; None for all.
         warmup: batches to run first, untimed.
         repeat: passes over the rows, all timed; the predictions are the first one's.
+        tasks: what the reader's labels are of, in their order; the outputs' names if not given.
 
     Raises:
         UserError: the rows do not fit the model, or cannot be read.
@@ -66,15 +72,20 @@ def run(
     result = Result()
     if predictor.runtime["device"] == "gpu":
         with GpuUsage() as usage:
-            _timed(result, predictor, source, limit, repeat)
+            _timed(result, predictor, source, limit, repeat, tasks)
         result.device_usage = usage.figures()
     else:
-        _timed(result, predictor, source, limit, repeat)
+        _timed(result, predictor, source, limit, repeat, tasks)
     return result
 
 
 def _timed(
-    result: Result, predictor: Predictor, source: Source, limit: int | None, repeat: int
+    result: Result,
+    predictor: Predictor,
+    source: Source,
+    limit: int | None,
+    repeat: int,
+    tasks: Sequence[str] | None,
 ) -> None:
     outputs: list[list[np.ndarray]] = []
     labels: list[Sequence[np.ndarray]] = []
@@ -96,7 +107,7 @@ def _timed(
             began = time.perf_counter()
     names = [spec.name for spec in predictor.outputs]
     result.predictions = _columns(names, [np.concatenate(part) for part in zip(*outputs)])
-    result.labels = _labels(names, [np.concatenate(part) for part in zip(*labels)])
+    result.labels = _labels(tasks or names, [np.concatenate(part) for part in zip(*labels)])
 
 
 def _batches(source: Source, limit: int | None) -> Iterator[list[np.ndarray]]:
@@ -137,7 +148,7 @@ def _labels(names: Sequence[str], arrays: Sequence[np.ndarray]) -> dict[str, np.
         return {}
     if len(arrays) != len(names):
         raise UserError(
-            f"the reader yields {len(arrays)} labels a row, the model predicts {len(names)}: "
+            f"the reader yields {len(arrays)} labels a row, the model has {len(names)} tasks: "
             f"{', '.join(names)}"
         )
     return {name: array.reshape(len(array), -1)[:, 0] for name, array in zip(names, arrays)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import (
+    checkpoint,
     cli,
     contract,
     exported,
@@ -72,6 +73,8 @@ def open_job(arguments: argparse.Namespace) -> Job:
         config = None
     if arguments.save_predictions:
         predictions.check(arguments.save_predictions)
+    if arguments.save_log_path:
+        checkpoint.check_writable(os.path.dirname(os.path.abspath(arguments.save_log_path)))
     options = predictor.Options(
         engine=arguments.engine,
         use_gpu=arguments.use_gpu,
@@ -126,7 +129,8 @@ def run(job: Job, arguments: argparse.Namespace) -> None:
     """Predicts the job's rows and gives what the command line asks for."""
     runner = predictor.open_predictor(job.model, job.options)
     source = job.source()
-    result = inference.run(runner, source, job.limit, arguments.warmup, arguments.repeat)
+    tasks = job.model.about.get("tasks")
+    result = inference.run(runner, source, job.limit, arguments.warmup, arguments.repeat, tasks)
     if arguments.show:
         print(_first_rows(result, arguments.show))
     if arguments.save_predictions:

@@ -66,7 +66,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
     }
     for name in ("paddle", "onnxruntime"):
-        if name in sys.modules:
+        if sys.modules.get(name):  # imported, because it ran
             found[name] = sys.modules[name].__version__
     return found
 

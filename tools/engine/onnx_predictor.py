@@ -91,7 +91,11 @@ def _content(model: ExportedModel) -> str | bytes:
     if model.is_onnx:
         return model.graph
     from engine import to_onnx
+    from engine.paddle_predictor import PaddlePredictor
 
+    to_onnx.check_installed()
+    # Over damaged files paddle2onnx ends the process; what Paddle itself can load is whole.
+    PaddlePredictor(model, Options())
     return to_onnx.convert(model)
 
 

@@ -16,7 +16,7 @@ from engine.errors import UserError
 from engine.exported import ExportedModel
 from engine.predictor import Options, failed, named
 
-_PADDLE_3 = int(paddle.__version__.split(".")[0] or 0) != 2  # a development build says 0.0.0
+_PADDLE_3 = not paddle.__version__.startswith("2.")
 _GPU_POOL_MB = 256  # what Paddle reserves at first; it grows
 _TRT_WORKSPACE = 1 << 30  # bytes
 _TRT_MIN_SUBGRAPH = 3  # operators: smaller pieces cost more to hand over than they save
@@ -32,13 +32,14 @@ class PaddlePredictor:
         inputs, outputs = graph_files.tensors(model.graph)
         self.inputs = named(model.inputs, inputs, model.graph)
         self.outputs = named(model.outputs, outputs, model.graph)
-        with tempfile.TemporaryDirectory() as folder:
-            config = create_config(model, options)
-            if options.enable_tensorrt:
-                shapes = os.path.join(folder, "shapes.pbtxt")
-                self._collect_shapes(model, options, shapes)
-                _enable_tensorrt(config, options, shapes)
-            self._open(model, config)
+        config = create_config(model, options)
+        if options.enable_tensorrt:
+            # Kept as long as the predictor: TensorRT widens the shapes when a batch is larger.
+            self._folder = tempfile.TemporaryDirectory()
+            shapes = os.path.join(self._folder.name, "shapes.pbtxt")
+            self._collect_shapes(model, options, shapes)
+            _enable_tensorrt(config, options, shapes)
+        self._open(model, config)
         self.runtime = {
             "engine": f"Paddle Inference {paddle.__version__}",
             "device": _device(options),
@@ -174,9 +175,8 @@ def _check(model: ExportedModel, options: Options) -> None:
 
 
 def _quantised(model: ExportedModel) -> bool:
-    with open(model.graph, "rb") as file:
-        content = file.read()
-    return b"quantize" in content
+    # Not the file's text: each .pdmodel names all quantising operators, used or not.
+    return any("quantize" in kind for kind in graph_files.operators(model.graph))
 
 
 def _device(options: Options) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from engine import checkpoint
 from engine.errors import UserError
 
 ENDINGS = (".csv", ".npy", ".parquet")
@@ -50,13 +50,20 @@ def check(path: str) -> None:
     """Makes sure, before anything is computed, that a table can be written as ``path`` asks.
 
     Raises:
-        UserError: its ending is unknown, or what writes it is not installed.
+        UserError: its ending is unknown, what writes it is not installed, or its folder cannot be
+            made.
     """
     ending = os.path.splitext(path)[1]
     if ending not in ENDINGS:
         raise UserError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}")
-    if ending == ".parquet" and not importlib.util.find_spec("pyarrow"):
-        raise UserError(f"{path} needs pyarrow: pip install -r requirements-deploy.txt")
+    if ending == ".parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as error:  # not installed, or not for this NumPy
+            raise UserError(
+                f"{path} needs pyarrow: pip install -r requirements-deploy.txt ({error})"
+            ) from error
+    checkpoint.check_writable(os.path.dirname(os.path.abspath(path)))
 
 
 def write(path: str, columns: Mapping[str, np.ndarray]) -> None:

@@ -45,26 +45,32 @@ class StaticExport:
             inputs = {variable.name: variable for variable in model.create_feeds(is_infer=True)}
             outputs = model.infer_net(list(inputs.values()))
         declared = getattr(model, "input_specs", None)
-        own = [spec.name for spec in declared(config)] if declared else None
-        self._feeds = self._chosen(FEEDS, inputs, own)
+        specs = paddle.utils.flatten(declared(config)) if declared else None
+        own = [spec.name for spec in specs] if specs else None
+        if own:  # labels are fed as well, but no prediction is computed from them
+            inputs = {name: variable for name, variable in inputs.items() if name in own}
+        chosen = self._chosen(FEEDS, inputs, own)
+        # In the model's order, whatever that of the names: it is the order of a reader's fields.
+        self._feeds = {name: chosen[name] for name in inputs if name in chosen}
         names = getattr(model, "output_names", None)
         if names:
-            self._fetches = self._chosen(FETCHES, outputs, names())
+            self._tasks = names()
         else:  # infer_net of a model in PaddleRec's form returns metrics
-            self._fetches = self._chosen(FETCHES, *self._predictions(model))
+            outputs, self._tasks = self._predictions(model)
+        self._fetches = self._chosen(FETCHES, outputs, self._tasks)
 
     def save(self, folder: str) -> None:
         """Writes ``rec_inference.*`` into a folder that holds the checkpoint."""
         path = os.path.join(folder, checkpoint.EXPORTS["rec_static"])
-        with paddle.static.scope_guard(self._scope):
-            paddle.static.save_inference_model(
-                path,
-                list(self._feeds.values()),
-                list(self._fetches.values()),
-                self._executor,
-                program=self._program,
-            )
-        model = describe(path, list(self._fetches), self._config)
+        feeds, fetches = list(self._feeds.values()), list(self._fetches.values())
+        try:
+            with paddle.static.scope_guard(self._scope):
+                paddle.static.save_inference_model(
+                    path, feeds, fetches, self._executor, program=self._program
+                )
+        except ValueError as error:  # e.g. a label, which no prediction is computed from
+            raise UserError(f"runner.{FEEDS} = {list(self._feeds)}: {error}") from error
+        model = describe(path, list(self._fetches), self._config, self._tasks)
         write_about([model], os.path.join(folder, "rec_static.pdparams"))
 
     def _chosen(

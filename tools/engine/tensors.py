@@ -44,7 +44,10 @@ def _fitted(spec: TensorSpec, column: np.ndarray) -> np.ndarray:
             f"input {spec.name}: the model takes {list(wanted)} numbers a row, "
             f"the reader yields {list(found)}"
         )
-    if np.issubdtype(column.dtype, np.floating) and not np.issubdtype(spec.dtype, np.floating):
+    fractions = np.issubdtype(column.dtype, np.floating)
+    if column.dtype.kind not in "biuf" or (
+        fractions and not np.issubdtype(spec.dtype, np.floating)
+    ):
         raise UserError(
             f"input {spec.name}: the model takes {spec.dtype}, the reader yields {column.dtype}"
         )

@@ -13,7 +13,8 @@ import paddle
 from engine.errors import UserError
 from engine.exported import ExportedModel
 
-OPSET = 17 if int(paddle.__version__.split(".")[0] or 0) != 2 else 16
+_PADDLE_3 = not paddle.__version__.startswith("2.")
+OPSET = 17 if _PADDLE_3 else 16
 
 
 def check_installed() -> None:
@@ -26,8 +27,9 @@ def check_installed() -> None:
         import onnx  # noqa: F401
         import paddle2onnx  # noqa: F401
     except (ImportError, ValueError) as error:  # ValueError: paddle2onnx 2 on Paddle 2.6
+        install = "-r requirements-deploy.txt" if _PADDLE_3 else "onnx paddle2onnx==1.3.1"
         raise UserError(
-            f"ONNX needs paddle2onnx and onnx: pip install -r requirements-deploy.txt ({error})"
+            f"ONNX needs onnx and paddle2onnx: pip install {install} ({error})"
         ) from error
 
 

@@ -1,0 +1,61 @@
+"""Every model folder, export, engine and batch size gives the trained net's own numbers."""
+
+import numpy as np
+import pytest
+
+from engine import predictor
+from engine.errors import UserError
+from engine.predictor import Options
+
+TOLERANCE = 1e-5
+WAYS = [
+    ("to_static", "paddle"),
+    ("to_static", "onnxruntime"),
+    ("static", "paddle"),
+    ("static", "onnxruntime"),
+    ("onnx", "onnxruntime"),
+]
+
+
+def batches(rows, size):
+    """The rows in batches of a size, a partial one at the end; few rows fill a full one too."""
+    if len(rows) < size:
+        yield np.arange(len(rows))
+        yield np.resize(np.arange(len(rows)), size)
+        return
+    for start in range(0, len(rows), size):
+        yield np.arange(start, min(start + size, len(rows)))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 1024])
+@pytest.mark.parametrize(("how", "engine"), WAYS)
+def test_every_row_is_predicted_as_the_net_does(
+    folder, exports, eager, sample_rows, how, engine, batch_size
+):
+    if engine == "onnxruntime":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("paddle2onnx")
+    expected = eager(folder, "static" if how == "static" else "dygraph")
+    runner = predictor.open_predictor(exports(folder, how), Options(engine=engine))
+    assert [spec.name for spec in runner.outputs] == list(expected)
+    rows = sample_rows(folder)
+    for numbers in batches(rows, batch_size):
+        outputs = runner.run([rows[numbers]])
+        for (name, ours), theirs in zip(expected.items(), outputs):
+            assert (theirs.dtype, theirs.shape) == (ours.dtype, (len(numbers), 2))
+            np.testing.assert_allclose(theirs, ours[numbers], rtol=0, atol=TOLERANCE, err_msg=name)
+
+
+def test_paddle_does_not_run_an_onnx_file(folder, exports):
+    model = exports(folder, "onnx")
+    with pytest.raises(UserError) as caught:
+        predictor.open_predictor(model, Options(engine="paddle"))
+    assert str(caught.value) == f"--engine paddle: {model.graph} is for ONNX Runtime"
+
+
+@pytest.mark.parametrize("graph", ["dygraph", "static"])
+def test_the_matrix_can_tell_rows_and_tasks_apart(folder, eager, graph):
+    """Were all predictions alike, it would prove nothing."""
+    income, marital = (output[:, 1] for output in eager(folder, graph).values())
+    assert len(np.unique(income)) > 500
+    assert np.abs(income - marital).max() > 0.1

@@ -1,0 +1,128 @@
+"""The protocol's paths: what they say of server and model, and errors in the protocol's form."""
+
+import pytest
+
+from engine.errors import UserError
+from engine.tensors import TensorSpec
+
+MODEL = "/v2/models/toy"
+METADATA = {
+    "name": "toy",
+    "versions": ["1"],
+    "platform": "paddle_inference",
+    "inputs": [
+        {"name": "features", "datatype": "FP32", "shape": [-1, 3]},
+        {"name": "ids", "datatype": "INT64", "shape": [-1]},
+    ],
+    "outputs": [
+        {"name": "sums", "datatype": "FP32", "shape": [-1, 1]},
+        {"name": "doubles", "datatype": "INT64", "shape": [-1]},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v2", {"name": "paddlemtl", "version": "unreleased", "extensions": []}),
+        ("/v2/health/live", {"live": True}),
+        ("/v2/health/ready", {"ready": True}),
+        (MODEL, METADATA),
+        (f"{MODEL}/versions/1", METADATA),
+        (f"{MODEL}/ready", {"name": "toy", "ready": True}),
+        (f"{MODEL}/versions/1/ready", {"name": "toy", "ready": True}),
+    ],
+)
+def test_what_is_said(client, path, answer):
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == answer
+    assert client.request("HEAD", path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "message"),
+    [
+        ("GET", "/", "GET /: Not Found"),
+        ("GET", "/v2/", "GET /v2/: Not Found"),
+        ("GET", "/docs", "GET /docs: Not Found"),
+        ("GET", "/openapi.json", "GET /openapi.json: Not Found"),
+        ("GET", "/v2/models", "GET /v2/models: Not Found"),
+        ("GET", "/v2/models/t", "there is no model 't': 'toy' is served"),
+        ("GET", "/v2/models/t/ready", "there is no model 't': 'toy' is served"),
+        ("POST", "/v2/models/t/infer", "there is no model 't': 'toy' is served"),
+        ("GET", f"{MODEL}/versions/2", "there is no version '2': '1' is served"),
+        ("POST", f"{MODEL}/versions/2/infer", "there is no version '2': '1' is served"),
+        ("GET", f"{MODEL}/versions/2/ready", "there is no version '2': '1' is served"),
+        ("GET", f"/v2/models/{'x' * 5000}", f"there is no model '{'x' * 100}': 'toy' is served"),
+    ],
+)
+def test_what_is_not_there(client, method, path, message):
+    response = client.request(method, path)
+    assert response.status_code == 404
+    assert response.json() == {"error": message}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/v2", {"GET", "HEAD"}),
+        ("DELETE", MODEL, {"GET", "HEAD"}),
+        ("PUT", "/metrics", {"GET", "HEAD"}),
+        ("GET", f"{MODEL}/infer", {"POST"}),
+    ],
+)
+def test_methods_that_are_not_there(client, method, path, allowed):
+    response = client.request(method, path)
+    assert response.status_code == 405
+    assert response.json() == {"error": f"{method} {path}: Method Not Allowed"}
+    assert set(response.headers["allow"].split(", ")) == allowed
+
+
+def test_a_server_that_ends_is_not_ready(client_of, monkeypatch):
+    from engine.serving.batcher import Batcher
+
+    client = client_of()
+    monkeypatch.setattr(Batcher, "alive", False)
+    for path in ("/v2/health/ready", f"{MODEL}/ready"):
+        response = client.get(path)
+        assert response.status_code == 503
+        assert response.json()["ready"] is False
+    assert client.get("/v2/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\nb"])
+def test_a_name_that_no_path_can_have(name):
+    pytest.importorskip("orjson")
+    from engine.serving.protocol import ServedModel
+
+    for names in ((name, "1"), ("toy", name)):
+        with pytest.raises(UserError, match="expected a name without '/'"):
+            ServedModel(*names, "paddle", [], [])
+
+
+def test_a_type_that_json_does_not_carry():
+    from engine.serving.protocol import ServedModel
+
+    with pytest.raises(UserError, match="input 'words' is of type string: the server carries bool"):
+        ServedModel("toy", "1", "onnxruntime", [TensorSpec("words", (None,), "string")], [])
+
+
+@pytest.mark.parametrize("name", ["a b", "模型", "a?b#c", "100%"])
+def test_a_name_that_has_to_be_quoted(name, client_of, monkeypatch, request_of):
+    from urllib.parse import quote
+
+    from engine.serving import protocol
+
+    served = protocol.ServedModel
+
+    class Named(served):
+        def __init__(self, _, *arguments):
+            super().__init__(name, *arguments)
+
+    monkeypatch.setattr(protocol, "ServedModel", Named)
+    client = client_of()
+    path = f"/v2/models/{quote(name, safe='')}"
+    assert client.get(path).json()["name"] == name
+    assert client.post(f"{path}/infer", json=request_of([[1, 2, 3]], [1])).status_code == 200

@@ -1,0 +1,105 @@
+"""What a server tells Prometheus. Labels are from closed sets: no path or name of a client's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import generate_latest as _generate
+from prometheus_client.process_collector import ProcessCollector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from engine.serving.protocol import ServedModel
+
+_SECONDS = (5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7.5e-3, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_INFERENCE_SECONDS = (1e-4, 2.5e-4, *_SECONDS)
+_ROWS = tuple(2**power for power in range(15))
+
+
+class Metrics:
+    """The counters of one server, in a registry of their own.
+
+    Args:
+        model: the model that is served.
+    """
+
+    def __init__(self, model: ServedModel):
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Info("paddlemtl_model", "The model that is served.", registry=registry).info(
+            {"model": model.name, "version": model.version, "engine": model.engine}
+        )
+        self._requests = Counter(
+            "paddlemtl_requests",
+            "Requests answered, by what was asked and by HTTP status (499: the client left).",
+            ["endpoint", "code"],
+            registry=registry,
+        )
+        self._latency = Histogram(
+            "paddlemtl_request_seconds",
+            "Inference requests with status 200: from the headers' arrival to the answer.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._rows = Counter("paddlemtl_rows", "Rows that the model was run on.", registry=registry)
+        self._batch_rows = Histogram(
+            "paddlemtl_batch_rows", "Rows of a run of the model.", buckets=_ROWS, registry=registry
+        )
+        self._inference = Histogram(
+            "paddlemtl_inference_seconds",
+            "A run of the model.",
+            buckets=_INFERENCE_SECONDS,
+            registry=registry,
+        )
+        self._queue = Gauge(
+            "paddlemtl_queue_length", "Requests that wait for the model.", registry=registry
+        )
+
+    def watch_queue(self, length: Callable[[], int]) -> None:
+        """Has the length of the queue asked for whenever metrics are read."""
+        self._queue.set_function(length)
+
+    def ran(self, rows: int, seconds: float) -> None:
+        """Counts a run of the model."""
+        self._rows.inc(rows)
+        self._batch_rows.observe(rows)
+        self._inference.observe(seconds)
+
+    def answered(self, endpoint: str, code: int, seconds: float) -> None:
+        """Counts a request."""
+        self._requests.labels(endpoint, str(code)).inc()
+        if endpoint == "infer" and code == 200:
+            self._latency.observe(seconds)
+
+    def text(self) -> bytes:
+        """Returns everything in Prometheus's text form."""
+        return _generate(self.registry)
+
+
+class Measured:
+    """ASGI middleware that counts requests; those that no route takes are ``none``'s."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics):
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request and counts it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        code = 500
+
+        async def noted(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            endpoint = getattr(scope.get("endpoint"), "__name__", "none")
+            self._metrics.answered(endpoint, code, time.perf_counter() - began)
