@@ -269,6 +269,7 @@ def test_names_that_paddle_once_gave_are_taken_by_position(train_static, caplog)
     ("key", "names", "message"),
     [
         ("fetch", "[incom]", "no incom among income, marital; did you mean 'income'?"),
+        ("fetch", "[income,income]", "income stands there twice"),
         ("fetch", "[clip_0.tmp_0,clip_1.tmp_0,clip_2.tmp_0]", "no clip_2.tmp_0 among income,"),
         ("fetch", "[loss]", "no loss among income, marital"),
         ("feed", "[inputs]", "no inputs among input; did you mean 'input'?"),

@@ -165,6 +165,16 @@ def test_a_yaml_gives_what_no_option_names(run_command, exports, evaluated, tmp_
     np.testing.assert_allclose(np.load(path), evaluated[0], rtol=0, atol=1e-6)
 
 
+def test_a_yaml_of_tasks_in_another_order_is_refused(run_command, exports):
+    """Its reader would yield the labels in that order, and each task be judged by the other's."""
+    graph = exports(FOLDER, "to_static").graph
+    tasks = "[{name: marital, label_column: 0}, {name: income, label_column: 1}]"
+    options = ["-m", FOLDER / "config.yaml", "-o", f"hyper_parameters.tasks={tasks}"]
+    done = run_command("paddle_infer", f"--model_file={graph}", *options)
+    assert done.code == 2
+    assert "the model was exported for [{'name': 'income'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "engine"),
     [

@@ -235,7 +235,12 @@ def test_hyper_parameters_of_a_model_that_declares_none_are_its_own(load, caplog
         ("init_scope", "everything", "'everything'", "all, sparse or a list of name patterns"),
         ("init_scope", "[]", "[]", "all, sparse or a list of name patterns"),
         ("init_scope", "[1]", "[1]", "all, sparse or a list of name patterns"),
-        ("save_predictions", "foo.txt", "'foo.txt'", "a file name that ends in .csv, .npy or .parquet"),
+        (
+            "save_predictions",
+            "foo.txt",
+            "'foo.txt'",
+            "a file name that ends in .csv, .npy or .parquet",
+        ),
         ("use_inference", "2", "2", "True or False"),
         ("save_inference_fetch_varnames", "income", "'income'", "a list of names"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -21,7 +22,7 @@ class GpuUsage:
             import pynvml
 
             pynvml.nvmlInit()
-            self._gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+            self._gpu = _first_visible(pynvml)
         except ImportError:
             self._problem = "pip install nvidia-ml-py"
             return self
@@ -59,3 +60,11 @@ class GpuUsage:
             "gpu_rss(MB)": round(max(memory), 1) if memory else missing,
             "gpu_util(%)": round(sum(busy) / len(busy), 1) if busy else missing,
         }
+
+
+def _first_visible(library: Any) -> Any:
+    """Returns the GPU that CUDA counts as its first; NVML counts all of the machine's."""
+    name = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
+    if name.isdigit():
+        return library.nvmlDeviceGetHandleByIndex(int(name))
+    return library.nvmlDeviceGetHandleByUUID(name)

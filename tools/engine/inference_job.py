@@ -87,6 +87,8 @@ def open_job(arguments: argparse.Namespace) -> Job:
         batch_size=_given(arguments.batchsize, config, "infer_batch_size") or 1,
     )
     model = _model(arguments, config)
+    if config:
+        _check_tasks(model, config)
     reader = arguments.reader_file
     if reader is None and config:
         name = config.runner("infer_reader_path") or config.runner("train_reader_path")
@@ -116,6 +118,18 @@ def _model(arguments: argparse.Namespace, config: Config | None) -> ExportedMode
         epoch = str(config.runner("infer_end_epoch") - 1)
         folder = os.path.join(config.runner("model_save_path"), epoch)
     return exported.find(folder, file, arguments.params_file, arguments.engine)
+
+
+def _check_tasks(model: ExportedModel, config: Config) -> None:
+    """Makes sure that the YAML's reader yields the labels of the model's tasks, in their order."""
+    trained = model.about.get("hyper_parameters", {}).get("tasks")
+    tasks = config.get("hyper_parameters.tasks")
+    if trained and tasks and _labels(trained) != _labels(tasks):
+        raise config.error("hyper_parameters.tasks", f"the model was exported for {trained}")
+
+
+def _labels(tasks: list) -> list:
+    return [(task.get("name"), task.get("label_column")) for task in tasks]
 
 
 def _remembered(model: ExportedModel) -> Config:

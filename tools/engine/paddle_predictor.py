@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
@@ -15,6 +16,8 @@ from engine import device, graph_files
 from engine.errors import UserError
 from engine.exported import ExportedModel
 from engine.predictor import Options, failed, named
+
+logger = logging.getLogger(__name__)
 
 _PADDLE_3 = not paddle.__version__.startswith("2.")
 _GPU_POOL_MB = 256  # what Paddle reserves at first; it grows
@@ -34,6 +37,11 @@ class PaddlePredictor:
         self.outputs = named(model.outputs, outputs, model.graph)
         config = create_config(model, options)
         if options.enable_tensorrt:
+            if options.precision == "int8":
+                logger.warning(
+                    "int8 by TensorRT: without a calibration table in _opt_cache beside the model "
+                    "this run only calibrates, at full precision; the next one runs int8"
+                )
             # Kept as long as the predictor: TensorRT widens the shapes when a batch is larger.
             self._folder = tempfile.TemporaryDirectory()
             shapes = os.path.join(self._folder.name, "shapes.pbtxt")

@@ -84,6 +84,9 @@ class StaticExport:
                 "model that declares no input_specs and output_names"
             )
         names = list(variables)
+        twice = next((name for name in wanted if wanted.count(name) > 1), None)
+        if twice is not None:
+            raise self._config.error(f"runner.{key}", f"{twice} stands there twice")
         chosen = {}
         for position, name in enumerate(wanted):
             if name not in variables and _AUTOMATIC.match(name) and position < len(default or ()):

@@ -144,16 +144,14 @@ def create_app(model: ServedModel, run: Run, limits: Limits) -> FastAPI:
     app = FastAPI(
         lifespan=service.lifespan, openapi_url=None, redirect_slashes=False, title="PaddleMTL"
     )
-    paths = {
-        "/v2": (service.server, _READ),
-        "/v2/health/live": (service.live, _READ),
-        "/v2/health/ready": (service.ready, _READ),
-        "/metrics": (service.metrics, _READ),
-    }
+    paths = {f"{prefix}/infer": (service.infer, ["POST"]) for prefix in _MODEL}  # the first tried
     for prefix in _MODEL:
         paths[prefix] = (service.model, _READ)
         paths[f"{prefix}/ready"] = (service.model_ready, _READ)
-        paths[f"{prefix}/infer"] = (service.infer, ["POST"])
+    paths["/v2"] = (service.server, _READ)
+    paths["/v2/health/live"] = (service.live, _READ)
+    paths["/v2/health/ready"] = (service.ready, _READ)
+    paths["/metrics"] = (service.metrics, _READ)
     for path, (endpoint, methods) in paths.items():
         app.add_api_route(path, endpoint, methods=methods, response_model=None)
     app.add_exception_handler(AnyHTTPException, _refused)

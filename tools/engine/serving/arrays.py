@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -50,12 +51,22 @@ def to_array(data: Any, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         index = next(i for i, value in enumerate(flat) if type(value) not in wanted)
         where = _where(data, shape, index)
         raise RequestError(f"{where} is {kind_of(flat[index])}, expected {noun}")
-    if dtype.kind in "iu":
-        flat = _integers(data, shape, flat, dtype, float in kinds)
-    with np.errstate(over="ignore"):
-        array = np.fromiter(flat, dtype, len(flat))
-    if dtype.kind == "f" and not np.isfinite(array).all():
-        _out_of_range(data, shape, flat, int(np.argmin(np.isfinite(array))), dtype)
+    if dtype.kind in "iu" and float in kinds:
+        flat = _integers(data, shape, flat)
+    array = np.empty(len(flat), dtype)
+    try:
+        # Half the time of np.fromiter. NumPy's letters for these types are those of struct.
+        struct.pack_into(f"{len(flat)}{dtype.char}", array, 0, *flat)
+        fits = dtype.kind != "f" or np.isfinite(array).all()
+    except (struct.error, OverflowError):
+        fits = False
+    if not fits:
+        index = next(i for i, value in enumerate(flat) if not _holds(dtype, value))
+        limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+        raise RequestError(
+            f"{_where(data, shape, index)} is {flat[index]}, out of the range of "
+            f"{DATATYPES[dtype.name]}: {limits.min} to {limits.max}"
+        )
     return array.reshape(shape)
 
 
@@ -88,29 +99,21 @@ def _flatten_nested(data: list, shape: Sequence[int]) -> list:
     return level
 
 
-def _integers(data: list, shape: Sequence[int], flat: list, dtype: np.dtype, floats: bool) -> list:
-    """Returns the numbers as integers that the type can hold."""
-    if floats:
-        for index, value in enumerate(flat):
-            if type(value) is float and not (value.is_integer() and abs(value) <= _EXACT):
-                where = _where(data, shape, index)
-                raise RequestError(f"{where} is {value}, expected an exact integer")
-        flat = list(map(int, flat))
-    limits = np.iinfo(dtype)
-    if min(flat) < limits.min or max(flat) > limits.max:
-        index = next(i for i, v in enumerate(flat) if not limits.min <= v <= limits.max)
-        _out_of_range(data, shape, flat, index, dtype)
-    return flat
+def _integers(data: list, shape: Sequence[int], flat: list) -> list:
+    """Returns numbers as the integers that they are."""
+    for index, value in enumerate(flat):
+        if type(value) is float and not (value.is_integer() and abs(value) <= _EXACT):
+            where = _where(data, shape, index)
+            raise RequestError(f"{where} is {value}, expected an exact integer")
+    return list(map(int, flat))
 
 
-def _out_of_range(
-    data: list, shape: Sequence[int], flat: list, index: int, dtype: np.dtype
-) -> None:
-    limits = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
-    raise RequestError(
-        f"{_where(data, shape, index)} is {flat[index]}, out of the range of "
-        f"{DATATYPES[dtype.name]}: {limits.min} to {limits.max}"
-    )
+def _holds(dtype: np.dtype, value: float) -> bool:
+    try:
+        packed = struct.pack(dtype.char, value)
+    except (struct.error, OverflowError):
+        return False
+    return math.isfinite(struct.unpack(dtype.char, packed)[0])
 
 
 def _where(data: list, shape: Sequence[int], index: int) -> str:
