@@ -13,8 +13,6 @@ from engine.config import load_config
 from engine.dygraph import DygraphSession
 from engine.static import StaticSession
 
-ROWS = 600  # of a sample: 400 to train on and 200 to test on
-
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
@@ -79,7 +77,7 @@ def exported_copy(exports, tmp_path):
 
 @pytest.fixture(scope="session")
 def sample_rows():
-    """Returns every row's features of a model folder's sample, of training and test data."""
+    """Returns every row's inputs of a model folder's sample, of training and test data."""
 
     @functools.cache
     def read(folder):
@@ -90,9 +88,9 @@ def sample_rows():
         ]
         reader = config.runner("train_reader_path")
         source = loop.open_reader(config, reader, files, 64, None)
-        rows = np.concatenate([block[0] for block in source.blocks()])
-        assert len(rows) == ROWS
-        return rows
+        inputs = len(contract.dygraph_model(config).input_specs(config))
+        blocks = list(source.blocks())
+        return [np.concatenate([block[place] for block in blocks]) for place in range(inputs)]
 
     return read
 
@@ -109,7 +107,7 @@ def eager(trained, sample_rows):
         session.load(saved, prefix)
         session.start_epoch(training=False)
         with paddle.no_grad():
-            outputs = session.net(paddle.to_tensor(sample_rows(folder)))
+            outputs = session.net(*map(paddle.to_tensor, sample_rows(folder)))
         return dict(zip(session.output_names(), (output.numpy() for output in outputs)))
 
     return predict

@@ -18,13 +18,13 @@ WAYS = [
 
 
 def batches(rows, size):
-    """The rows in batches of a size, a partial one at the end; few rows fill a full one too."""
-    if len(rows) < size:
-        yield np.arange(len(rows))
-        yield np.resize(np.arange(len(rows)), size)
+    """Row numbers in batches of a size, a partial one at the end; few rows fill a full one too."""
+    if rows < size:
+        yield np.arange(rows)
+        yield np.resize(np.arange(rows), size)
         return
-    for start in range(0, len(rows), size):
-        yield np.arange(start, min(start + size, len(rows)))
+    for start in range(0, rows, size):
+        yield np.arange(start, min(start + size, rows))
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 1024])
@@ -38,11 +38,11 @@ def test_every_row_is_predicted_as_the_net_does(
     expected = eager(folder, "static" if how == "static" else "dygraph")
     runner = predictor.open_predictor(exports(folder, how), Options(engine=engine))
     assert [spec.name for spec in runner.outputs] == list(expected)
-    rows = sample_rows(folder)
-    for numbers in batches(rows, batch_size):
-        outputs = runner.run([rows[numbers]])
+    inputs = sample_rows(folder)
+    for numbers in batches(len(inputs[0]), batch_size):
+        outputs = runner.run([rows[numbers] for rows in inputs])
         for (name, ours), theirs in zip(expected.items(), outputs):
-            assert (theirs.dtype, theirs.shape) == (ours.dtype, (len(numbers), 2))
+            assert (theirs.dtype, theirs.shape) == (ours.dtype, (len(numbers), ours.shape[1]))
             np.testing.assert_allclose(theirs, ours[numbers], rtol=0, atol=TOLERANCE, err_msg=name)
 
 
@@ -56,6 +56,6 @@ def test_paddle_does_not_run_an_onnx_file(folder, exports):
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
 def test_the_matrix_can_tell_rows_and_tasks_apart(folder, eager, graph):
     """Were all predictions alike, it would prove nothing."""
-    income, marital = (output[:, 1] for output in eager(folder, graph).values())
-    assert len(np.unique(income)) > 500
-    assert np.abs(income - marital).max() > 0.1
+    first, second, *_ = (output[:, 1] for output in eager(folder, graph).values())
+    assert len(np.unique(first)) > 0.8 * len(first)
+    assert np.abs(first - second).max() > 0.01

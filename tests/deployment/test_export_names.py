@@ -115,7 +115,7 @@ def test_a_static_checkpoint_is_exported_too(trained, configured, eager, sample_
     root = trained(FOLDER, "static").runner("model_save_path")
     model = export.export_checkpoint(configured(infer_load_path=root))
     assert model.about["source"]["checkpoint"] == "rec_static.pdparams"
-    outputs = predictor.open_predictor(model, predictor.Options()).run([sample_rows(FOLDER)])
+    outputs = predictor.open_predictor(model, predictor.Options()).run(sample_rows(FOLDER))
     for ours, theirs in zip(outputs, eager(FOLDER, "static").values()):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 

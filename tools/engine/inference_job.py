@@ -151,14 +151,21 @@ def run(job: Job, arguments: argparse.Namespace) -> None:
         predictions.write(arguments.save_predictions, result.predictions)
     rows = len(next(iter(result.predictions.values())))
     print(f"{rows} rows, {result.rows_per_second:.0f} rows/s, {_described(runner.runtime)}")
-    for name, values in scores.binary_scores(result.predictions, result.labels).items():
-        print(f"{name}: auc {values['auc']:.6f}, log loss {values['log_loss']:.6f}")
+    found = scores.scores(result.predictions, result.labels, _counted_rows(job.model))
+    for name, values in found.items():
+        print(f"{name}: " + ", ".join(f"{kind} {value:.6f}" for kind, value in values.items()))
     if arguments.benchmark or arguments.save_log_path:
         blocks = inference_report.collect(job, runner, result, arguments)
         if arguments.benchmark:
             print(inference_report.text(blocks))
         if arguments.save_log_path:
             inference_report.save(blocks, arguments.save_log_path)
+
+
+def _counted_rows(model: ExportedModel) -> dict[str, str]:
+    """Returns the tasks that count where another one's label is 1, and that other one."""
+    tasks = model.about.get("hyper_parameters", {}).get("tasks") or ()
+    return {task["name"]: task["rows"] for task in tasks if task.get("rows")}
 
 
 def _described(runtime: dict) -> str:
