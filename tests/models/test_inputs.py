@@ -4,6 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
+from engine.dygraph import DygraphSession
 from models.multitask.base_dygraph import MultiTaskDygraphModel
 from models.multitask.checks import whole
 from models.multitask.inputs import Standardize, fit_standardize, input_specs, inputs_of
@@ -162,6 +163,19 @@ def test_a_net_is_made_for_as_many_features_as_the_inputs_give(form):
     hyper, _, size = FORMS[form]
     assert Model().create_model(config(**hyper)).size == size
     assert Model().create_model(config(**{**hyper, "feature_size": size})).size == size
+
+
+def test_every_model_takes_numbers_beside_sparse_fields(folder, configure):
+    fields = "[{name: user, size: 5}, {name: seen, size: 7, max_len: 3}]"
+    options = [f"sparse_fields={fields}", "dense_input_dim=2", "feature_size=34"]
+    options.append("embedding_size=16")
+    if folder.name == "dselect_k":
+        options.append("image_size=0")  # experts of features, not of images
+    session = DygraphSession(configure(folder, *(f"hyper_parameters.{text}" for text in options)))
+    outputs = session.net(*map(paddle.to_tensor, fed(["dense", "sparse"])))
+    assert [output.shape for output in outputs] == [[3, session.net.class_num]] * len(outputs)
+    sum(output[:, 0].sum() for output in outputs).backward()
+    assert not session.net.inputs.embedding.table.weight.grad.is_dense()
 
 
 def test_a_feature_size_that_contradicts_the_fields_is_named():
