@@ -3,8 +3,8 @@
     python tools/demo.py
 
 The same as tools/trainer.py and tools/infer.py with each folder's config.yaml, but that the
-checkpoints go to a temporary folder. The metrics are those of the last epoch on the test sample;
-rows/s is training speed at the sample's batch size.
+checkpoints go to a temporary folder. The metrics, each model's own, are those of the last epoch on
+the test sample; rows/s is training speed at the sample's batch size.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import tempfile
 from engine import cli, contract
 
 
-def run_sample(yaml: str) -> dict:
-    """Trains and evaluates one model and returns its row of the table."""
+def run_sample(yaml: str) -> list[str]:
+    """Trains and evaluates one model and returns its row: name, rows a second, metrics."""
     from engine import loop
     from engine.sessions import open_session
 
@@ -28,11 +28,11 @@ def run_sample(yaml: str) -> dict:
         trained = loop.train(session, config, loop.training_source(config))
         tested = loop.evaluate(session, config, loop.test_source(config))
     last = tested.metrics[max(tested.metrics)]
-    return {
-        "model": os.path.basename(config.folder),
-        **{name: f"{value:.4f}" for name, value in last.items()},
-        "rows/s": f"{trained.rows / trained.seconds:.0f}",
-    }
+    return [
+        os.path.basename(config.folder),
+        f"{trained.rows / trained.seconds:.0f}",
+        "  ".join(f"{name} {value:.4f}" for name, value in last.items()),
+    ]
 
 
 def main() -> None:
@@ -42,9 +42,8 @@ def main() -> None:
     ).parse_args()
     pattern = os.path.join(contract.REPOSITORY, "models", "multitask", "*", "config.yaml")
     table = [run_sample(yaml) for yaml in sorted(glob.glob(pattern))]
-    columns = list(dict.fromkeys(name for row in table for name in row))
-    for row in [dict(zip(columns, columns)), *table]:
-        print("  ".join(f"{row.get(name, ''):>12}" for name in columns))
+    for model, speed, metrics in [["model", "rows/s", "on the test sample"], *table]:
+        print(f"{model:<14}{speed:>6}  {metrics}")
 
 
 if __name__ == "__main__":
