@@ -27,6 +27,8 @@ sample: $(VENV)/.requirements
 	for folder in share_bottom mmoe ple; do \
 	  $(VENV)/bin/python -m datasets.census.sample --output_dir models/multitask/$$folder/data || exit; \
 	done
+	$(VENV)/bin/python -m datasets.ali_ccp.sample --output_dir models/multitask/esmm/data
+	$(VENV)/bin/python -m datasets.Multi_MNIST_DselectK.sample --output_dir models/multitask/dselect_k/data
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))' || \
