@@ -19,7 +19,18 @@ from engine.tensors import TensorSpec
 FOLDER = Path(contract.REPOSITORY) / "models" / "multitask" / "share_bottom"
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
 GRAPH = "json" if PADDLE_3 else "pdmodel"
+CLASSES = "hyper_parameters.class_num"
 TASKS = ["income", "marital"]
+
+
+def declared(folder):
+    """What a folder's YAML and model say: its input, its tasks' names, the shape of an output."""
+    config = load_config(str(folder / "config.yaml"), [], contract.hyper_parameters)
+    (spec,) = contract.dygraph_model(config).input_specs(config)
+    dtype = str(spec.dtype).rpartition(".")[2].lower().replace("fp32", "float32")
+    shape = tuple(None if size < 0 else size for size in spec.shape)
+    tasks = [task["name"] for task in config["hyper_parameters.tasks"]]
+    return TensorSpec(spec.name, shape, dtype), tasks, (None, config.get(CLASSES, 2))
 
 
 @pytest.fixture
@@ -65,12 +76,13 @@ def test_metadata_say_what_the_model_is(folder, exports, trained, how):
     about = json.loads(meta.read_text())
     graph = "static" if how == "static" else "dygraph"
     assert about["model"] == folder.name
-    assert about["inputs"] == [{"name": "input", "shape": [None, 499], "dtype": "float32"}]
-    shape = {"shape": [None, 2], "dtype": "float32"}
-    assert about["outputs"] == [{"name": name, **shape} for name in TASKS]
-    assert about["tasks"] == TASKS
+    spec, tasks, shape = declared(folder)
+    assert about["inputs"] == [{"name": spec.name, "shape": [*spec.shape], "dtype": spec.dtype}]
+    output = {"shape": [*shape], "dtype": "float32"}
+    assert about["outputs"] == [{"name": name, **output} for name in tasks]
+    assert about["tasks"] == tasks
     assert about["paddle"] == paddle.__version__
-    assert about["hyper_parameters"]["feature_size"] == 499
+    assert [task["name"] for task in about["hyper_parameters"]["tasks"]] == tasks
     formats = {name: entry["format"] for name, entry in about["files"].items()}
     prefix = "rec_inference" if how == "static" else "tostatic"
     expected = {
@@ -93,8 +105,9 @@ def test_metadata_say_what_the_model_is(folder, exports, trained, how):
 @pytest.mark.parametrize("how", ["to_static", "static"])
 def test_the_graph_takes_any_number_of_rows(folder, exports, how):
     inputs, outputs = graph_files.tensors(exports(folder, how).graph)
-    assert inputs == [TensorSpec("input", (None, 499), "float32")]
-    assert [(spec.shape, spec.dtype) for spec in outputs] == [((None, 2), "float32")] * 2
+    spec, tasks, shape = declared(folder)
+    assert inputs == [spec]
+    assert [(found.shape, found.dtype) for found in outputs] == [(shape, "float32")] * len(tasks)
 
 
 def test_an_onnx_file_names_its_tensors_itself(folder, exports, tmp_path):
@@ -102,8 +115,9 @@ def test_an_onnx_file_names_its_tensors_itself(folder, exports, tmp_path):
     path = tmp_path / "alone.onnx"
     path.write_bytes(Path(exports(folder, "onnx").graph).read_bytes())
     runner = predictor.open_predictor(exported.find(model_file=str(path)), predictor.Options())
-    assert runner.inputs == [TensorSpec("input", (None, 499), "float32")]
-    assert [spec.name for spec in runner.outputs] == TASKS
+    spec, tasks, _ = declared(folder)
+    assert runner.inputs == [spec]
+    assert [found.name for found in runner.outputs] == tasks
 
 
 def test_the_hash_of_a_known_file(tmp_path):

@@ -85,10 +85,15 @@ class DSelectKLayer(MultiTaskNet):
 
     def logits(self, features):
         """Returns logits ``[task_num, batch, class_num]`` of features or images."""
-        experts = self.experts(features).transpose([1, 0, 2])  # [batch, experts, size]
+        experts = self.experts(features)  # [experts, batch, size]
         weights = self._weights(features.flatten(1))
-        mixed = paddle.matmul(weights, experts)  # one product mixes for all tasks
-        return self.towers(mixed.transpose([1, 0, 2]))
+        # One product mixes for all tasks.
+        if isinstance(self.gates, DSelectK) and not self.gates.per_example:
+            mixed = paddle.matmul(weights.squeeze(0), experts.flatten(1))
+            mixed = mixed.reshape([self.task_num, -1, experts.shape[-1]])
+        else:
+            mixed = paddle.matmul(weights, experts.transpose([1, 0, 2])).transpose([1, 0, 2])
+        return self.towers(mixed)
 
     def gate_weights(self, features):
         """Returns each task's mean weight of every expert, ``[task_num, expert_num]``."""
