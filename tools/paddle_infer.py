@@ -11,7 +11,7 @@ current directory. Reader and model fit each other by what stands beside the mod
 """
 
 from engine import cli
-from engine.predictor import ENGINES, PRECISIONS
+from engine.deployment.predictor import ENGINES, PRECISIONS
 
 
 def parse_arguments():
@@ -59,12 +59,13 @@ def parse_arguments():
 def main() -> None:
     """Runs the command."""
     arguments = parse_arguments()
-    from engine import inference_job, report
+    from engine import report
+    from engine.deployment import inference_job
 
     report.start_logging()
     job = inference_job.open_job(arguments)
     if arguments.compare:
-        from engine import comparison
+        from engine.deployment import comparison
 
         sizes = (arguments.batchsize,) if arguments.batchsize else ()
         comparison.run(job, sizes, arguments.warmup)

@@ -14,7 +14,8 @@ import math
 import os
 from collections.abc import Callable
 
-from engine import cli, exported, predictor, report
+from engine import cli, report
+from engine.deployment import exported, predictor
 from engine.errors import UserError
 
 _LEVELS = ("debug", "info", "warning", "error")

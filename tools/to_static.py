@@ -23,7 +23,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     config = cli.read_config(arguments)
-    from engine import export
+    from engine.deployment import export
 
     export.export_checkpoint(config, arguments.format)
 

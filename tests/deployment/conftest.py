@@ -8,8 +8,9 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, contract, export, exported, loop
+from engine import checkpoint, contract, loop
 from engine.config import load_config
+from engine.deployment import export, exported
 from engine.dygraph import DygraphSession
 from engine.static import StaticSession
 

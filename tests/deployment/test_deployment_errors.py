@@ -10,7 +10,8 @@ from pathlib import Path
 import paddle
 import pytest
 
-from engine import contract, export, exported, graph_files, paddle_predictor, predictor
+from engine import contract
+from engine.deployment import export, exported, graph_files, paddle_predictor, predictor
 from engine.errors import UserError
 
 FOLDER = Path(contract.REPOSITORY) / "models" / "multitask" / "share_bottom"

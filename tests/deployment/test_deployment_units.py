@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from engine import exported, graph_files, inference, inference_report, predictions, scores, tensors
+from engine import predictions
+from engine.deployment import exported, graph_files, inference, inference_report, scores, tensors
+from engine.deployment.predictor import Options
+from engine.deployment.tensors import TensorSpec
 from engine.errors import UserError
-from engine.predictor import Options
-from engine.tensors import TensorSpec
 
 # Graph files
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from engine import predictor
+from engine.deployment import predictor
+from engine.deployment.predictor import Options
 from engine.errors import UserError
-from engine.predictor import Options
 
 TOLERANCE = 1e-5
 WAYS = [

@@ -9,12 +9,13 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine import contract, export, exported, graph_files, loop, predictor
+from engine import contract, loop
 from engine.config import load_config
+from engine.deployment import export, exported, graph_files, predictor
+from engine.deployment.tensors import TensorSpec
 from engine.dygraph import DygraphSession
 from engine.errors import UserError
 from engine.static import StaticSession
-from engine.tensors import TensorSpec
 
 FOLDER = Path(contract.REPOSITORY) / "models" / "multitask" / "share_bottom"
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2

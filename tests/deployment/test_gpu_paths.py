@@ -15,12 +15,13 @@ import paddle
 import pytest
 from paddle import inference
 
-from engine import device, gpu_usage, paddle_predictor, predictor
-from engine import inference as run_inference
+from engine import device
+from engine.deployment import gpu_usage, paddle_predictor, predictor
+from engine.deployment import inference as run_inference
+from engine.deployment.exported import ExportedModel
+from engine.deployment.paddle_predictor import PaddlePredictor
+from engine.deployment.predictor import Options
 from engine.errors import UserError
-from engine.exported import ExportedModel
-from engine.paddle_predictor import PaddlePredictor
-from engine.predictor import Options
 
 pytestmark = pytest.mark.skipif(
     paddle.is_compiled_with_cuda(), reason="this Paddle is built for the GPU"

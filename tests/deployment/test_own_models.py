@@ -7,11 +7,12 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, contract, export, exported, loop, predictor
+from engine import checkpoint, contract, loop
 from engine.config import load_config
+from engine.deployment import export, exported, predictor
+from engine.deployment.predictor import Options
 from engine.dygraph import DygraphSession
 from engine.errors import UserError
-from engine.predictor import Options
 from engine.static import StaticSession
 
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2

@@ -9,7 +9,8 @@ import paddle
 import pytest
 from sklearn.metrics import log_loss
 
-from engine import comparison, contract, paddle_predictor
+from engine import contract
+from engine.deployment import comparison, paddle_predictor
 
 FOLDER = Path(contract.REPOSITORY) / "models" / "multitask" / "share_bottom"
 TASKS = ["income", "marital"]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from engine.deployment.tensors import TensorSpec
 from engine.errors import UserError
-from engine.tensors import TensorSpec
 
 MODEL = "/v2/models/toy"
 METADATA = {

@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from engine import exported, predictor
+from engine.deployment import exported, predictor
 
 parser = pytest.importorskip("prometheus_client.parser")
 

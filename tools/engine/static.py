@@ -50,7 +50,7 @@ class StaticSession:
         self._executor.run(startup, scope=self._scope)
         self.export = None  # what writes an inference model beside each checkpoint
         if training and config.runner("use_inference"):
-            from engine.static_export import StaticExport
+            from engine.deployment.static_export import StaticExport
 
             self.export = StaticExport(config, self._scope, self._executor).save
         rates = (name for name in self._variables("all") if name.startswith(_RATE))

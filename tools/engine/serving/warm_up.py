@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.deployment.tensors import TensorSpec
 from engine.serving.batcher import Run
 from engine.serving.protocol import ServedModel
-from engine.tensors import TensorSpec
 
 logger = logging.getLogger(__name__)
 

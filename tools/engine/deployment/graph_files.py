@@ -10,8 +10,8 @@ import json
 
 import paddle
 
+from engine.deployment.tensors import TensorSpec
 from engine.errors import UserError
-from engine.tensors import TensorSpec
 
 _PIR_DTYPES = {
     "t_f64": "float64",

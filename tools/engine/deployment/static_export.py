@@ -13,8 +13,8 @@ from paddle.utils import unique_name
 
 from engine import checkpoint, contract
 from engine.config import Config
+from engine.deployment.export import describe, write_about
 from engine.errors import UserError, nearest
-from engine.export import describe, write_about
 
 logger = logging.getLogger(__name__)
 

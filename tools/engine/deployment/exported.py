@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.deployment.tensors import TensorSpec
 from engine.errors import UserError
-from engine.tensors import TensorSpec
 
 logger = logging.getLogger(__name__)
 

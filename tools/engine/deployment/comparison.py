@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine import exported, inference_report, predictor, tensors
+from engine.deployment import exported, inference_report, predictor, tensors
+from engine.deployment.export import TOLERANCE
+from engine.deployment.inference_job import Job
 from engine.errors import UserError
-from engine.export import TOLERANCE
-from engine.inference_job import Job
 
 _BATCH_SIZES = (1, 32, 1024)
 _SECONDS = 1.0  # for one runner at one batch size, spread over the rounds

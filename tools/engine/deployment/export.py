@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import checkpoint, exported, graph_files, loop, predictor, tensors, to_onnx
+from engine import checkpoint, loop
 from engine.config import Config
+from engine.deployment import exported, graph_files, predictor, tensors, to_onnx
+from engine.deployment.exported import ExportedModel
+from engine.deployment.tensors import TensorSpec
 from engine.dygraph import DygraphSession
 from engine.errors import UserError
-from engine.exported import ExportedModel
-from engine.tensors import TensorSpec
 
 logger = logging.getLogger(__name__)
 

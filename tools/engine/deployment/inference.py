@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from engine import tensors
 from engine.batches import Source
+from engine.deployment import tensors
+from engine.deployment.gpu_usage import GpuUsage
+from engine.deployment.predictor import Predictor
 from engine.errors import UserError
-from engine.gpu_usage import GpuUsage
-from engine.predictor import Predictor
 
 PHASES = ("preprocess", "inference", "postprocess")
 

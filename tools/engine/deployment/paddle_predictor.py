@@ -12,10 +12,11 @@ import numpy as np
 import paddle
 from paddle import inference
 
-from engine import device, graph_files
+from engine import device
+from engine.deployment import graph_files
+from engine.deployment.exported import ExportedModel
+from engine.deployment.predictor import Options, failed, named
 from engine.errors import UserError
-from engine.exported import ExportedModel
-from engine.predictor import Options, failed, named
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ _TRT_MIN_SUBGRAPH = 3  # operators: smaller pieces cost more to hand over than t
 
 
 class PaddlePredictor:
-    """Runs a model by Paddle Inference; see `engine.predictor.Predictor`."""
+    """Runs a model by Paddle Inference; see `engine.deployment.predictor.Predictor`."""
 
     engine = "paddle"
 

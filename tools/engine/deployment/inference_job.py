@@ -8,22 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine import (
-    checkpoint,
-    cli,
-    contract,
-    exported,
-    inference,
-    inference_report,
-    loop,
-    predictions,
-    predictor,
-    scores,
-)
+from engine import checkpoint, cli, contract, loop, predictions
 from engine.batches import Source
 from engine.config import Config
+from engine.deployment import exported, inference, inference_report, predictor, scores
+from engine.deployment.exported import ExportedModel
 from engine.errors import UserError
-from engine.exported import ExportedModel
 
 
 @dataclass(frozen=True)

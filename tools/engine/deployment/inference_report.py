@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine import runtime
+from engine.deployment.inference import PHASES, Result
+from engine.deployment.predictor import Predictor
 from engine.errors import UserError
-from engine.inference import PHASES, Result
-from engine.predictor import Predictor
 
 if TYPE_CHECKING:
-    from engine.inference_job import Job
+    from engine.deployment.inference_job import Job
 
 
 def collect(

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.deployment.exported import ExportedModel
+from engine.deployment.predictor import Options, failed, named
+from engine.deployment.tensors import TensorSpec
 from engine.errors import UserError
-from engine.exported import ExportedModel
-from engine.predictor import Options, failed, named
-from engine.tensors import TensorSpec
 
 _ERRORS_ONLY = 3  # ONNX Runtime's severity; below it tells of every unused constant
 
 
 class OnnxPredictor:
-    """Runs a model by ONNX Runtime; see `engine.predictor.Predictor`."""
+    """Runs a model by ONNX Runtime; see `engine.deployment.predictor.Predictor`."""
 
     engine = "onnxruntime"
 
@@ -90,8 +90,8 @@ def _check(options: Options) -> None:
 def _content(model: ExportedModel) -> str | bytes:
     if model.is_onnx:
         return model.graph
-    from engine import to_onnx
-    from engine.paddle_predictor import PaddlePredictor
+    from engine.deployment import to_onnx
+    from engine.deployment.paddle_predictor import PaddlePredictor
 
     to_onnx.check_installed()
     # Over damaged files paddle2onnx ends the process; what Paddle itself can load is whole.

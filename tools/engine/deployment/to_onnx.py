@@ -10,8 +10,8 @@ import tempfile
 
 import paddle
 
+from engine.deployment.exported import ExportedModel
 from engine.errors import UserError
-from engine.exported import ExportedModel
 
 _PADDLE_3 = not paddle.__version__.startswith("2.")
 OPSET = 17 if _PADDLE_3 else 16

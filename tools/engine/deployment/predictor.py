@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from engine.deployment.exported import ExportedModel
+from engine.deployment.tensors import TensorSpec
 from engine.errors import UserError
-from engine.exported import ExportedModel
-from engine.tensors import TensorSpec
 
 ENGINES = ("paddle", "onnxruntime")
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
@@ -98,10 +98,10 @@ def open_predictor(model: ExportedModel, options: Options) -> Predictor:
                 f"{model.graph} needs Paddle: pip install -r requirements.txt, "
                 "or export with --format onnx"
             )
-        from engine.paddle_predictor import PaddlePredictor
+        from engine.deployment.paddle_predictor import PaddlePredictor
 
         return PaddlePredictor(model, options)
-    from engine.onnx_predictor import OnnxPredictor
+    from engine.deployment.onnx_predictor import OnnxPredictor
 
     return OnnxPredictor(model, options)
 
