@@ -203,6 +203,7 @@ def test_run_sh_from_any_folder(mnist, tmp_path, command_env):
     folder = tmp_path / "copy" / "datasets" / "Multi_MNIST_DselectK"
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "datasets" / "Multi_MNIST_DselectK" / "run.sh", folder)
+    shutil.copy(ROOT / "datasets" / "prepare.sh", folder.parent)
     driver = tmp_path / "driver.py"
     driver.write_text(
         f"import sys\nsys.path[:0] = [{str(ROOT)!r}]\n"
@@ -215,7 +216,7 @@ def test_run_sh_from_any_folder(mnist, tmp_path, command_env):
     python = tmp_path / "python"
     python.write_text(
         f'#!/bin/sh\n[ $# = 2 ] && exec {sys.executable} "$@"\n'
-        f'shift 3\nexec {sys.executable} {driver} "$@"\n'
+        f'shift 4\nexec {sys.executable} {driver} "$@"\n'
     )
     python.chmod(0o755)
     done = subprocess.run(

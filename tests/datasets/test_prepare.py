@@ -274,13 +274,14 @@ def test_run_sh_from_any_folder(table, tmp_path, command_env, data_set, inside):
     for name in DATA_SETS:
         (copy / "datasets" / name).mkdir(parents=True)
         shutil.copy(ROOT / "datasets" / name / "run.sh", copy / "datasets" / name)
+    shutil.copy(ROOT / "datasets" / "prepare.sh", copy / "datasets")
     folder = copy / "datasets" / data_set
     # A Python that is asked for the preparation runs the driver, with the options it was given.
     driver = table.driver(tmp_path / "driver.py")
     python = tmp_path / "python"
     python.write_text(
         f'#!/bin/sh\n[ $# = 2 ] && exec {sys.executable} "$@"\n'
-        f'shift 3\nexec {sys.executable} {driver} "$@"\n'
+        f'shift 4\nexec {sys.executable} {driver} "$@"\n'
     )
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     cwd = folder if inside else tmp_path
