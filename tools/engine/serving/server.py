@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from engine.errors import UserError
+from engine.serving.connection import PromptProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ def serve(app: FastAPI, listener: socket.socket, greeting: list[str]) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         app,
+        http=PromptProtocol,
         log_config=None,
         access_log=False,
         lifespan="on",
