@@ -77,8 +77,8 @@ def read_arguments() -> argparse.Namespace:
         "--max_delay_ms",
         type=_number(0, 60_000),
         metavar="MS",
-        default=1.0,
-        help="how long a request waits for others; 0: joins what is there; default: 1",
+        default=0.0,
+        help="how long a request waits for others; default: 0, those join it that wait anyway",
     )
     add(
         "--max_body_mb",

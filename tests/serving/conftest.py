@@ -43,7 +43,7 @@ def make_app():
 
         model = ServedModel("toy", "1", "paddle", inputs, outputs)
         run = gate(run) if gate else run
-        return create_app(model, run, Limits(**{"max_delay_ms": 0.0, **limits}))
+        return create_app(model, run, Limits(**limits))
 
     return make
 

@@ -34,7 +34,7 @@ class Limits:
     """What a server takes on; each is an option of ``tools/serve.py``."""
 
     max_batch_size: int = 1024
-    max_delay_ms: float = 1.0
+    max_delay_ms: float = 0.0
     max_body_mb: float = 16.0
     max_rows: int = 65536
     max_pending: int = 256
