@@ -33,13 +33,14 @@ def parts_of(together, number):
         together: arrays by the names of `ImageExperts`, parameters or their gradients.
         number: which expert.
     """
+    last = together["last.weight"][number].reshape(-1, 20, OUT)  # positions, channels, outputs
     ten, twenty = slice(10 * number, 10 * (number + 1)), slice(20 * number, 20 * (number + 1))
     return {
         "first.weight": together["first_weight"][:, ten].T.reshape(10, 1, 5, 5),
         "first.bias": together["first_bias"][ten],
         "second.weight": together["second.weight"][twenty],
-        "second.bias": together["second.bias"][twenty],
-        "last.weight": together["last.weight"][number],
+        "second.bias": together["second_bias"][twenty],
+        "last.weight": last.transpose(1, 0, 2).reshape(-1, OUT),
         "last.bias": together["last.bias"][number, 0],
     }
 
@@ -67,6 +68,8 @@ def test_they_give_and_learn_what_separate_experts_do(image_size):
     weights = paddle.to_tensor(np.random.default_rng(2).normal(size=(EXPERTS, 6, OUT)), "float32")
     found = together(paddle.to_tensor(images))
     assert found.shape == [EXPERTS, 6, OUT]
+    together.eval()  # which takes other operators
+    np.testing.assert_array_equal(together(paddle.to_tensor(images)).numpy(), found.numpy())
     (found * weights).sum().backward()
     gradients = {name: value.grad.numpy() for name, value in together.named_parameters()}
     for number, expert in enumerate(plain):
