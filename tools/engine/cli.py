@@ -97,10 +97,11 @@ def read_config(arguments: argparse.Namespace) -> Config:
 def train(description: str, graph: str) -> None:
     """Trains the model that the command line names, in dygraph or static graph."""
     config = read_config(parser(description).parse_args())
-    from engine import loop, sessions
+    from engine import lock, loop, sessions
 
-    source = loop.training_source(config)
-    loop.train(sessions.open_session(config, graph, training=True), config, source)
+    with lock.locked(config.runner("model_save_path")):
+        source = loop.training_source(config)
+        loop.train(sessions.open_session(config, graph, training=True), config, source)
 
 
 def evaluate(description: str, graph: str) -> None:
