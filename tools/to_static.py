@@ -22,9 +22,9 @@ def main() -> None:
         help="onnx: ONNX besides Paddle's own (requirements-deploy.txt)",
     )
     arguments = parser.parse_args()
-    config = cli.read_config(arguments)
     from engine.deployment import export
 
+    config = cli.read_config(arguments, export.encoding)
     export.export_checkpoint(config, arguments.format)
 
 

@@ -82,14 +82,22 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def read_config(arguments: argparse.Namespace) -> Config:
-    """Starts the log and returns the configuration that the arguments name."""
+def read_config(
+    arguments: argparse.Namespace, trained: Callable[[Config], str | None] | None = None
+) -> Config:
+    """Starts the log and returns the configuration that the arguments name.
+
+    Args:
+        arguments: of the command line.
+        trained: see `learned.completed`; a command that trains gives none.
+    """
     import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
 
-    from engine import contract, report
+    from engine import contract, learned, report
 
     report.start_logging()
     config = load_config(arguments.config_yaml, arguments.opt, contract.hyper_parameters)
+    config = learned.completed(config, trained)
     report.log_config(config)
     return config
 
@@ -106,8 +114,9 @@ def train(description: str, graph: str) -> None:
 
 def evaluate(description: str, graph: str) -> None:
     """Evaluates the checkpoints that the command line names, in dygraph or static graph."""
-    config = read_config(parser(description).parse_args())
-    from engine import loop, sessions
+    arguments = parser(description).parse_args()
+    from engine import learned, loop, sessions
 
+    config = read_config(arguments, learned.to_evaluate)
     source = loop.test_source(config)
     loop.evaluate(sessions.open_session(config, graph, training=False), config, source)

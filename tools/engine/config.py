@@ -86,6 +86,10 @@ class Config(Mapping):
             return self._absolute(f"runner.{name}", value, written=kind == "output path")
         return value
 
+    def completed(self, values: Mapping[str, Any]) -> Config:
+        """Returns the configuration with values that neither the YAML nor ``-o`` gave."""
+        return Config({**self._values, **values}, self.yaml_path, self._overridden)
+
     def source(self, key: str) -> str:
         """Returns where a key was given: ``-o`` or the YAML's path."""
         return "-o" if key in self._overridden else self.yaml_path

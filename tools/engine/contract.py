@@ -90,6 +90,14 @@ def dataset(config: Config, reader: str, files: list[str], folder: str | None = 
     return _attribute(folder or config.folder, reader, "RecDataset")(files, config)
 
 
+def dataset_member(config: Config, reader: str, name: str) -> Any:
+    """Returns an optional member of a reader's RecDataset; None if there is none, or no reader."""
+    try:
+        return getattr(_attribute(config.folder, reader, "RecDataset"), name, None)
+    except UserError:  # a command that needs the reader says what is wrong with it
+        return None
+
+
 def files(config: Config, key: str) -> list[str]:
     """Returns the files of a data folder and its sub-folders, sorted; hidden ones do not count.
 

@@ -104,6 +104,11 @@ class DygraphSession:
         batch, _ = next(self.batches(source, 0))
         return weights(self.net, batch)
 
+    @property
+    def metric_objects(self) -> list:
+        """The metrics themselves: what a checkpoint inside an epoch keeps of them."""
+        return self._metrics
+
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
         return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import checkpoint, contract, gates, predictions, runtime
+from engine import checkpoint, contract, gates, learned, predictions, runtime
 from engine.batches import Source, open_source, reader_errors
 from engine.clock import Clock
 from engine.config import Config
@@ -100,7 +100,7 @@ def train(session: Any, config: Config, source: Source) -> Summary:
         batches = session.batches(source, epoch)
         summary.rows += visit(session, batches, session.train_step, clock, report)
         summary.metrics[epoch] = _end_epoch(session, clock, report)
-        about = {"seed": seed, "metrics": session.metric_names}
+        about = {"seed": seed, "metrics": session.metric_names, **learned.facts(config)}
         folder = checkpoint.save(
             root, epoch, session.prefix, session.state(), about, session.export
         )
@@ -127,7 +127,9 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
         saved, prefix = checkpoint.parameters(folder, session.prefix)
         checkpoint.check(saved, session.shapes(prefix), folder)
         session.load(saved, prefix)
-        problem = _other_tasks(checkpoint.facts_beside(folder, prefix), session)
+        facts = checkpoint.facts_beside(folder, prefix)
+        learned.check(config, facts, folder)
+        problem = _other_tasks(facts, session)
         if problem:
             logger.warning("%s %s", folder, problem)
         session.start_epoch(training=False)
@@ -184,6 +186,7 @@ def start(session: Any, config: Config, source: Source) -> int:
             folder, facts = found
             if facts["seed"] != config.runner("seed"):
                 raise config.error("runner.seed", f"the run to resume has seed {facts['seed']}")
+            learned.check(config, facts, folder)
             problem = _other_tasks(facts, session)
             if problem:
                 raise UserError(f"{folder} {problem}")

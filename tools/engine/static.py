@@ -107,6 +107,11 @@ class StaticSession:
     def gate_weights(self, source: Source) -> None:
         """Returns nothing: only dygraph shows the gates."""
 
+    @property
+    def metric_objects(self) -> list:
+        """The metrics themselves: what a checkpoint inside an epoch keeps of them."""
+        return self._metrics
+
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
         return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import checkpoint, loop
+from engine import checkpoint, learned, loop
 from engine.config import Config
 from engine.deployment import exported, graph_files, predictor, tensors, to_onnx
 from engine.deployment.exported import ExportedModel
@@ -74,6 +74,11 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
             return publish(building, os.path.join(root, epoch), models[-1])
     except OSError as error:
         raise UserError(f"cannot write {place}: {error.strerror or error}") from error
+
+
+def encoding(config: Config) -> str:
+    """Returns the encoding of the checkpoint that is exported; see `engine.learned`."""
+    return learned.required(_places(config)[0])
 
 
 def _places(config: Config) -> tuple[str, str, str]:

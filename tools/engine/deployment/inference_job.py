@@ -56,7 +56,7 @@ def open_job(arguments: argparse.Namespace) -> Job:
         UserError: the options name no model, no data or no reader, or contradict each other.
     """
     if arguments.config_yaml:
-        config = cli.read_config(arguments)
+        config = cli.read_config(arguments, lambda config: _encoding(_model(arguments, config)))
     elif arguments.opt:
         raise UserError("-o changes values of a YAML: give it with -m")
     else:
@@ -108,6 +108,14 @@ def _model(arguments: argparse.Namespace, config: Config | None) -> ExportedMode
         epoch = str(config.runner("infer_end_epoch") - 1)
         folder = os.path.join(config.runner("model_save_path"), epoch)
     return exported.find(folder, file, arguments.params_file, arguments.engine)
+
+
+def _encoding(model: ExportedModel) -> str:
+    """Returns the encoding that a model was trained with; see `engine.learned`."""
+    found = model.about.get("hyper_parameters", {}).get("encoding")
+    if found is None:
+        raise UserError(f"{model.prefix}{exported.META} names no encoding: export the model anew")
+    return found
 
 
 def _check_tasks(model: ExportedModel, config: Config) -> None:
