@@ -130,6 +130,16 @@ class Accuracy:
         """Forgets every row, of all tasks."""
         self._choices.reset()
 
+    def state_dict(self) -> dict:
+        """Returns what was counted, for a run that goes on in another process."""
+        right, rows = self._choices.counts()
+        return {"right": right[self._task], "rows": rows[self._task]}
+
+    def set_state_dict(self, state: dict) -> None:
+        """Takes up what was counted; rows of this task alone are replaced."""
+        right, rows = self._choices.counts()
+        right[self._task], rows[self._task] = state["right"], state["rows"]
+
     def accumulate(self) -> float:
         """Returns the accuracy since the last reset; nan if a score was not a number."""
         right, rows = self._choices.counts()
@@ -151,6 +161,14 @@ class Auc:
     def reset(self) -> None:
         """Forgets every row, of all tasks."""
         self._scores.reset()
+
+    def state_dict(self) -> dict:
+        """Returns what was counted, for a run that goes on in another process."""
+        return {"counts": self._scores.counts()[self._task]}
+
+    def set_state_dict(self, state: dict) -> None:
+        """Takes up what was counted; rows of this task alone are replaced."""
+        self._scores.counts()[self._task] = state["counts"]
 
     def accumulate(self) -> float:
         """Returns the AUC over all rows since the last reset.

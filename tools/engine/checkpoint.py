@@ -3,7 +3,8 @@
 ``<model_save_path>/<epoch>/`` holds ``rec.*`` of a dygraph run or ``rec_static.*`` of a static
 one: ``.pdparams`` (parameters), ``.pdopt`` (optimizer and learning rate) and ``.json`` (epoch,
 seed, when and with what it was saved). Inference models made of them lie beside: ``tostatic.*``
-and ``rec_inference.*``.
+and ``rec_inference.*``. ``<model_save_path>/interrupted/`` holds the same files of a run that ended
+inside an epoch, and ``.progress.npz``: how far it was.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import paddle
 
+from engine import formats
 from engine.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 Arrays = Mapping[str, np.ndarray]
 
 EXPORTS = {"rec": "tostatic", "rec_static": "rec_inference"}  # inference models made of them
+INTERRUPTED = "interrupted"  # the folder of what was saved inside an epoch
 
 
 def save(
@@ -37,52 +40,88 @@ def save(
     parts: Mapping[str, Any],
     about: Mapping,
     export: Callable[[str], None] | None = None,
+    name: str | None = None,
 ) -> str:
-    """Saves one epoch and returns its folder.
+    """Saves a checkpoint and returns its folder.
 
     Everything is written to a hidden folder and flushed to the disk before that folder takes
-    the epoch's name, so a run that is killed leaves the epoch as it was or whole.
+    its name, so a run that is killed leaves what was there as it was, or whole.
 
     Args:
         root: ``runner.model_save_path``.
         epoch: the epoch's number.
         prefix: ``rec`` or ``rec_static``.
-        parts: what ``paddle.save`` shall write, by file ending.
+        parts: what to write, by file ending.
         about: facts for the ``.json`` beside them.
         export: writes an inference model into the folder that it is given.
+        name: the folder's name; the epoch's number if not given.
+
+    Raises:
+        UserError: it cannot be saved; what was there is as it was.
     """
-    final = os.path.join(root, str(epoch))
-    building = os.path.join(root, f".{epoch}.{prefix}.new")
-    replaced = os.path.join(root, f".{epoch}.{prefix}.old")
+    name = name or str(epoch)
+    final = os.path.join(root, name)
+    building = os.path.join(root, f".{name}.{prefix}.new")
+    replaced = os.path.join(root, f".{name}.{prefix}.old")
+    facts = {"epoch": epoch, "saved_at": time.time(), "paddle": paddle.__version__, **about}
     try:
         os.makedirs(root, exist_ok=True)
         _recover(root, prefix)
         os.mkdir(building)
         for ending, content in parts.items():
-            paddle.save(content, os.path.join(building, f"{prefix}.{ending}"))
-        facts = {"epoch": epoch, "saved_at": time.time(), "paddle": paddle.__version__, **about}
+            formats.write(os.path.join(building, f"{prefix}.{ending}"), content)
         with open(os.path.join(building, f"{prefix}.json"), "w", encoding="utf-8") as file:
             json.dump(facts, file, indent=2)
         if export:
             export(building)
-        outdated = tuple(f"{name}." for name in (prefix, EXPORTS[prefix]))
-        for name in os.listdir(final) if os.path.isdir(final) else ():
-            if not name.startswith(outdated):  # the other graph's checkpoint and export stay
-                _link(os.path.join(final, name), os.path.join(building, name))
-        for name in os.listdir(building):
-            _flush(os.path.join(building, name))
+        outdated = tuple(f"{kind}." for kind in (prefix, EXPORTS[prefix]))
+        for other in os.listdir(final) if os.path.isdir(final) else ():
+            if not other.startswith(outdated):  # the other graph's checkpoint and export stay
+                _link(os.path.join(final, other), os.path.join(building, other))
+        for written in os.listdir(building):
+            _flush(os.path.join(building, written))
+        _flush(building)
         if os.path.isdir(final):
             os.rename(final, replaced)
         os.rename(building, final)
         _flush(root)
         shutil.rmtree(replaced, ignore_errors=True)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(building, ignore_errors=True)
-        raise UserError(f"cannot save to {final}: {error.strerror or error}") from error
-    except UserError:  # of the export
-        shutil.rmtree(building, ignore_errors=True)
+        if os.path.isdir(replaced) and not os.path.exists(final):
+            os.rename(replaced, final)
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise UserError(f"cannot save to {final}: {reason}") from error
         raise
     return final
+
+
+def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
+    """Removes one graph's checkpoint from a folder, and the folder if that leaves it empty.
+
+    Args:
+        root: ``runner.model_save_path``.
+        name: the checkpoint's folder.
+        prefix: ``rec`` or ``rec_static``.
+        export: whether the inference model that training saved beside it goes too.
+
+    Raises:
+        UserError: it cannot be removed.
+    """
+    folder = os.path.join(root, name)
+    kinds = (f"{prefix}.", f"{EXPORTS[prefix]}.") if export else (f"{prefix}.",)
+    try:
+        found = [name for name in os.listdir(folder) if name.startswith(kinds)]
+        # What makes it count goes first: a run that is killed here leaves no half checkpoint.
+        for name in sorted(found, key=lambda name: name != f"{prefix}.json"):
+            os.remove(os.path.join(folder, name))
+        if not os.listdir(folder):
+            os.rmdir(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"cannot remove {folder}: {error.strerror or error}") from error
 
 
 def check_writable(root: str) -> str:
@@ -107,12 +146,12 @@ def check_writable(root: str) -> str:
 def _recover(root: str, prefix: str) -> None:
     """Undoes what a killed run of the same graph left behind in a checkpoint folder."""
     for name in os.listdir(root):
-        found = re.fullmatch(rf"\.(\d+)\.{prefix}\.(new|old)", name)
+        found = re.fullmatch(rf"\.(\d+|{INTERRUPTED})\.{prefix}\.(new|old)", name)
         if not found:
             continue
-        epoch, state = found.groups()
-        if state == "old" and not os.path.exists(os.path.join(root, epoch)):
-            os.rename(os.path.join(root, name), os.path.join(root, epoch))
+        taken, state = found.groups()
+        if state == "old" and not os.path.exists(os.path.join(root, taken)):
+            os.rename(os.path.join(root, name), os.path.join(root, taken))
         else:
             shutil.rmtree(os.path.join(root, name))
 
@@ -136,17 +175,27 @@ def newest(root: str, prefix: str) -> tuple[str, dict] | None:
     """Returns the folder last saved under ``root`` and its facts, or None.
 
     The last one saved, not the highest epoch: the folder may still hold an older, longer run.
+    What an interrupted run saved inside an epoch counts like an epoch.
     """
     if not os.path.isdir(root):
         return None
-    _recover(root, prefix)
+    try:
+        _recover(root, prefix)
+    except OSError as error:
+        raise UserError(f"cannot clear up {root}: {error.strerror or error}") from error
+    found = _saved(root, prefix)
+    return found[-1] if found else None
+
+
+def _saved(root: str, prefix: str) -> list[tuple[str, dict]]:
+    """Returns the checkpoints' folders under ``root`` and their facts, the last one saved last."""
     found = []
     for name in os.listdir(root):
-        path = os.path.join(root, name, f"{prefix}.json")
-        if name.isdigit() and os.path.isfile(path):
-            facts = facts_beside(os.path.join(root, name), prefix)
-            found.append((facts["saved_at"], os.path.join(root, name), facts))
-    return max(found, key=lambda item: item[0])[1:] if found else None
+        folder = os.path.join(root, name)
+        known = name.isdigit() or name == INTERRUPTED
+        if known and os.path.isfile(os.path.join(folder, f"{prefix}.json")):
+            found.append((folder, facts_beside(folder, prefix)))
+    return sorted(found, key=lambda item: item[1]["saved_at"])
 
 
 def facts_beside(folder: str, prefix: str) -> dict:
@@ -172,12 +221,12 @@ def load(path: str) -> dict[str, Any]:
     Raises:
         UserError: it is missing or damaged.
     """
-    if not os.path.isfile(path):
-        raise UserError(f"there is no checkpoint {path}")
-    try:
-        return paddle.load(path, return_numpy=True)
-    except Exception as error:  # whatever unpickling a damaged file raises
-        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+    return formats.read(path)
+
+
+def path_of(folder: str, prefix: str, part: str) -> str:
+    """Returns the file of one part of a checkpoint."""
+    return os.path.join(folder, f"{prefix}.{part}")
 
 
 def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:

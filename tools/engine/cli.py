@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from engine import runtime
+from engine import interrupts, runtime
 from engine.config import Config, load_config
 from engine.errors import UserError
 
@@ -67,13 +68,13 @@ def at_least(minimum: int) -> Callable[[str], int]:
 def run(main: Callable[[], object]) -> NoReturn:
     """Runs a command: bad input ends it with one line on standard error and exit code 2."""
     runtime.prepare()
-    runtime.catch_interrupts()
+    interrupts.catch(signal.SIGINT)
     try:
         main()
     except UserError as error:
         sys.exit(_fail(str(error), 2))
-    except KeyboardInterrupt:
-        sys.exit(_fail("interrupted", 130))
+    except KeyboardInterrupt as stop:
+        sys.exit(_fail(str(stop) or "interrupted", getattr(stop, "exit_code", 130)))
     sys.exit(0)
 
 
@@ -95,6 +96,7 @@ def read_config(
 
     from engine import contract, learned, report
 
+    interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
     report.start_logging()
     config = load_config(arguments.config_yaml, arguments.opt, contract.hyper_parameters)
     config = learned.completed(config, trained)

@@ -62,14 +62,30 @@ class Report:
         self._bar = None
         self._step = first_step
 
-    def start_epoch(self, epoch: int) -> None:
-        """Begins an epoch's lines and its progress bar."""
+    def start_epoch(self, epoch: int, batches: int = 0) -> None:
+        """Begins an epoch's lines and its progress bar.
+
+        Args:
+            epoch: its number.
+            batches: how many of its batches an earlier run has done.
+        """
         self._epoch = epoch
-        self._batches = 0
+        self._batches = batches
         self._began = self._clock.total()
         self._start_interval()
         if sys.stderr.isatty():
-            self._bar = tqdm(total=self._total, desc=f"epoch {epoch}", unit="batch", leave=False)
+            self._bar = tqdm(
+                total=self._total,
+                desc=f"epoch {epoch}",
+                unit="batch",
+                leave=False,
+                initial=batches,
+            )
+
+    @property
+    def batches(self) -> int:
+        """How many of the epoch's batches are done."""
+        return self._batches
 
     def count(self, rows: int) -> bool:
         """Counts a finished batch; True if a line is due."""
@@ -99,12 +115,16 @@ class Report:
 
     def end_epoch(self, metrics: Mapping[str, Any]) -> None:
         """Logs the epoch's final metrics and the time its batches took."""
-        if self._bar:
-            self._bar.close()
-            self._bar = None
+        self.close()
         text = "".join(f"{name}: {_text(value)}, " for name, value in metrics.items())
         seconds = self._clock.total() - self._began
         self._log(f"epoch: {self._epoch} done, {text}epoch time: {seconds:.2f} s")
+
+    def close(self) -> None:
+        """Takes the progress bar away."""
+        if self._bar:
+            self._bar.close()
+            self._bar = None
 
     def _start_interval(self) -> None:
         self._first = self._batches

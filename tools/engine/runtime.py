@@ -1,4 +1,4 @@
-"""The process around Paddle: what must be set before it is imported, interrupts, the seeds."""
+"""The process around Paddle: what must be set before it is imported, and the seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import platform
 import random
 import resource
-import signal
 import sys
 import warnings
 
@@ -64,25 +63,6 @@ def _flush_denormals() -> None:
     math.fegetenv(environment)
     environment[7] |= 0x8040  # flush results to zero, and read operands as zero
     math.fesetenv(environment)
-
-
-interrupted = False  # whether Ctrl-C was pressed; loops look, see catch_interrupts
-
-
-def catch_interrupts() -> None:
-    """Makes sure that Ctrl-C ends a run.
-
-    Python drops the exception where it strikes inside a destructor, and training goes on; so
-    the signal is remembered too.
-    """
-
-    def remember(number: int, frame: object) -> None:
-        global interrupted
-        interrupted = True
-        raise KeyboardInterrupt
-
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
-        signal.signal(signal.SIGINT, remember)
 
 
 def seed_everything(seed: int, epoch: int = 0) -> None:

@@ -1,0 +1,81 @@
+"""Ctrl-C and SIGTERM: at once where nothing is lost by it, after the step where a run trains."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SAME = 0.5  # seconds; `timeout` and some terminals send one request to end twice
+
+_asked: int | None = None  # the signal that asked this process to end
+_asked_at = 0.0
+_deferred = False
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the command to end.
+
+    Args:
+        number: the signal.
+        message: what the command says at its end.
+    """
+
+    def __init__(self, number: int, message: str = "interrupted"):
+        super().__init__(message)
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """What shells show of a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.number
+
+
+def catch(*numbers: int) -> None:
+    """Makes signals end the command in an orderly way; a second one ends it at once.
+
+    A signal that the process was started to ignore stays ignored. Paddle takes SIGTERM when it is
+    imported, to print a stack trace: call this after that.
+    """
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _handle)
+
+
+def _handle(number: int, frame: object) -> None:
+    global _asked, _asked_at
+    if _asked is not None:
+        if time.monotonic() - _asked_at >= _SAME:
+            _say("error: interrupted at once")
+            os._exit(128 + number)
+        return
+    _asked, _asked_at = number, time.monotonic()
+    if not _deferred:
+        raise Interrupted(number)
+    _say("interrupted: finishing the step, then saving; once more ends at once")
+
+
+def _say(text: str) -> None:
+    os.write(2, f"\n{text}\n".encode())  # not through a stream that may be in use this moment
+
+
+def check() -> None:
+    """Raises `Interrupted` if a signal has come.
+
+    Needed outside `deferred` too: Python drops an exception that strikes inside a destructor.
+    """
+    if _asked is not None:
+        raise Interrupted(_asked)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Lets a signal wait for the next `check` instead of striking wherever the program is."""
+    global _deferred
+    _deferred = True
+    try:
+        yield
+    finally:
+        _deferred = False
