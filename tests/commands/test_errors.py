@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -331,22 +330,3 @@ def test_a_process_ends_the_same_way(model, elsewhere, written, name, arguments,
     assert message in the_error(process.returncode, stderr)
     assert stdout == ""
     assert written() == before
-
-
-def test_an_interrupted_run_says_so_and_keeps_its_checkpoints(model, elsewhere):
-    options = ["-o", "runner.epochs=2000"]
-    process = started(elsewhere, "trainer", "-m", model / "config.yaml", *options)
-    with process:
-        for line in process.stderr:
-            if " - saved " in line:
-                break
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        assert process.wait() == 130
-    assert rest.splitlines()[-1] == "error: interrupted"
-    assert "Traceback" not in rest
-    output = model / "output_model_mmoe"
-    saved = [name for name in os.listdir(output) if name.isdigit()]
-    assert "0" in saved
-    for name in saved:
-        assert sorted(os.listdir(output / name)) == ["rec.json", "rec.pdopt", "rec.pdparams"]

@@ -121,7 +121,7 @@ def test_resuming_takes_the_configured_learning_rate(configure):
         rate = "hyper_parameters.optimizer.learning_rate=0.5"
         config = configure("mmoe", "runner.epochs=2", "runner.resume=True", rate)
         session = make(config)
-        assert loop.start(session, config, loop.training_source(config)) == 1
+        assert loop.start(session, config, loop.training_source(config)).epoch == 1
         assert session.learning_rate() == 0.5
 
 

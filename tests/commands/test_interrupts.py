@@ -1,0 +1,184 @@
+"""Ctrl-C and SIGTERM save inside an epoch; what goes on there ends as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from engine import checkpoint, contract
+
+DROPOUT = "hyper_parameters.dropout=0.1"
+
+
+@pytest.fixture
+def train(model, tmp_path):
+    """Trains four epochs of ten batches; a signal comes in the middle of one, or none does."""
+
+    def run(name, output, number=None, after=""):
+        settings = [f"runner.model_save_path={tmp_path / output}", "runner.epochs=4", DROPOUT]
+        settings += ["runner.print_interval=1", "runner.resume=True"]
+        process = subprocess.Popen(
+            slow(name, 0.02, model, *settings),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        lines = []
+        with process:
+            for line in process.stderr:
+                lines.append(line.rstrip())
+                if number and after in line:
+                    process.send_signal(number)
+                    number = None
+        return process.returncode, lines
+
+    return run
+
+
+SLOW = """
+import runpy, sys, time
+path = {path!r}
+sys.path.insert(0, path.rsplit("/", 1)[0])
+from engine import interrupts
+check = interrupts.check
+def slow():
+    time.sleep({seconds})
+    check()
+interrupts.check = slow
+sys.argv[0] = path
+runpy.run_path(path, run_name="__main__")
+"""
+
+
+def slow(name, seconds, model, *settings):
+    """A command whose steps take long enough for a signal to meet the one it is meant for."""
+    code = SLOW.format(
+        path=os.path.join(contract.REPOSITORY, "tools", f"{name}.py"), seconds=seconds
+    )
+    return [sys.executable, "-c", code, "-m", str(model / "config.yaml"), "-o", *settings]
+
+
+def parameters(folder, prefix):
+    found = {}
+    for part in ("pdparams", "pdopt"):
+        content = checkpoint.load(os.path.join(folder, f"{prefix}.{part}"))
+        found.update({f"{part}.{name}": value for name, value in content.items()})
+    return found
+
+
+def numbers(line):
+    """A log line without its times."""
+    return line.split(" - ")[-1].split(", avg_reader_cost")[0].split(", epoch time")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "numbers_of"),
+    [
+        ("trainer", "rec", (signal.SIGINT, signal.SIGTERM)),
+        ("static_trainer", "rec_static", (signal.SIGTERM, signal.SIGINT)),
+    ],
+)
+def test_it_goes_on_inside_the_epoch(train, tmp_path, name, prefix, numbers_of):
+    code, undisturbed = train(name, "whole")
+    assert code == 0, undisturbed
+    lines = []
+    places = ["epoch: 1, batch_id: 4,", "epoch: 3, batch_id: 0,"]
+    for number, place in zip(numbers_of, places):
+        code, part = train(name, "parts", number, place)
+        assert code == 128 + number, part
+        folder = tmp_path / "parts" / "interrupted"
+        with open(folder / f"{prefix}.json", encoding="utf-8") as file:
+            facts = json.load(file)
+        assert place.startswith(f"epoch: {facts['epoch']},")
+        assert part[-1] == (
+            f"error: interrupted in epoch {facts['epoch']}, {facts['batches']} batches done; "
+            f"saved {folder}; runner.resume=True goes on there"
+        )
+        assert not any("Traceback" in line or "FatalError" in line for line in part)
+        assert not (tmp_path / "parts" / str(facts["epoch"])).exists()
+        lines += part
+    code, part = train(name, "parts")
+    assert code == 0, part
+    lines += part
+    assert sorted(os.listdir(tmp_path / "parts")) == sorted(os.listdir(tmp_path / "whole"))
+
+    whole, parts = (parameters(tmp_path / kind / "3", prefix) for kind in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    for key, value in whole.items():
+        np.testing.assert_array_equal(value, parts[key], err_msg=key)
+    # The lines too: no batch is missing or comes twice, and metrics count the whole epoch.
+    told = [[numbers(line) for line in log if " - epoch: " in line] for log in (undisturbed, lines)]
+    assert told[0] == told[1]
+
+
+def test_a_second_ctrl_c_ends_at_once(model, tmp_path):
+    """While the first is being obeyed; here by a step that takes a minute."""
+    output = tmp_path / "out"
+    process = subprocess.Popen(
+        slow("trainer", 60, model, f"runner.model_save_path={output}"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        for line in process.stderr:
+            if "epoch: 0, batch_id: 0" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        for line in process.stderr:
+            if "once more ends at once" in line:
+                break
+        time.sleep(0.6)  # a shorter while counts as the same request: `timeout` sends two
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().splitlines()[-1] == "error: interrupted at once"
+        assert process.wait() == 130
+    assert time.monotonic() - began < 10
+    assert not [name for name in os.listdir(output) if name != ".lock"]
+
+
+def test_an_ignored_signal_stays_ignored(model, tmp_path):
+    """As `nohup` and background jobs of a script leave it."""
+    command = [sys.executable, os.path.join(contract.REPOSITORY, "tools", "trainer.py")]
+    arguments = ["-m", str(model / "config.yaml"), "-o", f"runner.model_save_path={tmp_path}/out"]
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        for line in process.stderr:
+            if "epoch: 0, batch_id: 0" in line:
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert os.listdir(tmp_path / "out" / "2")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("runner.train_batch_size=5", "runner.train_batch_size = 5: the epoch to go on with has"),
+        ("runner.shuffle=False", "runner.shuffle = False: the epoch to go on with has shuffle = T"),
+        ("runner.seed=7", "runner.seed = 7: the run to resume has seed 12345"),
+        ("data", "the training data have changed: the epoch to go on with has 10 batches, found 9"),
+    ],
+)
+def test_another_order_of_rows_is_refused(train, model, tmp_path, run_command, change, problem):
+    code, _ = train("trainer", "out", signal.SIGTERM, "epoch: 1, batch_id: 2,")
+    assert code == 143
+    output = ["-o", f"runner.model_save_path={tmp_path / 'out'}", "runner.resume=True", DROPOUT]
+    if change == "data":
+        path = model / "data" / "train" / "train_data.txt"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:18]))
+    else:
+        output.append(change)
+    done = run_command("trainer", "-m", model / "config.yaml", *output)
+    assert done.code == 2
+    assert problem in done.stderr.splitlines()[-1]
+    assert sorted(os.listdir(tmp_path / "out")) == ["0", "interrupted"]
