@@ -17,6 +17,8 @@ from models.multitask.multitask_net import MultiTaskNet
 from models.multitask.tasks import IGNORED, Task, conditions, tasks_of
 
 _HYPER = "hyper_parameters"
+# What the reader of datasets/table takes; docs/table.md explains it.
+_TABLE = ("labels", "dense", "sparse", "missing", "delimiter", "column_names")
 
 
 class MultiTaskModel:
@@ -43,6 +45,7 @@ class MultiTaskModel:
             "embedding_size": 16,
             "sparse_gradients": True,
             "hash_ids": False,
+            **{f"table.{name}": None for name in _TABLE},
             "optimizer.class": "adam",
             "optimizer.learning_rate": 0.001,
         }
