@@ -1,24 +1,17 @@
-"""Checkpoints are whole or not there, and a killed run goes on as if nothing had happened."""
+"""Checkpoints are whole or not there; what is resumed or started warm takes them up."""
 
 import json
 import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, contract, loop
+from engine import checkpoint, loop
 from engine.dygraph import DygraphSession
 from engine.errors import UserError
 from engine.static import StaticSession
-
-KILLS = 6
 
 
 def files(folder):
@@ -153,58 +146,6 @@ def test_a_damaged_file_is_named(tmp_path):
 def test_a_checkpoint_of_another_model_is_refused(shapes, problem):
     with pytest.raises(UserError, match=problem):
         checkpoint.check({"w": np.zeros(3)}, shapes, "folder")
-
-
-def test_a_run_killed_again_and_again_reaches_the_undisturbed_parameters(tmp_path, configure):
-    """SIGKILL at random moments, saving included; then ``runner.resume=True``."""
-    command = [sys.executable, "-u", os.path.join(contract.REPOSITORY, "tools", "trainer.py")]
-    yaml = os.path.join(contract.REPOSITORY, "models", "multitask", "mmoe", "config.yaml")
-    options = ["runner.epochs=12", "hyper_parameters.dropout=0.1", "runner.print_interval=1000"]
-
-    def arguments(root, *more):
-        return [*command, "-m", yaml, "-o", f"runner.model_save_path={root}", *options, *more]
-
-    subprocess.run(arguments(tmp_path / "whole"), check=True, capture_output=True)
-    rng = random.Random(0)
-    kills = 0
-    while kills < KILLS:
-        run = subprocess.Popen(
-            arguments(tmp_path / "parts", "runner.resume=True"),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
-        for line in run.stderr:  # reaches a first saved epoch, then dies at any moment after
-            if "saved" in line:
-                break
-        time.sleep(rng.uniform(0.0, 0.3))
-        run.send_signal(signal.SIGKILL)
-        run.stderr.close()
-        if run.wait() == 0:
-            break  # it was quicker: every epoch is trained
-        kills += 1
-        found = checkpoint.newest(str(tmp_path / "parts"), "rec")
-        assert checkpoint.state(
-            found[0],
-            "rec",
-            {k: tuple(v.shape) for k, v in checkpoint.load(f"{found[0]}/rec.pdparams").items()},
-        )
-    assert kills >= 2
-    resumed = subprocess.run(
-        arguments(tmp_path / "parts", "runner.resume=True"),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert "resuming after" in resumed.stderr
-    for kind in ("pdparams", "pdopt"):
-        whole, parts = (
-            checkpoint.load(str(tmp_path / name / "11" / f"rec.{kind}"))
-            for name in ("whole", "parts")
-        )
-        assert whole.keys() == parts.keys()
-        for name, value in whole.items():
-            np.testing.assert_array_equal(value, parts[name], err_msg=name)
 
 
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
