@@ -7,7 +7,7 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, contract, loop
+from engine import checkpoint, contract, imports, loop
 from engine.config import load_config
 from engine.deployment import export, exported, predictor
 from engine.deployment.predictor import Options
@@ -134,7 +134,7 @@ def write_model(tmp_path):
             ("config.yaml", YAML),
         ):
             (folder / name).write_text(content)
-        contract._forget(str(folder))  # a test may write a folder twice
+        imports.forget(str(folder))  # a test may write a folder twice
         options = [f"runner.{name}={value}" for name, value in runner.items()]
         return load_config(str(folder / "config.yaml"), options, contract.hyper_parameters)
 

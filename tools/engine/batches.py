@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import traceback
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Union
@@ -61,14 +63,29 @@ class RowSource:
     """Batches of any ``paddle.io`` dataset, collected row by row in the main thread.
 
     Paddle's DataLoader reads in a thread of its own, and where a reader raises there, training
-    waits for ever (seen on 3.3.1).
+    waits for ever (seen on 3.3.1). Rows become a batch as the DataLoader would make them one.
+
+    Args:
+        dataset: the reader's RecDataset.
+        reader: the reader's name, for error messages.
+        batch_size: rows a batch; None if the dataset yields whole batches.
+        seed: draws the row order of every epoch; None keeps the dataset's.
+        drop_last: leave out an epoch's last batch if it is smaller, unless it is the only one.
     """
 
-    def __init__(self, dataset: Any, reader: str, batch_size: int, seed: int | None):
+    def __init__(
+        self,
+        dataset: Any,
+        reader: str,
+        batch_size: int | None,
+        seed: int | None,
+        drop_last: bool = False,
+    ):
         self.batch_size = batch_size
         self._reader = reader
         self._dataset = dataset
         self._seed = seed
+        self._drop_last = drop_last
 
     def __len__(self) -> int:
         """Returns the number of batches in an epoch.
@@ -76,7 +93,8 @@ class RowSource:
         Raises:
             TypeError: the dataset is a stream.
         """
-        return -(-len(self._dataset) // self.batch_size)
+        rows, size = len(self._dataset), self.batch_size or 1
+        return max(rows // size, 1) if self._drop_last else -(-rows // size)
 
     def blocks(self, epoch: int | None = None) -> Iterator[Columns]:
         """Yields an epoch's rows a batch at a time; in the reader's order if epoch is None."""
@@ -85,12 +103,14 @@ class RowSource:
         found = False
         while True:
             with reader_errors(self._reader):
-                rows = list(islice(ordered, self.batch_size))
-                columns = _columns(rows)
+                rows = list(islice(ordered, self.batch_size or 1))
+                if found and self._drop_last and len(rows) < (self.batch_size or 1):
+                    rows = []
+                batch = collate(rows) if self.batch_size else [_whole(row) for row in rows]
             if not rows:
                 break
             found = True
-            yield columns
+            yield batch if self.batch_size else batch[0]
         if not found:
             raise _no_rows(self._reader)
 
@@ -109,8 +129,13 @@ Source = Union[BlockSource, RowSource]
 
 def open_source(dataset: Any, reader: str, batch_size: int, seed: int | None = None) -> Source:
     """Returns the fastest source of batches that a dataset allows."""
-    whole_blocks = hasattr(dataset, "take") and _has_length(dataset)
-    return (BlockSource if whole_blocks else RowSource)(dataset, reader, batch_size, seed)
+    kind = BlockSource if has_blocks(dataset) else RowSource
+    return kind(dataset, reader, batch_size, seed)
+
+
+def has_blocks(dataset: Any) -> bool:
+    """Whether a dataset hands over blocks of rows."""
+    return hasattr(dataset, "take") and _has_length(dataset)
 
 
 @contextmanager
@@ -120,9 +145,19 @@ def reader_errors(reader: str) -> Iterator[None]:
         yield
     except UserError:
         raise
+    except ValueError as error:  # readers say in one what is wrong with a line
+        raise UserError(f"{reader}: {error}") from error
     except Exception as error:
-        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        raise UserError(f"{reader}: {kind}{error}") from error
+        raise UserError(f"{reader}: {type(error).__name__}: {error}{_place(error)}") from error
+
+
+def _place(error: Exception) -> str:
+    """Returns the innermost line of a reader that an error came from, in brackets."""
+    engine, installed = os.path.dirname(__file__), os.path.dirname(os.path.dirname(np.__file__))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((engine, installed, "<")):
+            return f" ({os.path.basename(frame.filename)}, line {frame.lineno})"
+    return ""
 
 
 def _order(rows: int, seed: int | None, epoch: int | None) -> np.ndarray | None:
@@ -144,9 +179,58 @@ def _has_length(dataset: Any) -> bool:
         return False
 
 
-def _columns(rows: list) -> Columns:
-    rows = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
-    sizes = {len(row) for row in rows}
-    if len(sizes) > 1:
-        raise ValueError(f"rows of {min(sizes)} and of {max(sizes)} fields in one batch")
-    return [np.stack([np.asarray(field) for field in column]) for column in zip(*rows)]
+def collate(rows: list) -> Any:
+    """Returns rows as one batch, by the rules of Paddle's DataLoader.
+
+    Numbers and arrays are stacked. A list in a row is a list in the batch, so a field that is a
+    list of three numbers becomes three arrays.
+    """
+    if rows and not isinstance(rows[0], (list, tuple, Mapping)):
+        rows = [[row] for row in rows]
+    return _joined(rows) if rows else []
+
+
+def _joined(parts: list) -> Any:
+    first = parts[0]
+    if isinstance(first, Mapping):
+        return {name: _joined([part[name] for part in parts]) for name in first}
+    if isinstance(first, (list, tuple)):
+        sizes = {len(part) for part in parts}
+        if len(sizes) > 1:
+            raise ValueError(f"rows of {min(sizes)} and of {max(sizes)} fields in one batch")
+        return [_joined(list(fields)) for fields in zip(*parts)]
+    if isinstance(first, (str, bytes)):
+        return list(parts)
+    return _numeric(np.stack([np.asarray(part) for part in parts]))
+
+
+def _whole(batch: Any) -> Any:
+    """Returns a batch that a reader made, its fields arrays."""
+    if isinstance(batch, Mapping):
+        return {name: _whole(field) for name, field in batch.items()}
+    if isinstance(batch, (list, tuple)):
+        return [field if isinstance(field, (str, bytes)) else _whole(field) for field in batch]
+    return _numeric(np.asarray(batch))
+
+
+def _numeric(array: np.ndarray) -> np.ndarray:
+    if array.dtype == object:
+        raise ValueError("a field of unlike lengths: pad its lists to one length")
+    return array
+
+
+def batch_rows(batch: Any) -> int:
+    """Returns the rows of a batch: the length of its first array."""
+    while isinstance(batch, (list, tuple, Mapping)):
+        batch = next(iter(batch.values())) if isinstance(batch, Mapping) else batch[0]
+    shape = getattr(batch, "shape", ())
+    return shape[0] if len(shape) else 1
+
+
+def arrays_to(convert: Any, batch: Any) -> Any:
+    """Returns a batch with ``convert`` applied to each of its arrays."""
+    if isinstance(batch, Mapping):
+        return {name: arrays_to(convert, field) for name, field in batch.items()}
+    if isinstance(batch, (list, tuple)):
+        return [arrays_to(convert, field) for field in batch]
+    return convert(batch) if isinstance(batch, np.ndarray) else batch

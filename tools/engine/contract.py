@@ -1,55 +1,25 @@
-"""Loads DygraphModel, StaticModel and RecDataset out of a model folder.
-
-The folder may have been written for PaddleRec: its modules import each other by their bare
-names (``import net``), and other folders use the same names. So one folder at a time is on
-``sys.path``, and its modules are forgotten when another folder takes its place.
-"""
+"""Loads DygraphModel, StaticModel and RecDataset out of a model folder."""
 
 from __future__ import annotations
 
-import importlib
+import inspect
 import os
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from engine import imports
 from engine.config import Config
 from engine.errors import UserError
+from engine.imports import REPOSITORY
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+__all__ = ["REPOSITORY"]
 
-_active: str | None = None
-
-
-def _import(folder: str, name: str) -> Any:
-    """Imports module ``name`` of the model folder ``folder``."""
-    global _active
-    if not os.path.isfile(os.path.join(folder, *name.split(".")) + ".py"):
-        raise UserError(f"{folder}: there is no {name}.py")
-    if _active != folder:
-        if _active is not None:
-            sys.path.remove(_active)
-            _forget(_active)
-        if REPOSITORY not in sys.path:  # where models/ and datasets/ are
-            sys.path.insert(0, REPOSITORY)
-        sys.path.insert(0, folder)
-        importlib.invalidate_caches()
-        _active = folder
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise UserError(f"{folder}/{name}.py needs module {error.name}, not found") from error
-
-
-def _forget(folder: str) -> None:
-    for name, module in list(sys.modules.items()):
-        if os.path.dirname(getattr(module, "__file__", None) or "") == folder:
-            del sys.modules[name]
+_declared: dict[str, Mapping[str, Any] | None] = {}  # of the folders asked about so far
 
 
 def _attribute(folder: str, module: str, name: str) -> Any:
-    found = getattr(_import(folder, module), name, None)
+    found = getattr(imports.module(folder, module), name, None)
     if found is None:
         raise UserError(f"{folder}/{module}.py defines no class {name}")
     return found
@@ -62,7 +32,7 @@ def dygraph_model(config: Config) -> Any:
 
 def static_model(config: Config) -> Any:
     """Returns the StaticModel of the configuration's folder."""
-    return _attribute(config.folder, "static_model", "StaticModel")(config)
+    return _attribute(config.folder, "static_model", "StaticModel")(settings(config))
 
 
 def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
@@ -75,11 +45,39 @@ def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
     else:
         model = _attribute(folder, "static_model", "StaticModel")
     declare = getattr(model, "hyper_parameters", None)
-    return declare() if declare else None
+    _declared[folder] = declare() if declare else None
+    return _declared[folder]
+
+
+def is_paddlerecs(config: Config) -> bool:
+    """Whether a configuration's folder is one that may have been written for PaddleRec.
+
+    Those of this project say which hyper-parameters they have. Where a folder does not, the
+    engine does what PaddleRec's does, also where it would do better by itself.
+    """
+    known = ("dygraph_model.py", "static_model.py")
+    if not any(os.path.isfile(os.path.join(config.folder, name)) for name in known):
+        return False  # a reader that is used with an exported model
+    if config.folder not in _declared:
+        hyper_parameters(config.folder)
+    return _declared[config.folder] is None
+
+
+def settings(config: Config) -> Mapping[str, Any]:
+    """Returns a configuration as models and readers get it: PaddleRec's may change theirs."""
+    return dict(config) if is_paddlerecs(config) else config
+
+
+def call(function: Callable, *arguments: Any, **options: Any) -> Any:
+    """Calls a member of a model with those of the options that it takes."""
+    taken = inspect.signature(function).parameters
+    if not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+        options = {name: value for name, value in options.items() if name in taken}
+    return function(*arguments, **options)
 
 
 def dataset(config: Config, reader: str, files: list[str], folder: str | None = None) -> Any:
-    """Returns the RecDataset of a reader module over some files.
+    """Returns the RecDataset of a reader module over some files, or its data generator's rows.
 
     Args:
         config: the configuration.
@@ -87,7 +85,13 @@ def dataset(config: Config, reader: str, files: list[str], folder: str | None = 
         files: the data's files.
         folder: where the module is; the configuration's folder if not given.
     """
-    return _attribute(folder or config.folder, reader, "RecDataset")(files, config)
+    from engine import slots  # imports Paddle, which reading a configuration needs not
+
+    folder, given = folder or config.folder, settings(config)
+    kind = slots.generator_class(imports.module(folder, reader))
+    if kind and not hasattr(imports.module(folder, reader), "RecDataset"):
+        return slots.SlotDataset(kind, files, given)
+    return _attribute(folder, reader, "RecDataset")(files, given)
 
 
 def dataset_member(config: Config, reader: str, name: str) -> Any:

@@ -9,11 +9,12 @@ import numpy as np
 import paddle
 from paddle.utils import unique_name
 
-from engine import contract, device, runtime
-from engine.batches import BlockSource, Source
+from engine import contract, device, seeds
+from engine.batches import BlockSource, Source, arrays_to, batch_rows
 from engine.clock import Clock
 from engine.config import Config
 from engine.errors import UserError
+from engine.sources import ModelSource
 
 
 class DygraphSession:
@@ -25,21 +26,23 @@ class DygraphSession:
     def __init__(self, config: Config):
         paddle.disable_static()
         device.select_device(config.runner("use_gpu"))
-        runtime.seed_everything(config.runner("seed"))
         self._config = config
+        self._settings = contract.settings(config)
+        seeds.before_building(config)
         self._contract = contract.dygraph_model(config)
         # The guard numbers the parameters from zero: static checkpoints are keyed by that name,
         # optimizer states too.
         with unique_name.guard(), contract.model_errors(config):
-            self.net = self._contract.create_model(config)
-            self._optimizer = self._contract.create_optimizer(self.net, config)
+            self.net = self._contract.create_model(self._settings)
+            self._optimizer = self._contract.create_optimizer(self.net, self._settings)
         self._step = self._first_step
         self._metrics, self.metric_names = self._contract.create_metrics()
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew and sets what training and evaluation do differently."""
         for metric in self._metrics:
-            metric.reset()
+            if hasattr(metric, "reset"):  # a model's own may be without
+                metric.reset()
         if training:
             self.net.train()
         else:
@@ -47,10 +50,12 @@ class DygraphSession:
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
         """Yields an epoch's batches as the model takes them, each with its number of rows."""
+        if isinstance(source, ModelSource):
+            source = source.reader()
         prepare = getattr(self._contract, "prepare", None)
         if prepare is None or not isinstance(source, BlockSource):
             for columns in source.batches(epoch):
-                yield [paddle.to_tensor(column) for column in columns], len(columns[0])
+                yield arrays_to(paddle.to_tensor, columns), batch_rows(columns)
             return
         size = source.batch_size
         for block in source.blocks(epoch):
@@ -63,7 +68,7 @@ class DygraphSession:
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""
         loss, self._metrics, shown = self._contract.train_forward(
-            self.net, self._metrics, batch, self._config
+            self.net, self._metrics, batch, self._settings
         )
         clock.lap("forward")
         loss.backward()
@@ -83,7 +88,7 @@ class DygraphSession:
     def infer_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Adds a batch to the metrics; returns what the model wants shown."""
         self._metrics, shown = self._contract.infer_forward(
-            self.net, self._metrics, batch, self._config
+            self.net, self._metrics, batch, self._settings
         )
         clock.lap("forward")
         return shown or {}
@@ -160,7 +165,7 @@ class DygraphSession:
                 "a method input_specs(self, config) that returns its net's inputs, e.g. "
                 "[paddle.static.InputSpec([None, 499], 'float32', 'input')]"
             )
-        return declare(self._config)
+        return declare(self._settings)
 
     def output_names(self) -> list[str] | None:
         """Returns what the net's outputs are called, if the model says it."""

@@ -43,6 +43,8 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
 
 
+READER_TYPES = ("DataLoader", "QueueDataset", "InmemoryDataset", "CustomizeDataLoader")
+
 RUNNER = {
     "train_data_dir": Key("path", REQUIRED, "Folder of the training files, sub-folders included."),
     "train_reader_path": Key(
@@ -50,8 +52,29 @@ RUNNER = {
     ),
     "train_batch_size": _at_least(1, REQUIRED, "Rows in a training batch."),
     "epochs": _at_least(1, REQUIRED, "Passes over the training data."),
+    "reader_type": Key(
+        "text",
+        "DataLoader",
+        "PaddleRec's key. `QueueDataset` and `InmemoryDataset` readers are read row by row as "
+        "well; with `CustomizeDataLoader` the batches are those of the StaticModel's "
+        "`create_data_loader`.",
+        "DataLoader, QueueDataset, InmemoryDataset or CustomizeDataLoader",
+        lambda value: value in READER_TYPES,
+    ),
+    "user_define_reader": Key(
+        "bool", False, "What the reader yields are whole batches, not rows."
+    ),
+    "drop_last": Key(
+        "bool",
+        None,
+        "Leave out an epoch's last batch of training rows if it is smaller than the others; if "
+        "not set, with folders written for PaddleRec alone, as it does.",
+    ),
     "shuffle": Key(
-        "bool", True, "Visit the training rows in a new order every epoch, drawn from `seed`."
+        "bool",
+        True,
+        "Visit the training rows in a new order every epoch, drawn from `seed`. Folders written "
+        "for PaddleRec keep their order unless this is set.",
     ),
     "seed": _at_least(0, 12345, "Seeds parameters, row order and dropout."),
     "print_interval": _at_least(1, 100, "Batches between two log lines."),
@@ -100,6 +123,12 @@ RUNNER = {
     "visual_dir": Key("output path", "visualDL_log", "Folder for VisualDL's records."),
     "use_auc": Key(
         "bool", True, "Accepted for PaddleRec's YAMLs: metrics always start anew every epoch."
+    ),
+    "auc_num": _at_least(
+        0, 1, "Accepted for PaddleRec's YAMLs: every AUC of a static model starts anew."
+    ),
+    "CE": Key(
+        "bool", False, "Accepted for PaddleRec's tests: every run is the same as the one before."
     ),
     "use_inference": Key(
         "bool",

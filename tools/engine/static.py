@@ -9,11 +9,11 @@ import numpy as np
 import paddle
 from paddle.utils import unique_name
 
-from engine import contract, device, runtime
-from engine.batches import Source
+from engine import contract, device, feeds, running_auc, seeds
+from engine.batches import Source, batch_rows
 from engine.clock import Clock
 from engine.config import Config
-from engine.errors import UserError
+from engine.sources import ModelSource
 
 _RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
 
@@ -30,20 +30,23 @@ class StaticSession:
     def __init__(self, config: Config, training: bool):
         paddle.enable_static()
         chosen = device.select_device(config.runner("use_gpu"))
-        runtime.seed_everything(config.runner("seed"))
+        seeds.before_building(config)
         self._place = paddle.CUDAPlace(0) if chosen == "gpu" else paddle.CPUPlace()
         self._scope = paddle.static.Scope()
         self._program, startup = paddle.static.Program(), paddle.static.Program()
         building = paddle.static.program_guard(self._program, startup)
-        with building, unique_name.guard(), contract.model_errors(config):
+        auc = running_auc.recorded()
+        with building, unique_name.guard(), contract.model_errors(config), auc as self._counters:
             self._contract = contract.static_model(config)
-            inputs = self._contract.create_feeds(is_infer=not training)
+            create_feeds = self._contract.create_feeds
+            inputs = contract.call(create_feeds, is_infer=True) if not training else create_feeds()
             if training:
-                fetches = self._contract.net(inputs, is_infer=False)
+                fetches = self._contract.net(inputs)
                 self._contract.create_optimizer()
             else:
                 fetches = self._contract.infer_net(inputs)
-        self._feeds = [variable.name for variable in inputs]
+        self._training = training
+        self._feeds = feeds.Feeds(inputs)
         # Under PIR nothing can be fetched by name, so the names stay beside the variables.
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
         self._executor = paddle.static.Executor(self._place)
@@ -57,21 +60,27 @@ class StaticSession:
         self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)
         self._metrics, self.metric_names = create() if create else ([], [])
+        self._shown: dict[str, Any] = {}  # of a model whose metrics are in the graph
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew."""
+        self._shown = {}
         for metric in self._metrics:
             metric.reset()
+        running_auc.reset(self._counters, self._scope, self._place)
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
         """Yields an epoch's batches, each with its number of rows."""
-        for columns in source.batches(epoch):
-            if len(columns) != len(self._feeds):
-                raise UserError(
-                    f"the reader yields {len(columns)} fields a row, "
-                    f"the model takes {len(self._feeds)}: {', '.join(self._feeds)}"
-                )
-            yield columns, len(columns[0])
+        if isinstance(source, ModelSource):
+            create = contract.hook(
+                self._contract, "create_data_loader", "runner.reader_type = CustomizeDataLoader"
+            )
+            loader = contract.call(create, is_infer=not self._training)
+            batches = feeds.loader_batches(loader, type(self._contract).__name__)
+        else:
+            batches = source.batches(epoch)
+        for columns in batches:
+            yield columns, batch_rows(columns)
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""
@@ -90,7 +99,7 @@ class StaticSession:
         )
 
     def _run(self, batch: Any) -> dict[str, np.ndarray]:
-        feed = dict(zip(self._feeds, batch))
+        feed = self._feeds.named(batch)
         # Not run(scope=...): under PIR a learning-rate scheduler looks in the current scope.
         with paddle.static.scope_guard(self._scope):
             values = self._executor.run(self._program, feed=feed, fetch_list=self._fetches)
@@ -98,8 +107,9 @@ class StaticSession:
 
     def _count(self, fetched: dict[str, np.ndarray], batch: Any) -> dict[str, Any]:
         if not self._metrics:
-            # A model of PaddleRec's form fetches its metrics: those of this batch under PIR, so
-            # a batch's line shows them and an epoch's line does not.
+            # A model of PaddleRec's form fetches its metrics. As there, an epoch's line shows
+            # what the last batch fetched: an AUC of all rows, anything else of that batch.
+            self._shown = fetched
             return fetched
         self._contract.update_metrics(self._metrics, fetched, batch)
         return {name: value for name, value in fetched.items() if value.size == 1}
@@ -114,7 +124,10 @@ class StaticSession:
 
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
-        return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}
+        counted = {
+            name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)
+        }
+        return {**self._shown, **counted}
 
     def learning_rate(self) -> float:
         """Returns the optimizer's current learning rate, or nan without an optimizer."""
@@ -132,7 +145,8 @@ class StaticSession:
         """Returns what a checkpoint holds, by file ending."""
         everything = {name: np.array(value) for name, value in self._variables("all").items()}
         names = self.shapes()
-        optimizer = {name: value for name, value in everything.items() if name not in names}
+        others = everything.keys() - names.keys() - set(self._counters)
+        optimizer = {name: everything[name] for name in everything if name in others}
         scheduler = getattr(self._program, "lr_scheduler", None)
         if scheduler is not None:
             optimizer["LR_Scheduler"] = scheduler.state_dict()

@@ -1,0 +1,30 @@
+"""Seeds as each kind of model folder expects them."""
+
+from __future__ import annotations
+
+from engine import contract, runtime
+from engine.config import Config
+
+
+def before_building(config: Config) -> None:
+    """Seeds Paddle, NumPy and ``random`` before a model is built.
+
+    PaddleRec gives Paddle the seed itself, so a folder written for it starts from the same
+    parameters here.
+    """
+    seed = config.runner("seed")
+    runtime.seed_everything(seed)
+    if contract.is_paddlerecs(config):
+        import paddle
+
+        paddle.seed(seed)
+
+
+def before_epoch(config: Config, epoch: int) -> None:
+    """Seeds an epoch of training, so that a resumed run draws what an undisturbed one does.
+
+    PaddleRec seeds once, before it builds the model; so the first epoch of a folder written for
+    it goes on from there. (What an undisturbed run draws later depends on all before it.)
+    """
+    if epoch or not contract.is_paddlerecs(config):
+        runtime.seed_everything(config.runner("seed"), epoch + 1)

@@ -1,0 +1,54 @@
+"""Readers written for Paddle's QueueDataset and InMemoryDataset, read as streams of rows.
+
+Such a reader is a ``MultiSlotDataGenerator``: ``generate_sample(line)`` returns what iterates
+over samples, each a list of ``(slot, values)``. Paddle runs it as a program of its own between
+the file and its C++ dataset; here it is called for each line.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from paddle.io import IterableDataset
+
+
+def generator_class(module: Any) -> type | None:
+    """Returns the class of a module that has ``generate_sample``, or None."""
+    for value in vars(module).values():
+        own = inspect.isclass(value) and value.__module__ == module.__name__
+        if own and hasattr(value, "generate_sample"):
+            return value
+    return None
+
+
+class SlotDataset(IterableDataset):
+    """Rows of a data generator, one array a slot.
+
+    Args:
+        kind: the generator's class; its ``init(config)`` is called where it has one.
+        files: the data's files.
+        config: the configuration.
+    """
+
+    def __init__(self, kind: type, files: Sequence[str], config: Mapping[str, Any]):
+        super().__init__()
+        self._files = files
+        self._generator = kind()
+        if hasattr(self._generator, "init"):
+            self._generator.init(config)
+
+    def __iter__(self) -> Iterator[list[np.ndarray]]:
+        """Yields a row for each sample of each line."""
+        for path in self._files:
+            with open(path, encoding="utf-8") as file:
+                for line in file:
+                    for sample in self._generator.generate_sample(line)():
+                        yield [_array(values) for _, values in sample]
+
+
+def _array(values: Sequence) -> np.ndarray:
+    whole = all(isinstance(value, (int, np.integer)) for value in values)
+    return np.array(values, np.int64 if whole else np.float32)

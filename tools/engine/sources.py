@@ -1,0 +1,92 @@
+"""Which reader, which files and in what order: the batches of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine import contract
+from engine.batches import BlockSource, RowSource, Source, has_blocks, open_source, reader_errors
+from engine.config import Config
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Stands for batches that come from the StaticModel's own ``create_data_loader``.
+
+    Attributes:
+        batch_size: rows a batch, as configured.
+        reader: returns the batches of the reader instead: dygraph has no such loader.
+    """
+
+    batch_size: int
+    reader: Callable[[], Source]
+
+
+def training_source(config: Config) -> Source | ModelSource:
+    """Returns the training batches of a configuration."""
+    return _of_type(config, config.runner("train_batch_size"), lambda: _training(config))
+
+
+def test_source(config: Config) -> Source | ModelSource:
+    """Returns the evaluation batches of a configuration, in file order."""
+    return _of_type(config, config.runner("infer_batch_size"), lambda: _testing(config))
+
+
+def _of_type(config: Config, batch_size: int, reader: Callable[[], Source]) -> Any:
+    own = config.runner("reader_type") == "CustomizeDataLoader"
+    return ModelSource(batch_size, reader) if own else reader()
+
+
+def _training(config: Config) -> Source:
+    name, batch_size = config.runner("train_reader_path"), config.runner("train_batch_size")
+    files = contract.files(config, "train_data_dir")
+    with reader_errors(name):
+        dataset = contract.dataset(config, name, files)
+        return _in_order(config, dataset, name, batch_size)
+
+
+def _testing(config: Config) -> Source:
+    name = config.runner("infer_reader_path") or config.runner("train_reader_path")
+    files = contract.files(config, "test_data_dir")
+    return open_reader(config, name, files, config.runner("infer_batch_size"))
+
+
+def _in_order(config: Config, dataset: Any, name: str, batch_size: int) -> Source:
+    seed = config.runner("seed") if config.runner("shuffle") else None
+    if has_blocks(dataset):
+        return BlockSource(dataset, name, batch_size, seed)
+    drop_last = config.runner("drop_last")
+    if contract.is_paddlerecs(config):
+        # As PaddleRec's trainer has it, so that a folder's metrics stay what they were.
+        seed = seed if config.get("runner.shuffle") else None
+        drop_last = True if drop_last is None else drop_last
+    if config.runner("user_define_reader"):
+        return RowSource(dataset, name, None, seed)
+    return RowSource(dataset, name, batch_size, seed, bool(drop_last))
+
+
+def open_reader(
+    config: Config,
+    name: str,
+    files: list[str],
+    batch_size: int,
+    seed: int | None = None,
+    folder: str | None = None,
+) -> Source:
+    """Returns the batches of some files as a reader module yields them.
+
+    Args:
+        config: the configuration, for the reader.
+        name: the module's name.
+        files: the data's files.
+        batch_size: rows a batch.
+        seed: draws the order of rows; None keeps the files'.
+        folder: where the module is; the configuration's folder if not given.
+    """
+    with reader_errors(name):
+        dataset = contract.dataset(config, name, files, folder)
+        if config.runner("user_define_reader") and not has_blocks(dataset):
+            return RowSource(dataset, name, None, seed)
+        return open_source(dataset, name, batch_size, seed)
