@@ -44,7 +44,7 @@ $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -q -r requirements.txt
 	@touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt requirements-deploy.txt requirements-visual.txt $(VENV)/.requirements
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-deploy.txt requirements-table.txt requirements-visual.txt $(VENV)/.requirements
 	$(VENV)/bin/python -m pip install -q -r requirements-dev.txt
 	@touch $@
 

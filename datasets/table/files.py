@@ -1,0 +1,211 @@
+"""CSV, TSV and Parquet files in record batches, whatever their size.
+
+PyArrow reads them: it is the reference reader of Parquet, it streams CSV in blocks of bounded
+memory, and one library gives both in the same arrays.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from datasets.parsed_copy import open_text
+from datasets.table.columns import KEY, Table
+
+try:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+    import pyarrow.parquet as pa_parquet
+except ImportError as error:  # not installed, or not for this NumPy
+    raise ImportError(
+        f"tables are read by pyarrow: pip install -r requirements-table.txt ({error})"
+    ) from error
+
+TEXT = (".csv", ".tsv", ".txt")
+PARQUET = (".parquet", ".pq")
+_BLOCK = 4 << 20  # bytes of text that are parsed at once; a row may not be longer
+_ROWS = 1 << 16  # of Parquet, likewise
+
+Place = Callable[[int], str]
+
+
+def table_files(paths: Sequence[str]) -> list[str]:
+    """Returns the files that hold rows: not those that Spark marks with a ``_``.
+
+    Raises:
+        ValueError: another one is no table by its name, or none is left.
+    """
+    kept = [path for path in paths if not os.path.basename(path).startswith("_")]
+    for path in kept:
+        if not _stem(path).endswith((*TEXT, *PARQUET)):
+            raise ValueError(
+                f"{path}: expected a name that ends in {', '.join((*TEXT, *PARQUET))} "
+                "(text also with .gz)"
+            )
+    if not kept:
+        raise ValueError(f"{os.path.dirname(paths[0])}: the folder holds no table")
+    return kept
+
+
+def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Place]]:
+    """Yields a file's columns by name, a batch of rows at a time.
+
+    With each comes what says where a row of the batch is: ``file:line`` in text, the row, counted
+    from 1, in Parquet.
+
+    Raises:
+        ValueError: the file is damaged, lacks a column, or has no rows.
+    """
+    parquet = _stem(path).endswith(PARQUET)
+    done = 0
+    for batch in _parquet(path, table) if parquet else _text(path, table):
+        if batch.num_rows:
+            columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
+            yield columns, _place(path, table, parquet, done)
+        done += batch.num_rows
+    if not done:
+        raise ValueError(f"{path}: the file holds no rows")
+
+
+def _stem(path: str) -> str:
+    """Returns a file's name in small letters, without ``.gz``."""
+    return os.path.basename(path).lower().removesuffix(".gz")
+
+
+def _place(path: str, table: Table, parquet: bool, first: int) -> Place:
+    def of_row(row: int) -> str:
+        if parquet:
+            return f"{path}: row {first + row + 1}"
+        skipped = first + row + (table.column_names is None)
+        for number, line in enumerate(_lines(path, table)):
+            if number == skipped:
+                return f"{path}:{line[0]}"
+        return f"{path}: row {first + row + 1}"
+
+    return of_row
+
+
+def _lines(path: str, table: Table) -> Iterator[tuple[int, list[str]]]:
+    """Yields each row's last line and its cells, slowly: to say where something is wrong."""
+    with open_text(path) as stream:
+        rows = csv.reader(stream, delimiter=_delimiter(path, table), strict=True)
+        for row in rows:
+            if row:
+                yield rows.line_num, row
+
+
+def _delimiter(path: str, table: Table) -> str:
+    return table.delimiter or ("\t" if _stem(path).endswith(".tsv") else ",")
+
+
+def _check_columns(path: str, table: Table, found: Sequence[str], hint: str = "") -> None:
+    for name in table.names:
+        if name not in found:
+            shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
+            raise ValueError(f"{path}: there is no column {name} among {shown}{hint}")
+        if list(found).count(name) > 1:
+            raise ValueError(f"{path}: column {name} stands there twice")
+
+
+def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
+    try:
+        with open(path, "rb") as stream:
+            file = pa_parquet.ParquetFile(stream)
+            _check_columns(path, table, file.schema_arrow.names)
+            yield from file.iter_batches(_ROWS, columns=table.names, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path}: {_first_line(error)}") from error
+
+
+def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
+    header = _header(path, table)
+    # The file's last column shows whether a quotation mark was left open.
+    names = list(dict.fromkeys([*table.names, header[-1]]))
+    last = None
+    try:
+        with pa.input_stream(path, compression="gzip" if path.endswith(".gz") else None) as stream:
+            reader = pa_csv.open_csv(
+                stream,
+                pa_csv.ReadOptions(
+                    use_threads=False, block_size=_BLOCK, column_names=table.column_names
+                ),
+                pa_csv.ParseOptions(delimiter=_delimiter(path, table), newlines_in_values=True),
+                pa_csv.ConvertOptions(
+                    include_columns=names,
+                    column_types=dict.fromkeys(names, pa.string()),
+                    strings_can_be_null=False,
+                ),
+            )
+            for batch in reader:
+                if batch.num_rows:
+                    last = batch.column(names.index(header[-1]))[-1].as_py()
+                yield batch
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise _fault(path, table, len(header), error) from error
+    if last and "\n" in last:
+        _check_closed(path, table)
+
+
+def _header(path: str, table: Table) -> Sequence[str]:
+    """Returns the file's columns.
+
+    Raises:
+        ValueError: it lacks one, or is empty.
+    """
+    try:
+        first = next(_lines(path, table), None)
+    except (OSError, EOFError, csv.Error) as error:
+        raise ValueError(f"{path}: {error}") from error
+    if first is None:
+        raise ValueError(f"{path}: the file holds no rows")
+    line, cells = first
+    if table.column_names is not None:
+        _check_columns(f"{KEY}.column_names", table, table.column_names)
+        if len(cells) != len(table.column_names):
+            raise ValueError(
+                f"{path}:{line}: expected {len(table.column_names)} columns, as "
+                f"{KEY}.column_names has, found {len(cells)}"
+            )
+        return table.column_names
+    hint = f" ({KEY}.delimiter is {_delimiter(path, table)!r})" if len(cells) == 1 else ""
+    _check_columns(f"{path}:{line}", table, cells, hint)
+    return cells
+
+
+def _check_closed(path: str, table: Table) -> None:
+    rows = _lines(path, table)
+    line = 0
+    try:
+        while line is not None:
+            end, line = line, next(rows, (None,))[0]
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}:{end + 1}: a quotation mark is opened and never closed"
+        ) from error
+
+
+def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueError:
+    """Returns what is wrong with a text file that PyArrow refuses, and where."""
+    try:
+        if "UTF8" in str(error):
+            with (gzip.open if path.endswith(".gz") else open)(path, "rb") as stream:
+                for number, line in enumerate(stream, 1):
+                    if line.decode("utf-8", "replace").encode() != line:
+                        return ValueError(f"{path}:{number}: expected text in UTF-8")
+        for line, cells in _lines(path, table):
+            if len(cells) != columns:
+                found = f"expected {columns} columns, found {len(cells)}"
+                return ValueError(f"{path}:{line}: {found}")
+    except (OSError, EOFError, csv.Error):
+        return ValueError(f"{path}: {_first_line(error)}")
+    if "straddl" in str(error):
+        return ValueError(
+            f"{path}: a row is longer than {_BLOCK >> 20} MB: a quotation mark that is not closed?"
+        )
+    return ValueError(f"{path}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,349 @@
+"""A table of one's own: what its columns become, whatever file they stand in."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from table_files import (
+    HEADER,
+    ROWS,
+    TABLE,
+    arrays,
+    assert_equal,
+    completed,
+    configuration,
+    trained,
+    write_parquet,
+    write_text,
+)
+
+from datasets.table import encoding, files, rows
+from datasets.table.reader import RecDataset
+
+
+def bucket(text, buckets=50):
+    """The documented hash, written down once more."""
+    digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % buckets + 1
+
+
+def test_columns_become_dense_numbers_ids_and_labels(tmp_path):
+    data = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    dense, ids, click, like = arrays(data)
+    # The mean of 20, 30, 40 and 30 where age is missing; -1, as asked for, where price is.
+    assert dense.tolist() == [
+        [20, 1.5],
+        [30, -1],
+        [30, 2],
+        [40, 0.25],
+        [30, np.float32(1e-3)],
+    ]
+    # Rome twice is 1, the others by their text; b four times, a three, c and d once.
+    assert ids[:, 0].tolist() == [1, 2, 1, 3, 0]
+    assert ids[:, 1].tolist() == [bucket("7"), bucket("8"), bucket("9"), bucket("7"), 0]
+    assert ids[:, 2:].tolist() == [[2, 1, 0], [1, 0, 0], [3, 1, 2], [0, 0, 0], [2, 1, 0]]
+    assert (click.tolist(), like.tolist()) == (
+        [[1], [0], [0], [1], [1]],
+        [[0], [1], [0], [1], [1]],
+    )
+    assert [array.dtype for array in (dense, ids, click, like)] == ["f4", "i8", "i8", "i8"]
+
+
+def test_the_models_hyper_parameters_follow_from_the_table(tmp_path):
+    config = completed(configuration(tmp_path), [write_text(tmp_path / "a.csv")])
+    assert config["hyper_parameters.dense_input_dim"] == 2
+    assert config["hyper_parameters.sparse_fields"] == [
+        {"name": "city", "size": 4, "max_len": 1, "pooling": "mean"},
+        {"name": "user", "size": 51, "max_len": 1, "pooling": "mean"},
+        {"name": "tags", "size": 5, "max_len": 3, "pooling": "max"},
+    ]
+    assert config["hyper_parameters.tasks"] == [
+        {"name": "click", "label_column": 0},
+        {"name": "like", "label_column": 1},
+    ]
+
+
+def test_tasks_of_the_yaml_stay_and_choose_label_columns(tmp_path):
+    tasks = [{"name": "liked", "label_column": 1}, {"name": "again", "label_column": 1}]
+    data = trained(tmp_path, write_text(tmp_path / "a.csv"), tasks=tasks)
+    assert [column.tolist() for column in arrays(data)[2:]] == [[[0], [1], [0], [1], [1]]] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("b.tsv", {"delimiter": "\t"}),
+        ("b.txt", {}),
+        ("crlf.csv", {"end": "\r\n"}),
+        ("bom.csv", {"encoding": "utf-8-sig"}),
+    ],
+)
+def test_text_in_every_form_gives_equal_arrays(tmp_path, name, options):
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    assert_equal(trained(tmp_path, write_text(tmp_path / name, **options)), expected)
+
+
+def test_parquet_gives_the_arrays_of_csv(tmp_path):
+    """Also where missing cells made a column of integers one of floating-point numbers."""
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    plain = write_parquet(tmp_path / "a.parquet")
+    assert_equal(trained(tmp_path, plain), expected)
+    categories = pa.dictionary(pa.int8(), pa.string())
+    types = {"user": pa.float64(), "age": pa.float32(), "city": categories}
+    types |= {"like": pa.int8(), "tags": pa.large_string()}
+    assert_equal(trained(tmp_path, write_parquet(tmp_path / "b.parquet", **types)), expected)
+
+
+def test_parquet_lists_are_the_values_of_a_cell(tmp_path):
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    listed = [[*row] for row in ROWS]
+    for row in listed:
+        row[5] = row[5] and row[5].split("|")
+    path = write_parquet(tmp_path / "a.parquet", listed)
+    assert_equal(trained(tmp_path, path), expected)
+
+
+def test_gzip_blank_lines_and_no_last_newline(tmp_path):
+    path = write_text(tmp_path / "a.csv")
+    expected = trained(tmp_path, path)
+    lines = Path(path).read_text().splitlines()
+    text = "\n\n".join(lines)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(text.encode()))
+    assert_equal(trained(tmp_path, str(tmp_path / "b.csv.gz")), expected)
+
+
+def test_a_quoted_cell_may_hold_a_newline(tmp_path):
+    changed = [[*row] for row in ROWS]
+    changed[1][3] = "two\nlines"
+    data = trained(tmp_path, write_text(tmp_path / "a.csv", changed))
+    assert arrays(data)[1][:, 0].tolist() == [1, 3, 1, 2, 0]
+    assert_equal(trained(tmp_path, write_parquet(tmp_path / "a.parquet", changed)), data)
+
+
+def test_files_without_a_header_and_with_another_delimiter(tmp_path):
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    path = write_text(tmp_path / "b.csv", header=None, delimiter=";")
+    table = {"column_names": HEADER, "delimiter": ";"}
+    assert_equal(trained(tmp_path, path, table=table), expected)
+
+
+def test_files_may_have_their_columns_in_different_orders(tmp_path):
+    first = write_text(tmp_path / "a.csv")
+    order = [7, 3, 6, 1, 2, 5, 4, 0]
+    turned = [[row[place] for place in order] for row in ROWS]
+    second = write_parquet(tmp_path / "b.parquet", turned, [HEADER[place] for place in order])
+    data = trained(tmp_path, first, second)
+    assert len(data) == 10
+    for column in arrays(data):
+        np.testing.assert_array_equal(column[:5], column[5:])
+
+
+def test_rows_and_blocks_agree_over_many_files(tmp_path):
+    paths = [write_text(tmp_path / f"{name}.csv") for name in "abc"]
+    data = trained(tmp_path, *paths)
+    chosen = np.array([14, 0, 7, 3, 9])
+    block = data.take(chosen)
+    listed = list(data)
+    assert len(listed) == len(data) == 15
+    for place, row in enumerate(chosen):
+        for field, column in zip(listed[row], block):
+            np.testing.assert_array_equal(field, column[place])
+
+
+def test_space_around_cells_does_not_count(tmp_path):
+    spaced = [[f" {'' if cell is None else cell} " for cell in row] for row in ROWS]
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    assert_equal(trained(tmp_path, write_text(tmp_path / "b.csv", spaced)), expected)
+
+
+@pytest.mark.parametrize("mark", ["NA", "NaN", "null", "None", "N/A"])
+def test_texts_that_stand_for_a_missing_value(tmp_path, mark):
+    marked = [[mark if cell is None else cell for cell in row] for row in ROWS]
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    assert_equal(trained(tmp_path, write_text(tmp_path / "b.csv", marked)), expected)
+
+
+def test_texts_for_missing_values_can_be_chosen(tmp_path):
+    """NA is Namibia then, and -9 is missing, as a text and as a number."""
+    other = [[*row] for row in ROWS]
+    other[0][3], other[2][2], other[1][6] = "NA", -9, -9
+    data = trained(tmp_path, write_text(tmp_path / "a.csv", other), table={"missing": ["-9"]})
+    dense, ids = arrays(data)[:2]
+    assert dense[:, 0].tolist() == [20, 30, 30, 40, 30]
+    assert dense[1, 1] == -1
+    assert ids[0, 0] == 1  # one of four values that are there once, by their text
+    table = write_parquet(tmp_path / "a.parquet", other)
+    assert_equal(trained(tmp_path, table, table={"missing": ["-9"]}), data)
+
+
+def test_labels_may_be_written_as_truth_values_or_fractions(tmp_path):
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    words = [[*row[:7], ("False", "TRUE")[row[7]]] for row in ROWS]
+    for row in words:
+        row[1] = f"{row[1]}.0"
+    assert_equal(trained(tmp_path, write_text(tmp_path / "b.csv", words)), expected)
+    booleans = [[*row[:7], bool(row[7])] for row in ROWS]
+    assert_equal(trained(tmp_path, write_parquet(tmp_path / "b.parquet", booleans)), expected)
+
+
+def test_numbers_may_be_written_with_a_plus_or_an_exponent(tmp_path):
+    other = [[*row] for row in ROWS]
+    other[0][2], other[0][6] = "+20", "15e-1"
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    assert_equal(trained(tmp_path, write_text(tmp_path / "b.csv", other)), expected)
+
+
+def test_unknown_categories_are_0_and_do_not_take_a_place_in_a_list(tmp_path):
+    train = write_text(tmp_path / "train.csv")
+    other = [["", 1, 20, "Lima", 1234, "zzz|c|new|b", 1, 1]]
+    test = write_text(tmp_path / "test.csv", other)
+    config = completed(configuration(tmp_path), [train])
+    ids = arrays(RecDataset([test], config))[1]
+    assert ids.tolist() == [[0, bucket("1234"), 3, 1, 0]]
+
+
+def test_a_missing_number_of_the_test_files_is_the_training_rows_mean(tmp_path):
+    train = write_text(tmp_path / "train.csv")
+    test = write_text(tmp_path / "test.csv", [["", 1, None, "Rome", 1, "a", None, 1]] * 3)
+    config = completed(configuration(tmp_path), [train])
+    assert arrays(RecDataset([test], config))[0].tolist() == [[30, -1]] * 3
+
+
+def test_rare_values_are_unknown(tmp_path):
+    table = {"sparse": [{"name": "city", "min_count": 2}]}
+    data = trained(tmp_path, write_text(tmp_path / "a.csv"), table=table)
+    assert arrays(data)[1].tolist() == [[1], [0], [1], [0], [0]]
+
+
+def test_columns_share_one_vocabulary(tmp_path):
+    header = ["click", "item", "history"]
+    seen = [[1, "a", "b|c"], [0, "b", "b"], [1, "d", None]]
+    sparse = ["item", {"name": "history", "separator": "|", "max_len": 2, "share": "item"}]
+    table = {"labels": ["click"], "dense": None, "sparse": sparse}
+    path = write_text(tmp_path / "a.csv", seen, header)
+    config = completed(configuration(tmp_path, table=table), [path])
+    fields = config["hyper_parameters.sparse_fields"]
+    assert [field["size"] for field in fields] == [5, 5]
+    assert fields[1]["share"] == "item"
+    ids, _ = arrays(RecDataset([path], config))  # b thrice, then a, c, d
+    assert ids.tolist() == [[2, 1, 3], [1, 1, 0], [4, 0, 0]]
+
+
+def test_a_table_of_numbers_alone(tmp_path):
+    table = {"labels": ["like"], "sparse": None}
+    config = completed(configuration(tmp_path, table=table), [write_text(tmp_path / "a.csv")])
+    assert config.get("hyper_parameters.sparse_fields") is None
+    assert config["hyper_parameters.feature_size"] == 2
+    assert [c.shape for c in arrays(RecDataset([str(tmp_path / "a.csv")], config))] == [
+        (5, 2),
+        (5, 1),
+    ]
+
+
+def test_ids_do_not_depend_on_the_order_of_rows(tmp_path):
+    first = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    second = trained(tmp_path, write_text(tmp_path / "b.csv", ROWS[::-1]))
+    for one, other in zip(arrays(first), arrays(second)):
+        np.testing.assert_array_equal(one, other[::-1])
+
+
+def test_a_large_file_is_read_in_parts(tmp_path, monkeypatch):
+    """Rows, their order and the lines that errors name do not depend on the parts."""
+    many = [ROWS[row % 5] for row in range(3_000)]
+    whole = trained(tmp_path, write_text(tmp_path / "a.csv", many))
+    monkeypatch.setattr(files, "_BLOCK", 1_000)
+    monkeypatch.setattr(files, "_ROWS", 7)
+    assert_equal(trained(tmp_path, write_text(tmp_path / "b.csv", many)), whole)
+    assert_equal(trained(tmp_path, write_parquet(tmp_path / "b.parquet", many)), whole)
+    many[2_500] = [*ROWS[0][:7], 2]
+    for path, place in (
+        (write_text(tmp_path / "c.csv", many), "c.csv:2502"),
+        (write_parquet(tmp_path / "c.parquet", many), "c.parquet: row 2501"),
+    ):
+        with pytest.raises(ValueError, match=f"{place}: column like: expected a label 0 or 1, .*2"):
+            trained(tmp_path, path)
+
+
+def test_a_file_is_encoded_once(tmp_path, monkeypatch):
+    path = write_text(tmp_path / "a.csv")
+    config = completed(configuration(tmp_path), [path])
+    expected = arrays(RecDataset([path], config))
+    monkeypatch.setattr(rows, "encoded", None)
+    for one, other in zip(arrays(RecDataset([path], config)), expected):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_changed_file_is_encoded_anew(tmp_path):
+    path = write_text(tmp_path / "a.csv")
+    config = completed(configuration(tmp_path), [path])
+    assert len(RecDataset([path], config)) == 5
+    write_text(path, ROWS * 2)
+    assert len(RecDataset([path], config)) == 10
+    assert len(list(tmp_path.glob(".a.csv.*.npy"))) == 1
+
+
+def test_another_encoding_is_another_copy(tmp_path):
+    path = write_text(tmp_path / "a.csv")
+    first = arrays(trained(tmp_path, path))[1]
+    table = {
+        "sparse": [*TABLE["sparse"][:1], {"name": "user", "hash_buckets": 3}, TABLE["sparse"][2]]
+    }
+    second = arrays(trained(tmp_path, path, table=table))[1]
+    assert (second[:, 1] <= 3).all()
+    np.testing.assert_array_equal(arrays(trained(tmp_path, path))[1], first)
+
+
+def test_what_was_learned_is_learned_once(tmp_path, monkeypatch):
+    path = write_text(tmp_path / "a.csv")
+    first = completed(configuration(tmp_path), [path])
+    monkeypatch.setattr(encoding, "learn", None)
+    assert dict(completed(configuration(tmp_path), [path])) == dict(first)
+
+
+def test_other_training_files_give_another_vocabulary_and_leave_the_first(tmp_path):
+    """A checkpoint of before finds its own."""
+    path = write_text(tmp_path / "a.csv")
+    first = completed(configuration(tmp_path), [path])
+    before = arrays(RecDataset([path], first))[1]
+    write_text(path, [*ROWS, ["", 1, 20, "Oslo, Norway", 7, "d|d|d|d|d", 1, 1]] * 2)
+    second = completed(configuration(tmp_path), [path])
+    assert first["hyper_parameters.encoding"] != second["hyper_parameters.encoding"]
+    assert len(list((tmp_path / "output").glob("vocabulary-*.json"))) == 2
+    again = completed(configuration(tmp_path), None, first["hyper_parameters.encoding"])
+    assert again["hyper_parameters.sparse_fields"] == first["hyper_parameters.sparse_fields"]
+    np.testing.assert_array_equal(arrays(RecDataset([path], again))[1][:5], before)
+
+
+def test_the_vocabulary_file_says_what_ids_mean(tmp_path):
+    config = completed(configuration(tmp_path), [write_text(tmp_path / "a.csv")])
+    path = Path(config["hyper_parameters.table.vocabulary"])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert path.parent == tmp_path / "output"
+    assert content["vocabularies"]["city"] == ["Rome", "Oslo, Norway", 'the "old" town']
+    assert content["fills"] == {"age": 30.0, "price": -1.0}
+    assert content["encoding"] == config["hyper_parameters.encoding"]
+
+
+def test_an_exported_model_finds_the_vocabulary_beside_it_or_above(tmp_path):
+    """The reader then has a configuration without the key of a folder: the metadata's."""
+    path = write_text(tmp_path / "a.csv")
+    config = completed(configuration(tmp_path), [path])
+    expected = arrays(RecDataset([path], config))
+    values = {key: value for key, value in config.items() if key.startswith("hyper_parameters.")}
+    vocabulary = Path(values["hyper_parameters.table.vocabulary"])
+    for place in ("model", "model/4"):
+        folder = tmp_path / "moved" / place
+        folder.mkdir(parents=True)
+        meta = {**values, "yaml_path": str(folder / "tostatic.meta.json")}
+        target = tmp_path / "moved" / "model" / vocabulary.name
+        os.replace(vocabulary, target)
+        for one, other in zip(arrays(RecDataset([path], meta)), expected):
+            np.testing.assert_array_equal(one, other)
+        vocabulary = target
