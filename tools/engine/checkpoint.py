@@ -104,7 +104,7 @@ def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
         root: ``runner.model_save_path``.
         name: the checkpoint's folder.
         prefix: ``rec`` or ``rec_static``.
-        export: whether the inference model that training saved beside it goes too.
+        export: whether the inference model beside it goes too.
 
     Raises:
         UserError: it cannot be removed.
@@ -112,16 +112,36 @@ def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
     folder = os.path.join(root, name)
     kinds = (f"{prefix}.", f"{EXPORTS[prefix]}.") if export else (f"{prefix}.",)
     try:
-        found = [name for name in os.listdir(folder) if name.startswith(kinds)]
-        # What makes it count goes first: a run that is killed here leaves no half checkpoint.
-        for name in sorted(found, key=lambda name: name != f"{prefix}.json"):
-            os.remove(os.path.join(folder, name))
-        if not os.listdir(folder):
-            os.rmdir(folder)
+        there = os.listdir(folder)
+        found = [file for file in there if file.startswith(kinds)]
+        if len(found) == len(there):  # under another name until it is gone, lest half of it stays
+            removed = os.path.join(root, f".{name}.{prefix}.gone")
+            os.rename(folder, removed)
+            shutil.rmtree(removed)
+            return
+        for file in sorted(found, key=lambda file: file != f"{prefix}.json"):
+            os.remove(os.path.join(folder, file))  # first what makes it count
     except FileNotFoundError:
         return
     except OSError as error:
         raise UserError(f"cannot remove {folder}: {error.strerror or error}") from error
+
+
+def prune(root: str, prefix: str, keep: int) -> None:
+    """Removes one graph's checkpoints of all epochs but those saved last, and their exports.
+
+    Args:
+        root: ``runner.model_save_path``.
+        prefix: ``rec`` or ``rec_static``.
+        keep: how many epochs are kept.
+
+    Raises:
+        UserError: one cannot be removed.
+    """
+    names = [os.path.basename(folder) for folder, _ in _saved(root, prefix)]
+    for name in [name for name in names if name != INTERRUPTED][:-keep]:
+        remove(root, name, prefix, export=prefix == "rec_static")
+        logger.info("removed %s: runner.keep_checkpoints = %d", os.path.join(root, name), keep)
 
 
 def check_writable(root: str) -> str:
@@ -146,7 +166,7 @@ def check_writable(root: str) -> str:
 def _recover(root: str, prefix: str) -> None:
     """Undoes what a killed run of the same graph left behind in a checkpoint folder."""
     for name in os.listdir(root):
-        found = re.fullmatch(rf"\.(\d+|{INTERRUPTED})\.{prefix}\.(new|old)", name)
+        found = re.fullmatch(rf"\.(\d+|{INTERRUPTED})\.{prefix}\.(new|old|gone)", name)
         if not found:
             continue
         taken, state = found.groups()

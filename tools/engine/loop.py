@@ -45,7 +45,7 @@ class Summary:
 
 def train(session: Any, config: Config, source: Source) -> Summary:
     """Trains up to ``runner.epochs`` epochs and saves a checkpoint after each."""
-    epochs = config.runner("epochs")
+    epochs, keep = config.runner("epochs"), config.runner("keep_checkpoints")
     root = config.runner("model_save_path")
     visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
     checkpoint.check_writable(root)
@@ -81,6 +81,8 @@ def train(session: Any, config: Config, source: Source) -> Summary:
             )
             logger.info("saved %s", folder)
             checkpoint.remove(root, checkpoint.INTERRUPTED, session.prefix)
+            if keep:
+                checkpoint.prune(root, session.prefix, keep)
             try:
                 interrupts.check()
             except Interrupted as stop:

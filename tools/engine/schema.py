@@ -61,9 +61,7 @@ RUNNER = {
         "DataLoader, QueueDataset, InmemoryDataset or CustomizeDataLoader",
         lambda value: value in READER_TYPES,
     ),
-    "user_define_reader": Key(
-        "bool", False, "What the reader yields are whole batches, not rows."
-    ),
+    "user_define_reader": Key("bool", False, "What the reader yields are whole batches, not rows."),
     "drop_last": Key(
         "bool",
         None,
@@ -80,6 +78,12 @@ RUNNER = {
     "print_interval": _at_least(1, 100, "Batches between two log lines."),
     "model_save_path": Key(
         "output path", "output_model", "Folder for checkpoints, one sub-folder an epoch."
+    ),
+    "keep_checkpoints": _at_least(
+        1,
+        None,
+        "How many epochs' checkpoints, the last ones saved, stay in `model_save_path`; all if not "
+        "set.",
     ),
     "resume": Key(
         "bool", False, "Go on from the newest checkpoint in `model_save_path`, if there is one."
