@@ -147,6 +147,10 @@ class DygraphSession:
         """Returns the parameters' shapes by the names that checkpoints of ``prefix`` use."""
         return {name: tuple(tensor.shape) for name, tensor in self._tensors(prefix).items()}
 
+    def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """Returns what the net needs of a checkpoint's parameters: all."""
+        return saved
+
     def embeddings(self, prefix: str) -> set[str]:
         """Returns the names of the embedding tables."""
         tables = contract.embedding_tables(self.net)

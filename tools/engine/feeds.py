@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle.base.data_feeder import convert_dtype
 
-from engine.batches import reader_errors
+from engine.batches import collate, reader_errors
 from engine.errors import UserError
 
 
@@ -74,12 +74,13 @@ def loader_batches(loader: Any, owner: str) -> Iterator[Any]:
 
 
 def _collated(loader: Any) -> Iterator[Any]:
+    join = loader.collate_fn or collate
     if isinstance(loader.dataset, paddle.io.IterableDataset):
         rows, size = iter(loader.dataset), loader.batch_size or 1
         while True:
             batch = list(islice(rows, size))
             if not batch or (loader.drop_last and len(batch) < size):
                 return
-            yield loader.collate_fn(batch if loader.batch_size else batch[0])
+            yield join(batch) if loader.batch_size else batch[0]
     for numbers in loader.batch_sampler:
-        yield loader.collate_fn([loader.dataset[number] for number in numbers])
+        yield join([loader.dataset[number] for number in numbers])

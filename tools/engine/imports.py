@@ -57,7 +57,9 @@ def forget(folder: str) -> None:
 def _activate(folder: str) -> None:
     global _active, _path_before
     if _active is not None:
-        added = {os.path.abspath(path) for path in sys.path} - set(map(os.path.abspath, _path_before))
+        added = {os.path.abspath(path) for path in sys.path} - set(
+            map(os.path.abspath, _path_before)
+        )
         for path in {_active, *added}:
             if not REPOSITORY.startswith(path):  # nor what this project has imported itself
                 forget(path)
@@ -68,8 +70,9 @@ def _activate(folder: str) -> None:
     sys.path.insert(0, folder)
     importlib.invalidate_caches()
     _active = folder
-    from engine import running_auc  # imports Paddle, which reading a configuration needs not
+    from engine import pir_functions, running_auc  # they import Paddle, which -m alone needs not
 
+    pir_functions.install()
     running_auc.install()
 
 

@@ -69,8 +69,9 @@ def auc(
         ins_tag_weight: which rows count, as Paddle takes it.
 
     Returns:
-        The AUC of all rows since the last `reset`; the AUC of the last batches; the variables
-        that they count in. Under PIR the AUC of rows of one label is nan.
+        The AUC of all rows since the last `reset`; the AUC of the last batches; the four
+        variables that they count in, of which the last two are the former's (under PIR all are).
+        Under PIR the AUC of rows of one label is nan.
     """
     given = (input, label, curve, num_thresholds, topk, slide_steps, ins_tag_weight)
     if not paddle.framework.in_pir_mode():
@@ -83,7 +84,7 @@ def auc(
     for count, total in zip(sums, totals):
         paddle.assign(count, total)
     _record(totals)
-    return _area(*sums), _area(*batch), [*batch, *totals]
+    return _area(*sums), _area(*batch), [*totals, *totals]
 
 
 def _counter(num_thresholds: int) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import paddle
-from paddle.utils import unique_name
 
 from engine import contract, device, feeds, running_auc, seeds
 from engine.batches import Source, batch_rows
 from engine.clock import Clock
 from engine.config import Config
+from engine.pir_functions import fresh_names
 from engine.sources import ModelSource
 
 _RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
@@ -36,7 +36,7 @@ class StaticSession:
         self._program, startup = paddle.static.Program(), paddle.static.Program()
         building = paddle.static.program_guard(self._program, startup)
         auc = running_auc.recorded()
-        with building, unique_name.guard(), contract.model_errors(config), auc as self._counters:
+        with building, fresh_names(), contract.model_errors(config), auc as self._counters:
             self._contract = contract.static_model(config)
             create_feeds = self._contract.create_feeds
             inputs = contract.call(create_feeds, is_infer=True) if not training else create_feeds()
@@ -46,6 +46,7 @@ class StaticSession:
             else:
                 fetches = self._contract.infer_net(inputs)
         self._training = training
+        self._paddlerecs = contract.is_paddlerecs(config)
         self._feeds = feeds.Feeds(inputs)
         # Under PIR nothing can be fetched by name, so the names stay beside the variables.
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
@@ -177,6 +178,16 @@ class StaticSession:
             name: np.array(variables[variable]).shape
             for name, variable in self._variable_names(prefix).items()
         }
+
+    def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """Returns what this program needs of a checkpoint's parameters.
+
+        A model of PaddleRec's form may evaluate with a part of what it trains.
+        """
+        if self._training or not self._paddlerecs:
+            return saved
+        names = self.shapes(prefix)
+        return {name: array for name, array in saved.items() if name in names}
 
     def embeddings(self, prefix: str) -> set[str]:
         """Returns the names of the embedding tables."""

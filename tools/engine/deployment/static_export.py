@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import paddle
-from paddle.utils import unique_name
 
 from engine import checkpoint, contract
 from engine.config import Config
 from engine.deployment.export import describe, write_about
 from engine.errors import UserError, nearest
+from engine.pir_functions import fresh_names
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +40,10 @@ class StaticExport:
         self._executor = executor
         self._program = paddle.static.Program()
         building = paddle.static.program_guard(self._program, paddle.static.Program())
-        with building, unique_name.guard(), contract.model_errors(config):
+        with building, fresh_names(), contract.model_errors(config):
             model = contract.static_model(config)
-            inputs = {variable.name: variable for variable in model.create_feeds(is_infer=True)}
+            feeds = contract.call(model.create_feeds, is_infer=True)
+            inputs = {variable.name: variable for variable in feeds}
             outputs = model.infer_net(list(inputs.values()))
         declared = getattr(model, "input_specs", None)
         specs = paddle.utils.flatten(declared(config)) if declared else None

@@ -1,0 +1,91 @@
+"""What PaddleRec's tools do with a folder, as far as its contract says it: the yardstick."""
+
+import numpy as np
+import paddle
+from paddle.io import DataLoader
+from paddle.utils import unique_name
+
+from engine import contract, imports
+from engine.pir_functions import fresh_names
+
+
+def _loader(config, name, files, size, drop_last):
+    dataset = imports.module(config.folder, name).RecDataset(files, dict(config))
+    if config.get("runner.user_define_reader"):
+        return DataLoader(dataset, batch_size=None)
+    return DataLoader(dataset, batch_size=size, drop_last=drop_last)
+
+
+def train_loader(config):
+    """The training batches: rows in the files' order, the last partial batch left out."""
+    name, size = config["runner.train_reader_path"], config["runner.train_batch_size"]
+    return _loader(config, name, contract.files(config, "train_data_dir"), size, True)
+
+
+def test_loader(config):
+    """The test batches, the partial one included: PaddleRec leaves it out, the engine does not."""
+    name = config.get("runner.infer_reader_path") or config["runner.train_reader_path"]
+    size = config["runner.infer_batch_size"]
+    return _loader(config, name, contract.files(config, "test_data_dir"), size, False)
+
+
+def train_dygraph(config):
+    """Trains; returns each epoch's parameters, metrics and last printed tensors."""
+    paddle.disable_static()
+    paddle.seed(12345)
+    settings = dict(config)
+    model = imports.module(config.folder, "dygraph_model").DygraphModel()
+    with unique_name.guard():
+        net = model.create_model(settings)
+        optimizer = model.create_optimizer(net, settings)
+    metrics, names = model.create_metrics()
+    epochs = []
+    for _ in range(config["runner.epochs"]):
+        net.train()
+        for metric in metrics:
+            metric.reset()
+        for batch in train_loader(config):
+            loss, metrics, printed = model.train_forward(net, metrics, batch, settings)
+            loss.backward()
+            optimizer.step()
+            optimizer.clear_grad()
+        state = {name: value.numpy().copy() for name, value in net.state_dict().items()}
+        scores = dict(zip(names, (metric.accumulate() for metric in metrics)))
+        epochs.append((state, scores, printed or {}))
+    return model, net, epochs
+
+
+def infer_dygraph(config, model, net):
+    """Evaluates the net as it is; returns the metrics."""
+    metrics, names = model.create_metrics()
+    net.eval()
+    with paddle.no_grad():
+        for batch in test_loader(config):
+            metrics, _ = model.infer_forward(net, metrics, batch, dict(config))
+    return dict(zip(names, (metric.accumulate() for metric in metrics)))
+
+
+def train_static(config):
+    """Trains an epoch in the default programs; returns what the last batch fetched, parameters."""
+    paddle.enable_static()
+    paddle.seed(12345)
+    main, startup = paddle.static.Program(), paddle.static.Program()
+    scope = paddle.static.Scope()
+    with (
+        paddle.static.program_guard(main, startup),
+        fresh_names(),
+        paddle.static.scope_guard(scope),
+    ):
+        model = imports.module(config.folder, "static_model").StaticModel(dict(config))
+        inputs = model.create_feeds()
+        names = [variable.name for variable in inputs]
+        fetches = model.net(inputs)
+        model.create_optimizer()
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        executor.run(startup)
+        for batch in train_loader(config):
+            arrays = batch if isinstance(batch, dict) else dict(zip(names, batch))
+            feed = {name: np.array(value) for name, value in arrays.items()}
+            values = executor.run(main, feed=feed, fetch_list=list(fetches.values()))
+        state = {name: np.array(value) for name, value in main.state_dict("param", scope).items()}
+    return dict(zip(fetches, values)), state

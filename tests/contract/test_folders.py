@@ -1,0 +1,73 @@
+"""Every stand-in folder trains and evaluates with all four commands, and prints what it printed."""
+
+import numpy as np
+import paddle
+import paddlerec_loop
+import pytest
+import tiny_data
+
+from engine import checkpoint, contract
+from engine.config import load_config
+
+PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
+
+names = pytest.mark.parametrize("name", tiny_data.FORMATS)
+
+
+def assert_ran(done):
+    assert done.code == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def assert_values(found, expected):
+    """The log shows the values, to the six digits that it has."""
+    for name, value in expected.items():
+        if np.size(value) == 1:
+            assert found[name] == pytest.approx(np.asarray(value).item(), abs=2e-6), name
+
+
+@names
+def test_dygraph_is_what_paddlerecs_loop_makes_of_it(stand_in, run_command, lines, name):
+    folder = stand_in(name)
+    yaml = folder / "config.yaml"
+    done = run_command("trainer", "-m", yaml)
+    assert_ran(done)
+    shown = lines(done.stderr)
+    config = load_config(str(yaml), [], contract.hyper_parameters)
+    model, net, epochs = paddlerec_loop.train_dygraph(config)
+    root = config.runner("model_save_path")
+    for epoch, (state, scores, _) in enumerate(epochs):
+        saved = checkpoint.load(f"{root}/{epoch}/rec.pdparams")
+        saved.pop("StructuredToParameterName@@", None)
+        assert saved.keys() == state.keys()
+        for key, value in state.items():
+            np.testing.assert_allclose(saved[key], value, rtol=1e-6, atol=1e-7, err_msg=key)
+        assert_values(shown["done"][epoch], scores)
+    done = run_command("infer", "-m", yaml)
+    assert_ran(done)
+    if config.runner("infer_end_epoch") == len(epochs):
+        scores = paddlerec_loop.infer_dygraph(config, model, net)
+        assert_values(lines(done.stderr)["done"][-1], scores)
+        assert len(scores) == len(model.create_metrics()[1])
+
+
+@names
+def test_static_is_what_paddlerecs_loop_makes_of_it(stand_in, run_command, lines, name):
+    folder = stand_in(name)
+    yaml = folder / "config.yaml"
+    done = run_command("static_trainer", "-m", yaml, "-o", "runner.epochs=1")
+    assert_ran(done)
+    shown = lines(done.stderr)
+    config = load_config(str(yaml), ["runner.epochs=1"], contract.hyper_parameters)
+    fetched, state = paddlerec_loop.train_static(config)
+    saved = checkpoint.load(f"{config.runner('model_save_path')}/0/rec_static.pdparams")
+    state = {key: value for key, value in state.items() if not key.startswith("learning_rate")}
+    assert saved.keys() == state.keys()
+    for key, value in state.items():
+        np.testing.assert_allclose(saved[key], value, rtol=1e-6, atol=1e-7, err_msg=key)
+    assert_values(shown["done"][0], fetched)
+    done = run_command(
+        "static_infer", "-m", yaml, "-o", "runner.infer_start_epoch=0", "runner.infer_end_epoch=1"
+    )
+    assert_ran(done)
+    assert len(lines(done.stderr)["done"]) == 1
