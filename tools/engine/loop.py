@@ -116,6 +116,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
     report = Report(clock, config.runner("print_interval"), length(source), None)
     for epoch, folder in folders.items():
         saved, prefix = checkpoint.parameters(folder, session.prefix)
+        saved = session.relevant(saved, prefix)
         checkpoint.check(saved, session.shapes(prefix), folder)
         session.load(saved, prefix)
         facts = checkpoint.facts_beside(folder, prefix)
