@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from datasets.table import files, values
+from datasets.table.arrow import pa
 from datasets.table.columns import KEY, Sparse, Table
 
 Source = Sequence[Sequence]  # name, size and time of change of each training file
@@ -195,11 +195,17 @@ def save(encoding: Encoding, folder: str, source: Source) -> str:
     return path
 
 
-def load(path: str, table: Table) -> tuple[Encoding, Source]:
+def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding, Source]:
     """Returns the encoding of a file and the training files that it was learned from.
 
+    Args:
+        path: the file.
+        table: the columns that it must be of.
+        expected: the hash that it must have; None for any.
+
     Raises:
-        ValueError: the file is damaged, or its columns are not those of the configuration.
+        ValueError: the file is damaged, or another one, or its columns are not those of the
+            configuration.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -209,15 +215,17 @@ def load(path: str, table: Table) -> tuple[Encoding, Source]:
         source, sha256 = content["learned_from"], content["encoding"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-    for key, expected in table.meaning.items():
-        if learned_for.get(key) != expected:
-            found, expected = _first_difference(learned_for.get(key), expected)
+    for key, given in table.meaning.items():
+        if learned_for.get(key) != given:
+            there, here = _first_difference(learned_for.get(key), given)
             raise ValueError(
-                f"{KEY}.{key} is not what the checkpoint was trained with: {found} in {path}, "
-                f"{expected} here"
+                f"{KEY}.{key} is not what the checkpoint was trained with: {there} in {path}, "
+                f"{here} here"
             )
     if encoding.sha256 != sha256:
         raise ValueError(f"{path} is damaged: it is not as it was written")
+    if expected not in (None, sha256):
+        raise ValueError(f"{path}: expected the vocabulary {expected}, found {sha256}")
     return encoding, source
 
 

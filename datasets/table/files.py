@@ -12,16 +12,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from datasets.parsed_copy import open_text
+from datasets.table import arrow
+from datasets.table.arrow import pa
 from datasets.table.columns import KEY, Table
-
-try:
-    import pyarrow as pa
-    import pyarrow.csv as pa_csv
-    import pyarrow.parquet as pa_parquet
-except ImportError as error:  # not installed, or not for this NumPy
-    raise ImportError(
-        f"tables are read by pyarrow: pip install -r requirements-table.txt ({error})"
-    ) from error
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
@@ -112,7 +105,7 @@ def _check_columns(path: str, table: Table, found: Sequence[str], hint: str = ""
 def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     try:
         with open(path, "rb") as stream:
-            file = pa_parquet.ParquetFile(stream)
+            file = arrow.parquet.ParquetFile(stream)
             _check_columns(path, table, file.schema_arrow.names)
             yield from file.iter_batches(_ROWS, columns=table.names, use_threads=False)
     except (pa.ArrowException, OSError) as error:
@@ -126,13 +119,13 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     last = None
     try:
         with pa.input_stream(path, compression="gzip" if path.endswith(".gz") else None) as stream:
-            reader = pa_csv.open_csv(
+            reader = arrow.csv.open_csv(
                 stream,
-                pa_csv.ReadOptions(
+                arrow.csv.ReadOptions(
                     use_threads=False, block_size=_BLOCK, column_names=table.column_names
                 ),
-                pa_csv.ParseOptions(delimiter=_delimiter(path, table), newlines_in_values=True),
-                pa_csv.ConvertOptions(
+                arrow.csv.ParseOptions(delimiter=_delimiter(path, table), newlines_in_values=True),
+                arrow.csv.ConvertOptions(
                     include_columns=names,
                     column_types=dict.fromkeys(names, pa.string()),
                     strings_can_be_null=False,
@@ -179,32 +172,35 @@ def _check_closed(path: str, table: Table) -> None:
     line = 0
     try:
         while line is not None:
-            end, line = line, next(rows, (None,))[0]
+            line = next(rows, (None,))[0]
     except csv.Error as error:
-        raise ValueError(
-            f"{path}:{end + 1}: a quotation mark is opened and never closed"
-        ) from error
+        problem = "a quotation mark is opened and never closed"
+        raise ValueError(f"{path}:{line + 1}: {problem}") from error
 
 
 def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueError:
     """Returns what is wrong with a text file that PyArrow refuses, and where."""
+    problem = f"{path}: {_first_line(error)}"
+    if "straddl" in problem:
+        hint = "a quotation mark that is not closed?"
+        return ValueError(f"{path}: a row is longer than {_BLOCK >> 20} MB: {hint}")
     try:
-        if "UTF8" in str(error):
+        if "UTF8" in problem:
             with (gzip.open if path.endswith(".gz") else open)(path, "rb") as stream:
                 for number, line in enumerate(stream, 1):
                     if line.decode("utf-8", "replace").encode() != line:
                         return ValueError(f"{path}:{number}: expected text in UTF-8")
+        rows = 0
         for line, cells in _lines(path, table):
+            rows += 1
             if len(cells) != columns:
                 found = f"expected {columns} columns, found {len(cells)}"
                 return ValueError(f"{path}:{line}: {found}")
+        if rows == 1 and table.column_names is None:
+            return ValueError(f"{path}: the file holds no rows")
     except (OSError, EOFError, csv.Error):
-        return ValueError(f"{path}: {_first_line(error)}")
-    if "straddl" in str(error):
-        return ValueError(
-            f"{path}: a row is longer than {_BLOCK >> 20} MB: a quotation mark that is not closed?"
-        )
-    return ValueError(f"{path}: {_first_line(error)}")
+        return ValueError(problem)  # Python says no more of a damaged file than PyArrow does
+    return ValueError(problem)
 
 
 def _first_line(error: Exception) -> str:

@@ -51,7 +51,7 @@ class RecDataset(LabelledTable):
         beside = os.path.dirname(config.get("yaml_path") or "")
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
-        self._encoding = _load(_find(sha256, folders), config)
+        self._encoding, _ = encodings.load(_find(sha256, folders), table, sha256)
         self._first_id = len(table.labels) + len(table.dense)
         super().__init__(
             table_files(file_list), config, rows.width(self._encoding) - len(table.labels), KEY
@@ -85,7 +85,7 @@ class RecDataset(LabelledTable):
             folders = [root, config.runner("infer_load_path")]
             folders += [start, os.path.dirname(start)] if start else []
             path = _find(encoding, folders)
-            found, source = encodings.load(path, table)
+            found, source = encodings.load(path, table, encoding)
             if files is not None and os.path.dirname(path) != root:
                 path = encodings.save(found, root, source)
         else:
@@ -127,14 +127,6 @@ def _find(sha256: str, folders: Sequence[str | None]) -> str:
         f"the vocabulary that the model was trained with, {name}, is in none of "
         f"{', '.join(places)}: copy it there from the folder of its checkpoints"
     )
-
-
-def _load(path: str, config) -> Encoding:
-    """Returns the encoding of a file, which must be the one that the configuration names."""
-    found, _ = encodings.load(path, table_of(config))
-    if found.sha256 != config.get(f"{_HYPER}encoding"):
-        raise ValueError(f"{path}: expected the vocabulary {config.get(f'{_HYPER}encoding')}")
-    return found
 
 
 def _known(root: str, table, source) -> tuple[str | None, Encoding | None]:

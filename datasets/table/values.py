@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+
+from datasets.table.arrow import pa, pc
 
 _LABELS = {"0": 0, "1": 1, "false": 0, "true": 1}
 

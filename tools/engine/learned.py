@@ -30,7 +30,8 @@ def completed(config: Config, trained: Callable[[Config], str | None] | None = N
         UserError: the reader cannot learn, or does not find what it once learned.
     """
     reader = config.get("runner.train_reader_path") or config.get("runner.infer_reader_path")
-    learned = contract.dataset_member(config, str(reader), "learned")
+    with reader_errors(reader):
+        learned = contract.dataset_member(config, str(reader), "learned")
     if learned is None:
         return config
     files = contract.files(config, "train_data_dir") if trained is None else None

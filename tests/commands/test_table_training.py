@@ -1,0 +1,265 @@
+"""From a raw CSV to predictions, by configuration alone: every model, every command."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from datasets.table import sample
+from engine import contract
+
+MODELS = Path(contract.REPOSITORY) / "models" / "multitask"
+TABLE = {
+    "labels": ["click", "like", "both"],
+    "dense": ["age", "duration"],
+    "sparse": [
+        "device",
+        {"name": "city", "min_count": 2},
+        {"name": "user_id", "hash_buckets": 500},
+        {"name": "tags", "separator": "|", "max_len": 4},
+    ],
+}
+OWN = {  # what a model has to be told besides
+    "share_bottom": {"task_num": 3, "bottom_size": 32},
+    "mmoe": {"gate_num": 3},
+    "ple": {"task_num": 3},
+    "esmm": {
+        "tasks": [
+            {"name": "ctr", "label_column": 0},
+            {"name": "cvr", "label_column": 2, "rows": "ctr", "weight": 0},
+            {"name": "ctcvr", "label_column": 2},
+        ]
+    },
+    "dselect_k": {"task_num": 3, "expert_num": 4, "expert_size": 16, "tower_size": 8},
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    """The sample of the docs, smaller, with a third label: click and like."""
+
+    def write(name="data", train=3_000, seed=1):
+        folder = tmp_path / name
+        sample.write(folder, seed, (train, 700))
+        for path in (folder / part for part in sample.FILES):
+            rows = list(csv.reader(path.read_text().splitlines()))
+            rows[0].append("both")
+            for row in rows[1:]:
+                row.append(str(int(row[0]) * int(row[1])))
+            with open(path, "w", newline="") as file:
+                csv.writer(file).writerows(rows)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def own_yaml(tmp_path, data):
+    """Returns the YAML of a model's folder for a table of one's own."""
+
+    def write(model, folder=None, table=TABLE, **runner):
+        folder = folder or data()
+        place = tmp_path / model
+        if not place.exists():
+            shutil.copytree(MODELS / model, place, ignore=shutil.ignore_patterns("data", "*.yaml"))
+        content = {
+            "runner": {
+                "train_data_dir": str(folder / "train_all"),
+                "test_data_dir": str(folder / "test_all"),
+                "train_reader_path": "table_reader",
+                "use_gpu": False,
+                "train_batch_size": 64,
+                "infer_batch_size": 256,
+                "epochs": 2,
+                "infer_start_epoch": 1,
+                "infer_end_epoch": 2,
+                "print_interval": 1_000,
+                "model_save_path": str(tmp_path / "output"),
+                **runner,
+            },
+            "hyper_parameters": {
+                "table": table,
+                "embedding_size": 8,
+                "optimizer": {"class": "adam", "learning_rate": 0.01},
+                **OWN[model],
+            },
+        }
+        path = place / "own.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+def last_metrics(text):
+    """The metrics of the last epoch's line, by task."""
+    line = [line for line in text.splitlines() if " done, " in line][-1]
+    return {name: float(value) for name, value in re.findall(r"auc_(\w+): ([0-9.]+)", line)}
+
+
+@pytest.fixture
+def succeed(run_command):
+    """Runs a command that must succeed; returns all that it printed."""
+
+    def run(*arguments):
+        done = run_command(*arguments)
+        assert done.code == 0, done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("model", sorted(OWN))
+def test_a_model_is_trained_evaluated_exported_and_run(succeed, own_yaml, tmp_path, model):
+    path = own_yaml(model)
+    succeed("trainer", "-m", path)
+    evaluated = last_metrics(succeed("infer", "-m", path))
+    assert min(evaluated.values()) > 0.7, evaluated
+    succeed("to_static", "-m", path)
+    printed = succeed("paddle_infer", "-m", path)
+    predicted = {
+        task: float(auc) for task, auc in re.findall(r"^(\w+): auc ([0-9.]+)", printed, re.M)
+    }
+    assert predicted == pytest.approx(evaluated, abs=1e-3)
+    # Without the YAML, the reader learns what it needs from what lies beside the export.
+    reader = ("--reader_file", path.parent / "table_reader.py")
+    rows = ("--data_dir", tmp_path / "data" / "test_all", "--batchsize", "64")
+    alone = succeed("paddle_infer", "--model_dir", tmp_path / "output" / "1", *reader, *rows)
+    assert re.findall(r": auc [0-9.]+", alone) == re.findall(r": auc [0-9.]+", printed)
+    static = last_metrics(succeed("static_infer", "-m", path))
+    assert static == pytest.approx(evaluated, abs=1e-6)
+
+
+@pytest.mark.parametrize("model", sorted(OWN))
+def test_static_graph_trains_and_exports(succeed, own_yaml, model):
+    path = own_yaml(model, epochs=1, infer_start_epoch=0, infer_end_epoch=1, use_inference=True)
+    succeed("static_trainer", "-m", path)
+    evaluated = last_metrics(succeed("static_infer", "-m", path))
+    assert min(evaluated.values()) > 0.6, evaluated
+    printed = succeed("paddle_infer", "-m", path)
+    predicted = {
+        task: float(auc) for task, auc in re.findall(r"^(\w+): auc ([0-9.]+)", printed, re.M)
+    }
+    assert predicted == pytest.approx(evaluated, abs=1e-3)
+
+
+def test_dense_columns_alone(succeed, own_yaml, tmp_path):
+    path = own_yaml("mmoe")
+    content = yaml.safe_load(path.read_text())
+    content["hyper_parameters"]["table"] = {"labels": ["click", "like", "both"], "dense": ["age"]}
+    path.write_text(yaml.safe_dump(content))
+    succeed("trainer", "-m", path)
+    assert last_metrics(succeed("infer", "-m", path)).keys() == {"click", "like", "both"}
+    succeed("to_static", "-m", path)
+
+
+def test_bad_data_is_one_line_and_leaves_nothing(run_command, own_yaml, tmp_path):
+    path = own_yaml("mmoe")
+    table = tmp_path / "data" / "train_all" / "train.csv"
+    lines = table.read_text().splitlines()
+    lines[100] = f"2{lines[100][1:]}"
+    table.write_text("\n".join(lines))
+    done = run_command("trainer", "-m", path)
+    assert done.code == 2
+    problem = f"error: table_reader: {table}:101: column click: expected a label 0 or 1, found '2'"
+    assert done.stderr.splitlines()[-1] == problem
+    assert not (tmp_path / "output").exists()
+    assert list(table.parent.iterdir()) == [table]
+
+
+def test_evaluation_before_training(run_command, own_yaml, tmp_path):
+    path = own_yaml("mmoe")
+    for command in ("infer", "static_infer", "to_static"):
+        done = run_command(command, "-m", path)
+        assert done.code == 2
+        assert "there is no checkpoint" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "output").exists()
+
+
+def test_each_checkpoint_is_evaluated_with_its_own_vocabulary(
+    succeed, run_command, own_yaml, data, tmp_path
+):
+    """Though a later training on other rows has written over a part of the folder."""
+    # Of the same sizes: no shape tells the two checkpoints apart.
+    table = {**TABLE, "sparse": ["device", {"name": "user_id", "hash_buckets": 500}]}
+    first = own_yaml("mmoe", table=table)
+    succeed("trainer", "-m", first)
+    expected = last_metrics(succeed("infer", "-m", first))
+    second = own_yaml("mmoe", data("other", train=2_000, seed=2), table, epochs=1)
+    succeed("trainer", "-m", second)
+    assert len(list((tmp_path / "output").glob("vocabulary-*.json"))) == 2
+    test_files = f"runner.test_data_dir={tmp_path / 'data' / 'test_all'}"
+    assert last_metrics(succeed("infer", "-m", second, "-o", test_files)) == expected
+    succeed("infer", "-m", second, "-o", "runner.infer_start_epoch=0", "runner.infer_end_epoch=1")
+    both = run_command("infer", "-m", second, "-o", "runner.infer_start_epoch=0")
+    assert both.code == 2
+    assert both.stderr.splitlines()[-1].endswith("its ids have other meanings")
+
+
+def test_a_checkpoint_without_its_vocabulary_is_refused(run_command, succeed, own_yaml, tmp_path):
+    path = own_yaml("mmoe")
+    succeed("trainer", "-m", path)
+    succeed("to_static", "-m", path)
+    moved = tmp_path / "moved"
+    shutil.move(tmp_path / "output" / "1", moved / "1")
+    (vocabulary,) = (tmp_path / "output").glob("vocabulary-*.json")
+    shutil.rmtree(tmp_path / "output" / "0")
+    vocabulary.rename(tmp_path / vocabulary.name)
+    load = ("-o", f"runner.infer_load_path={moved}")
+    reader = ("--reader_file", path.parent / "table_reader.py")
+    alone = ("--model_dir", moved / "1", *reader, "--data_dir", tmp_path / "data" / "test_all")
+    for command in (("infer", "-m", path, *load), ("paddle_infer", *alone)):
+        done = run_command(*command)
+        assert done.code == 2
+        assert f"{vocabulary.name}, is in none of" in done.stderr.splitlines()[-1]
+    (tmp_path / vocabulary.name).rename(moved / vocabulary.name)
+    succeed("infer", "-m", path, *load)
+    succeed("paddle_infer", *alone)
+
+
+def test_training_goes_on_with_the_ids_that_it_began_with(succeed, own_yaml, data, tmp_path):
+    path = own_yaml("mmoe", epochs=1)
+    succeed("trainer", "-m", path)
+    (vocabulary,) = (tmp_path / "output").glob("vocabulary-*.json")
+    more = own_yaml("mmoe", data("other", train=2_000, seed=2))
+    succeed("trainer", "-m", more, "-o", "runner.resume=True")
+    assert list((tmp_path / "output").glob("vocabulary-*.json")) == [vocabulary]
+    succeed("infer", "-m", more, "-o", "runner.infer_start_epoch=0")
+
+
+def test_a_warm_start_takes_the_ids_over(succeed, own_yaml, data, tmp_path):
+    succeed("trainer", "-m", own_yaml("mmoe"))
+    (vocabulary,) = (tmp_path / "output").glob("vocabulary-*.json")
+    warm = own_yaml(
+        "mmoe",
+        data("other", train=2_000, seed=2),
+        model_save_path=str(tmp_path / "warm"),
+        model_init_path=str(tmp_path / "output" / "1"),
+    )
+    succeed("trainer", "-m", warm)
+    (copied,) = (tmp_path / "warm").glob("vocabulary-*.json")
+    assert copied.read_bytes() == vocabulary.read_bytes()
+    shutil.rmtree(tmp_path / "output")
+    succeed("infer", "-m", warm)
+
+
+def test_other_columns_than_the_checkpoints_are_an_error(run_command, succeed, own_yaml, tmp_path):
+    path = own_yaml("mmoe")
+    succeed("trainer", "-m", path)
+    changed = "hyper_parameters.table.dense=[duration, age]"
+    done = run_command("infer", "-m", path, "-o", changed)
+    assert done.code == 2
+    assert "hyper_parameters.table.dense is not what the checkpoint was trained with" in done.stderr
+
+
+def test_a_typo_in_the_block_names_the_key(succeed, run_command, own_yaml):
+    path = own_yaml("mmoe")
+    path.write_text(path.read_text().replace("    sparse:", "    sparce:"))
+    done = run_command("infer", "-m", path)
+    assert (
+        "unknown key hyper_parameters.table.sparce; did you mean 'hyper_parameters.table.sparse"
+        in (done.stdout + done.stderr)
+    )

@@ -1,0 +1,365 @@
+"""What is wrong with a table, its configuration or its vocabulary is one clear line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from table_files import (
+    HEADER,
+    ROWS,
+    TABLE,
+    completed,
+    configuration,
+    trained,
+    write_parquet,
+    write_text,
+)
+
+from datasets.table.reader import RecDataset
+from engine import contract
+
+
+def refused(folder, *paths, **values):
+    """What the training files are refused with; nothing is left behind."""
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        trained(folder, *paths, **values)
+    assert sorted(folder.rglob("*")) == before
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(f"{folder}{os.sep}", "")
+
+
+def changed(row, column, value):
+    rows = [[*cells] for cells in ROWS]
+    rows[row][HEADER.index(column)] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "line", "problem"),
+    [
+        (1, "click", 2, 3, "expected a label 0 or 1, found '2'"),
+        (4, "like", None, 6, "expected a label 0 or 1, found nothing"),
+        (0, "like", "yes", 2, "expected a label 0 or 1, found 'yes'"),
+        (0, "like", "nan", 2, "expected a label 0 or 1, found nothing"),
+        (3, "age", "forty", 5, "expected a number, found 'forty'"),
+        (3, "price", "1,5", 5, "expected a number, found '1,5'"),
+        (2, "price", "inf", 4, "expected a number, found 'inf'"),
+        (2, "price", "1e39", 4, "expected a number, found '1e39'"),
+        (2, "price", "1_0", 4, "expected a number, found '1_0'"),
+    ],
+)
+def test_a_cell_that_cannot_be_used(tmp_path, row, column, value, line, problem):
+    path = write_text(tmp_path / "a.csv", changed(row, column, value))
+    assert refused(tmp_path, path) == f"a.csv:{line}: column {column}: {problem}"
+
+
+def test_the_line_counts_newlines_in_quotes_and_blank_lines(tmp_path):
+    rows = changed(4, "like", 7)
+    rows[0][0] = "two\nlines"
+    path = Path(write_text(tmp_path / "a.csv", rows))
+    text = path.read_text().replace("\n0,", "\n0,", 1).replace(HEADER[0], f"\n\n{HEADER[0]}", 1)
+    path.write_text(text)
+    assert text.splitlines()[8].endswith(",7")
+    assert refused(tmp_path, str(path)).startswith("a.csv:9: column like: ")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("like", 3, "column like: expected a label 0 or 1, found '3'"),
+        ("price", float("inf"), "column price: expected a number, found inf"),
+    ],
+)
+def test_a_cell_of_parquet_that_cannot_be_used(tmp_path, column, value, problem):
+    path = write_parquet(tmp_path / "a.parquet", changed(2, column, value))
+    assert refused(tmp_path, path) == f"a.parquet: row 3: {problem}"
+
+
+def test_a_parquet_column_of_the_wrong_type(tmp_path):
+    rows = [[*row[:3], [1, 2], *row[4:]] for row in ROWS]
+    message = refused(tmp_path, write_parquet(tmp_path / "a.parquet", rows))
+    assert re.match(
+        r"a\.parquet: row 1: column city: expected one value a cell, found list", message
+    )
+
+
+@pytest.mark.parametrize("cells", [7, 9])
+def test_a_ragged_row(tmp_path, cells):
+    rows = [[*row] for row in ROWS]
+    rows[2] = [*rows[2], "x"][:cells]
+    path = write_text(tmp_path / "a.csv", rows)
+    assert refused(tmp_path, path) == f"a.csv:4: expected 8 columns, found {cells}"
+
+
+def test_a_column_that_is_not_there(tmp_path):
+    table = {"dense": ["age", "weight"]}
+    expected = "there is no column weight among note, click, age, city, user, tags, price, like"
+    path = write_text(tmp_path / "a.csv")
+    assert refused(tmp_path, path, table=table) == f"a.csv:1: {expected}"
+    path = write_parquet(tmp_path / "a.parquet")
+    assert refused(tmp_path, path, table=table) == f"a.parquet: {expected}"
+
+
+def test_another_delimiter_shows_in_the_message(tmp_path):
+    path = write_text(tmp_path / "a.csv", delimiter=";")
+    message = refused(tmp_path, path)
+    assert message.startswith("a.csv:1: there is no column click among note;click;")
+    assert message.endswith("(hyper_parameters.table.delimiter is ',')")
+
+
+def test_a_column_that_is_there_twice(tmp_path):
+    path = write_text(tmp_path / "a.csv", header=[*HEADER[:7], "click"])
+    table = {"labels": ["click"]}
+    assert refused(tmp_path, path, table=table) == "a.csv:1: column click stands there twice"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b""),
+        ("a.csv", b"\n\n"),
+        ("a.csv", b"\xef\xbb\xbf"),
+        ("a.csv", ",".join(HEADER).encode()),
+        ("a.csv", (",".join(HEADER) + "\n\n").encode()),
+        ("a.csv.gz", gzip.compress(b"")),
+    ],
+)
+def test_an_empty_file(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert refused(tmp_path, str(tmp_path / name)) == f"{name}: the file holds no rows"
+
+
+def test_an_empty_parquet_file(tmp_path):
+    assert refused(tmp_path, write_parquet(tmp_path / "a.pq", [ROWS[0]][:0] or [], [])).startswith(
+        "a.pq: there is no column click"
+    )
+
+
+def test_a_quotation_mark_that_is_never_closed(tmp_path):
+    """Else the rows after it would be one cell, and missing without a word."""
+    lines = (
+        Path(write_text(tmp_path / "a.csv", header=[*HEADER[1:], "note"])).read_text().splitlines()
+    )
+    rows = [line.split(",", 1) for line in lines[1:]]
+    text = "\n".join([lines[0], *(f"1,20,Rome,7,a,1.5,0,{place}" for place, _ in enumerate(rows))])
+    opened = text.replace("0,2\n", '0,"2\n') + "\n"
+    (tmp_path / "a.csv").write_text(opened)
+    message = refused(tmp_path, str(tmp_path / "a.csv"))
+    assert message == "a.csv:4: a quotation mark is opened and never closed"
+
+
+def test_a_row_of_many_megabytes(tmp_path):
+    path = write_text(tmp_path / "a.csv", changed(0, "note", "x" * (9 << 20)))
+    assert refused(tmp_path, path).startswith("a.csv: a row is longer than 4 MB")
+
+
+@pytest.mark.parametrize("kind", ["latin-1", "utf-16"])
+def test_text_in_another_encoding(tmp_path, kind):
+    text = Path(write_text(tmp_path / "a.csv", changed(1, "city", "Malmö"))).read_text()
+    (tmp_path / "a.csv").write_bytes(text.encode(kind))
+    message = refused(tmp_path, str(tmp_path / "a.csv"))
+    if kind == "latin-1":
+        assert message == "a.csv:3: expected text in UTF-8"
+    else:
+        assert message.startswith("a.csv:1: there is no column click among ")
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.parquet"])
+def test_a_file_that_is_cut_off(tmp_path, name):
+    if name == "a.parquet":
+        content = Path(write_parquet(tmp_path / name)).read_bytes()
+    else:
+        text = Path(write_text(tmp_path / "whole.csv", ROWS * 100)).read_bytes()
+        content = gzip.compress(text)
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    assert refused(tmp_path, str(tmp_path / name)).startswith(f"{name}: ")
+
+
+def test_a_file_of_another_kind(tmp_path):
+    (tmp_path / "notes.md").write_text("x")
+    message = refused(tmp_path, write_text(tmp_path / "a.csv"), str(tmp_path / "notes.md"))
+    assert message.startswith("notes.md: expected a name that ends in .csv, .tsv, ")
+
+
+def test_marker_files_of_spark_are_passed_over(tmp_path):
+    (tmp_path / "_SUCCESS").write_text("")
+    assert len(trained(tmp_path, str(tmp_path / "_SUCCESS"), write_text(tmp_path / "a.csv"))) == 5
+    assert refused(tmp_path, str(tmp_path / "_SUCCESS")).endswith("the folder holds no table")
+
+
+def test_columns_without_a_value(tmp_path):
+    path = write_text(tmp_path / "a.csv", [[*r[:2], None, *r[3:]] for r in ROWS])
+    assert refused(tmp_path, path) == "column age: no training row has a number"
+    path = write_text(tmp_path / "a.csv")
+    table = {"sparse": [{"name": "city", "min_count": 3}]}
+    expected = (
+        "column city: no value is in 3 training rows (hyper_parameters.table.sparse: min_count)"
+    )
+    assert refused(tmp_path, path, table=table) == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ({"labels": None}, "table.labels: expected a list of label columns, found none"),
+        ({"labels": "click"}, "table.labels: expected a list, found 'click'"),
+        ({"labels": [1]}, "table.labels: expected texts, found 1"),
+        ({"dense": None, "sparse": None}, "table: expected columns under dense, sparse or both"),
+        ({"dense": ["age", "click"]}, "table: column click stands there twice"),
+        (
+            {"dense": [{"name": "age", "fil": 0}]},
+            "table.dense: age: expected keys among name, fill",
+        ),
+        (
+            {"dense": [{"name": "age", "fill": "median"}]},
+            "table.dense: age: fill: expected mean or",
+        ),
+        ({"dense": [{"fill": 1}]}, "table.dense: expected a column's name or its entry, found"),
+        ({"sparse": [{"name": "city", "hash_buckets": 0}]}, "hash_buckets: expected an integer"),
+        ({"sparse": [{"name": "city", "min_count": 1.5}]}, "min_count: expected an integer"),
+        ({"sparse": [{"name": "city", "max_len": 3}]}, "separator: expected a text, as max_len"),
+        ({"sparse": [{"name": "city", "pooling": "last"}]}, "pooling: expected sum, mean, max"),
+        ({"sparse": [{"name": "city", "share": "town"}]}, "share: expected a sparse column"),
+        (
+            {"sparse": ["city", {"name": "user", "share": "city", "min_count": 2}]},
+            "min_count: expected none, as city has it, found 2",
+        ),
+        (
+            {"sparse": [{"name": "city", "hash_buckets": 9, "min_count": 2}]},
+            "min_count: expected none where values are hashed, found 2",
+        ),
+        ({"delimiter": "::"}, "table.delimiter: expected one ASCII character, found '::'"),
+        ({"delimiter": '"'}, "table.delimiter: expected one ASCII character"),
+        (
+            {"missing": [-1]},
+            "table.missing: expected texts, found -1 (write it in quotation marks)",
+        ),
+        ({"column_names": ["click", "like"]}, "column_names: there is no column age among"),
+        ({"column_names": [*HEADER, "more"]}, "a.csv:1: expected 9 columns, as hyper_parameters."),
+    ],
+)
+def test_a_configuration_that_makes_no_sense(tmp_path, table, problem):
+    assert problem in refused(tmp_path, write_text(tmp_path / "a.csv"), table=table)
+
+
+@pytest.mark.parametrize("key", ["sparse_fields", "dense_input_dim", "feature_size"])
+def test_what_follows_from_the_table_is_not_given_besides(tmp_path, key):
+    message = refused(tmp_path, write_text(tmp_path / "a.csv"), **{key: 1})
+    assert (
+        message == f"hyper_parameters.{key}: it follows from hyper_parameters.table, leave it out"
+    )
+
+
+def test_tasks_of_columns_that_are_no_labels(tmp_path):
+    tasks = [{"name": "click", "label_column": 2}]
+    with pytest.raises(ValueError, match="label_column must be 0 or 1"):
+        trained(tmp_path, write_text(tmp_path / "a.csv"), tasks=tasks)
+
+
+def test_a_vocabulary_that_is_gone(tmp_path):
+    path = write_text(tmp_path / "a.csv")
+    config = completed(configuration(tmp_path), [path])
+    vocabulary = Path(config["hyper_parameters.table.vocabulary"])
+    vocabulary.unlink()
+    with pytest.raises(ValueError, match=f"{vocabulary.name}, is in none of"):
+        RecDataset([path], config)
+    with pytest.raises(ValueError, match=f"{vocabulary.name}, is in none of"):
+        completed(configuration(tmp_path), None, config["hyper_parameters.encoding"])
+
+
+def test_a_foreign_vocabulary_under_the_right_name(tmp_path):
+    """Copied over it by hand, or edited: neither is taken for the one that was learned."""
+    path = write_text(tmp_path / "a.csv")
+    config = completed(configuration(tmp_path), [path])
+    mine = Path(config["hyper_parameters.table.vocabulary"])
+    other = completed(configuration(tmp_path), [write_text(tmp_path / "b.csv", ROWS[:3])])
+    content = Path(other["hyper_parameters.table.vocabulary"]).read_text()
+    own = mine.read_text()
+    mine.write_text(content)
+    with pytest.raises(ValueError, match="expected the vocabulary"):
+        RecDataset([path], config)
+    with pytest.raises(ValueError, match="expected the vocabulary"):
+        completed(configuration(tmp_path), None, config["hyper_parameters.encoding"])
+    mine.write_text(own.replace("Rome", "Roma"))
+    with pytest.raises(ValueError, match="is damaged: it is not as it was written"):
+        RecDataset([path], config)
+    mine.write_text(own[:40])
+    with pytest.raises(ValueError, match="is damaged"):
+        RecDataset([path], config)
+
+
+@pytest.mark.parametrize(
+    ("table", "difference"),
+    [
+        ({"labels": ["like", "click"]}, r"table.labels is not .*: click in .*, like here"),
+        ({"missing": ["-"]}, r"table.missing is not .*-"),
+        ({"sparse": TABLE["sparse"][:2]}, r"\['city', 'user', 'tags'\] in .*, \['city', 'user'\]"),
+        (
+            {"sparse": [*TABLE["sparse"][:2], {**TABLE["sparse"][2], "separator": ","}]},
+            r"'separator': '\|'.*'separator': ','",
+        ),
+    ],
+)
+def test_other_columns_than_the_checkpoints(tmp_path, table, difference):
+    path = write_text(tmp_path / "a.csv")
+    trained_with = completed(configuration(tmp_path), [path])["hyper_parameters.encoding"]
+    with pytest.raises(ValueError, match=difference):
+        completed(configuration(tmp_path, table=table), None, trained_with)
+
+
+def test_a_reader_without_an_encoding(tmp_path):
+    with pytest.raises(ValueError, match=r"hyper_parameters\.encoding is not set"):
+        RecDataset([write_text(tmp_path / "a.csv")], configuration(tmp_path))
+
+
+def test_a_vocabulary_that_cannot_be_written(tmp_path):
+    """On a full disk, as far as this process is concerned."""
+    rows = [[*ROWS[0][:3], f"city {number}", *ROWS[0][4:]] for number in range(2_000)]
+    path = write_text(tmp_path / "a.csv", rows)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limit[1]))
+    try:
+        with pytest.raises(ValueError, match=r"cannot write .*vocabulary-.*: File too large"):
+            completed(configuration(tmp_path), [path])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list((tmp_path / "output").iterdir()) == []
+
+
+def test_a_copy_that_cannot_be_written_leaves_nothing(tmp_path):
+    path = write_text(tmp_path / "a.csv", ROWS * 500)
+    config = completed(configuration(tmp_path), [path])
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))
+    try:
+        with pytest.raises(ValueError, match=r"a\.csv: cannot write .*: File too large"):
+            RecDataset([path], config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_without_pyarrow_it_says_what_to_install(tmp_path):
+    code = "import sys; sys.modules['pyarrow'] = None\nfrom datasets.table.reader import RecDataset"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=contract.REPOSITORY, capture_output=True, text=True
+    )
+    assert "pip install -r requirements-table.txt" in done.stderr
+
+
+def test_vocabularies_are_json_that_others_can_read(tmp_path):
+    rows = changed(0, "city", "東京")
+    config = completed(configuration(tmp_path), [write_text(tmp_path / "a.csv", rows)])
+    text = Path(config["hyper_parameters.table.vocabulary"]).read_text(encoding="utf-8")
+    assert "東京" in text
+    assert json.loads(text)["learned_from"][0][0] == str(tmp_path / "a.csv")
