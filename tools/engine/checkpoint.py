@@ -9,6 +9,7 @@ inside an epoch, and ``.progress.npz``: how far it was.
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import json
 import logging
@@ -87,11 +88,13 @@ def save(
         _flush(root)
         shutil.rmtree(replaced, ignore_errors=True)
     except BaseException as error:
+        # Paddle's own writers of inference models do not tell, or not so that one understands it.
+        full = isinstance(error, Exception) and _is_full(root)
         shutil.rmtree(building, ignore_errors=True)
         if os.path.isdir(replaced) and not os.path.exists(final):
             os.rename(replaced, final)
-        if isinstance(error, OSError):
-            reason = error.strerror or error
+        if full or isinstance(error, OSError):
+            reason = os.strerror(errno.ENOSPC) if full else error.strerror or error
             raise UserError(f"cannot save to {final}: {reason}") from error
         raise
     return final
@@ -158,8 +161,13 @@ def check_writable(root: str) -> str:
         place = os.path.dirname(place)
     if not os.path.isdir(place):
         raise UserError(f"cannot save to {root}: {place} is no folder")
-    if not os.access(place, os.W_OK):
+    if not os.access(place, os.W_OK | os.X_OK):
         raise UserError(f"cannot save to {root}: no permission to write in {place}")
+    if place == root:
+        for name in os.listdir(root):
+            path = os.path.join(root, name)
+            if (name.isdigit() or name == INTERRUPTED) and not os.path.isdir(path):
+                raise UserError(f"cannot save to {root}: {path} is no folder")
     return place
 
 
@@ -174,6 +182,14 @@ def _recover(root: str, prefix: str) -> None:
             os.rename(os.path.join(root, name), os.path.join(root, taken))
         else:
             shutil.rmtree(os.path.join(root, name))
+
+
+def _is_full(folder: str) -> bool:
+    """Whether a folder's file system has no space left for this user."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _link(source: str, target: str) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
         weights: each task's weights over the experts.
         folder: where the picture goes; it is drawn where matplotlib is installed.
         visual: VisualDL's records, where the picture goes too, or None.
+
+    Raises:
+        OSError: the picture cannot be written.
     """
     for task, row in weights.items():
         used = [number for number in np.argsort(-row) if row[number] >= _UNUSED]
@@ -32,7 +36,12 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
         return
     picture = _heat_map(weights)
     path = os.path.join(folder, "gates.png")
-    picture.savefig(path, dpi=150)
+    try:
+        picture.savefig(path, dpi=150)
+    except OSError:
+        with suppress(OSError):
+            os.remove(path)
+        raise
     logger.info("drew %s", path)
     if visual:
         picture.canvas.draw()

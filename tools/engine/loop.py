@@ -90,7 +90,10 @@ def train(session: Any, config: Config, source: Source) -> Summary:
     summary.seconds = clock.total()
     weights = session.gate_weights(source) if position.epoch < epochs else None
     if weights:
-        gates.show(weights, root, visual)
+        try:
+            gates.show(weights, root, visual)
+        except OSError as error:  # of the picture alone: everything is trained and saved
+            logger.warning("cannot draw the gates into %s: %s", root, error.strerror or error)
     if visual:
         visual.close()
     return summary

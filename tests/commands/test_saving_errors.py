@@ -1,0 +1,207 @@
+"""What cannot be saved or read is one line; what was saved before is as it was."""
+
+import ctypes
+import hashlib
+import os
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from engine import checkpoint, contract
+
+PREFIX = {"trainer": "rec", "static_trainer": "rec_static"}
+
+
+def train(model, name, *settings, **how):
+    """Runs a trainer; returns its exit code and the last line of its standard error."""
+    command = [sys.executable, os.path.join(contract.REPOSITORY, "tools", f"{name}.py")]
+    command += ["-m", str(model / "config.yaml"), "-o", *settings]
+    done = subprocess.run(command, capture_output=True, text=True, **how)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def content(folder):
+    """Every file and folder below a folder, hidden ones too, with the files' hashes."""
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        for path in folder.rglob("*")
+    }
+
+
+# A full disk
+
+
+def limit_files():
+    """A file may not grow beyond this: the first that a checkpoint writes is larger."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+@pytest.mark.parametrize("name", PREFIX)
+@pytest.mark.parametrize("epochs", ["first", "later", "same"])
+def test_a_file_that_cannot_be_written_whole(model, tmp_path, name, epochs):
+    output = tmp_path / "out"
+    settings = [f"runner.model_save_path={output}", "runner.epochs=1"]
+    before = {}
+    if epochs != "first":
+        assert train(model, name, *settings)[0] == 0
+        before = content(output)
+    if epochs == "later":
+        settings = [*settings, "runner.epochs=2", "runner.resume=True"]
+    code, error = train(model, name, *settings, preexec_fn=limit_files)
+    place = output / ("1" if epochs == "later" else "0")
+    assert (code, error) == (2, f"error: cannot save to {place}: File too large")
+    assert output.exists() == bool(before)
+    assert content(output) == before
+    if before:
+        found, _ = checkpoint.newest(str(output), PREFIX[name])
+        assert checkpoint.parameters(found, PREFIX[name])
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mounts a file system of its own on a folder, of a size in KiB."""
+    mounted = []
+
+    def mount(kib):
+        folder = tmp_path / "disk"
+        folder.mkdir(exist_ok=True)
+        how = f"size={kib}k" if not mounted else f"remount,size={kib}k"
+        command = ["mount", "-t", "tmpfs", "-o", how, "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"no small disk: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    if mounted:
+        subprocess.run(["umount", str(mounted[0])], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("mount"), reason="there is no mount command")
+@pytest.mark.parametrize("name", PREFIX)
+def test_a_full_disk(model, small_disk, name):
+    """It is full in the second checkpoint; with more space, resuming goes on."""
+    output = small_disk(1400) / "out"
+    settings = [f"runner.model_save_path={output}", "runner.epochs=2", "runner.resume=True"]
+    code, error = train(model, name, *settings)
+    assert (code, error) == (2, f"error: cannot save to {output / '1'}: No space left on device")
+    assert os.listdir(output) == ["0"]
+    found, _ = checkpoint.newest(str(output), PREFIX[name])
+    assert checkpoint.parameters(found, PREFIX[name])
+    small_disk(4000)
+    assert train(model, name, *settings)[0] == 0
+    assert {"0", "1"} <= set(os.listdir(output))
+
+
+@pytest.mark.skipif(not shutil.which("mount"), reason="there is no mount command")
+@pytest.mark.parametrize("kib", [872, 900, 1140])
+def test_a_disk_that_is_full_when_the_inference_model_comes(model, small_disk, kib):
+    """Paddle's own writer says nothing, or nothing that one would understand."""
+    output = small_disk(kib) / "out"
+    settings = [f"runner.model_save_path={output}", "runner.use_inference=True"]
+    code, error = train(model, "static_trainer", *settings)
+    assert (code, error) == (2, f"error: cannot save to {output / '0'}: No space left on device")
+    assert not output.exists()
+
+
+# Folders
+
+
+@pytest.mark.parametrize("name", ["0", "interrupted"])
+def test_a_file_where_a_checkpoint_goes(model, tmp_path, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    code, error = train(model, "trainer", f"runner.model_save_path={tmp_path / 'out'}")
+    place = tmp_path / "out"
+    assert (code, error) == (2, f"error: cannot save to {place}: {place / name} is no folder")
+    assert os.listdir(place) == [name]
+
+
+@pytest.mark.parametrize("where", ["out", "out/inside"])
+def test_a_file_instead_of_the_folder(model, tmp_path, where):
+    (tmp_path / "out").write_text("mine")
+    code, error = train(model, "trainer", f"runner.model_save_path={tmp_path / where}")
+    expected = f"error: cannot save to {tmp_path / where}: {tmp_path / 'out'} is no folder"
+    assert (code, error) == (2, expected)
+
+
+def obey_permissions():
+    """Takes the right to ignore permissions from root, which the tests may run as."""
+    library = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH of linux/capability.h
+        if library.prctl(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP: it counts from exec on
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+@pytest.fixture
+def unprivileged(tmp_path):
+    """How to run a command that permissions bind; gives them back at the end."""
+    how = {"env": {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}}
+    (tmp_path / "home").mkdir()
+    if os.geteuid() == 0:
+        if not sys.platform.startswith("linux"):
+            pytest.skip("root cannot be bound by permissions here")
+        how["preexec_fn"] = obey_permissions
+    yield how
+    for place, _, _ in os.walk(tmp_path):
+        os.chmod(place, 0o755)
+
+
+@pytest.mark.parametrize("name", PREFIX)
+def test_an_output_folder_without_permission(model, tmp_path, unprivileged, name):
+    place = tmp_path / "out"
+    place.mkdir(mode=0o555)
+    for output in (place, place / "new"):
+        setting = f"runner.model_save_path={output}"
+        code, error = train(model, name, setting, **unprivileged)
+        expected = f"error: cannot save to {output}: no permission to write in {place}"
+        assert (code, error) == (2, expected)
+    assert os.listdir(place) == []
+
+
+def test_an_epoch_without_permission(model, tmp_path, unprivileged):
+    """The other graph's checkpoint there cannot be kept, so nothing is saved in its place."""
+    output = tmp_path / "out"
+    settings = [f"runner.model_save_path={output}", "runner.epochs=1"]
+    assert train(model, "static_trainer", *settings)[0] == 0
+    before = content(output)
+    (output / "0").chmod(0)
+    code, error = train(model, "trainer", *settings, **unprivileged)
+    assert (code, error) == (2, f"error: cannot save to {output / '0'}: Permission denied")
+    (output / "0").chmod(0o755)
+    assert content(output) == before
+
+
+def test_a_data_folder_that_cannot_be_written(model, tmp_path, unprivileged):
+    """The parsed copy goes to the home folder; where that cannot be written either, it says so."""
+    settings = [f"runner.model_save_path={tmp_path / 'out'}", "runner.epochs=1"]
+    (model / "data" / "train").chmod(0o555)
+    before = content(model / "data")
+    assert train(model, "trainer", *settings, **unprivileged)[0] == 0
+    assert list((tmp_path / "home" / ".cache" / "paddlemtl").glob(".train_data.txt.*.npy"))
+    (tmp_path / "closed").mkdir(mode=0o555)
+    closed = f"runner.cache_dir={tmp_path / 'closed'}"
+    code, error = train(model, "trainer", *settings, closed, **unprivileged)
+    assert code == 2
+    assert error == (
+        f"error: census_reader: {model / 'data' / 'train' / 'train_data.txt'}: neither its folder "
+        f"nor {tmp_path / 'closed'} can take the parsed copy"
+    )
+    assert content(model / "data") == before
+
+
+def test_data_that_cannot_be_read(model, tmp_path, unprivileged):
+    data = model / "data" / "train" / "train_data.txt"
+    data.chmod(0)
+    setting = f"runner.model_save_path={tmp_path / 'out'}"
+    code, error = train(model, "trainer", setting, **unprivileged)
+    assert code == 2
+    assert error.startswith("error: census_reader: ")
+    assert str(data) in error
+    assert "Permission denied" in error
+    assert not (tmp_path / "out").exists()
