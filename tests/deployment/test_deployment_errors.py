@@ -399,7 +399,7 @@ class RecDataset(IterableDataset):
             "[np.zeros(499), np.zeros(1)]",
             "the reader yields 1 labels a row, the model has 2 tasks: income, marital",
         ),
-        ("1 / 0", "reader: ZeroDivisionError: division by zero"),
+        ("1 / 0", "reader: ZeroDivisionError: division by zero (reader.py, line 12)"),
         ("[np.zeros(499 + _)]", "reader: all input arrays must have the same shape"),
     ],
 )
@@ -419,7 +419,7 @@ def test_a_reader_without_rows(infer, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("import no_such_module", "{path} needs module no_such_module, not found"),
+        ("import no_such_module", "{path}:1 needs module no_such_module, not found"),
         ("def", "reader: SyntaxError: "),
         ("", "{path} defines no class RecDataset"),
     ],

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from paddle.io import Dataset, IterableDataset
+from paddle.io import DataLoader, Dataset, IterableDataset
+from paddle.utils import flatten
 
-from engine.batches import BlockSource, RowSource, open_source
+from engine.batches import BlockSource, RowSource, batch_rows, open_source
 from engine.errors import UserError
 
 
@@ -180,20 +181,20 @@ def test_a_stream_that_can_be_read_only_once_is_an_error_in_the_second_epoch():
         ([1.5, 2.5], [np.array([1.5, 2.5])]),
         ([1, 2], [np.array([1, 2])]),
         ([[1, 0.5], [2, 1.5]], [np.array([1, 2]), np.array([0.5, 1.5])]),
-        ([(1, [2, 3]), (4, [5, 6])], [np.array([1, 4]), np.array([[2, 3], [5, 6]])]),
+        ([(1, [2, 3]), (4, [5, 6])], [np.array([1, 4]), [np.array([2, 5]), np.array([3, 6])]]),
         ([np.zeros(3, "f4"), np.ones(3, "f4")], [np.array([[0, 0, 0], [1, 1, 1]], "f4")]),
         ([[np.float32(1)], [np.float32(2)]], [np.array([1, 2], "f4")]),
     ],
     ids=["floats", "integers", "lists", "tuples", "arrays", "scalars"],
 )
 def test_rows_may_be_scalars_lists_or_arrays(rows, expected):
-    class Given(IterableDataset):
-        def __iter__(self):
-            return iter(rows)
-
-    (columns,) = source(Given()).batches(0)
+    """They become what Paddle's DataLoader makes of them."""
+    (columns,) = source(Given(rows)).batches(0)
     assert len(columns) == len(expected)
-    for column, wanted in zip(columns, expected):
+    (paddles,) = DataLoader(Given(rows), batch_size=4)
+    for column, tensor in zip(flatten(columns), flatten(paddles)):
+        np.testing.assert_array_equal(column, tensor.numpy())
+    for column, wanted in zip(flatten(columns), flatten(expected)):
         assert column.dtype == wanted.dtype
         np.testing.assert_array_equal(column, wanted)
 
@@ -242,7 +243,9 @@ class BadStart(Stream):
 
 @pytest.mark.parametrize("dataset", [BadTake, BadRow, BadLater, BadStart])
 def test_what_a_reader_raises_is_an_error_that_names_it(dataset):
-    with pytest.raises(UserError, match=r"^some_reader: KeyError: 'income'$"):
+    with pytest.raises(
+        UserError, match=r"^some_reader: KeyError: 'income' \(test_batches\.py, line \d+\)$"
+    ):
         list(source(dataset(9)).batches(0))
 
 
@@ -283,12 +286,8 @@ def test_a_users_error_is_passed_on_as_it_is():
     ],
 )
 def test_rows_that_do_not_fit_together(rows, problem):
-    class Given(IterableDataset):
-        def __iter__(self):
-            return iter(rows)
-
     with pytest.raises(UserError, match=f"^some_reader: .*{problem}"):
-        list(source(Given()).batches(0))
+        list(source(Given(rows)).batches(0))
 
 
 def test_a_dataset_without_length_or_rows():
@@ -297,3 +296,48 @@ def test_a_dataset_without_length_or_rows():
 
     with pytest.raises(UserError, match=r"^some_reader: "):
         list(source(Nothing()).batches(0))
+
+
+# What folders written for PaddleRec need
+
+
+class Given(IterableDataset):
+    """Yields what it is given."""
+
+    def __init__(self, items):
+        super().__init__()
+        self.items = items
+
+    def __iter__(self):
+        return iter(self.items)
+
+
+def test_rows_that_are_mappings():
+    rows = [{"ids": np.array([1, 2]), "label": 0}, {"ids": np.array([3, 4]), "label": 1}]
+    (batch,) = source(Given(rows)).batches(0)
+    assert batch["ids"].tolist() == [[1, 2], [3, 4]]
+    assert batch["label"].tolist() == [0, 1]
+    assert batch_rows(batch) == 2
+
+
+@pytest.mark.parametrize("dataset", [Map, Stream])
+@pytest.mark.parametrize(("rows", "kept"), [(9, 8), (8, 8), (3, 3), (1, 1)])
+def test_the_last_partial_batch_may_be_left_out_but_not_the_only_one(dataset, rows, kept):
+    dropping = RowSource(dataset(rows), "some_reader", 4, None, drop_last=True)
+    assert labels(dropping.batches(0)) == list(range(kept))
+    if dataset is Map:
+        assert len(dropping) == len(list(dropping.batches(0)))
+
+
+def test_a_reader_of_whole_batches():
+    batches = [[np.zeros([3, 2]), [0, 1, 2]], (np.ones([1, 2]), [3])]
+    found = list(RowSource(Given(batches), "some_reader", None, None).batches(0))
+    assert [batch_rows(batch) for batch in found] == [3, 1]
+    assert found[0][1].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("size", [4, None])
+def test_a_field_of_unlike_lengths(size):
+    ragged = np.array([[1], [2, 3]], dtype=object)
+    with pytest.raises(UserError, match="a field of unlike lengths: pad its lists to one length"):
+        list(RowSource(Given([[ragged]]), "some_reader", size, None).batches(0))

@@ -448,3 +448,11 @@ def test_what_a_yaml_must_not_say(tmp_path, text, problem):
     declared = {"optimizer.class": "adam"}
     with pytest.raises(UserError, match=problem):
         load_config(str(path), [], lambda folder: declared)
+
+
+def test_a_key_that_stands_twice_in_a_yaml_of_paddlerec(tmp_path, caplog):
+    """It takes the last one, and so the folder's YAML must go on doing so; but not silently."""
+    path = tmp_path / "config.yaml"
+    path.write_text("runner:\n  epochs: 3\n  seed: 1\n  epochs: 2\n")
+    assert load_config(str(path)).runner("epochs") == 2
+    assert f"{path}, line 4: epochs stands there twice: the last one counts" in caplog.text

@@ -207,10 +207,10 @@ def _joined(parts: list) -> Any:
 def _whole(batch: Any) -> Any:
     """Returns a batch that a reader made, its fields arrays."""
     if isinstance(batch, Mapping):
-        return {name: _whole(field) for name, field in batch.items()}
+        return {name: _numeric(np.asarray(field)) for name, field in batch.items()}
     if isinstance(batch, (list, tuple)):
-        return [field if isinstance(field, (str, bytes)) else _whole(field) for field in batch]
-    return _numeric(np.asarray(batch))
+        return [_numeric(np.asarray(field)) for field in batch]
+    return [_numeric(np.asarray(batch))]
 
 
 def _numeric(array: np.ndarray) -> np.ndarray:

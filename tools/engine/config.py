@@ -17,17 +17,23 @@ logger = logging.getLogger(__name__)
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``1e-3`` as a number, as YAML 1.2 does (1.1 wants ``1.0e-3``)."""
+    """Reads ``1e-3`` as a number, as YAML 1.2 does (1.1 wants ``1.0e-3``).
+
+    Attributes:
+        repeated: the keys that stand twice in a mapping, each with its second line.
+    """
+
+    def __init__(self, stream: Any):
+        super().__init__(stream)
+        self.repeated: list[tuple[str, int]] = []
 
 
-def _unique(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict:
-    """Builds a mapping; a key that stands there twice is an error, not a silent choice."""
+def _noted(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict:
+    """Builds a mapping of the last of keys that stand there twice, and notes them."""
     seen = set()
     for key, _ in node.value:
         if key.value in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{key.value} stands there twice", key.start_mark
-            )
+            loader.repeated.append((str(key.value), key.start_mark.line + 1))
         seen.add(key.value)
     return loader.construct_mapping(node, deep)
 
@@ -35,7 +41,7 @@ def _unique(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[dict]:
     made: dict = {}
     yield made
-    made.update(_unique(loader, node))
+    made.update(_noted(loader, node))
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -126,10 +132,16 @@ def load_config(
     """
     yaml_path = os.path.abspath(yaml_path)
     try:
-        values = _flatten(_read_yaml(yaml_path))
+        content, repeated = _read_yaml(yaml_path)
+        values = _flatten(content)
     except RecursionError as error:
         raise UserError(f"{yaml_path}: an alias contains itself") from error
     declared = model_keys(os.path.dirname(yaml_path))
+    for key, line in repeated:
+        problem = f"{yaml_path}, line {line}: {key} stands there twice"
+        if declared is not None:  # no silent choice; PaddleRec, though, takes the last one
+            raise UserError(problem)
+        logger.warning("%s: the last one counts", problem)
     known = {f"runner.{name}": key.default for name, key in RUNNER.items()}
     known.update({f"hyper_parameters.{name}": value for name, value in (declared or {}).items()})
     for key, value in values.items():
@@ -161,10 +173,12 @@ def _known_inside(key: str, known: Iterable[str]) -> str | None:
     return next((name for name in known if name.startswith(f"{key}.")), None)
 
 
-def _read_yaml(path: str) -> dict:
+def _read_yaml(path: str) -> tuple[dict, list[tuple[str, int]]]:
+    """Returns the keys and values of a file, and what stands there twice."""
     try:
         with open(path, encoding="utf-8-sig") as file:
-            content = yaml.load(file, Loader=_Loader)
+            loader = _Loader(file)
+            content = loader.get_single_data()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or no such date
@@ -177,7 +191,7 @@ def _read_yaml(path: str) -> dict:
             del content[section]
         elif section in content:
             _expect_keys(f"{path}: {section}", content[section])
-    return content
+    return content, loader.repeated
 
 
 def _expect_keys(place: str, content: Any) -> None:
