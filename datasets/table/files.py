@@ -42,6 +42,20 @@ def table_files(paths: Sequence[str]) -> list[str]:
     return kept
 
 
+def column_names(path: str, table: Table) -> list[str]:
+    """Returns all columns of a file.
+
+    Raises:
+        ValueError: the file is damaged, or empty.
+    """
+    if _is_parquet(path):
+        try:
+            return list(arrow.parquet.read_schema(path).names)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path}: {_first_line(error)}") from error
+    return list(table.column_names or _first_row(path, table)[1])
+
+
 def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Place]]:
     """Yields a file's columns by name, a batch of rows at a time.
 
@@ -51,7 +65,7 @@ def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Plac
     Raises:
         ValueError: the file is damaged, lacks a column, or has no rows.
     """
-    parquet = _stem(path).endswith(PARQUET)
+    parquet = _is_parquet(path)
     done = 0
     for batch in _parquet(path, table) if parquet else _text(path, table):
         if batch.num_rows:
@@ -65,6 +79,10 @@ def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Plac
 def _stem(path: str) -> str:
     """Returns a file's name in small letters, without ``.gz``."""
     return os.path.basename(path).lower().removesuffix(".gz")
+
+
+def _is_parquet(path: str) -> bool:
+    return _stem(path).endswith(PARQUET)
 
 
 def _place(path: str, table: Table, parquet: bool, first: int) -> Place:
@@ -147,13 +165,7 @@ def _header(path: str, table: Table) -> Sequence[str]:
     Raises:
         ValueError: it lacks one, or is empty.
     """
-    try:
-        first = next(_lines(path, table), None)
-    except (OSError, EOFError, csv.Error) as error:
-        raise ValueError(f"{path}: {error}") from error
-    if first is None:
-        raise ValueError(f"{path}: the file holds no rows")
-    line, cells = first
+    line, cells = _first_row(path, table)
     if table.column_names is not None:
         _check_columns(f"{KEY}.column_names", table, table.column_names)
         if len(cells) != len(table.column_names):
@@ -165,6 +177,16 @@ def _header(path: str, table: Table) -> Sequence[str]:
     hint = f" ({KEY}.delimiter is {_delimiter(path, table)!r})" if len(cells) == 1 else ""
     _check_columns(f"{path}:{line}", table, cells, hint)
     return cells
+
+
+def _first_row(path: str, table: Table) -> tuple[int, list[str]]:
+    try:
+        first = next(_lines(path, table), None)
+    except (OSError, EOFError, csv.Error) as error:
+        raise ValueError(f"{path}: {error}") from error
+    if first is None:
+        raise ValueError(f"{path}: the file holds no rows")
+    return first
 
 
 def _check_closed(path: str, table: Table) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from glob import escape, glob
 from typing import Any
 
@@ -14,7 +15,7 @@ from datasets.table import encoding as encodings
 from datasets.table import rows
 from datasets.table.columns import KEY, table_of
 from datasets.table.encoding import Encoding
-from datasets.table.files import table_files
+from datasets.table.files import column_names, table_files
 from datasets.text_matrix import Rows, TextTable
 
 _HYPER = "hyper_parameters."
@@ -27,7 +28,8 @@ class RecDataset(LabelledTable):
     ``hyper_parameters.table`` says which columns are which; docs/table.md explains it. Dense
     numbers are float32, ids and labels int64. Without dense columns, or without sparse ones, there
     is no such array. S is the sum of the sparse columns' ``max_len``; id 0 is a value that the
-    training rows lack, one that is missing, and padding.
+    training rows lack, one that is missing, and padding. Files that have none of the label columns
+    are rows to predict: no labels come with them.
 
     Args:
         file_list: files that end in ``.csv``, ``.tsv``, ``.txt`` (also with ``.gz``), ``.parquet``
@@ -41,7 +43,6 @@ class RecDataset(LabelledTable):
 
     def __init__(self, file_list: Sequence[str], config):
         table = table_of(config)
-        self.LABELS = table.labels
         sha256 = config.get(f"{_HYPER}encoding")
         if sha256 is None:
             raise ValueError(
@@ -52,10 +53,13 @@ class RecDataset(LabelledTable):
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
         self._encoding, _ = encodings.load(_find(sha256, folders), table, sha256)
+        paths = table_files(file_list)
+        if not any(set(table.labels) & set(column_names(path, table)) for path in paths):
+            table = replace(table, labels=())
+            self._encoding = replace(self._encoding, table=table)
+        self.LABELS = table.labels
         self._first_id = len(table.labels) + len(table.dense)
-        super().__init__(
-            table_files(file_list), config, rows.width(self._encoding) - len(table.labels), KEY
-        )
+        super().__init__(paths, config, rows.width(self._encoding) - len(table.labels), KEY)
 
     @classmethod
     def learned(
@@ -104,6 +108,9 @@ class RecDataset(LabelledTable):
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
         return TextTable(paths, lambda path: rows.load(path, self._encoding, cache_dir))
+
+    def _columns_of(self, tasks) -> list[int]:
+        return super()._columns_of(tasks) if self.LABELS else []
 
     def _features(self, wanted: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)

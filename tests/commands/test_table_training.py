@@ -156,6 +156,28 @@ def test_dense_columns_alone(succeed, own_yaml, tmp_path):
     succeed("to_static", "-m", path)
 
 
+def test_rows_without_labels_are_predicted_but_not_evaluated(
+    succeed, run_command, own_yaml, tmp_path
+):
+    path = own_yaml("mmoe")
+    succeed("trainer", "-m", path)
+    succeed("to_static", "-m", path)
+    labelled, new = tmp_path / "labelled.csv", tmp_path / "new.csv"
+    succeed("paddle_infer", "-m", path, "--save_predictions", labelled)
+    table = tmp_path / "data" / "test_all" / "test.csv"
+    rows = list(csv.reader(table.read_text().splitlines()))
+    with open(table, "w", newline="") as file:
+        csv.writer(file).writerows(row[2:-1] for row in rows)
+    printed = succeed("paddle_infer", "-m", path, "--save_predictions", new)
+    assert "700 rows" in printed
+    assert "auc" not in printed.splitlines()[-1]
+    assert new.read_bytes() == labelled.read_bytes()
+    for command in ("infer", "static_infer"):
+        done = run_command(command, "-m", path)
+        assert done.code == 2
+        assert "error: the reader yields " in done.stderr.splitlines()[-1]
+
+
 def test_bad_data_is_one_line_and_leaves_nothing(run_command, own_yaml, tmp_path):
     path = own_yaml("mmoe")
     table = tmp_path / "data" / "train_all" / "train.csv"

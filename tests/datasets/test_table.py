@@ -347,3 +347,20 @@ def test_an_exported_model_finds_the_vocabulary_beside_it_or_above(tmp_path):
         for one, other in zip(arrays(RecDataset([path], meta)), expected):
             np.testing.assert_array_equal(one, other)
         vocabulary = target
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+def test_rows_to_predict_have_no_labels(tmp_path, name):
+    train = write_text(tmp_path / "train.csv")
+    config = completed(configuration(tmp_path), [train])
+    expected = arrays(RecDataset([train], config))
+    kept = [place for place, column in enumerate(HEADER) if column not in ("click", "like")]
+    new = [[row[place] for place in kept] for row in ROWS]
+    write = write_text if name.endswith("csv") else write_parquet
+    path = write(tmp_path / name, new, [HEADER[place] for place in kept])
+    found = arrays(RecDataset([path], config))
+    assert len(found) == 2
+    for one, other in zip(found, expected):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="there is no column click among"):
+        RecDataset([train, path], config)  # labelled in part

@@ -110,6 +110,13 @@ def test_a_column_that_is_not_there(tmp_path):
     assert refused(tmp_path, path, table=table) == f"a.parquet: {expected}"
 
 
+def test_training_files_need_every_label(tmp_path):
+    rows = [[*row[:1], *row[2:7]] for row in ROWS]
+    path = write_text(tmp_path / "a.csv", rows, [*HEADER[:1], *HEADER[2:7]])
+    expected = "a.csv:1: there is no column click among note, age, city, user, tags, price"
+    assert refused(tmp_path, path) == expected
+
+
 def test_another_delimiter_shows_in_the_message(tmp_path):
     path = write_text(tmp_path / "a.csv", delimiter=";")
     message = refused(tmp_path, path)
