@@ -55,6 +55,10 @@ class LabelledTable(IterableDataset):
         for row in range(len(self)):
             yield [column[0] for column in self.take(slice(row, row + 1))]
 
+    def place(self, row: int) -> str:
+        """Returns where a row was read: ``file:line``."""
+        return self._matrix.place(row)
+
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
         """Returns the files' table: labels, then what features are made of."""
         return TextMatrix(paths, columns, cache_dir)

@@ -102,6 +102,25 @@ class MultiTaskModel:
         metrics = [metric(self._scores, number) for number in range(len(self.tasks))]
         return metrics, [f"{prefix}_{task.name}" for task in self.tasks]
 
+    def forget_batch(self) -> None:
+        """Takes the batch of a step that is skipped out of the metrics again."""
+        self._scores.forget_batch()
+
+    def losses_of(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns each task's loss in each row, ``[n]``: what an error looks into.
+
+        Args:
+            logits: ``[task_num, n, class_num]``.
+            labels: ``[task_num, n, 1]``.
+        """
+        labels = self.labels_that_count(labels)
+        with np.errstate(all="ignore"):
+            shifted = logits - logits.max(axis=2, keepdims=True)
+            chosen = np.take_along_axis(shifted, labels.clip(min=0), axis=2)[:, :, 0]
+            rows = np.log(np.exp(shifted).sum(axis=2)) - chosen
+        rows = np.where(labels[:, :, 0] == IGNORED, 0.0, rows)
+        return {task.name: row for task, row in zip(self.tasks, rows)}
+
     def named_columns(self, probabilities: Sequence) -> dict:
         """Returns each task's probabilities ``[n, class_num]`` as named columns ``[n]``."""
         named = {}

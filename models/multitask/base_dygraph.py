@@ -97,6 +97,12 @@ class MultiTaskDygraphModel(MultiTaskModel):
         self._scores.add(model.logits(model.inputs.joined(feeds.inputs)), feeds.labels)
         return metrics, None
 
+    def row_losses(self, model, batch) -> dict[str, np.ndarray]:
+        """Returns each task's loss in each row, ``[n]``: says whose loss is no number."""
+        feeds = self._ready(model, batch)
+        logits = model.logits(model.inputs.joined(feeds.inputs))
+        return self.losses_of(logits.numpy(), feeds.labels.numpy())
+
     def predict(self, model, batch) -> dict[str, paddle.Tensor]:
         """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
         feeds = self._ready(model, batch)

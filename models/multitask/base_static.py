@@ -71,6 +71,10 @@ class MultiTaskStaticModel(MultiTaskModel):
                 scores = np.log(np.stack([fetched[task.name] for task in self.tasks]))
         self._scores.add(scores, self.labels_that_count(np.stack(self._parted(batch)[1])))
 
+    def row_losses(self, fetched: dict, batch) -> dict[str, np.ndarray]:
+        """Returns each task's loss in each row, ``[n]``: says whose loss is no number."""
+        return self.losses_of(fetched["logits"], np.stack(self._parted(batch)[1]))
+
     def predictions(self, fetched: dict) -> dict[str, np.ndarray]:
         """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
         return self.named_columns([fetched[task.name] for task in self.tasks])

@@ -42,9 +42,13 @@ class Scores:
             labels: ``[task_num, batch, 1]`` integers, 0 or 1; rows with a negative one do not
                 count.
         """
-        self._pending.append((scores, labels))
-        if len(self._pending) >= _PENDING:
+        if len(self._pending) >= _PENDING - 1:  # before, so that this batch can be taken back
             self._count()
+        self._pending.append((scores, labels))
+
+    def forget_batch(self) -> None:
+        """Takes back the batch that was added last, before any of it was counted."""
+        self._pending.pop()
 
     def counts(self) -> np.ndarray:
         """Returns rows by task, label and bucket, ``[task_num, 2, buckets]``."""
@@ -97,9 +101,13 @@ class Choices:
             scores: ``[task_num, batch, classes]``, tensor or array; the highest is chosen.
             labels: ``[task_num, batch, 1]`` integers; rows with a negative one do not count.
         """
-        self._pending.append((scores, labels))
-        if len(self._pending) >= _PENDING:
+        if len(self._pending) >= _PENDING - 1:  # before, so that this batch can be taken back
             self.counts()
+        self._pending.append((scores, labels))
+
+    def forget_batch(self) -> None:
+        """Takes back the batch that was added last, before any of it was counted."""
+        self._pending.pop()
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns right choices and rows, ``[task_num]`` each."""

@@ -52,6 +52,31 @@ class BlockSource:
                 block = self._dataset.take(rows if order is None else order[rows])
             yield block
 
+    def place(
+        self, epoch: int, batch: int, chosen: np.ndarray | None = None, limit: int = 3
+    ) -> str | None:
+        """Returns where a batch's rows were read, if the reader can say.
+
+        Args:
+            epoch: the epoch.
+            batch: which of its batches.
+            chosen: which of the batch's rows; all of them if not given.
+            limit: how many places are given of rows that do not follow on each other.
+        """
+        find = getattr(self._dataset, "place", None)
+        if find is None:
+            return None
+        first = batch * self.batch_size
+        rows = np.arange(first, min(first + self.batch_size, self._rows))
+        if chosen is not None:
+            rows = rows[chosen]
+        order = _order(self._rows, self._seed, epoch)
+        if order is None and len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1:
+            return f"{find(int(rows[0]))} to {find(int(rows[-1]))}"
+        rows = rows if order is None else order[rows]
+        places = ", ".join(find(int(row)) for row in rows[:limit])
+        return f"{places} and {len(rows) - limit} more" if len(rows) > limit else places
+
     def batches(self, epoch: int) -> Iterator[Columns]:
         """Yields an epoch's batches."""
         for block in self.blocks(epoch):

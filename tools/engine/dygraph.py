@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 from paddle.utils import unique_name
 
-from engine import contract, device, seeds
+from engine import contract, device, losses, seeds
 from engine.batches import BlockSource, Source, arrays_to, batch_rows
 from engine.clock import Clock
 from engine.config import Config
@@ -25,7 +25,8 @@ class DygraphSession:
 
     def __init__(self, config: Config):
         paddle.disable_static()
-        device.select_device(config.runner("use_gpu"))
+        self._device = device.select_device(config.runner("use_gpu"))
+        self._on_nan = config.runner("on_nan")
         self._config = config
         self._settings = contract.settings(config)
         seeds.before_building(config)
@@ -40,6 +41,8 @@ class DygraphSession:
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew and sets what training and evaluation do differently."""
+        self._watch = losses.watch(self._on_nan, self._device)
+        self.skipped = 0
         for metric in self._metrics:
             if hasattr(metric, "reset"):  # a model's own may be without
                 metric.reset()
@@ -70,6 +73,9 @@ class DygraphSession:
         loss, self._metrics, shown = self._contract.train_forward(
             self.net, self._metrics, batch, self._settings
         )
+        fault = self._watch(loss)
+        if fault is not None:
+            return self._not_finite(fault, batch)
         clock.lap("forward")
         loss.backward()
         clock.lap("backward")
@@ -77,6 +83,25 @@ class DygraphSession:
         self._optimizer.clear_grad()
         clock.lap("optimizer")
         return shown or {}
+
+    def _not_finite(self, fault: losses.NotFinite, batch: Any) -> dict[str, Any]:
+        """Skips the step of a loss that is none, or ends the run.
+
+        Raises:
+            NotFinite: unless such steps are to be skipped.
+        """
+        if self._on_nan == "skip":
+            self.skipped += 1
+            forget = getattr(self._contract, "forget_batch", None)
+            if forget:
+                forget()
+            return {}
+        row_losses = getattr(self._contract, "row_losses", None)
+        if row_losses and not fault.steps_ago:
+            self.net.eval()
+            with paddle.no_grad():
+                fault.row_losses = row_losses(self.net, batch)
+        raise fault
 
     def _first_step(self) -> None:
         # It makes the optimizer's state, whose names must be those that a checkpoint has.
@@ -127,6 +152,10 @@ class DygraphSession:
         fit = getattr(self._contract, "fit_inputs", None)
         if fit:
             self.load(fit(self.net, source.blocks()), "rec")
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Returns the net's parameters by name."""
+        return {name: value.numpy() for name, value in self.net.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import checkpoint, gates, interrupts, learned, predictions, resume, seeds
+from engine import checkpoint, gates, interrupts, learned, losses, predictions, resume, seeds
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
@@ -59,6 +59,7 @@ def train(session: Any, config: Config, source: Source) -> Summary:
     total = length(source)
     steps = position.epoch * (total or 0) + position.batches
     report = Report(clock, config.runner("print_interval"), total, visual, steps)
+    looked = losses.ParameterCheck(session, config.runner("on_nan"))
     with interrupts.deferred():
         for epoch in range(position.epoch, epochs):
             seeds.before_epoch(config, epoch)
@@ -69,12 +70,21 @@ def train(session: Any, config: Config, source: Source) -> Summary:
                 resume.enter(session, batches, position)
             report.start_epoch(epoch, done)
             try:
-                summary.rows += visit(session, batches, session.train_step, clock, report)
+                summary.rows += visit(
+                    session, batches, session.train_step, clock, report, looked.at_line
+                )
             except Interrupted as stop:
                 report.close()
+                looked.at_end(epoch, report.batches - 1)
                 folder = resume.save_interrupted(session, config, source, epoch, report.batches)
                 raise _stopped(stop.number, epoch, report.batches, folder) from None
+            except losses.NotFinite as fault:
+                report.close()
+                raise losses.error(fault, source, epoch, report.batches) from None
             summary.metrics[epoch] = _end_epoch(session, clock, report)
+            if session.skipped and session.skipped == report.batches:
+                raise UserError(f"epoch: {epoch}: no batch has a loss that is finite")
+            looked.at_end(epoch, report.batches - 1)
             about = resume.facts(session, config)
             folder = checkpoint.save(
                 root, epoch, session.prefix, session.state(), about, session.export
@@ -146,8 +156,17 @@ def visit(
     step: Callable[[Any, Clock], dict],
     clock: Clock,
     report: Report,
+    look: Callable[[int, int], None] | None = None,
 ) -> int:
     """Takes a step for each of the batches and returns how many rows they held.
+
+    Args:
+        session: what takes the steps.
+        batches: batches and their rows.
+        step: of the session.
+        clock: the run's clock.
+        report: the run's lines.
+        look: called with the epoch and the batch where a line is logged.
 
     Raises:
         Interrupted: a signal came; the step that it came in is finished.
@@ -164,6 +183,8 @@ def visit(
             metrics = session.metrics()
             clock.lap("metrics")
             report.line(metrics, shown, session.learning_rate())
+            if look:
+                look(report.epoch, report.batches - 1)
         interrupts.check()
     return total
 
@@ -171,7 +192,7 @@ def visit(
 def _end_epoch(session: Any, clock: Clock, report: Report) -> dict[str, Any]:
     metrics = session.metrics()
     clock.lap("metrics")
-    report.end_epoch(metrics)
+    report.end_epoch(metrics, session.skipped)
     return metrics
 
 

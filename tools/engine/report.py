@@ -45,6 +45,9 @@ class Report:
         total: batches in an epoch, or None if unknown.
         visual: where the scalars go, or None.
         first_step: steps that earlier runs have taken; a resumed run's curves go on there.
+
+    Attributes:
+        epoch: the epoch that was started last.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class Report:
             epoch: its number.
             batches: how many of its batches an earlier run has done.
         """
-        self._epoch = epoch
+        self.epoch = epoch
         self._batches = batches
         self._began = self._clock.total()
         self._start_interval()
@@ -104,7 +107,7 @@ class Report:
         values = {**metrics, **shown}
         text = "".join(f"{name}:{_text(value)}, " for name, value in values.items())
         self._log(
-            f"epoch: {self._epoch}, batch_id: {self._batches - 1}, {text}"
+            f"epoch: {self.epoch}, batch_id: {self._batches - 1}, {text}"
             f"avg_reader_cost: {read:.5f} sec, avg_batch_cost: {cost / batches:.5f} sec, "
             f"avg_samples: {self._rows / batches:.5f}, ips: {self._rows / cost:.5f} ins/s"
         )
@@ -113,12 +116,14 @@ class Report:
             self._visual.scalars({**values, **speed}, self._step)
         self._start_interval()
 
-    def end_epoch(self, metrics: Mapping[str, Any]) -> None:
-        """Logs the epoch's final metrics and the time its batches took."""
+    def end_epoch(self, metrics: Mapping[str, Any], skipped: int = 0) -> None:
+        """Logs the epoch's final metrics, steps that were skipped, and the time it took."""
         self.close()
         text = "".join(f"{name}: {_text(value)}, " for name, value in metrics.items())
+        if skipped:
+            text += f"skipped: {skipped} batches, "
         seconds = self._clock.total() - self._began
-        self._log(f"epoch: {self._epoch} done, {text}epoch time: {seconds:.2f} s")
+        self._log(f"epoch: {self.epoch} done, {text}epoch time: {seconds:.2f} s")
 
     def close(self) -> None:
         """Takes the progress bar away."""

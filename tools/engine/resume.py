@@ -26,12 +26,14 @@ class Position(NamedTuple):
         batches: how many of its batches are done.
         folder: the checkpoint that was made there; empty if none was.
         replay: whether those batches must be taken again to draw the same random numbers.
+        skipped: how many of them were skipped.
     """
 
     epoch: int = 0
     batches: int = 0
     folder: str = ""
     replay: bool = False
+    skipped: int = 0
 
 
 def start(session: Any, config: Config, source: Source) -> Position:
@@ -61,7 +63,8 @@ def _resume(session: Any, config: Config, source: Source, folder: str, saved: di
         raise UserError(f"{folder} {problem}")
     position = Position(saved["epoch"] + 1)
     if "batches" in saved:
-        position = Position(saved["epoch"], saved["batches"], folder, saved["replay"])
+        inside = (saved[name] for name in ("replay", "skipped"))
+        position = Position(saved["epoch"], saved["batches"], folder, *inside)
         for name in _ORDER:
             if saved[name] != config.runner(name):
                 reason = f"the epoch to go on with has {name} = {saved[name]}"
@@ -89,6 +92,7 @@ def enter(session: Any, batches: Iterator[tuple[Any, int]], position: Position) 
     if position.replay:
         state = checkpoint.state(position.folder, session.prefix, session.shapes())
         session.load_state(state)
+    session.skipped = position.skipped
     path = checkpoint.path_of(position.folder, session.prefix, formats.PROGRESS)
     progress.restore(formats.read(path), session.metric_objects)
 
@@ -110,6 +114,7 @@ def save_interrupted(session: Any, config: Config, source: Source, epoch: int, d
         **facts(session, config),
         "batches": done,
         "replay": replay,
+        "skipped": session.skipped,
         "length": length(source),
         **{name: config.runner(name) for name in _ORDER},
     }

@@ -75,6 +75,14 @@ RUNNER = {
         "for PaddleRec keep their order unless this is set.",
     ),
     "seed": _at_least(0, 12345, "Seeds parameters, row order and dropout."),
+    "on_nan": Key(
+        "text",
+        "stop",
+        "When a batch's loss is NaN or infinite: `stop` the run, `skip` the step (dygraph), or "
+        "`ignore` it.",
+        "stop, skip or ignore",
+        lambda value: value in ("stop", "skip", "ignore"),
+    ),
     "print_interval": _at_least(1, 100, "Batches between two log lines."),
     "model_save_path": Key(
         "output path", "output_model", "Folder for checkpoints, one sub-folder an epoch."

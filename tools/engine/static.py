@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import paddle
 
-from engine import contract, device, feeds, running_auc, seeds
+from engine import contract, device, feeds, losses, running_auc, seeds
 from engine.batches import Source, batch_rows
 from engine.clock import Clock
 from engine.config import Config
@@ -26,6 +27,7 @@ class StaticSession:
     """
 
     prefix = "rec_static"
+    skipped = 0  # steps, which only dygraph can skip
 
     def __init__(self, config: Config, training: bool):
         paddle.enable_static()
@@ -50,6 +52,12 @@ class StaticSession:
         self._feeds = feeds.Feeds(inputs)
         # Under PIR nothing can be fetched by name, so the names stay beside the variables.
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
+        on_nan = config.runner("on_nan") if training else "ignore"
+        if on_nan == "skip":
+            reason = "static graph takes a step before its loss is seen; expected stop or ignore"
+            raise config.error("runner.on_nan", reason)
+        named = [name for name in fetches if re.search("loss|cost", name, re.IGNORECASE)]
+        self._losses = named if on_nan == "stop" else []
         self._executor = paddle.static.Executor(self._place)
         self._executor.run(startup, scope=self._scope)
         self.export = None  # what writes an inference model beside each checkpoint
@@ -86,6 +94,12 @@ class StaticSession:
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""
         fetched = self._run(batch)
+        for name in self._losses:
+            fault = losses.look(fetched[name])
+            if fault is not None:
+                row_losses = getattr(self._contract, "row_losses", None)
+                fault.row_losses = row_losses(fetched, batch) if row_losses else None
+                raise fault
         clock.lap("forward")
         shown = self._count(fetched, batch)
         clock.lap("metrics")
@@ -141,6 +155,10 @@ class StaticSession:
         fit = getattr(self._contract, "fit_inputs", None)
         if fit:
             self.load(fit(source.blocks()), "rec")
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Returns the net's parameters by name."""
+        return {name: np.array(value) for name, value in self._variables("param").items()}
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""
