@@ -108,10 +108,13 @@ class StaticExport:
     def _predictions(self, model: Any) -> tuple[dict[str, Any], list[str] | None]:
         """Returns what can be fetched of a model in PaddleRec's form, and what is by default."""
         target = getattr(model, "inference_target_var", None)
+        if target is None:
+            target = getattr(model, "infer_target_var", None)
         if target is not None:
             targets = target if isinstance(target, (list, tuple)) else [target]
             named = {f"output_{number}": variable for number, variable in enumerate(targets)}
-            return named, list(named)
+            own = {} if paddle.framework.in_pir_mode() else self._program.global_block().vars
+            return {**own, **named}, list(named)
         if paddle.framework.in_pir_mode():
             raise UserError(
                 f"{self._config.folder}/static_model.py: under Paddle 3 variables have no names to "

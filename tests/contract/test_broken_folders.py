@@ -1,0 +1,179 @@
+"""What is wrong with a folder is one line, at once: nothing hangs, and nothing is a traceback."""
+
+import re
+
+import pytest
+
+from engine import imports
+
+COMMANDS = {
+    "trainer": "dygraph_model",
+    "infer": "dygraph_model",
+    "static_trainer": "static_model",
+    "static_infer": "static_model",
+}
+
+
+@pytest.fixture
+def refused(run_command):
+    """Runs a command that must fail and returns its error line."""
+
+    def run(name, folder, *options):
+        overrides = ["-o", *options] if options else []
+        done = run_command(name, "-m", folder / "config.yaml", *overrides)
+        assert done.code == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        *_, last = done.stderr.splitlines()
+        assert last.startswith("error: ")
+        return last[len("error: ") :]
+
+    return run
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text, path
+    path.write_text(text.replace(old, new, 1))
+    imports.forget(str(path.parent))  # which a test may have run before
+
+
+def ready(folder, run_command, name):
+    """Makes the checkpoint that a command which evaluates needs."""
+    if name.endswith("infer"):
+        trainer = name.replace("infer", "trainer")
+        done = run_command(trainer, "-m", folder / "config.yaml", "-o", "runner.epochs=2")
+        assert done.code == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    ("place", "what", "problem"),
+    [
+        (
+            "yield [self.bag",
+            "raise KeyError('query')",
+            r"KeyError: 'query' \(bq_reader_train.py, line 22\)",
+        ),
+        (
+            "yield [self.bag",
+            "raise ValueError('the third line has no tab')",
+            "the third line has no tab",
+        ),
+        (
+            "yield [self.bag",
+            "import no_such_module",
+            r"ModuleNotFoundError: No module named 'no_such_module' \(bq_reader_tr.*, line 22\)",
+        ),
+        ("for file in", "1 / 0", r"ZeroDivisionError: division by zero \(bq_r.*, line 19\)"),
+        (
+            "self.trigram_d = config.get",
+            "open('/nowhere/vocabulary')",
+            r"FileNotFoundError: .*'/nowhere/vocabulary' \(bq_reader_train.py, line 9\)",
+        ),
+    ],
+    ids=["later", "value", "late_import", "iter", "init"],
+)
+def test_a_reader_that_raises(stand_in, run_command, refused, name, place, what, problem):
+    folder = stand_in("match/dssm")
+    ready(folder, run_command, name)
+    path = folder / "bq_reader_train.py"
+    indent = re.search(rf"( *){re.escape(place)}", path.read_text())[1]
+    edit(path, place, f"{what}\n{indent}{place}")
+    reader = "bq_reader_infer" if name.endswith("infer") else "bq_reader_train"
+    assert re.fullmatch(f"{reader}: {problem}", refused(name, folder))
+
+
+@pytest.mark.parametrize("name", ["trainer", "static_trainer"])
+def test_a_map_style_reader_that_raises(stand_in, refused, name):
+    folder = stand_in("rank/wide_deep")
+    edit(folder / "dict_reader.py", "label, dense, ids = self", "label, dense = self")
+    assert refused(name, folder) == "dict_reader: too many values to unpack (expected 2)"
+
+
+def test_a_reader_of_whole_batches_that_raises(stand_in, refused):
+    folder = stand_in("rank/din")
+    edit(folder / "dinReader.py", "yield self.pad(", "yield self.padded(")
+    assert refused("trainer", folder) == (
+        "dinReader: AttributeError: 'RecDataset' object has no attribute 'padded' "
+        "(dinReader.py, line 36)"
+    )
+
+
+def test_a_models_own_loader_whose_data_set_raises(stand_in, refused):
+    folder = stand_in("multitask/five_tasks")
+    edit(folder / "table_reader.py", "return self.rows[i, 5:]", "return self.lines[i, 5:]")
+    assert refused("static_trainer", folder) == (
+        "StaticModel.create_data_loader: AttributeError: 'RecDataset' object has no attribute "
+        "'lines' (table_reader.py, line 13)"
+    )
+
+
+def test_a_data_generator_that_raises(stand_in, refused):
+    folder = stand_in("rank/dnn")
+    edit(folder / "data" / "train" / "part-0", "click:", "click=")
+    options = ["runner.reader_type=QueueDataset", "runner.train_reader_path=queuedataset_reader"]
+    assert refused("trainer", folder, *options) == (
+        "queuedataset_reader: not enough values to unpack (expected 2, got 1)"
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from utils.utils_single import load_yaml",
+        "import utils.envs",
+        "from tools.utils.save_load import save_model",
+    ],
+)
+def test_what_only_paddlerec_has(stand_in, refused, name, line):
+    folder = stand_in("match/dssm")
+    path = folder / f"{COMMANDS[name]}.py"
+    path.write_text(f"import paddle\n{line}\n" + path.read_text())
+    module = line.split()[1]
+    found = refused(name, folder)
+    assert re.fullmatch(
+        rf"{path}:2 imports {module.split('.')[0]}[.\w]*, a module of PaddleRec's own tools: a "
+        r"model folder can import what lies in it and what is installed \(docs/compatibility.md\)",
+        found,
+    ), found
+
+
+def test_a_folder_that_brings_those_modules_along(stand_in, run_command):
+    folder = stand_in("match/dssm")
+    (folder / "utils").mkdir()
+    (folder / "utils" / "__init__.py").write_text("")
+    (folder / "utils" / "envs.py").write_text("LIMIT = 3\n")
+    path = folder / "dygraph_model.py"
+    path.write_text("from utils.envs import LIMIT\n" + path.read_text())
+    done = run_command("trainer", "-m", folder / "config.yaml")
+    assert done.code == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_module_that_is_not_installed(stand_in, refused, name):
+    folder = stand_in("rank/deepfm")
+    path = folder.parent / "common_blocks" / "fm_block.py"
+    path.write_text("import pgl.graph\n" + path.read_text())
+    assert re.fullmatch(
+        rf"{re.escape(str(folder.parent))}\S*fm_block.py:1 needs module pgl, not found",
+        refused(name, folder),
+    )
+
+
+def test_a_name_that_a_module_lacks(stand_in, refused):
+    folder = stand_in("rank/din")
+    edit(folder / "net.py", "import LocalActivationUnit", "import LocalActivation")
+    found = refused("trainer", folder)
+    assert found.startswith(f"{folder}/net.py:5: cannot import name 'LocalActivation' from 'atten")
+
+
+@pytest.mark.parametrize("name", ["static_trainer", "static_infer"])
+def test_a_reader_of_fewer_fields_than_the_model_takes(stand_in, run_command, refused, name):
+    folder = stand_in("match/dssm")
+    ready(folder, run_command, name)
+    edit(folder / "bq_reader_train.py", "[:2 + self.neg_num]", "[:1]")
+    takes = "query, doc_pos" if name.endswith("infer") else "query, doc_pos, doc_neg_0, doc_neg_1"
+    assert refused(name, folder) == (
+        f"the reader yields 1 fields a row, the model takes {len(takes.split())}: {takes}"
+    )
