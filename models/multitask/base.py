@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from paddle.static import InputSpec
 
+from models.multitask import paddlerec
 from models.multitask.inputs import Inputs, fit_standardize, input_specs, inputs_of
 from models.multitask.metrics import Accuracy, Auc, Choices, Scores
 from models.multitask.multitask_net import MultiTaskNet
@@ -120,6 +121,25 @@ class MultiTaskModel:
             rows = np.log(np.exp(shifted).sum(axis=2)) - chosen
         rows = np.where(labels[:, :, 0] == IGNORED, 0.0, rows)
         return {task.name: row for task, row in zip(self.tasks, rows)}
+
+    def from_paddlerec(self, net: MultiTaskNet, saved: paddlerec.Arrays) -> dict | None:
+        """Returns a net's parameters from those of PaddleRec's; None if they are not PaddleRec's.
+
+        Raises:
+            ValueError: they do not fit the net.
+        """
+        known = hasattr(net, "paddlerec_places") and paddlerec.is_paddlerecs(saved)
+        return paddlerec.from_paddlerec(net, saved) if known else None
+
+    def to_paddlerec(self, net: MultiTaskNet, saved: paddlerec.Arrays, static: bool) -> dict:
+        """Returns the parameters of PaddleRec's net, from those of a net; see `paddlerec`.
+
+        Raises:
+            ValueError: PaddleRec has no such net.
+        """
+        if not hasattr(net, "paddlerec_places"):
+            raise ValueError(f"PaddleRec's {type(net).__name__} has other parameters")
+        return paddlerec.to_paddlerec(net, saved, static)
 
     def named_columns(self, probabilities: Sequence) -> dict:
         """Returns each task's probabilities ``[n, class_num]`` as named columns ``[n]``."""

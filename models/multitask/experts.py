@@ -87,6 +87,11 @@ class ExpertGroup(Part):
         experts, gates = self._first_layers(inputs)
         return paddle.matmul(self._mix(gates), self._experts(experts))
 
+    def depth(self) -> dict[str, int]:
+        """Returns the layers of an expert and of a gate, by hyper-parameter."""
+        gate = 2 + len(self.deeper_gates.layers) if self._hidden else 1
+        return {"expert_size": 1 + len(self.deeper_experts.layers), "gate_size": gate}
+
     def weights(self, inputs: Sequence):
         """Returns the gates' weights, ``[batch, gates, experts]``; each gate's sum to 1."""
         return self._mix(self._first_layers(inputs)[1])

@@ -176,6 +176,11 @@ class DygraphSession:
         """Returns the parameters' shapes by the names that checkpoints of ``prefix`` use."""
         return {name: tuple(tensor.shape) for name, tensor in self._tensors(prefix).items()}
 
+    def from_paddlerec(self, saved: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Returns the net's parameters from those of PaddleRec's, if that is what they are."""
+        translate = getattr(self._contract, "from_paddlerec", None)
+        return translate(self.net, saved) if translate else None
+
     def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """Returns what the net needs of a checkpoint's parameters: all."""
         return saved

@@ -13,7 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import checkpoint, gates, interrupts, learned, losses, predictions, resume, seeds
+from engine import (
+    checkpoint,
+    foreign,
+    gates,
+    interrupts,
+    learned,
+    losses,
+    predictions,
+    resume,
+    seeds,
+)
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
@@ -128,8 +138,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
     clock = Clock()
     report = Report(clock, config.runner("print_interval"), length(source), None)
     for epoch, folder in folders.items():
-        saved, prefix = checkpoint.parameters(folder, session.prefix)
-        saved = session.relevant(saved, prefix)
+        saved, prefix = foreign.parameters(session, folder)
         checkpoint.check(saved, session.shapes(prefix), folder)
         session.load(saved, prefix)
         facts = checkpoint.facts_beside(folder, prefix)

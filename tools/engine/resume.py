@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from engine import checkpoint, formats, interrupts, learned, progress
+from engine import checkpoint, foreign, formats, interrupts, learned, progress
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
@@ -47,7 +47,7 @@ def start(session: Any, config: Config, source: Source) -> Position:
     session.fit_inputs(source)
     folder = config.runner("model_init_path")
     if folder:
-        saved, prefix = checkpoint.parameters(folder, session.prefix)
+        saved, prefix = foreign.parameters(session, folder)
         scope = config.runner("init_scope")
         tables = session.embeddings(prefix) if scope == "sparse" else set()
         session.load(checkpoint.choose(saved, session.shapes(prefix), scope, tables), prefix)

@@ -197,6 +197,11 @@ class StaticSession:
             for name, variable in self._variable_names(prefix).items()
         }
 
+    def from_paddlerec(self, saved: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Returns the net's parameters from those of PaddleRec's, if that is what they are."""
+        translate = getattr(self._contract, "from_paddlerec", None)
+        return translate(self._contract.network, saved) if translate else None
+
     def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """Returns what this program needs of a checkpoint's parameters.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.multitask import paddlerec
 from models.multitask.checks import Sizes, probability, whole
 from models.multitask.experts import ExpertGroup
 from models.multitask.layers import Towers
@@ -56,3 +57,15 @@ class MMoELayer(MultiTaskNet):
     def logits(self, features):
         """Returns logits ``[gate_num, batch, 2]`` of features ``[batch, feature_size]``."""
         return self.towers(self.experts([features]).transpose([1, 0, 2]))
+
+    paddlerec_first = ("experts.inputs.0.weight",)
+
+    def paddlerec_places(self) -> list[paddlerec.Place]:
+        """Returns where the parameters of PaddleRec's net are."""
+        group = self.experts
+        paddlerec.check_depth(tower_size=len(self.towers.hidden.layers), **group.depth())
+        experts = [f"expert_{number}" for number in range(group.expert_num)]
+        gates = [f"gate_{number}" for number in range(self.task_num)]
+        sizes = group.out_size, group.expert_num
+        places = paddlerec.experts_and_gates("experts.inputs.0", experts, gates, *sizes)
+        return places + paddlerec.towers(self.task_num)

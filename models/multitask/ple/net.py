@@ -5,6 +5,7 @@ from __future__ import annotations
 import paddle
 from paddle import nn
 
+from models.multitask import paddlerec
 from models.multitask.checks import Sizes, probability, whole
 from models.multitask.experts import ExpertGroup
 from models.multitask.layers import Towers
@@ -52,6 +53,7 @@ class PLELayer(MultiTaskNet):
         whole("shared_num", shared_num, minimum=0)
         probability("dropout", dropout)
         own = task_num * exp_per_task
+        self._exp_per_task, self._shared_num = exp_per_task, shared_num
         everyone = list(range(own + shared_num))
         access = [
             everyone[task * exp_per_task : (task + 1) * exp_per_task] + everyone[own:]
@@ -87,3 +89,42 @@ class PLELayer(MultiTaskNet):
         for level in lower:
             inputs = paddle.unbind(level(inputs), axis=1)
         return self.towers(last(inputs).transpose([1, 0, 2]))
+
+    paddlerec_first = ("levels.0.inputs.0.weight",)
+
+    def paddlerec_places(self) -> list[paddlerec.Place]:
+        """Returns where the parameters are that PaddleRec's net reads.
+
+        It takes, of all experts in turn, number ``i * task_num + j`` for the j-th of task i.
+        """
+        own = self.task_num * self._exp_per_task
+        read = [
+            task * self.task_num + expert
+            for task in range(self.task_num)
+            for expert in range(self._exp_per_task)
+        ]
+        names = self._paddlerec_experts()
+        if read[-1] >= len(names):
+            raise ValueError(
+                f"PaddleRec's PLE does not run with task_num = {self.task_num}, exp_per_task = "
+                f"{self._exp_per_task}, shared_num = {self._shared_num}: it wants expert {read[-1]}"
+            )
+        return self._places([names[number] for number in read] + names[own:])
+
+    def paddlerec_unread(self) -> list[paddlerec.Place]:
+        """Returns places for the parameters that PaddleRec's net has too, and does not read."""
+        return self._places(self._paddlerec_experts())
+
+    def _paddlerec_experts(self) -> list[str]:
+        own = [(task, n) for task in range(self.task_num) for n in range(self._exp_per_task)]
+        names = [f"lev_0.lev_0_exp_{task}_{n}" for task, n in own]
+        return names + [f"lev_0.lev_0_exp_shared_{n}" for n in range(self._shared_num)]
+
+    def _places(self, experts: list[str]) -> list[paddlerec.Place]:
+        group = self.levels[0]
+        layers = {"tower_size": len(self.towers.hidden.layers), **group.depth()}
+        paddlerec.check_depth(level_number=len(self.levels), **layers)
+        gates = [f"lev_0.lev_0_gate_{task}" for task in range(self.task_num)]
+        sizes = group.out_size, self._exp_per_task + self._shared_num
+        places = paddlerec.experts_and_gates("levels.0.inputs.0", experts, gates, *sizes)
+        return places + paddlerec.towers(self.task_num)

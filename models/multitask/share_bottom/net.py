@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.multitask import paddlerec
 from models.multitask.checks import Sizes, layer_sizes, probability, whole
 from models.multitask.layers import Towers, mlp
 from models.multitask.multitask_net import MultiTaskNet
@@ -41,3 +42,13 @@ class ShareBottomLayer(MultiTaskNet):
     def logits(self, features):
         """Returns logits ``[task_num, batch, 2]`` of features ``[batch, feature_size]``."""
         return self.towers(self.bottom(features))
+
+    paddlerec_first = ("bottom.layers.0.weight",)
+
+    def paddlerec_places(self) -> list[paddlerec.Place]:
+        """Returns where the parameters of PaddleRec's net are."""
+        bottom, hidden = self.bottom.layers, self.towers.hidden.layers
+        paddlerec.check_depth(bottom_size=len(bottom), tower_size=len(hidden))
+        size = bottom[0].weight.shape[1]
+        places = paddlerec.columns("bottom", "bottom.layers.0", 0, size)
+        return places + paddlerec.towers(self.task_num)

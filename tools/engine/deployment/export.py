@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import checkpoint, learned, loop
+from engine import checkpoint, foreign, learned, loop
 from engine.config import Config
 from engine.deployment import exported, graph_files, predictor, tensors, to_onnx
 from engine.deployment.exported import ExportedModel
@@ -49,7 +49,7 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     place = checkpoint.check_writable(os.path.join(root, epoch))
     session = DygraphSession(config)
     specs = session.input_specs()
-    saved, prefix = checkpoint.parameters(source, session.prefix)
+    saved, prefix = foreign.parameters(session, source)
     checkpoint.check(saved, session.shapes(prefix), source)
     session.load(saved, prefix)
     session.start_epoch(training=False)
@@ -70,10 +70,16 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
                 models.append(ExportedModel(f"{path}.onnx", None, models[0].about))
             for model in models:
                 _check(session.net, specs, model, config)
-            write_about(models, os.path.join(source, f"{prefix}.pdparams"))
+            write_about(models, _parameter_file(source, prefix))
             return publish(building, os.path.join(root, epoch), models[-1])
     except OSError as error:
         raise UserError(f"cannot write {place}: {error.strerror or error}") from error
+
+
+def _parameter_file(folder: str, prefix: str) -> str:
+    """Returns the file of a checkpoint's parameters; PaddleRec's are translated to ``rec``."""
+    path = os.path.join(folder, f"{prefix}.pdparams")
+    return path if os.path.isfile(path) else os.path.join(folder, "rec_static.pdparams")
 
 
 def encoding(config: Config) -> str:
