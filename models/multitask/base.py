@@ -49,6 +49,7 @@ class MultiTaskModel:
             **{f"table.{name}": None for name in _TABLE},
             "optimizer.class": "adam",
             "optimizer.learning_rate": 0.001,
+            "optimizer.clip_grad_norm": None,
         }
 
     def build_net(self, config) -> MultiTaskNet:

@@ -126,14 +126,18 @@ _SPARSE = ("adam", "adagrad", "sgd")  # those that take sparse gradients
 
 
 def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optimizer.Optimizer:
-    """Returns the optimizer of ``hyper_parameters.optimizer``: its class and learning rate.
+    """Returns the optimizer of ``hyper_parameters.optimizer``: class, learning rate, clipping.
+
+    Gradients are clipped by the norm of all of them together: where it is more than
+    ``clip_grad_norm``, all are multiplied by what brings it down to that (Pascanu et al. 2013,
+    https://arxiv.org/abs/1211.5063, algorithm 1).
 
     Args:
         config: the flat configuration.
         parameters: the parameters in dygraph; None in static graph.
 
     Raises:
-        ValueError: no such optimizer, or a learning rate that is not positive.
+        ValueError: no such optimizer, or a learning rate or a norm that is not positive.
     """
     name = config.get("hyper_parameters.optimizer.class", "adam")
     rate = config.get("hyper_parameters.optimizer.learning_rate", 0.001)
@@ -154,4 +158,12 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
             )
         if name == "adam":
             options["lazy_mode"] = True
+    norm = config.get("hyper_parameters.optimizer.clip_grad_norm")
+    if norm:
+        if isinstance(norm, bool) or not isinstance(norm, (int, float)) or not 0 < norm < 1e30:
+            raise ValueError(
+                "hyper_parameters.optimizer.clip_grad_norm: expected a positive number, or 0 for "
+                f"none, found {norm!r}"
+            )
+        options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(float(norm))
     return _CLASSES[name](learning_rate=float(rate), parameters=parameters, **options)
