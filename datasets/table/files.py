@@ -122,8 +122,8 @@ def _check_columns(path: str, table: Table, found: Sequence[str], hint: str = ""
 
 def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     try:
-        with open(path, "rb") as stream:
-            file = arrow.parquet.ParquetFile(stream)
+        # Without pre_buffer: it keeps what was read of all row groups until the end.
+        with arrow.parquet.ParquetFile(path, pre_buffer=False) as file:
             _check_columns(path, table, file.schema_arrow.names)
             yield from file.iter_batches(_ROWS, columns=table.names, use_threads=False)
     except (pa.ArrowException, OSError) as error:

@@ -175,7 +175,7 @@ def test_rows_without_labels_are_predicted_but_not_evaluated(
     for command in ("infer", "static_infer"):
         done = run_command(command, "-m", path)
         assert done.code == 2
-        assert "error: the reader yields " in done.stderr.splitlines()[-1]
+        assert "the reader yields " in done.stderr.splitlines()[-1]
 
 
 def test_bad_data_is_one_line_and_leaves_nothing(run_command, own_yaml, tmp_path):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
 import pytest
 from table_files import (
     HEADER,
@@ -24,7 +26,7 @@ from table_files import (
     write_text,
 )
 
-from datasets.table import encoding, files, rows
+from datasets.table import columns, encoding, files, rows
 from datasets.table.reader import RecDataset
 
 
@@ -269,6 +271,31 @@ def test_a_large_file_is_read_in_parts(tmp_path, monkeypatch):
     ):
         with pytest.raises(ValueError, match=f"{place}: column like: expected a label 0 or 1, .*2"):
             trained(tmp_path, path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_file_is_read_in_bounded_memory(tmp_path, monkeypatch, name):
+    """What PyArrow holds meanwhile does not grow with the file."""
+    monkeypatch.setattr(files, "_BLOCK", 1 << 16)
+    values = np.random.default_rng(0).integers(0, 10**12, 20_000).astype(str)
+    schema = pa.schema([("x", pa.string()), ("y", pa.int64())])
+    part = pa.table({"x": values, "y": np.ones(len(values), np.int64)}, schema)
+    table = columns.Table(("y",), (), (columns.Sparse("x"),))
+    path = str(tmp_path / name)
+
+    def held(parts):
+        kind = pa_csv.CSVWriter if name.endswith("csv") else pa_parquet.ParquetWriter
+        with kind(path, schema) as writer:
+            for _ in range(parts):
+                writer.write_table(part)
+        before, most, rows_read = pa.total_allocated_bytes(), 0, 0
+        for batch, _ in files.batches(path, table):
+            rows_read += len(batch["x"])
+            most = max(most, pa.total_allocated_bytes() - before)
+        assert rows_read == parts * len(values)
+        return most
+
+    assert held(50) < 1.5 * held(10)
 
 
 def test_a_file_is_encoded_once(tmp_path, monkeypatch):
