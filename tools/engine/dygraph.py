@@ -181,6 +181,19 @@ class DygraphSession:
         translate = getattr(self._contract, "from_paddlerec", None)
         return translate(self.net, saved) if translate else None
 
+    def to_paddlerec(self, static: bool) -> dict[str, np.ndarray]:
+        """Returns the parameters of PaddleRec's net that computes what this one does.
+
+        Raises:
+            ValueError: there is none.
+        """
+        translate = contract.hook(self._contract, "to_paddlerec", "writing PaddleRec's names")
+        return translate(self.net, self.arrays("rec"), static)
+
+    def arrays(self, prefix: str) -> dict[str, np.ndarray]:
+        """Returns the parameters by the names that checkpoints ``<prefix>.pdparams`` use."""
+        return {name: tensor.numpy() for name, tensor in self._tensors(prefix).items()}
+
     def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """Returns what the net needs of a checkpoint's parameters: all."""
         return saved
