@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from datasets.labelled_table import LabelledTable
-from datasets.table import encoding as encodings
-from datasets.table import rows
+from datasets.table import learning, rows, stored
 from datasets.table.columns import KEY, table_of
 from datasets.table.encoding import Encoding
 from datasets.table.files import column_names, table_files
@@ -52,7 +51,7 @@ class RecDataset(LabelledTable):
         beside = os.path.dirname(config.get("yaml_path") or "")
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
-        self._encoding, _ = encodings.load(_find(sha256, folders), table, sha256)
+        self._encoding, _ = stored.load(_find(sha256, folders), table, sha256)
         paths = table_files(file_list)
         if not any(set(table.labels) & set(column_names(path, table)) for path in paths):
             table = replace(table, labels=())
@@ -89,16 +88,16 @@ class RecDataset(LabelledTable):
             folders = [root, config.runner("infer_load_path")]
             folders += [start, os.path.dirname(start)] if start else []
             path = _find(encoding, folders)
-            found, source = encodings.load(path, table, encoding)
+            found, source = stored.load(path, table, encoding)
             if files is not None and os.path.dirname(path) != root:
-                path = encodings.save(found, root, source)
+                path = stored.save(found, root, source)
         else:
             files = table_files(files)
             source = [_stamp(path) for path in files]
             path, found = _known(root, table, source)
             if found is None:
-                found = encodings.learn(files, table)
-                path = encodings.save(found, root, source)
+                found = learning.learn(files, table)
+                path = stored.save(found, root, source)
         values = {**found.hyper_parameters(), "table.vocabulary": path}
         if config.get(f"{_HYPER}tasks") is None:
             values["tasks"] = [
@@ -125,7 +124,7 @@ class RecDataset(LabelledTable):
 
 def _find(sha256: str, folders: Sequence[str | None]) -> str:
     """Returns where the file of an encoding is."""
-    name = encodings.file_name(sha256)
+    name = stored.file_name(sha256)
     places = list(dict.fromkeys(os.path.abspath(folder) for folder in folders if folder))
     for folder in places:
         if os.path.isfile(os.path.join(folder, name)):
@@ -140,7 +139,7 @@ def _known(root: str, table, source) -> tuple[str | None, Encoding | None]:
     """Returns what was learned from the very same files before, in the same folder."""
     for path in sorted(glob(os.path.join(escape(root), "vocabulary-*.json"))):
         try:
-            found, learned_from = encodings.load(path, table)
+            found, learned_from = stored.load(path, table)
         except ValueError:  # of other columns, or damaged: it is not used, and learned anew
             continue
         if learned_from == source:

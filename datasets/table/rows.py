@@ -12,8 +12,9 @@ import numpy as np
 
 from datasets import parsed_copy
 from datasets.table import files, values
+from datasets.table.cells import category_cells, located
 from datasets.table.columns import Sparse
-from datasets.table.encoding import Encoding, cells, located
+from datasets.table.encoding import Encoding
 
 _FORM = 1  # of the stored rows; another number makes every file be encoded anew
 
@@ -68,7 +69,7 @@ def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
             parts.append(filled.astype(np.float32).view(np.int32))
         for sparse in table.sparse:
             with located(place, sparse.name):
-                found, rows = cells(sparse, columns[sparse.name], table)
+                found, rows = category_cells(sparse, columns[sparse.name], table)
             texts, where = values.distinct(found)
             ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]
             parts.append(_placed(ids, rows, sparse, len(columns[sparse.name])))

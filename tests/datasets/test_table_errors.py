@@ -152,15 +152,13 @@ def test_an_empty_parquet_file(tmp_path):
     )
 
 
-def test_a_quotation_mark_that_is_never_closed(tmp_path):
+@pytest.mark.parametrize("others", [("spare",), ("spare", "spare")])
+def test_a_quotation_mark_that_is_never_closed(tmp_path, others):
     """Else the rows after it would be one cell, and missing without a word."""
-    lines = (
-        Path(write_text(tmp_path / "a.csv", header=[*HEADER[1:], "note"])).read_text().splitlines()
-    )
-    rows = [line.split(",", 1) for line in lines[1:]]
-    text = "\n".join([lines[0], *(f"1,20,Rome,7,a,1.5,0,{place}" for place, _ in enumerate(rows))])
-    opened = text.replace("0,2\n", '0,"2\n') + "\n"
-    (tmp_path / "a.csv").write_text(opened)
+    lines = [",".join([*HEADER[1:], *others])]
+    lines += [",".join([f"1,20,Rome,7,a,1.5,{row % 2}", *others]) for row in range(5)]
+    lines[3] = lines[3].removesuffix("spare") + '"spare'
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     message = refused(tmp_path, str(tmp_path / "a.csv"))
     assert message == "a.csv:4: a quotation mark is opened and never closed"
 
