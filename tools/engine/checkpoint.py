@@ -42,6 +42,7 @@ def save(
     about: Mapping,
     export: Callable[[str], None] | None = None,
     name: str | None = None,
+    form: str = "paddle",
 ) -> str:
     """Saves a checkpoint and returns its folder.
 
@@ -52,10 +53,11 @@ def save(
         root: ``runner.model_save_path``.
         epoch: the epoch's number.
         prefix: ``rec`` or ``rec_static``.
-        parts: what to write, by file ending.
+        parts: what to write, by the endings of Paddle's files.
         about: facts for the ``.json`` beside them.
         export: writes an inference model into the folder that it is given.
         name: the folder's name; the epoch's number if not given.
+        form: ``runner.checkpoint_format``.
 
     Raises:
         UserError: it cannot be saved; what was there is as it was.
@@ -69,10 +71,11 @@ def save(
         os.makedirs(root, exist_ok=True)
         _recover(root, prefix)
         os.mkdir(building)
-        for ending, content in parts.items():
-            formats.write(os.path.join(building, f"{prefix}.{ending}"), content)
-        with open(os.path.join(building, f"{prefix}.json"), "w", encoding="utf-8") as file:
-            json.dump(facts, file, indent=2)
+        for part, content in parts.items():
+            file = f"{prefix}.{formats.ending(part, form)}"
+            formats.write(os.path.join(building, file), content)
+        with open(os.path.join(building, f"{prefix}.json"), "w", encoding="utf-8") as opened:
+            json.dump(facts, opened, indent=2)
         if export:
             export(building)
         outdated = tuple(f"{kind}." for kind in (prefix, EXPORTS[prefix]))
@@ -261,8 +264,8 @@ def load(path: str) -> dict[str, Any]:
 
 
 def path_of(folder: str, prefix: str, part: str) -> str:
-    """Returns the file of one part of a checkpoint."""
-    return os.path.join(folder, f"{prefix}.{part}")
+    """Returns the file of a checkpoint's part, in whichever format it is there."""
+    return formats.find(os.path.join(folder, prefix), part)
 
 
 def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
@@ -274,7 +277,7 @@ def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
     """
     other = {"rec": "rec_static", "rec_static": "rec"}[prefix]
     for candidate in (prefix, other):
-        path = os.path.join(folder, f"{candidate}.pdparams")
+        path = path_of(folder, candidate, "pdparams")
         if os.path.isfile(path):
             return load(path), candidate
     raise UserError(f"there is no checkpoint {folder}/{prefix}.pdparams")
@@ -282,9 +285,7 @@ def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
 
 def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, Any]:
     """Returns parameters and optimizer state of a checkpoint that fits the model exactly."""
-    found = {
-        ending: load(os.path.join(folder, f"{prefix}.{ending}")) for ending in ("pdparams", "pdopt")
-    }
+    found = {part: load(path_of(folder, prefix, part)) for part in ("pdparams", "pdopt")}
     check(found["pdparams"], shapes, folder)
     return found
 
@@ -303,7 +304,7 @@ def check(saved: Arrays, shapes: Mapping[str, tuple], folder: str) -> None:
             raise UserError(
                 f"{folder} does not fit the model: {name} has shape {found} there, {shape} here"
             )
-    extra = sorted(set(saved) - set(shapes) - {"StructuredToParameterName@@"})
+    extra = sorted(set(saved) - set(shapes))
     if extra:
         raise UserError(f"{folder} does not fit the model, which has no parameter {extra[0]}")
 

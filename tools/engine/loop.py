@@ -16,6 +16,7 @@ from typing import Any
 from engine import (
     checkpoint,
     foreign,
+    formats,
     gates,
     interrupts,
     learned,
@@ -58,6 +59,8 @@ def train(session: Any, config: Config, source: Source) -> Summary:
     epochs, keep = config.runner("epochs"), config.runner("keep_checkpoints")
     root = config.runner("model_save_path")
     visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
+    form = config.runner("checkpoint_format")
+    formats.check_installed(form)
     checkpoint.check_writable(root)
     if config.runner("use_inference") and not session.export:
         logger.warning("runner.use_inference: dygraph training exports nothing; run to_static.py")
@@ -97,7 +100,7 @@ def train(session: Any, config: Config, source: Source) -> Summary:
             looked.at_end(epoch, report.batches - 1)
             about = resume.facts(session, config)
             folder = checkpoint.save(
-                root, epoch, session.prefix, session.state(), about, session.export
+                root, epoch, session.prefix, session.state(), about, session.export, form=form
             )
             logger.info("saved %s", folder)
             checkpoint.remove(root, checkpoint.INTERRUPTED, session.prefix)

@@ -125,6 +125,7 @@ def save_interrupted(session: Any, config: Config, source: Source, epoch: int, d
         {**parts, formats.PROGRESS: arrays},
         about,
         name=checkpoint.INTERRUPTED,
+        form=config.runner("checkpoint_format"),
     )
 
 

@@ -87,6 +87,13 @@ RUNNER = {
     "model_save_path": Key(
         "output path", "output_model", "Folder for checkpoints, one sub-folder an epoch."
     ),
+    "checkpoint_format": Key(
+        "text",
+        "paddle",
+        "Files that checkpoints are saved as: `paddle`'s pickles or `safetensors`. Either is read.",
+        "paddle or safetensors",
+        lambda value: value in ("paddle", "safetensors"),
+    ),
     "keep_checkpoints": _at_least(
         1,
         None,

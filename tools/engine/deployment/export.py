@@ -78,8 +78,8 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
 
 def _parameter_file(folder: str, prefix: str) -> str:
     """Returns the file of a checkpoint's parameters; PaddleRec's are translated to ``rec``."""
-    path = os.path.join(folder, f"{prefix}.pdparams")
-    return path if os.path.isfile(path) else os.path.join(folder, "rec_static.pdparams")
+    path = checkpoint.path_of(folder, prefix, "pdparams")
+    return path if os.path.isfile(path) else checkpoint.path_of(folder, "rec_static", "pdparams")
 
 
 def encoding(config: Config) -> str:

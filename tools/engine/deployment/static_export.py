@@ -72,7 +72,7 @@ class StaticExport:
         except ValueError as error:  # e.g. a label, which no prediction is computed from
             raise UserError(f"runner.{FEEDS} = {list(self._feeds)}: {error}") from error
         model = describe(path, list(self._fetches), self._config, self._tasks)
-        write_about([model], os.path.join(folder, "rec_static.pdparams"))
+        write_about([model], checkpoint.path_of(folder, "rec_static", "pdparams"))
 
     def _chosen(
         self, key: str, variables: Mapping[str, Any], default: Sequence[str] | None

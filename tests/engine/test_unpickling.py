@@ -1,0 +1,199 @@
+"""A checkpoint's pickle gives numbers, and nothing that it names is ever called."""
+
+import collections
+import io
+import os
+import pickle
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import paddle
+import pytest
+
+from engine import contract, formats, unpickling
+from engine.errors import UserError
+
+
+class Runs:
+    """Pickled, it calls a function when it is read."""
+
+    def __init__(self, function, *arguments):
+        self._call = function, arguments
+
+    def __reduce__(self):
+        return self._call
+
+
+def written(path, content, protocol=4):
+    with open(path, "wb") as file:
+        pickle.dump(content, file, protocol=protocol)
+    return str(path)
+
+
+def attacks(mark):
+    """Pickles that would make a file; what a stranger's checkpoint may look like."""
+    numpy = np.ones(2, "f4")
+    yield "os.system", {"a": numpy, "b": Runs(os.system, f"touch {mark}")}
+    yield "builtins.exec", Runs(exec, f"open({str(mark)!r}, 'w')")
+    yield "builtins.eval", {"LR_Scheduler": Runs(eval, f"open({str(mark)!r}, 'w').close() or 1")}
+    yield "subprocess.Popen", [Runs(subprocess.Popen, ["touch", str(mark)])]
+    yield "builtins.getattr", Runs(getattr, os, "system")
+    yield "numpy.load", {"a": Runs(np.load, str(mark), None, True)}
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("number", range(6))
+def test_what_a_strangers_checkpoint_names_is_not_run(tmp_path, number, protocol):
+    mark = tmp_path / "mark"
+    name, content = list(attacks(mark))[number]
+    if name == "builtins.getattr":
+        content = Runs(getattr, "text", "upper")
+    path = written(tmp_path / "rec.pdparams", content, protocol)
+    with pytest.raises(UserError) as caught:
+        formats.read(path)
+    function = name.split(".")[-1]  # a protocol of Python 2 has other names for modules
+    assert re.fullmatch(
+        rf"{re.escape(path)} is not only numbers: it names \S+\.{function}, which was not run; "
+        "a checkpoint from Paddle names nothing but arrays",
+        str(caught.value),
+    )
+    assert not mark.exists()
+
+
+def test_the_attacks_work_where_they_are_not_stopped(tmp_path):
+    """Else the test above would prove nothing."""
+    for _, content in list(attacks(tmp_path / "mark"))[:3]:
+        paddle.load(written(tmp_path / "x", content))
+        assert (tmp_path / "mark").exists()
+        (tmp_path / "mark").unlink()
+
+
+@pytest.mark.parametrize("name", ["trainer", "infer", "to_static"])
+def test_the_commands_do_not_run_it(run_command, tmp_path, name):
+    mark = tmp_path / "mark"
+    (tmp_path / "out" / "0").mkdir(parents=True)
+    path = tmp_path / "out" / "0" / "rec.pdparams"
+    written(path, {"a": Runs(os.system, f"touch {mark}")})
+    yaml = os.path.join(contract.REPOSITORY, "models", "multitask", "mmoe", "config.yaml")
+    options = [f"runner.infer_load_path={tmp_path / 'out'}", "runner.infer_end_epoch=1"]
+    options.append(f"runner.model_save_path={tmp_path / 'saved'}")
+    if name == "trainer":
+        options.append(f"runner.model_init_path={path.parent}")
+    done = run_command(name, "-m", yaml, "-o", *options)
+    assert done.code == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"error: {path} is not only numbers: ")
+    assert not mark.exists()
+
+
+def test_states_of_stand_ins_cannot_be_forged(tmp_path):
+    """A state sets attributes of whatever object it is given to: here, of a function."""
+    body = b"\x80\x02c_codecs\nencode\n}X\x0c\x00\x00\x00__defaults__K\x01sb."
+    with pytest.raises(pickle.UnpicklingError, match="a state of a function"):
+        unpickling.load(io.BytesIO(body))
+    forged = np.array([{}], object)  # its bytes would be taken for pointers
+    path = written(tmp_path / "x.pdparams", {"a": forged})
+    with pytest.raises(UserError, match=r"is damaged: UnpicklingError: numbers of type 'O8'"):
+        formats.read(path)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_what_paddle_saves_is_read_as_paddle_reads_it(tmp_path, protocol):
+    paddle.disable_static()
+    net = paddle.nn.Sequential(paddle.nn.Linear(3, 4), paddle.nn.BatchNorm1D(4))
+    schedule = paddle.optimizer.lr.StepDecay(0.1, 3)
+    adam = paddle.optimizer.Adam(schedule, parameters=net.parameters())
+    net(paddle.rand([5, 3])).sum().backward()
+    adam.step()
+    contents = {
+        "net": net.state_dict(),
+        "adam": adam.state_dict(),
+        "arrays": {
+            "by_column": np.asfortranarray(np.arange(6, dtype="f4").reshape(2, 3)),
+            "empty": np.zeros((0, 3), "f8"),
+            "number": np.array(3, "i8"),
+            "big_endian": np.arange(3, dtype=">i4"),
+            "truth": np.array([True, False]),
+            "half": np.ones(2, "f2"),
+        },
+        "rest": collections.OrderedDict(
+            LR_Scheduler={"last_lr": np.float64(0.5), "milestones": [1, 2], "none": None}
+        ),
+        "nested": {"master_weights": {"w": paddle.ones([2])}},
+    }
+    for name, content in contents.items():
+        path = str(tmp_path / f"{name}.pdparams")
+        if protocol < 5:
+            paddle.save(content, path, protocol=protocol)
+        elif name in ("arrays", "rest"):
+            written(path, content, 5)
+        else:
+            continue
+        theirs = paddle.load(path, return_numpy=True)
+        assert_same(formats.read(path), theirs)
+
+
+def assert_same(ours, theirs):
+    if isinstance(theirs, dict):
+        assert ours.keys() == theirs.keys()
+        for key, value in theirs.items():
+            assert_same(ours[key], value)
+    elif isinstance(theirs, np.ndarray):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype.newbyteorder("=")
+        assert ours.shape == theirs.shape
+    else:
+        assert ours == theirs
+        assert type(ours) is type(theirs)
+
+
+def test_a_damaged_file_is_one_line_whatever_is_wrong(tmp_path):
+    """Cut short anywhere, and with any byte changed: an error, or still numbers."""
+    content = {"w": np.arange(40, dtype="f4"), "s": {"rate": np.float64(1.0), "n": [1, "a"]}}
+    written(tmp_path / "whole", content)
+    whole, path = (tmp_path / "whole").read_bytes(), tmp_path / "rec.pdparams"
+    rng = random.Random(0)
+    refused = 0
+    for number in range(len(whole) + 2000):
+        if number < len(whole):
+            damaged = whole[:number]
+        else:
+            place = rng.randrange(len(whole))
+            damaged = whole[:place] + bytes([rng.randrange(256)]) + whole[place + 1 :]
+        path.write_bytes(damaged)
+        try:
+            assert isinstance(formats.read(str(path)), dict)
+        except UserError:  # any other error fails
+            refused += 1
+    assert refused > len(whole)
+
+
+def test_numpys_own_files_admit_no_pickles(tmp_path):
+    path = tmp_path / "rec.progress.npz"
+    with open(path, "wb") as file:
+        np.savez(file, a=np.array([Runs(os.system, f"touch {tmp_path / 'mark'}")], object))
+    with pytest.raises(UserError, match=r"rec\.progress\.npz is damaged: .*allow_pickle"):
+        formats.read(str(path))
+    assert not (tmp_path / "mark").exists()
+
+
+def test_reading_takes_the_file_s_own_memory():
+    """Not what a forged number asks for; in a process that may not have so much."""
+    code = """
+import io, resource, sys
+sys.path.insert(0, sys.argv[1])
+from engine import unpickling
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+for opcode in (b"\\x8e", b"\\x8d", b"\\x96"):
+    try:
+        unpickling.load(io.BytesIO(b"\\x80\\x05" + opcode + (1 << 40).to_bytes(8, "little")))
+    except Exception as error:
+        print(type(error).__name__)
+"""
+    tools = os.path.join(contract.REPOSITORY, "tools")
+    done = subprocess.run([sys.executable, "-c", code, tools], capture_output=True, text=True)
+    assert len(done.stdout.split()) == 3, done.stderr
+    assert set(done.stdout.split()) <= {"EOFError", "UnpicklingError"}
