@@ -61,6 +61,15 @@ def test_a_file_that_cannot_be_written_whole(model, tmp_path, name, epochs):
         assert checkpoint.parameters(found, PREFIX[name])
 
 
+def test_a_safetensors_file_that_cannot_be_written_whole(model, tmp_path):
+    pytest.importorskip("safetensors")
+    output = tmp_path / "out"
+    settings = [f"runner.model_save_path={output}", "runner.checkpoint_format=safetensors"]
+    code, error = train(model, "trainer", *settings, preexec_fn=limit_files)
+    assert (code, error) == (2, f"error: cannot save to {output / '0'}: File too large")
+    assert not output.exists()
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """Mounts a file system of its own on a folder, of a size in KiB."""
@@ -83,11 +92,15 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("mount"), reason="there is no mount command")
+@pytest.mark.parametrize("form", ["paddle", "safetensors"])
 @pytest.mark.parametrize("name", PREFIX)
-def test_a_full_disk(model, small_disk, name):
+def test_a_full_disk(model, small_disk, name, form):
     """It is full in the second checkpoint; with more space, resuming goes on."""
+    if form == "safetensors":
+        pytest.importorskip("safetensors")
     output = small_disk(1400) / "out"
     settings = [f"runner.model_save_path={output}", "runner.epochs=2", "runner.resume=True"]
+    settings.append(f"runner.checkpoint_format={form}")
     code, error = train(model, name, *settings)
     assert (code, error) == (2, f"error: cannot save to {output / '1'}: No space left on device")
     assert os.listdir(output) == ["0"]

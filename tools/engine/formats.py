@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,8 +109,11 @@ def _write_safetensors(path: str, content: Mapping[str, Any]) -> None:
     rest = _parted(content, "", arrays)
     try:
         save_file(arrays, path, metadata={_REST: json.dumps(rest)})
-    except SafetensorError as error:  # of writing, too
-        raise OSError(str(error)) from error
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def _parted(content: Mapping[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict:
