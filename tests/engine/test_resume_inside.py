@@ -1,0 +1,53 @@
+"""Every model, interrupted inside an epoch, goes on to the parameters of an undisturbed run."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from engine import checkpoint, interrupts, loop
+from engine.dygraph import DygraphSession
+from engine.static import StaticSession
+
+GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
+PREFIX = {"dygraph": "rec", "static": "rec_static"}
+STEPS = 3  # done when the signal comes
+
+
+def train(graph, config, monkeypatch, steps=None):
+    """Trains; a signal comes after some steps. Returns the last checkpoint's state."""
+    count = 0
+
+    def check():
+        nonlocal count
+        count += 1
+        if count == steps:
+            raise interrupts.Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(interrupts, "check", check)
+        loop.train(GRAPHS[graph](config), config, loop.training_source(config))
+    found, _ = checkpoint.newest(config.runner("model_save_path"), PREFIX[graph])
+    return {
+        part: checkpoint.load(checkpoint.path_of(found, PREFIX[graph], part))
+        for part in ("pdparams", "pdopt")
+    }
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_it_goes_on_inside_the_epoch(folder, graph, configure, tmp_path, monkeypatch):
+    options = ["runner.epochs=1", "runner.train_batch_size=40", "hyper_parameters.dropout=0.1"]
+    whole = configure(folder.name, *options, f"runner.model_save_path={tmp_path / 'whole'}")
+    undisturbed = train(graph, whole, monkeypatch)
+    config = configure(folder.name, *options, "runner.resume=True")
+    root = config.runner("model_save_path")
+    with pytest.raises(interrupts.Interrupted, match=rf"in epoch 0, {STEPS} batches done; saved"):
+        train(graph, config, monkeypatch, STEPS)
+    assert os.listdir(root) == ["interrupted"]
+    resumed = train(graph, config, monkeypatch)
+    assert "interrupted" not in os.listdir(root)
+    for part, content in undisturbed.items():
+        assert content.keys() == resumed[part].keys()
+        for name, value in content.items():
+            np.testing.assert_array_equal(value, resumed[part][name], err_msg=name)
