@@ -1,6 +1,7 @@
 """Every row once an epoch, in the order that seed and epoch give; a reader's errors name it."""
 
 import numpy as np
+import paddle
 import pytest
 from paddle.io import DataLoader, Dataset, IterableDataset
 from paddle.utils import flatten
@@ -191,6 +192,7 @@ def test_rows_may_be_scalars_lists_or_arrays(rows, expected):
     """They become what Paddle's DataLoader makes of them."""
     (columns,) = source(Given(rows)).batches(0)
     assert len(columns) == len(expected)
+    paddle.disable_static()  # another test may have left it on
     (paddles,) = DataLoader(Given(rows), batch_size=4)
     for column, tensor in zip(flatten(columns), flatten(paddles)):
         np.testing.assert_array_equal(column, tensor.numpy())
