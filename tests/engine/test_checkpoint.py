@@ -83,6 +83,21 @@ def test_damaged_facts_are_named(tmp_path, content):
         checkpoint.newest(str(tmp_path), "rec")
 
 
+@pytest.mark.parametrize("name", ["seed", "epoch"])
+def test_facts_that_lack_something_are_named(configure, name):
+    config = configure("mmoe", "runner.epochs=1")
+    loop.train(DygraphSession(config), config, loop.training_source(config))
+    path = os.path.join(config.runner("model_save_path"), "0", "rec.json")
+    with open(path) as file:
+        facts = json.load(file)
+    del facts[name]
+    with open(path, "w") as file:
+        json.dump(facts, file)
+    config = configure("mmoe", "runner.epochs=2", "runner.resume=True")
+    with pytest.raises(UserError, match=rf"rec\.json is damaged: it has no {name}"):
+        loop.train(DygraphSession(config), config, loop.training_source(config))
+
+
 def test_another_seed_does_not_resume(configure):
     config = configure("mmoe", "runner.epochs=1")
     loop.train(DygraphSession(config), config, loop.training_source(config))

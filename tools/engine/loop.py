@@ -55,10 +55,23 @@ class Summary:
 
 
 def train(session: Any, config: Config, source: Source) -> Summary:
-    """Trains up to ``runner.epochs`` epochs and saves a checkpoint after each."""
+    """Trains up to ``runner.epochs`` epochs and saves a checkpoint after each.
+
+    Raises:
+        Interrupted: a signal came; what was trained is saved.
+        UserError: something cannot be read, saved or trained on.
+    """
+    visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
+    try:
+        return _train(session, config, source, visual)
+    finally:
+        if visual:
+            visual.close()
+
+
+def _train(session: Any, config: Config, source: Source, visual: Visual | None) -> Summary:
     epochs, keep = config.runner("epochs"), config.runner("keep_checkpoints")
     root = config.runner("model_save_path")
-    visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
     form = config.runner("checkpoint_format")
     formats.check_installed(form)
     checkpoint.check_writable(root)
@@ -117,8 +130,6 @@ def train(session: Any, config: Config, source: Source) -> Summary:
             gates.show(weights, root, visual)
         except OSError as error:  # of the picture alone: everything is trained and saved
             logger.warning("cannot draw the gates into %s: %s", root, error.strerror or error)
-    if visual:
-        visual.close()
     return summary
 
 

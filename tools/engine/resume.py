@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 # What must be the same for the rest of an epoch to be that of an undisturbed run.
 _ORDER = ("train_batch_size", "shuffle")
+_INSIDE = ("replay", "skipped", "length", *_ORDER)  # said of a run inside an epoch
 
 
 class Position(NamedTuple):
@@ -55,6 +56,10 @@ def start(session: Any, config: Config, source: Source) -> Position:
 
 
 def _resume(session: Any, config: Config, source: Source, folder: str, saved: dict) -> Position:
+    needed = ("seed", "epoch", *(_INSIDE if "batches" in saved else ()))
+    absent = [name for name in needed if name not in saved]
+    if absent:
+        raise UserError(f"{folder}/{session.prefix}.json is damaged: it has no {absent[0]}")
     if saved["seed"] != config.runner("seed"):
         raise config.error("runner.seed", f"the run to resume has seed {saved['seed']}")
     learned.check(config, saved, folder)
