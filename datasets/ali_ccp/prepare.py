@@ -28,7 +28,7 @@ from pathlib import Path
 
 from datasets.ali_ccp.lines import parsed_blocks
 from datasets.ali_ccp.summary import KEPT, Summary
-from datasets.command import DataError, Parser, run_command
+from datasets.command import DataError, run_preparation
 from datasets.fetch import RawFile, obtain
 from datasets.publish import publish
 
@@ -100,12 +100,7 @@ def _checked(path: Path, summary: Summary, remove: bool) -> Iterator[bytes]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = Parser(
-        prog="datasets.ali_ccp.prepare", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_preparation_options(HERE)
-    options = parser.parse_args(arguments)
-    return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
+    return run_preparation("datasets.ali_ccp.prepare", __doc__, HERE, prepare, arguments)
 
 
 if __name__ == "__main__":
