@@ -27,7 +27,7 @@ from datasets.download import download
 from datasets.Multi_MNIST_DselectK.pairs import Pairs, from_pickle
 from datasets.publish import sha256_of
 
-# PaddleRec's bucket; that the archive still is there has not been seen from here.
+# A guess at its place in PaddleRec's bucket; it has not been tried.
 URL = "https://paddlerec.bj.bcebos.com/datasets/Multi_MNIST_DselectK/Multi_MNIST_DselectK.tar.gz"
 VARIABLE, SHA256 = "MULTI_MNIST_URL", "MULTI_MNIST_SHA256"
 # Of a damaged or encrypted archive.
