@@ -34,7 +34,7 @@ from datasets.publish import publish
 
 HERE = Path(__file__).resolve().parents[1] / "ali-ccp"
 VARIABLE = "ALI_CCP_URL"
-# PaddleRec's bucket; that the files still are there has not been seen from here.
+# PaddleRec's bucket; the addresses have not been tried.
 MIRRORS = ("https://paddlerec.bj.bcebos.com/esmm/{name}",)
 FILES = {
     "train_all/train_data.csv": RawFile("traindata_10w.csv", None, MIRRORS, VARIABLE),
