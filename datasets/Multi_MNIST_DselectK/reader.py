@@ -8,6 +8,7 @@ import numpy as np
 from paddle.io import IterableDataset
 
 from datasets.labelled_table import label_columns
+from datasets.Multi_MNIST_DselectK.overlay import CANVAS
 from datasets.Multi_MNIST_DselectK.pairs import DigitPairs
 from datasets.text_matrix import Rows
 
@@ -25,13 +26,20 @@ class RecDataset(IterableDataset):
         config: the flat configuration.
 
     Raises:
-        ValueError: a file is malformed, or a task has no label column.
+        ValueError: a file is malformed, a task has no label column, or
+            ``hyper_parameters.image_size`` is not 36.
     """
 
     TASKS = ({"name": "left", "label_column": 0}, {"name": "right", "label_column": 1})
 
     def __init__(self, file_list: Sequence[str], config):
         super().__init__()
+        size = config.get("hyper_parameters.image_size")  # None: a model that has no such key
+        if size not in (None, CANVAS):
+            raise ValueError(
+                f"hyper_parameters.image_size: expected {CANVAS}, the size of Multi-MNIST's "
+                f"images, found {size!r}"
+            )
         self._label_columns = label_columns(config, len(self.TASKS), self.TASKS)
         self._pairs = DigitPairs(file_list)
 
