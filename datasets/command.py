@@ -70,6 +70,28 @@ def run_command(work: Callable[[], object]) -> int:
     return 2
 
 
+def run_preparation(
+    prog: str,
+    description: str,
+    output_dir: Path,
+    prepare: Callable[[Path, Path | None, bool], object],
+    arguments: list[str] | None = None,
+) -> int:
+    """Run the command of a `prepare.py` that has no options of its own; returns its exit code.
+
+    Args:
+        prog: the command's name.
+        description: its docstring; the first line is the help's.
+        output_dir: where to write by default.
+        prepare: takes the output folder, the raw folder and whether to prepare anew.
+        arguments: of the command line, by default the process's own.
+    """
+    parser = Parser(prog=prog, description=description.split("\n")[0], allow_abbrev=False)
+    parser.add_preparation_options(output_dir)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
+
+
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Name the file when a write fails (a full disk): Python does not, and the person needs it.

@@ -6,23 +6,15 @@ of which 0 stands for unknown, missing, and padding at the end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
 from datasets.labelled_table import LabelledTable
+from datasets.sparse_fields import SparseField, fields_of
 from datasets.text_matrix import Rows
 
 IDS = 1 << 24  # the whole numbers that the table's float32 tells apart
-
-
-class Field(NamedTuple):
-    """What reading a sparse field takes: its ids are below `size`, in `max_len` columns."""
-
-    name: str
-    size: int
-    max_len: int
 
 
 class FieldDataset(LabelledTable):
@@ -31,9 +23,9 @@ class FieldDataset(LabelledTable):
     Dense numbers are float32, ids and labels int64. Without dense columns, or without sparse
     fields, there is no such array. The configuration says what a line is:
     ``hyper_parameters.dense_input_dim`` is D (0 by default); the fields under
-    ``hyper_parameters.sparse_fields`` have ``name``, ``size`` and ``max_len`` (1 by default), and S
-    is the sum of ``max_len``. With ``hyper_parameters.hash_ids`` an id beyond its field's size
-    becomes ``1 + (id - 1) % (size - 1)``.
+    ``hyper_parameters.sparse_fields`` have each a ``size`` and a ``max_len``, and S is the sum of
+    the latter. With ``hyper_parameters.hash_ids`` an id beyond its field's size becomes
+    ``1 + (id - 1) % (size - 1)``.
 
     Besides rows it yields whole blocks (`take`), which is how the engine reads it.
 
@@ -47,7 +39,8 @@ class FieldDataset(LabelledTable):
             None where that is how many there are.
 
     Raises:
-        ValueError: a line is malformed, a label is neither 0 nor 1, or an id is out of range.
+        ValueError: a line is malformed, a label is neither 0 nor 1, an id is out of range, or a
+            hyper-parameter is.
     """
 
     ID_LIMIT = IDS
@@ -56,7 +49,7 @@ class FieldDataset(LabelledTable):
     def __init__(self, file_list: Sequence[str], config):
         self._dense = _dense_input_dim(config.get("hyper_parameters.dense_input_dim"), self.DENSE)
         self._first_id = len(self.LABELS) + (self._dense if self.DENSE is None else self.DENSE)
-        self._fields = fields_of(config.get("hyper_parameters.sparse_fields"))
+        self._fields = _fields_of(config)
         self._hash = config.get("hyper_parameters.hash_ids", False)
         if not isinstance(self._hash, bool):
             raise ValueError(
@@ -106,34 +99,17 @@ class FieldDataset(LabelledTable):
         return f"column {column + 1}, field {field}"
 
 
-def fields_of(entries) -> list[Field]:
-    """Returns the fields of ``hyper_parameters.sparse_fields``; other keys are for models.
-
-    Raises:
-        ValueError: an entry is malformed.
-    """
-    if entries is not None and not isinstance(entries, (list, tuple)):
-        raise ValueError(
-            f"hyper_parameters.sparse_fields: expected a list of fields, found {entries!r}"
-        )
-    return [_field(entry) for entry in entries or ()]
-
-
-def _field(entry) -> Field:
-    if not isinstance(entry, Mapping) or not {"name", "size"} <= entry.keys():
-        raise ValueError(
-            "hyper_parameters.sparse_fields: expected fields that have a name and a size, "
-            f"found {entry!r}"
-        )
-    field = Field(entry["name"], entry["size"], entry.get("max_len", 1))
-    for key, low, high in (("size", 2, IDS), ("max_len", 1, IDS)):
-        value = getattr(field, key)
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError(
-                f"hyper_parameters.sparse_fields: field {field.name}: expected a {key} from "
-                f"{low} to {high}, found {value!r}"
-            )
-    return field
+def _fields_of(config) -> tuple[SparseField, ...]:
+    """Returns the configuration's fields, whose ids the table can hold."""
+    fields = fields_of(config)
+    for field in fields:
+        for key in ("size", "max_len"):
+            if getattr(field, key) > IDS:
+                raise ValueError(
+                    f"hyper_parameters.sparse_fields: {field.name}: {key}: expected at most {IDS}, "
+                    f"found {getattr(field, key)}"
+                )
+    return fields
 
 
 def _dense_input_dim(value, most: int | None) -> int:

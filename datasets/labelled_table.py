@@ -34,13 +34,14 @@ class LabelledTable(IterableDataset):
 
     def __init__(self, file_list: Sequence[str], config, width: int, form: str):
         super().__init__()
-        self._label_columns = self._columns_of(config.get("hyper_parameters.tasks"))
+        count = len(self.LABELS)
+        self._label_columns = label_columns(config, count, self.TASKS) if count else []
         resolve = getattr(config, "runner", None)  # a plain mapping has no paths to resolve
         cache_dir = resolve("cache_dir") if resolve else config.get("runner.cache_dir")
         try:
-            self._matrix = self._table(file_list, len(self.LABELS) + width, cache_dir)
+            self._matrix = self._table(file_list, count + width, cache_dir)
         except WidthError as error:
-            raise ValueError(f"{error} ({len(self.LABELS)} labels and {form})") from error
+            raise ValueError(f"{error} ({count} labels and {form})") from error
 
     def __len__(self) -> int:
         return len(self._matrix)
@@ -84,20 +85,31 @@ class LabelledTable(IterableDataset):
         labels = labels.astype(np.int64)
         return [labels[:, column : column + 1] for column in self._label_columns]
 
-    def _columns_of(self, tasks) -> list[int]:
-        if tasks is None:
-            tasks = self.TASKS
-        try:
-            columns = [task["label_column"] for task in tasks]
-        except (KeyError, TypeError):
-            raise ValueError(
-                "hyper_parameters.tasks: expected a list of tasks, each with a name and a "
-                f"label_column, found {tasks!r}"
-            ) from None
-        count = len(self.LABELS)
-        if not all(type(column) is int and 0 <= column < count for column in columns):
-            expected = "0 or 1" if count == 2 else f"0 to {count - 1}"
-            raise ValueError(
-                f"hyper_parameters.tasks: label_column must be {expected}, found {columns}"
-            )
-        return columns
+
+def label_columns(config, count: int, default: Sequence[dict] | None = None) -> list[int]:
+    """Returns the label column of each task under ``hyper_parameters.tasks``, in their order.
+
+    Args:
+        config: the flat configuration.
+        count: how many label columns there are.
+        default: the tasks of a configuration that names none; None if it has to.
+
+    Raises:
+        ValueError: there are no tasks, or one has none of the columns.
+    """
+    tasks = config.get("hyper_parameters.tasks")
+    if tasks is None:
+        tasks = default
+    try:
+        columns = [task["label_column"] for task in tasks]
+    except (KeyError, TypeError):
+        raise ValueError(
+            "hyper_parameters.tasks: expected a list of tasks, each with a name and a "
+            f"label_column, found {tasks!r}"
+        ) from None
+    if not all(type(column) is int and 0 <= column < count for column in columns):
+        expected = "0 or 1" if count == 2 else f"0 to {count - 1}"
+        raise ValueError(
+            f"hyper_parameters.tasks: label_column must be {expected}, found {columns}"
+        )
+    return columns

@@ -30,6 +30,15 @@ class Output(TypedDict):
     sha256: str
 
 
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(BLOCK), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def publish(
     output_dir: Path,
     recipe: dict[str, Any],
@@ -79,17 +88,9 @@ def _published(output_dir: Path, recipe: dict[str, Any]) -> dict[str, Output] | 
         return None
     for name, facts in manifest["outputs"].items():
         path = output_dir / name
-        if not path.is_file() or _sha256(path) != facts["sha256"]:
+        if not path.is_file() or sha256_of(path) != facts["sha256"]:
             return None
     return manifest["outputs"]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(BLOCK), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -47,6 +47,7 @@ class Draw:
 
 
 RowOf = Callable[[Draw], str]  # one row as text, without its newline
+ContentOf = Callable[[int, int, int], bytes]  # a file, of a seed, a split and a number of rows
 
 
 def table_of(row_of: RowOf, seed: int, split: int, rows: int) -> str:
@@ -55,15 +56,17 @@ def table_of(row_of: RowOf, seed: int, split: int, rows: int) -> str:
     return "".join(row_of(draw) + "\n" for _ in range(rows))
 
 
-def write(output_dir: Path, row_of: RowOf, seed: int, rows: Sequence[int]) -> None:
-    """Write both files, each whole or not at all."""
+def write(
+    output_dir: Path, content_of: ContentOf, suffix: str, seed: int, rows: Sequence[int]
+) -> None:
+    """Write both files, `NAME/NAME_data` and the suffix, each whole or not at all."""
     for split, (name, count) in enumerate(zip(("train", "test"), rows)):
-        target = output_dir / name / f"{name}_data.txt"
+        target = output_dir / name / f"{name}_data{suffix}"
         target.parent.mkdir(parents=True, exist_ok=True)
         part = output_dir / f".{target.name}.part"
         try:
             with naming(part):
-                part.write_bytes(table_of(row_of, seed, split, count).encode("ascii"))
+                part.write_bytes(content_of(seed, split, count))
                 part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -77,7 +80,7 @@ def run_sample(
     rows: tuple[int, int],
     arguments: list[str] | None = None,
 ) -> int:
-    """Run a generator's command; returns its exit code.
+    """Run the command of a generator of text, row by row; returns its exit code.
 
     Args:
         prog: the command's name.
@@ -86,15 +89,42 @@ def run_sample(
         rows: of training and of testing, by default.
         arguments: of the command line, by default the process's own.
     """
+
+    def content_of(seed: int, split: int, count: int) -> bytes:
+        return table_of(row_of, seed, split, count).encode("ascii")
+
+    return run_generator(prog, description, content_of, ".txt", rows, arguments)
+
+
+def run_generator(
+    prog: str,
+    description: str,
+    content_of: ContentOf,
+    suffix: str,
+    rows: tuple[int, int],
+    arguments: list[str] | None = None,
+    least: int = 1,
+) -> int:
+    """Run the command of a generator of files of any form; returns its exit code.
+
+    Args:
+        prog: the command's name.
+        description: its docstring; the first line is the help's.
+        content_of: makes a file.
+        suffix: of the files' names.
+        rows: of training and of testing, by default.
+        arguments: of the command line, by default the process's own.
+        least: the fewest rows that a file can have.
+    """
     parser = Parser(prog=prog, description=description.split("\n")[0], allow_abbrev=False)
     default = "default: %(default)s"
     parser.add_argument("--output_dir", type=Path, required=True, help="where to write")
     parser.add_argument("--seed", type=_number(0), default=2022, help=default)
-    parser.add_argument("--train_rows", type=_number(1), default=rows[0], help=default)
-    parser.add_argument("--test_rows", type=_number(1), default=rows[1], help=default)
+    parser.add_argument("--train_rows", type=_number(least), default=rows[0], help=default)
+    parser.add_argument("--test_rows", type=_number(least), default=rows[1], help=default)
     options = parser.parse_args(arguments)
     counts = (options.train_rows, options.test_rows)
-    return run_command(lambda: write(options.output_dir, row_of, options.seed, counts))
+    return run_command(lambda: write(options.output_dir, content_of, suffix, options.seed, counts))
 
 
 def _number(least: int):

@@ -1,17 +1,17 @@
-"""Multi-MNIST: images of two overlaid digits, from PaddleRec's archive or from MNIST itself.
+"""Multi-MNIST: images of two overlaid digits, from MNIST itself or from PaddleRec's archive.
 
-    python -m datasets.Multi_MNIST_DselectK.prepare [--source paddlerec|mnist] [--raw_dir DIR]
+    python -m datasets.Multi_MNIST_DselectK.prepare [--source mnist|paddlerec] [--raw_dir DIR]
                                                     [--output_dir DIR] [--force]
 
 makes in the output folder `train_all/`, `valid_all/` and `test_all/` (100,000, 20,000 and 20,000
 rows), in each `NAME_images.npy` and `NAME_labels.npy`. Options:
 
-    --source      paddlerec: fetch PaddleRec's archive (MULTI_MNIST_URL: from elsewhere); mnist:
-                  overlay MNIST's digits by the rule of `overlay.py`, always the same ones.
-                  Default: mnist if there is a raw folder, else paddlerec
+    --source      mnist (the default): overlay MNIST's digits by the rule of `overlay.py`, always
+                  the same ones; paddlerec: fetch PaddleRec's archive, from MULTI_MNIST_URL if that
+                  is set
     --raw_dir     folder that holds MNIST's four idx files, compressed or not (default: the
-                  environment variable RAW_DIR; without either, `--source mnist` downloads them,
-                  from MNIST_URL if that is set)
+                  environment variable RAW_DIR; without either they are downloaded, from MNIST_URL
+                  if that is set)
     --output_dir  default: this file's folder
     --force       prepare anew even if the files are there
 
@@ -52,7 +52,7 @@ def prepare(
     output_dir: Path,
     raw_dir: Path | None = None,
     force: bool = False,
-    source: str | None = None,
+    source: str = "mnist",
     splits: Sequence[Split] = SPLITS,
 ) -> None:
     """Make the six files in `output_dir`, or say that they are there already.
@@ -61,14 +61,13 @@ def prepare(
         output_dir: where `train_all`, `valid_all` and `test_all` go.
         raw_dir: folder of MNIST's files, instead of a download.
         force: prepare anew even if the files are there.
-        source: `paddlerec` or `mnist`; by default `mnist` if there is a `raw_dir`.
+        source: `mnist`, or `paddlerec` for its archive, which takes no `raw_dir`.
         splits: what to make.
 
     Raises:
         DataError: something about the raw files or the output folder is wrong.
         OSError: reading or writing failed.
     """
-    source = source or ("paddlerec" if raw_dir is None else "mnist")
     if source == "paddlerec":
         if raw_dir is not None:
             raise DataError("--source paddlerec: takes no raw folder, which is MNIST's")
@@ -140,8 +139,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_preparation_options(HERE)
     parser.add_argument(
         "--source",
-        choices=("paddlerec", "mnist"),
-        help="default: mnist if there is a raw folder, else paddlerec",
+        choices=("mnist", "paddlerec"),
+        default="mnist",
+        help="MNIST's digits, overlaid, or PaddleRec's archive (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     return run_command(

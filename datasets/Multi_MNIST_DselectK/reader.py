@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from paddle.io import IterableDataset
 
+from datasets.labelled_table import label_columns
+from datasets.Multi_MNIST_DselectK.overlay import CANVAS
 from datasets.Multi_MNIST_DselectK.pairs import DigitPairs
 from datasets.text_matrix import Rows
 
@@ -24,16 +26,21 @@ class RecDataset(IterableDataset):
         config: the flat configuration.
 
     Raises:
-        ValueError: a file is malformed, or a task has no label column.
+        ValueError: a file is malformed, a task has no label column, or
+            ``hyper_parameters.image_size`` is not 36.
     """
 
-    LABELS = ("left", "right")
     TASKS = ({"name": "left", "label_column": 0}, {"name": "right", "label_column": 1})
 
     def __init__(self, file_list: Sequence[str], config):
         super().__init__()
-        tasks = config.get("hyper_parameters.tasks")
-        self._label_columns = self._columns_of(self.TASKS if tasks is None else tasks)
+        size = config.get("hyper_parameters.image_size")  # None: a model that has no such key
+        if size not in (None, CANVAS):
+            raise ValueError(
+                f"hyper_parameters.image_size: expected {CANVAS}, the size of Multi-MNIST's "
+                f"images, found {size!r}"
+            )
+        self._label_columns = label_columns(config, len(self.TASKS), self.TASKS)
         self._pairs = DigitPairs(file_list)
 
     def __len__(self) -> int:
@@ -57,19 +64,3 @@ class RecDataset(IterableDataset):
     def __iter__(self) -> Iterator[list[np.ndarray]]:
         for row in range(len(self)):
             yield [column[0] for column in self.take(slice(row, row + 1))]
-
-    @classmethod
-    def _columns_of(cls, tasks) -> list[int]:
-        try:
-            columns = [task["label_column"] for task in tasks]
-        except (KeyError, TypeError):
-            raise ValueError(
-                "hyper_parameters.tasks: expected a list of tasks, each with a name and a "
-                f"label_column, found {tasks!r}"
-            ) from None
-        if not all(type(column) is int and 0 <= column < len(cls.LABELS) for column in columns):
-            raise ValueError(
-                "hyper_parameters.tasks: label_column must be 0 (left) or 1 (right), "
-                f"found {columns}"
-            )
-        return columns

@@ -76,6 +76,10 @@ FIELDS = (
     Field("race", 6),
     Field("sex", 3),
     Field("native_country", 43),
+    # Once more, by exact amount: tax forms and deduction limits make some amounts of capital gain
+    # and loss common, and what one says of a person is not what its neighbour says.
+    Field("capital_gain", 118),
+    Field("capital_loss", 91),
 )
 
 WIDTH = len(LABELS) + len(NUMERICS) + len(FIELDS)

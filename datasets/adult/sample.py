@@ -13,7 +13,8 @@ from the features. With every condition counting 0 or 1 and `noise` uniform on {
     marital (has been married) = 1  if  4 [husband or wife] + 3 [age >= 33] + 1 [unmarried]
                                         - 2 [own child] + noise >= 2
 
-which makes about 18 % and 72 % of the labels positive. The same seed gives the same
+which makes about 18 % and 72 % of the labels positive. An amount of capital gain or loss has the
+id 1 if it is 0, and otherwise one of the others, by its remainder. The same seed gives the same
 bytes on every platform and version: all draws are uniform doubles of numpy's RandomState, whose
 stream is frozen, and everything after them is exact arithmetic.
 
@@ -79,8 +80,15 @@ def person(draw: Draw) -> str:
 
     row = [int(label) for label in labels]
     row += [numerics[column] for column in NUMERICS]
-    row += [places[field.column] + 1 for field in FIELDS]
+    for field in FIELDS:
+        amount = numerics.get(field.column)
+        place = places[field.column] if amount is None else _place(amount, field.size)
+        row.append(place + 1)
     return ",".join(map(str, row))
+
+
+def _place(amount: int, size: int) -> int:
+    return 1 + amount % (size - 2) if amount else 0
 
 
 def table(seed: int, split: int, rows: int) -> str:

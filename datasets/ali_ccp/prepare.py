@@ -28,13 +28,13 @@ from pathlib import Path
 
 from datasets.ali_ccp.lines import parsed_blocks
 from datasets.ali_ccp.summary import KEPT, Summary
-from datasets.command import DataError, Parser, run_command
+from datasets.command import DataError, run_preparation
 from datasets.fetch import RawFile, obtain
 from datasets.publish import publish
 
 HERE = Path(__file__).resolve().parents[1] / "ali-ccp"
 VARIABLE = "ALI_CCP_URL"
-# PaddleRec's bucket; that the files still are there has not been seen from here.
+# PaddleRec's bucket; the addresses have not been tried.
 MIRRORS = ("https://paddlerec.bj.bcebos.com/esmm/{name}",)
 FILES = {
     "train_all/train_data.csv": RawFile("traindata_10w.csv", None, MIRRORS, VARIABLE),
@@ -100,12 +100,7 @@ def _checked(path: Path, summary: Summary, remove: bool) -> Iterator[bytes]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = Parser(
-        prog="datasets.ali_ccp.prepare", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_preparation_options(HERE)
-    options = parser.parse_args(arguments)
-    return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
+    return run_preparation("datasets.ali_ccp.prepare", __doc__, HERE, prepare, arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import numpy as np
 from datasets import parsed_copy
 from datasets.ali_ccp.columns import FIELDS, ID_LIMIT, LABELS, Kept
 from datasets.ali_ccp.lines import table_blocks
-from datasets.field_matrix import Field, FieldDataset, fields_of
+from datasets.field_matrix import FieldDataset
+from datasets.sparse_fields import SparseField, fields_of
 from datasets.text_matrix import TextTable
 
 
@@ -40,7 +41,7 @@ class RecDataset(FieldDataset):
     ID_LIMIT = ID_LIMIT
 
     def __init__(self, file_list: Sequence[str], config):
-        _check(fields_of(config.get("hyper_parameters.sparse_fields")))
+        _check(fields_of(config))
         if config.get("hyper_parameters.dense_input_dim"):
             raise ValueError(
                 "hyper_parameters.dense_input_dim: expected 0, Ali-CCP has no dense numbers; found "
@@ -65,18 +66,10 @@ class RecDataset(FieldDataset):
         return f"field {field}"  # which of its columns in the line, the parsed table has not kept
 
 
-def _check(fields: Sequence[Field]) -> None:
-    names = [field.name for field in fields]
-    for name in names:
-        if not isinstance(name, str):
-            raise ValueError(
-                f"hyper_parameters.sparse_fields: expected names in quotation marks, found {name!r}"
-                " (YAML reads 109_14 without them as 10914)"
-            )
-        if name not in FIELDS:
+def _check(fields: Sequence[SparseField]) -> None:
+    for field in fields:
+        if field.name not in FIELDS:
             raise ValueError(
                 f"hyper_parameters.sparse_fields: expected fields of Ali-CCP, {', '.join(FIELDS)}; "
-                f"found {name!r}"
+                f"found {field.name!r}"
             )
-        if names.count(name) > 1:
-            raise ValueError(f"hyper_parameters.sparse_fields: two fields are called {name}")

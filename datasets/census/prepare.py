@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.census.columns import BLOCKS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH, one_hot
-from datasets.command import DataError, Parser, run_command
+from datasets.command import DataError, run_preparation
 from datasets.fetch import RawFile, Source, obtain
 from datasets.publish import publish
 from datasets.raw_rows import read_rows
@@ -177,12 +177,7 @@ def _contents(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = Parser(
-        prog="datasets.census.prepare", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_preparation_options(HERE)
-    options = parser.parse_args(arguments)
-    return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
+    return run_preparation("datasets.census.prepare", __doc__, HERE, prepare, arguments)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets.command import Parser, run_command
+from datasets.command import run_preparation
 from datasets.fetch import RawFile, obtain
 from datasets.kuairand import columns
 from datasets.kuairand.columns import WIDTH
@@ -127,12 +127,7 @@ def _log_hash(log: RawFile, raw_dir: Path | None) -> str | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = Parser(
-        prog="datasets.kuairand.prepare", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_preparation_options(HERE)
-    options = parser.parse_args(arguments)
-    return run_command(lambda: prepare(options.output_dir, options.raw_dir, options.force))
+    return run_preparation("datasets.kuairand.prepare", __doc__, HERE, prepare, arguments)
 
 
 if __name__ == "__main__":

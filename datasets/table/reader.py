@@ -108,9 +108,6 @@ class RecDataset(LabelledTable):
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
         return TextTable(paths, lambda path: rows.load(path, self._encoding, cache_dir))
 
-    def _columns_of(self, tasks) -> list[int]:
-        return super()._columns_of(tasks) if self.LABELS else []
-
     def _features(self, wanted: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)
         found = []

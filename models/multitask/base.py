@@ -12,7 +12,7 @@ import numpy as np
 from paddle.static import InputSpec
 
 from models.multitask import paddlerec
-from models.multitask.inputs import Inputs, fit_standardize, input_specs, inputs_of
+from models.multitask.inputs import Inputs, input_specs, inputs_of
 from models.multitask.metrics import Accuracy, Auc, Choices, Scores
 from models.multitask.multitask_net import MultiTaskNet
 from models.multitask.tasks import IGNORED, Task, conditions, tasks_of
@@ -41,6 +41,7 @@ class MultiTaskModel:
             **_defaults(cls.net_class),
             "tasks": None,
             "standardize": True,
+            "dense_bins": 0,
             "dense_input_dim": 11,
             "sparse_fields": None,
             "embedding_size": 16,
@@ -66,7 +67,7 @@ class MultiTaskModel:
         }
         if "feature_size" in chosen:
             given = config.get(f"{_HYPER}.feature_size", inputs.size)
-            if given != inputs.size:
+            if inputs.embedding is not None and given != inputs.size:
                 raise ValueError(
                     f"{_HYPER}.feature_size: the inputs give {inputs.size} features, found {given}"
                 )
@@ -165,8 +166,7 @@ class MultiTaskModel:
     def _fit(self, net: MultiTaskNet, blocks: Iterable[Sequence[np.ndarray]]) -> dict:
         if net.inputs.scale is None:
             return {}
-        dense = net.inputs.scale.mean.shape[0]
-        fitted = fit_standardize((block[0] for block in blocks), dense)
+        fitted = net.inputs.scale.fit(block[0] for block in blocks)
         return {f"inputs.scale.{name}": value for name, value in fitted.items()}
 
 

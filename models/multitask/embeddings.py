@@ -9,8 +9,8 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from datasets.sparse_fields import SparseField
 from models.multitask import ops
-from models.multitask.fields import SparseField
 from models.multitask.layers import Part
 
 _LOWEST = -1e9  # what padding counts as in a maximum

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import paddle
 from paddle import _C_ops
 
-from models.multitask.fields import fields_of
+from datasets.sparse_fields import fields_of
 
 _PADDLE_3 = not paddle.__version__.startswith("2.")  # its fused kernel has AMSGrad's moment too
 _MIN_ROWS = 1000  # Paddle's default: from there on its kernel takes threads

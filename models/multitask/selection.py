@@ -54,15 +54,18 @@ class DSelectK(Part):
         numbers = np.arange(expert_num)[:, None] >> np.arange(self.bit_num)
         self._codes = (numbers & 1).astype(np.float32).T  # [bits, experts]
         selectors = task_num * k
-        narrow = nn.initializer.Uniform(-gamma / 100, gamma / 100)
+        # Wide enough for a gate's selectors to set out for different experts: from numbers all
+        # near 0 they see the same gradients, and end at the same expert.
+        start = nn.initializer.Uniform(-gamma / 4, gamma / 4)
         self.per_example = in_size is not None
         if self.per_example:
-            attr = paddle.ParamAttr(initializer=narrow)
-            self.bits_of = nn.Linear(in_size, selectors * self.bit_num, weight_attr=attr)
+            narrow = paddle.ParamAttr(initializer=nn.initializer.Uniform(-gamma / 100, gamma / 100))
+            bias = paddle.ParamAttr(initializer=start)
+            self.bits_of = nn.Linear(in_size, selectors * self.bit_num, narrow, bias)
             self.weights_of = Linear(in_size, selectors)
         else:
             self.bits_logits = self.create_parameter(
-                [1, task_num, k, self.bit_num], attr=paddle.ParamAttr(initializer=narrow)
+                [1, task_num, k, self.bit_num], attr=paddle.ParamAttr(initializer=start)
             )
             attr = paddle.ParamAttr(initializer=nn.initializer.Uniform(-0.05, 0.05))
             self.weight_logits = self.create_parameter([1, task_num, k], attr=attr)

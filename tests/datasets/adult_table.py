@@ -23,7 +23,7 @@ class AdultTable:
     @staticmethod
     def _row(number: int) -> dict[str, str]:
         row = dict.fromkeys(columns.RAW_COLUMNS)
-        for field in columns.FIELDS:
+        for field in columns.FIELDS:  # those of amounts have numerics' values, further down
             row[field.column] = f"{field.column} {number % (field.size - 1):02d}"
         for index, column in enumerate(columns.NUMERICS):
             row[column] = str(100 * index + number)

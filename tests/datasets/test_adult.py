@@ -48,7 +48,7 @@ def vocabulary(output: Path) -> dict[tuple[str, str], int]:
 def test_columns():
     used = {*NUMERICS, *(label.column for label in LABELS), *(field.column for field in FIELDS)}
     assert used == set(RAW_COLUMNS)
-    assert (len(NUMERICS), len(FIELDS), WIDTH) == (6, 7, 15)
+    assert (len(NUMERICS), len(FIELDS), WIDTH) == (6, 9, 17)
 
 
 def test_every_column_of_a_small_table(table, tmp_path):
@@ -106,7 +106,7 @@ def test_second_run_says_so_and_force_makes_it_again(table, tmp_path, capsys):
     table.prepare(tmp_path / "out")
     told = capsys.readouterr().out
     assert told.startswith("prepared in ")
-    assert "train_all/train_data.csv: 54 rows of 15 columns" in told
+    assert "train_all/train_data.csv: 54 rows of 17 columns" in told
     first = read(tmp_path / "out")
     table.prepare(tmp_path / "out")
     assert capsys.readouterr().out.startswith("already prepared")
@@ -181,7 +181,7 @@ def test_reader(table, tmp_path):
     table.prepare(tmp_path / "out")
     data = RecDataset([str(tmp_path / "out" / prepare.OUTPUTS[2])], CONFIG)
     dense, ids, income, marital = data.take(slice(0, 31))
-    assert (dense.shape, ids.shape) == ((31, 6), (31, 7))
+    assert (dense.shape, ids.shape) == ((31, 6), (31, 9))
     assert income[:, 0].tolist() == [3 * number % 2 for number in range(31)]
     expected = [int(STATES[3 * number % 7] != "Never-married") for number in range(31)]
     assert marital[:, 0].tolist() == expected
@@ -195,7 +195,7 @@ def test_real_files(tmp_path):
         pytest.skip(f"no Adult files: {raw_dir}")
     assert prepare.main(["--raw_dir", str(raw_dir), "--output_dir", str(tmp_path)]) == 0
     tables = [np.array(rows(tmp_path, name)) for name in prepare.OUTPUTS]
-    assert [part.shape for part in tables] == [(29_305, 15), (3_256, 15), (16_281, 15)]
+    assert [part.shape for part in tables] == [(29_305, 17), (3_256, 17), (16_281, 17)]
     income, marital = 100 * tables[2][:, :2].mean(axis=0)
     assert income == pytest.approx(23.6226, abs=0.001)
     assert marital == pytest.approx(66.6237, abs=0.001)
@@ -203,4 +203,4 @@ def test_real_files(tmp_path):
     assert found == {field.column: field.size - 1 for field in FIELDS}
     for part in tables:
         assert (part[:, FIRST_ID:] < [field.size for field in FIELDS]).all()
-        assert (part[:, FIRST_ID:] > 0).all()
+        assert (part[:, FIRST_ID : FIRST_ID + 7] > 0).all()  # amounts alone have new values

@@ -229,7 +229,7 @@ def test_other_fields_of_the_same_width_have_their_own_copy(write, parses, field
 def test_the_copies_of_a_changed_file_are_removed(write, parses):
     path = write(TEXT)
     dataset(path)
-    dataset(path, sparse_fields=SPARSE[:1])
+    dataset(path, sparse_fields=SPARSE[1:])
     write(TEXT + "14,0,0\n")
     assert len(dataset(path)) == 4
     assert len(parses) == 3

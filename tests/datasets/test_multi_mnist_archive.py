@@ -76,15 +76,17 @@ def serve(server, monkeypatch):
 def test_archives_of_any_kind(splits, server, serve, tmp_path, name, pack, capsys):
     content = pack(members(splits, name))
     serve(content)
-    prepare.prepare(tmp_path / "out", splits=splits)
+    prepare.prepare(tmp_path / "out", source="paddlerec", splits=splits)
     for split in splits:
         for found, expected in zip(written(tmp_path / "out")[split.name], pairs(split.rows)):
             assert found.dtype == expected.dtype
             np.testing.assert_array_equal(found, expected)
     shown = capsys.readouterr()
     assert f"sha256 is {hashlib.sha256(content).hexdigest()}" in shown.err
-    prepare.prepare(tmp_path / "out", splits=splits)
-    prepare.prepare(tmp_path / "out", splits=splits, force=True)  # of the kept archive
+    prepare.prepare(tmp_path / "out", source="paddlerec", splits=splits)
+    prepare.prepare(
+        tmp_path / "out", source="paddlerec", splits=splits, force=True
+    )  # of the kept archive
     assert len(server.requests) == 1
     assert "already prepared" in capsys.readouterr().out
 
@@ -127,11 +129,11 @@ class Attack:
 def test_bad_archives_go_and_earlier_files_stay(splits, serve, tmp_path, alter, complaint, pack):
     output, raw = tmp_path / "out", tmp_path / "here" / "raw"
     serve(tar(members(splits)))
-    prepare.prepare(output, splits=splits)
+    prepare.prepare(output, source="paddlerec", splits=splits)
     good = set(raw.iterdir())
     serve(pack(alter(members(splits), tmp_path / "trace")), "other")
     with pytest.raises(DataError, match=complaint):
-        prepare.prepare(output, splits=splits)
+        prepare.prepare(output, source="paddlerec", splits=splits)
     assert set(raw.iterdir()) == good
     assert len(written(output)["val"][0]) == 20
     assert not (tmp_path / "trace").exists()
@@ -143,14 +145,14 @@ def test_damaged_archives(splits, serve, tmp_path, pack):
     for number, damaged in enumerate((content[:-400], content[: len(content) // 2], b"<html>")):
         serve(damaged, str(number))
         with pytest.raises(DataError, match="damaged, or no archive"):
-            prepare.prepare(tmp_path / "out", splits=splits)
+            prepare.prepare(tmp_path / "out", source="paddlerec", splits=splits)
 
 
 def test_archive_that_is_gone_names_the_other_source(splits, server, serve, tmp_path):
     serve(b"")
     server.files.clear()
     with pytest.raises(DataError, match=r"HTTP 404; --source mnist makes the same kind of data"):
-        prepare.prepare(tmp_path / "out", splits=splits)
+        prepare.prepare(tmp_path / "out", source="paddlerec", splits=splits)
     assert not (tmp_path / "out").exists()
 
 
@@ -159,7 +161,7 @@ def test_hash_of_the_person_who_has_one(splits, serve, tmp_path, monkeypatch):
     serve(content)
     monkeypatch.setenv(archive.SHA256, "00")
     with pytest.raises(DataError, match=r"expected 00 \(MULTI_MNIST_SHA256\)"):
-        prepare.prepare(tmp_path / "out", splits=splits)
+        prepare.prepare(tmp_path / "out", source="paddlerec", splits=splits)
     monkeypatch.setenv(archive.SHA256, hashlib.sha256(content).hexdigest().upper())
-    prepare.prepare(tmp_path / "out", splits=splits)
+    prepare.prepare(tmp_path / "out", source="paddlerec", splits=splits)
     assert len(written(tmp_path / "out")["train"][0]) == 50

@@ -158,14 +158,18 @@ def test_too_few_images_and_a_label_that_is_no_digit(mnist, tmp_path):
 
 def test_run_sh_says_in_one_line_what_is_wrong(tmp_path, command_env):
     program = ROOT / "datasets" / "Multi_MNIST_DselectK" / "run.sh"
-    for options, complaint in (
-        ({"RAW_DIR": "nowhere"}, "error: RAW_DIR nowhere: no file train-images-idx3-ubyte or "),
-        ({"MULTI_MNIST_URL": "ftp://x"}, "error: MULTI_MNIST_URL=ftp://x: expected an http"),
-        ({"PYTHON": "/nowhere/python"}, "error: /nowhere/python: "),
+    for variables, options, complaint in (
+        ({"RAW_DIR": "nowhere"}, [], "error: RAW_DIR nowhere: no file train-images-idx3-ubyte or "),
+        (
+            {"MULTI_MNIST_URL": "ftp://x"},
+            ["--source", "paddlerec"],
+            "error: MULTI_MNIST_URL=ftp://x: expected an http",
+        ),
+        ({"PYTHON": "/nowhere/python"}, [], "error: /nowhere/python: "),
     ):
         done = subprocess.run(
-            ["sh", program, "--output_dir", tmp_path / "out"],
-            env={**command_env, **options},
+            ["sh", program, "--output_dir", tmp_path / "out", *options],
+            env={**command_env, **variables},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -180,8 +184,9 @@ def test_mnist_is_downloaded_where_no_raw_folder_is(mnist, server, tmp_path, mon
         server.files[f"/mnist/{path.name}"] = path.read_bytes()
     monkeypatch.setenv("MNIST_URL", f"{server.url}/mnist/")
     monkeypatch.setattr(prepare, "HERE", tmp_path / "here")
+    monkeypatch.setenv("MULTI_MNIST_URL", f"{server.url}/archive.tar.gz")  # of the other source
     for output in ("one", "two"):
-        prepare.prepare(tmp_path / output, source="mnist", splits=mnist.splits)
+        prepare.prepare(tmp_path / output, splits=mnist.splits)
     mnist.prepare(tmp_path / "three")
     assert len(server.requests) == 4
     for name in ("one", "three"):

@@ -166,5 +166,13 @@ def test_tasks_without_a_label_column(write, tasks):
 
 @pytest.mark.parametrize("column", [2, -1, True, "0"])
 def test_label_columns_that_there_are_not(write, column):
-    with pytest.raises(ValueError, match=r"label_column must be 0 \(left\) or 1 \(right\), found"):
+    with pytest.raises(ValueError, match="label_column must be 0 or 1, found"):
         read(write("npz", IMAGES, LABELS), [{"name": "left", "label_column": column}])
+
+
+@pytest.mark.parametrize("size", [0, 28])
+def test_a_model_of_other_images(write, size):
+    files = write("npz", IMAGES, LABELS)
+    assert len(RecDataset(files, {"hyper_parameters.image_size": 36})) == 3
+    with pytest.raises(ValueError, match=f"image_size: expected 36, .* found {size}"):
+        RecDataset(files, {"hyper_parameters.image_size": size})

@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
+from datasets.sparse_fields import POOLINGS, SparseField
 from models.multitask.embeddings import FieldEmbedding
-from models.multitask.fields import POOLINGS, SparseField, fields_of
 
 SIZE = 3
 SINGLES = [SparseField("user", 5), SparseField("item", 4), SparseField("hour", 6)]
@@ -221,58 +221,3 @@ def test_static_graph_gives_the_same_for_single_fields():
     ids = np.array([[4, 3, 5], [1, 0, 2]])
     found, _ = in_static_graph(SINGLES, weight, ids)
     np.testing.assert_allclose(found, layer(paddle.to_tensor(ids)).numpy(), rtol=1e-6)
-
-
-# Fields in a YAML
-
-
-def config(entries):
-    return {"hyper_parameters.sparse_fields": entries}
-
-
-def test_a_field_of_a_yaml_and_its_defaults():
-    full = {"name": "seen", "size": 7, "max_len": 3, "pooling": "max", "share": "item"}
-    found = fields_of(config([{"name": "item", "size": 7}, full]))
-    assert found == (
-        SparseField("item", 7, max_len=1, pooling="mean", share=None),
-        SparseField("seen", 7, max_len=3, pooling="max", share="item"),
-    )
-    assert fields_of({}) == fields_of(config(None)) == fields_of(config([])) == ()
-
-
-ITEM = {"name": "item", "size": 7}
-BAD = {
-    "no list": ("item", "expected a list of fields, found 'item'"),
-    "a number": ([7], "expected entries of name .* found 7"),
-    "no size": ([{"name": "item"}], "expected entries of name .* found {'name': 'item'}"),
-    "no name": ([{"size": 7}], "expected entries of name"),
-    "another key": ([{**ITEM, "len": 3}], "expected entries of name .*'len': 3"),
-    "a name that is a number": ([{**ITEM, "name": 101}], "expected entries of name .*: 101"),
-    "a size with a fraction": ([{**ITEM, "size": 7.5}], "expected entries of name .*7.5"),
-    "a size that is a switch": ([{**ITEM, "size": True}], "expected entries of name"),
-    "a size of 1": ([{**ITEM, "size": 1}], "item: expected a size of at least 2"),
-    "no place for an id": ([{**ITEM, "max_len": 0}], "item: expected .* max_len of at least 1"),
-    "another pooling": ([{**ITEM, "pooling": "avg"}], "item: .* pooling of sum, mean, max"),
-    "one name twice": ([ITEM, {**ITEM, "size": 9}], "two fields are called item"),
-    "a table of nobody's": ([{**ITEM, "share": "other"}], "item: share: .* found 'other'"),
-    "its own table": ([{**ITEM, "share": "item"}], "item: share: .* found 'item'"),
-    "a table of another size": (
-        [ITEM, {"name": "last", "size": 8, "share": "item"}],
-        "last: share: expected the name of a field of the same size .* found 'item'",
-    ),
-    "a table at second hand": (
-        [
-            ITEM,
-            {"name": "last", "size": 7, "share": "item"},
-            {"name": "next", "size": 7, "share": "last"},
-        ],
-        "next: share: .* with embeddings of its own, found 'last'",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_entry_is_named(name):
-    entries, problem = BAD[name]
-    with pytest.raises(ValueError, match=f"hyper_parameters.sparse_fields: {problem}"):
-        fields_of(config(entries))

@@ -7,8 +7,9 @@ import pytest
 from engine.dygraph import DygraphSession
 from models.multitask.base_dygraph import MultiTaskDygraphModel
 from models.multitask.checks import whole
-from models.multitask.inputs import Standardize, fit_standardize, input_specs, inputs_of
+from models.multitask.inputs import input_specs, inputs_of
 from models.multitask.multitask_net import MultiTaskNet
+from models.multitask.scaling import PiecewiseLinear, Standardize
 
 
 def table(rows=5000):
@@ -22,10 +23,10 @@ def table(rows=5000):
     return np.concatenate([dense, one_hot], axis=1).astype("f4")
 
 
-def fitted(features, dense=4, block=700):
+def fitted(features, layer=None, block=700):
     blocks = (features[start : start + block] for start in range(0, len(features), block))
-    layer = Standardize(features.shape[1], dense)
-    for name, value in fit_standardize(blocks, dense).items():
+    layer = layer or Standardize(features.shape[1], 4)
+    for name, value in layer.fit(blocks).items():
         getattr(layer, name).set_value(value)
     return layer
 
@@ -46,10 +47,11 @@ def test_dense_columns_have_mean_0_and_deviation_1_and_heavy_tails_are_logs():
 
 
 @pytest.mark.parametrize("owner", ["the engine", "the reader", "a file"])
-def test_the_short_cut_for_blocks_equals_the_layer(owner):
+@pytest.mark.parametrize("made", [Standardize(7, 4), PiecewiseLinear(7, 4, 8)], ids=repr)
+def test_the_short_cut_for_blocks_equals_the_layer(made, owner):
     """A block that is a view of a reader's own rows, or of a file's, must stay as it is."""
     rows = table(300)
-    layer = fitted(rows)
+    layer = fitted(rows, made)
     block = rows[np.arange(300)] if owner == "the engine" else rows[:300]
     block.flags.writeable = owner != "a file"
     expected = layer(paddle.to_tensor(rows)).numpy()
@@ -65,10 +67,71 @@ def test_all_columns_may_be_dense():
     np.testing.assert_allclose(found.mean(axis=0), 0.0, atol=1e-4)
 
 
-def test_it_is_not_trained():
-    layer = Standardize(7, 4)
-    assert all(parameter.stop_gradient for parameter in layer.parameters())
-    assert sorted(layer.state_dict()) == ["deviation", "logarithmic", "mean"]
+def test_they_are_not_trained():
+    for layer, names in (
+        (Standardize(7, 4), ["deviation", "logarithmic", "mean"]),
+        (PiecewiseLinear(7, 4, 8), ["low", "width"]),
+    ):
+        assert all(parameter.stop_gradient for parameter in layer.parameters())
+        assert sorted(layer.state_dict()) == names
+
+
+# Piecewise linear encoding
+
+
+def encoded(values, bins, at):
+    """One dense column: fitted to the values, then read at some places."""
+    layer = fitted(np.array(values, "f4")[:, None], PiecewiseLinear(1, 1, bins))
+    return layer(paddle.to_tensor(np.array(at, "f4")[:, None])).numpy()
+
+
+def test_bins_lie_between_quantiles():
+    # Quantiles of 0 to 8 in four parts: 0, 2, 4, 6, 8.
+    found = encoded(range(9), 4, [-1, 0, 1, 3, 5.5, 8, 99])
+    expected = [
+        [0, 0, 0, 0],
+        [0, 0, 0, 0],
+        [0.5, 0, 0, 0],
+        [1, 0.5, 0, 0],
+        [1, 1, 0.75, 0],
+        [1, 1, 1, 1],
+        [1, 1, 1, 1],
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_value_of_most_rows_is_an_edge_and_the_quantiles_are_the_others():
+    # Without the 90 zeros: 10, 20, .., 100; their quantiles 10, 40, 70 (nearest), 100.
+    values = [0] * 90 + list(range(10, 101, 10))
+    found = encoded(values, 4, [0, 5, 10, 25, 55, 85])
+    expected = [
+        [0, 0, 0, 0],
+        [0.5, 0, 0, 0],
+        [1, 0, 0, 0],
+        [1, 0.5, 0, 0],
+        [1, 1, 0.5, 0],
+        [1, 1, 1, 0.5],
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_bins_that_a_column_has_no_values_for_stay_0():
+    np.testing.assert_array_equal(encoded([0, 1, 0, 1], 4, [0, 1, 2])[:, 1:], 0)
+    np.testing.assert_array_equal(encoded([0, 1, 0, 1], 4, [0, 1, 2])[:, 0], [0, 1, 1])
+    np.testing.assert_array_equal(encoded([94] * 5, 4, [0, 94, 1e9]), 0)  # a constant
+
+
+def test_dense_bins_make_the_net_wider_and_the_rest_pass_unchanged():
+    features = table()
+    layer = fitted(features, PiecewiseLinear(7, 4, 8))
+    found = layer(paddle.to_tensor(features)).numpy()
+    assert found.shape == (5000, layer.out_size) == (5000, 4 * 8 + 3)
+    assert (found[:, :32].min(), found[:, :32].max()) == (0, 1)
+    np.testing.assert_array_equal(found[:, 32:], features[:, 4:])
+    made = inputs_of(config(feature_size=20, dense_bins=8))
+    assert (made.specs[0].shape[1], made.size) == (20, 11 * 8 + 9)
+    made = inputs_of(config(sparse_fields=FIELDS, dense_input_dim=2, dense_bins=5))
+    assert made.size == 2 * 5 + 2 * 16
 
 
 # Dense features, ids, or both
@@ -113,7 +176,7 @@ def test_scaled_numbers_stand_before_the_embeddings(form):
     made = inputs_of(config(**hyper))
     parts = []
     if form != "sparse":
-        for name, value in fit_standardize([DENSE], 2).items():
+        for name, value in made.scale.fit([DENSE]).items():
             getattr(made.scale, name).set_value(value)
         deviation = np.sqrt(8 / 3)  # of 1, 3, 5; the second column is twice the first
         parts.append(np.outer([-2, 0, 2], [1, 1]) / deviation)
@@ -191,9 +254,17 @@ def test_a_feature_size_that_contradicts_the_fields_is_named():
         ({"embedding_size": 0}, "embedding_size: expected an integer of at least 1, found 0"),
         ({"sparse_gradients": 1}, "sparse_gradients: expected True or False, found 1"),
         ({"dense_input_dim": -1}, "dense_input_dim: expected an integer of at least 0"),
+        ({"dense_bins": -1}, "dense_bins: expected an integer of at least 0, found -1"),
         ({"standardize": "yes"}, "standardize: expected True or False, found 'yes'"),
     ],
 )
 def test_a_bad_key_of_the_inputs_is_named(hyper, problem):
     with pytest.raises(ValueError, match=f"hyper_parameters.{problem}"):
         inputs_of(config(sparse_fields=FIELDS, **hyper))
+
+
+@pytest.mark.parametrize(("key", "value"), [("feature_size", 9), ("sparse_fields", FIELDS)])
+def test_images_come_alone(key, value):
+    problem = f"hyper_parameters.image_size: the inputs are images, so {key} must not be set"
+    with pytest.raises(ValueError, match=problem):
+        input_specs(config(image_size=36, **{key: value}))

@@ -189,3 +189,15 @@ def test_a_loss_alone_finds_the_expert_that_lowers_it():
         optimizer.clear_grad()
     assert gates(ANYTHING).numpy()[0, 0].argmax() == 5
     assert gates(ANYTHING).numpy()[0, 0, 5] > 0.99
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0])
+@pytest.mark.parametrize("in_size", [None, 3])
+def test_selectors_start_apart_and_undecided(in_size, gamma):
+    """From one place they would see the same gradients, and end at the same expert."""
+    gates = DSelectK(50, 8, 2, gamma, in_size)
+    bits = gates.bits_logits if in_size is None else gates.bits_of.bias
+    bits = bits.numpy().reshape(50, 2, 3)
+    assert np.abs(bits).max() < gamma / 2
+    apart = np.abs(bits[:, 0] - bits[:, 1]).max(axis=-1)
+    assert np.mean(apart > gamma / 20) > 0.9

@@ -1,0 +1,182 @@
+"""Dense features on one scale, by what is fitted to the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import paddle
+from paddle import nn
+
+_HEAVY_TAIL = 2.0  # skewness from which a column of non-negative numbers is taken as log1p
+_ENOUGH_ROWS = 1_000_000  # for means, deviations and quantiles
+_BEYOND = 3e38  # where the bins begin that no value reaches
+
+
+class Standardize(nn.Layer):
+    """Brings the leading dense features to mean 0 and standard deviation 1.
+
+    Heavy-tailed columns go through log1p first. Which ones, the means and the deviations are
+    fitted to the training data before training starts; they are parameters that no optimizer
+    touches, so they travel with the checkpoint and the exported model.
+
+    Args:
+        feature_num: number of features.
+        dense_num: how many of them, the leading ones, are dense; the rest pass unchanged.
+
+    Shapes:
+        ``[batch, features]`` to the same.
+    """
+
+    def __init__(self, feature_num: int, dense_num: int):
+        super().__init__()
+        self._split = [dense_num, feature_num - dense_num]
+        self.out_size = feature_num
+        self.mean = _fitted(self, [dense_num], 0.0)
+        self.deviation = _fitted(self, [dense_num], 1.0)
+        self.logarithmic = _fitted(self, [dense_num], 0.0)
+
+    def forward(self, x):
+        """Returns the features with the dense ones scaled."""
+        if not self._split[1]:
+            return self._scale(x)
+        dense, rest = paddle.split(x, self._split, axis=1)
+        return paddle.concat([self._scale(dense), rest], axis=1)
+
+    @paddle.no_grad()
+    def scaled(self, features: np.ndarray) -> np.ndarray:
+        """Returns the features scaled: in place, unless they are a view of a reader's own."""
+        if not features.flags.writeable or features.base is not None:
+            features = features.copy()
+        dense = features[:, : self._split[0]]
+        dense[:] = self._scale(paddle.to_tensor(dense)).numpy()
+        return features
+
+    def _scale(self, dense):
+        # A choice between the value and its log1p, column by column, without a branch.
+        logs = paddle.log1p(dense.clip(min=0.0)) * self.logarithmic
+        return (dense * (1.0 - self.logarithmic) + logs - self.mean) / self.deviation
+
+    def fit(self, blocks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns the parameters' values, by name, for features ``[n, features]``.
+
+        Of the blocks a million rows are read.
+        """
+        return _statistics(blocks, self._split[0])
+
+
+class PiecewiseLinear(nn.Layer):
+    r"""Writes each leading dense feature as how far it has come through each of its bins.
+
+    Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
+    https://arxiv.org/abs/2203.05556, section 3.2.1: bin t from :math:`b_{t-1}` to :math:`b_t`
+    gives :math:`(x - b_{t-1}) / (b_t - b_{t-1})`, clipped to 0 and 1. A linear layer on it is a
+    piecewise linear function of x, so no other scaling is needed. The bins' edges are quantiles
+    of the training data; a value that more than half of the rows have (no capital gain, say) is
+    an edge and stays out of the quantiles, which else would hardly tell the other rows apart.
+    Edges are parameters that no optimizer touches, as those of `Standardize`.
+
+    Args:
+        feature_num: number of features.
+        dense_num: how many of them, the leading ones, are dense; the rest pass unchanged.
+        bins: bins of a feature. One that has fewer different values leaves some at 0.
+
+    Attributes:
+        out_size: number of features that come out.
+
+    Shapes:
+        ``[batch, features]`` to ``[batch, dense_num * bins + features - dense_num]``.
+    """
+
+    def __init__(self, feature_num: int, dense_num: int, bins: int):
+        super().__init__()
+        self._split = [dense_num, feature_num - dense_num]
+        self._bins = bins
+        self.out_size = dense_num * bins + feature_num - dense_num
+        self.low = _fitted(self, [dense_num, bins], 0.0)
+        self.width = _fitted(self, [dense_num, bins], 1.0)
+
+    def forward(self, x):
+        """Returns the features with the dense ones encoded."""
+        if not self._split[1]:
+            return self._encode(x)
+        dense, rest = paddle.split(x, self._split, axis=1)
+        return paddle.concat([self._encode(dense), rest], axis=1)
+
+    @paddle.no_grad()
+    def scaled(self, features: np.ndarray) -> np.ndarray:
+        """Returns the features with the dense ones encoded."""
+        encoded = self._encode(paddle.to_tensor(features[:, : self._split[0]])).numpy()
+        return np.concatenate([encoded, features[:, self._split[0] :]], axis=1)
+
+    def _encode(self, dense):
+        parts = ((dense.unsqueeze(-1) - self.low) / self.width).clip(0.0, 1.0)
+        return parts.reshape([-1, self._split[0] * self._bins])
+
+    def fit(self, blocks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns the parameters' values, by name, for features ``[n, features]``.
+
+        Of the blocks a million rows are read.
+        """
+        low = np.full([self._split[0], self._bins], _BEYOND, np.float32)
+        width = np.ones_like(low)
+        dense = np.concatenate([block[:, : self._split[0]] for block in _enough(blocks)])
+        for column, values in enumerate(dense.T):
+            edges = _edges(values, self._bins)
+            low[column, : len(edges) - 1] = edges[:-1]
+            width[column, : len(edges) - 1] = np.diff(edges)
+        return {"low": low, "width": width}
+
+
+def _fitted(layer: nn.Layer, shape: list[int], value: float):
+    """Returns a parameter that is fitted to the data, not trained."""
+    attr = paddle.ParamAttr(initializer=nn.initializer.Constant(value), trainable=False)
+    parameter = layer.create_parameter(shape, attr=attr)
+    parameter.stop_gradient = True
+    return parameter
+
+
+def _enough(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yields blocks until they hold a million rows."""
+    rows = 0
+    for block in blocks:
+        yield block
+        rows += len(block)
+        if rows >= _ENOUGH_ROWS:
+            return
+
+
+def _edges(values: np.ndarray, bins: int) -> np.ndarray:
+    """Returns the edges of at most ``bins`` bins, ascending; values of the data."""
+    distinct, counts = np.unique(values, return_counts=True)
+    common = distinct[counts > len(values) / 2]
+    rest = values[values != common[0]] if len(common) else values
+    if not len(rest):
+        return common
+    places = np.linspace(0.0, 1.0, bins + 1 - len(common))
+    return np.unique(np.concatenate([np.quantile(rest, places, method="nearest"), common]))
+
+
+def _statistics(blocks: Iterable[np.ndarray], dense_num: int) -> dict[str, np.ndarray]:
+    """Returns the values of `Standardize`'s parameters, by name."""
+    rows, lowest = 0, np.full(dense_num, np.inf)
+    sums = np.zeros((2, 3, dense_num))  # of plain values and of logs: first to third powers
+    for block in _enough(blocks):
+        plain = block[:, :dense_num].astype(np.float64)
+        both = np.stack([plain, np.log1p(plain.clip(min=0.0))])
+        sums += np.stack([(both**power).sum(axis=1) for power in (1, 2, 3)], axis=1)
+        lowest = np.minimum(lowest, plain.min(axis=0))
+        rows += len(block)
+    first, second, third = np.moveaxis(sums / rows, 1, 0)
+    deviation = np.sqrt(np.maximum(second - first**2, 0.0))
+    constant = deviation < 1e-6 * (1.0 + np.abs(first))  # nothing to scale, only to centre
+    deviation = np.where(constant, 1.0, deviation)
+    skewness = (third - 3 * first * second + 2 * first**3) / deviation**3
+    heavy = (lowest >= 0) & (skewness[0] > _HEAVY_TAIL) & ~constant[0]
+    chosen = np.where(heavy, 1, 0)
+    columns = np.arange(dense_num)
+    return {
+        "mean": first[chosen, columns].astype(np.float32),
+        "deviation": deviation[chosen, columns].astype(np.float32),
+        "logarithmic": heavy.astype(np.float32),
+    }

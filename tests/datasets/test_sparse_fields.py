@@ -1,0 +1,85 @@
+"""`hyper_parameters.sparse_fields`, as readers and models take it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import pytest
+
+from datasets.sparse_fields import SparseField, fields_of
+
+
+def config(entries):
+    return {"hyper_parameters.sparse_fields": entries}
+
+
+def test_a_field_and_its_defaults():
+    full = {"name": "seen", "size": 7, "max_len": 3, "pooling": "max", "share": "item"}
+    expected = (
+        SparseField("item", 7, max_len=1, pooling="mean", share=None),
+        SparseField("seen", 7, max_len=3, pooling="max", share="item"),
+    )
+    assert fields_of(config([{"name": "item", "size": 7}, full])) == expected
+    frozen = (MappingProxyType({"name": "item", "size": 7}), MappingProxyType(full))
+    assert fields_of(config(frozen)) == expected
+    assert fields_of(config([full, {"name": "item", "size": 7}])) == expected[::-1]
+
+
+def test_no_fields():
+    assert fields_of({}) == fields_of(config(None)) == fields_of(config([])) == ()
+
+
+ITEM = {"name": "item", "size": 7}
+BAD = {
+    "a text": ("item", "expected a list of fields, found 'item'"),
+    "one field": (ITEM, "expected a list of fields, found {'name'"),
+    "no field": ({}, "expected a list of fields, found {}"),
+    "a number": ([7], "expected fields of a name, a size .* found 7"),
+    "a text in the list": (["item"], "expected fields of a name, a size .* found 'item'"),
+    "no size": ([{"name": "item"}], "expected fields of .* found {'name': 'item'}"),
+    "no name": ([{"size": 7}], "expected fields of .* found {'size': 7}"),
+    "another key": ([{**ITEM, "len": 3}], "expected fields of .* found .*'len': 3"),
+    "a name that is a number": (
+        [{**ITEM, "name": 10914}],
+        r"expected a name in quotation marks, found 10914 \(.* 109_14 ",
+    ),
+    "no name after the colon": (
+        [{**ITEM, "name": None}],
+        "expected a name in quotation marks, found None",
+    ),
+    "a size with a fraction": ([{**ITEM, "size": 7.5}], "item: size: .* least 2, found 7.5"),
+    "a size that is a switch": ([{**ITEM, "size": True}], "item: size: .* integer .* found True"),
+    "a size that is a text": ([{**ITEM, "size": "7"}], "item: size: .* integer .* found '7'"),
+    "a size of 1": ([{**ITEM, "size": 1}], "item: size: .* at least 2, found 1"),
+    "no place for an id": ([{**ITEM, "max_len": 0}], "item: max_len: .* at least 1, found 0"),
+    "places that are a text": ([{**ITEM, "max_len": "3"}], "item: max_len: .* found '3'"),
+    "another pooling": (
+        [{**ITEM, "pooling": "avg"}],
+        "item: pooling: expected sum, mean or max, found 'avg'",
+    ),
+    "a list of poolings": ([{**ITEM, "pooling": ["sum"]}], r"item: pooling: .* found \['sum'\]"),
+    "one name twice": ([ITEM, {**ITEM, "size": 9}], "two fields are called item"),
+    "no share after the colon": ([{**ITEM, "share": None}], "item: share: .* found None"),
+    "a list of shares": ([{**ITEM, "share": ["item"]}], r"item: share: .* found \['item'\]"),
+    "a table of nobody's": ([{**ITEM, "share": "other"}], "item: share: .* found 'other'"),
+    "its own table": ([{**ITEM, "share": "item"}], "item: share: .* found 'item'"),
+    "a table of another size": (
+        [ITEM, {"name": "last", "size": 8, "share": "item"}],
+        "last: share: expected the name of a field of the same size .* found 'item'",
+    ),
+    "a table at second hand": (
+        [
+            ITEM,
+            {"name": "last", "size": 7, "share": "item"},
+            {"name": "next", "size": 7, "share": "last"},
+        ],
+        "next: share: .* with embeddings of its own, found 'last'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_entry_is_named(name):
+    entries, problem = BAD[name]
+    with pytest.raises(ValueError, match=f"^hyper_parameters.sparse_fields: {problem}"):
+        fields_of(config(entries))
