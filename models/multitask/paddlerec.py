@@ -151,6 +151,8 @@ def to_paddlerec(net, ours: Arrays, static: bool = False) -> dict[str, np.ndarra
 def _places(net) -> list[Place]:
     if getattr(net.inputs, "embedding", None) is not None:
         raise ValueError("PaddleRec's net has no embeddings, this one has sparse_fields")
+    if _SCALE + "low" in net.state_dict():
+        raise ValueError("PaddleRec's net has no bins, this one has dense_bins")
     return net.paddlerec_places()
 
 

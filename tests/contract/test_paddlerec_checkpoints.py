@@ -332,6 +332,7 @@ def test_paddlerecs_ple_comes_back_as_it_was(theirs, run_command, tmp_path):
     [
         ("ple", [RAW], "lev_0.lev_0_exp_1_0.weight|lev_0.lev_0_exp_0_2.weight"),
         ("mmoe", [RAW, "hyper_parameters.gate_size=[4]"], "one layer for gate_size"),
+        ("mmoe", ["hyper_parameters.dense_bins=4"], "PaddleRec's net has no bins"),
         ("share_bottom", [], r"standardize takes log1p of feature \d+, which PaddleRec's net"),
         ("esmm", [], "PaddleRec's ESMMLayer has other parameters"),
     ],
