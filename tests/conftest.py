@@ -4,6 +4,7 @@ import logging
 import os
 import runpy
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from engine import contract, runtime
 from engine.config import load_config
 
 runtime.prepare()
+# A shell's background jobs ignore Ctrl-C, and so would the commands that tests start from there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("models/multitask/*/net.py"))
