@@ -9,8 +9,8 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Callable
 
 import numpy as np
@@ -88,20 +88,37 @@ def write(
     if rows == 0:
         raise ValueError(f"{path}: the file holds no rows")
     stored = np.dtype(dtype).newbyteorder("<")
+    with replacing(cached, path) as file:
+        header = {"descr": stored.str, "fortran_order": False, "shape": (rows, columns)}
+        np.lib.format.write_array_header_1_0(file, header)
+        done = 0
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, stored))
+            done += len(block)
+        if done != rows:
+            raise ValueError(f"{path}: the file changed while it was read")
+    return np.load(cached, mmap_mode="r").view(np.ndarray)
+
+
+@contextmanager
+def replacing(cached: str, path: str) -> Iterator[IO[bytes]]:
+    """Opens a new file, which becomes a file's copy once it is written whole.
+
+    It is to be written, not mapped: on a full disk a write is an error, a mapped page is a crash.
+
+    Args:
+        cached: path of the copy.
+        path: the file.
+
+    Raises:
+        ValueError: the copy cannot be written.
+    """
     handle, temporary = tempfile.mkstemp(
         dir=os.path.dirname(cached), prefix=".parsing.", suffix=".npy"
     )
     try:
-        # Written, not mapped: on a full disk a write is an error, a mapped page is a crash.
         with os.fdopen(handle, "wb") as file:
-            header = {"descr": stored.str, "fortran_order": False, "shape": (rows, columns)}
-            np.lib.format.write_array_header_1_0(file, header)
-            done = 0
-            for block in blocks:
-                file.write(np.ascontiguousarray(block, stored))
-                done += len(block)
-        if done != rows:
-            raise ValueError(f"{path}: the file changed while it was read")
+            yield file
         shutil.copymode(path, temporary)  # who can read the source can use its parsed copy
         os.replace(temporary, cached)
     except OSError as error:
@@ -109,7 +126,6 @@ def write(
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
-    return np.load(cached, mmap_mode="r").view(np.ndarray)
 
 
 def open_text(path: str) -> IO[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -93,31 +91,19 @@ def _encode_into(cached: str, path: str, encoding: Encoding) -> np.ndarray:
     """Writes a file's copy, whole or not at all, and returns it from the memory map."""
     before = os.stat(path)
     columns, rows = width(encoding), 0
-    handle, temporary = tempfile.mkstemp(
-        dir=os.path.dirname(cached), prefix=".parsing.", suffix=".npy"
-    )
-    try:
-        # Written, not mapped: on a full disk a write is an error, a mapped page is a crash.
-        with os.fdopen(handle, "wb") as file:
-            _write_header(file, rows, columns)
-            start = file.tell()
-            for block in encoded(path, encoding):
-                file.write(np.ascontiguousarray(block, "<i4"))
-                rows += len(block)
-            file.seek(0)
-            _write_header(file, rows, columns)
-            if file.tell() != start:
-                raise ValueError(f"{path}: {rows} rows are more than one file may hold")
+    with parsed_copy.replacing(cached, path) as file:
+        _write_header(file, rows, columns)
+        start = file.tell()
+        for block in encoded(path, encoding):
+            file.write(np.ascontiguousarray(block, "<i4"))
+            rows += len(block)
+        file.seek(0)
+        _write_header(file, rows, columns)
+        if file.tell() != start:
+            raise ValueError(f"{path}: {rows} rows are more than one file may hold")
         after = os.stat(path)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise ValueError(f"{path}: the file changed while it was read")
-        shutil.copymode(path, temporary)  # who can read the source can use its copy
-        os.replace(temporary, cached)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot write {cached}: {error.strerror or error}") from error
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
     return np.load(cached, mmap_mode="r").view(np.ndarray)
 
 

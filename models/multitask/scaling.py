@@ -13,7 +13,39 @@ _ENOUGH_ROWS = 1_000_000  # for means, deviations and quantiles
 _BEYOND = 3e38  # where the bins begin that no value reaches
 
 
-class Standardize(nn.Layer):
+class _Scaling(nn.Layer):
+    """Writes the leading dense features in another form; the rest pass unchanged.
+
+    Args:
+        feature_num: number of features.
+        dense_num: how many of them, the leading ones, are dense.
+        width: features that each of those becomes.
+    """
+
+    def __init__(self, feature_num: int, dense_num: int, width: int = 1):
+        super().__init__()
+        self._split = [dense_num, feature_num - dense_num]
+        self.out_size = dense_num * width + feature_num - dense_num
+
+    def forward(self, x):
+        """Returns the features with the dense ones scaled."""
+        if not self._split[1]:
+            return self._scale(x)
+        dense, rest = paddle.split(x, self._split, axis=1)
+        return paddle.concat([self._scale(dense), rest], axis=1)
+
+    def _scale(self, dense):
+        raise NotImplementedError
+
+    def _fitted(self, shape: list[int], value: float):
+        """Returns a parameter that is fitted to the data, not trained."""
+        attr = paddle.ParamAttr(initializer=nn.initializer.Constant(value), trainable=False)
+        parameter = self.create_parameter(shape, attr=attr)
+        parameter.stop_gradient = True
+        return parameter
+
+
+class Standardize(_Scaling):
     """Brings the leading dense features to mean 0 and standard deviation 1.
 
     Heavy-tailed columns go through log1p first. Which ones, the means and the deviations are
@@ -29,19 +61,10 @@ class Standardize(nn.Layer):
     """
 
     def __init__(self, feature_num: int, dense_num: int):
-        super().__init__()
-        self._split = [dense_num, feature_num - dense_num]
-        self.out_size = feature_num
-        self.mean = _fitted(self, [dense_num], 0.0)
-        self.deviation = _fitted(self, [dense_num], 1.0)
-        self.logarithmic = _fitted(self, [dense_num], 0.0)
-
-    def forward(self, x):
-        """Returns the features with the dense ones scaled."""
-        if not self._split[1]:
-            return self._scale(x)
-        dense, rest = paddle.split(x, self._split, axis=1)
-        return paddle.concat([self._scale(dense), rest], axis=1)
+        super().__init__(feature_num, dense_num)
+        self.mean = self._fitted([dense_num], 0.0)
+        self.deviation = self._fitted([dense_num], 1.0)
+        self.logarithmic = self._fitted([dense_num], 0.0)
 
     @paddle.no_grad()
     def scaled(self, features: np.ndarray) -> np.ndarray:
@@ -65,7 +88,7 @@ class Standardize(nn.Layer):
         return _statistics(blocks, self._split[0])
 
 
-class PiecewiseLinear(nn.Layer):
+class PiecewiseLinear(_Scaling):
     r"""Writes each leading dense feature as how far it has come through each of its bins.
 
     Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
@@ -89,27 +112,18 @@ class PiecewiseLinear(nn.Layer):
     """
 
     def __init__(self, feature_num: int, dense_num: int, bins: int):
-        super().__init__()
-        self._split = [dense_num, feature_num - dense_num]
+        super().__init__(feature_num, dense_num, bins)
         self._bins = bins
-        self.out_size = dense_num * bins + feature_num - dense_num
-        self.low = _fitted(self, [dense_num, bins], 0.0)
-        self.width = _fitted(self, [dense_num, bins], 1.0)
-
-    def forward(self, x):
-        """Returns the features with the dense ones encoded."""
-        if not self._split[1]:
-            return self._encode(x)
-        dense, rest = paddle.split(x, self._split, axis=1)
-        return paddle.concat([self._encode(dense), rest], axis=1)
+        self.low = self._fitted([dense_num, bins], 0.0)
+        self.width = self._fitted([dense_num, bins], 1.0)
 
     @paddle.no_grad()
     def scaled(self, features: np.ndarray) -> np.ndarray:
         """Returns the features with the dense ones encoded."""
-        encoded = self._encode(paddle.to_tensor(features[:, : self._split[0]])).numpy()
+        encoded = self._scale(paddle.to_tensor(features[:, : self._split[0]])).numpy()
         return np.concatenate([encoded, features[:, self._split[0] :]], axis=1)
 
-    def _encode(self, dense):
+    def _scale(self, dense):
         parts = ((dense.unsqueeze(-1) - self.low) / self.width).clip(0.0, 1.0)
         return parts.reshape([-1, self._split[0] * self._bins])
 
@@ -126,14 +140,6 @@ class PiecewiseLinear(nn.Layer):
             low[column, : len(edges) - 1] = edges[:-1]
             width[column, : len(edges) - 1] = np.diff(edges)
         return {"low": low, "width": width}
-
-
-def _fitted(layer: nn.Layer, shape: list[int], value: float):
-    """Returns a parameter that is fitted to the data, not trained."""
-    attr = paddle.ParamAttr(initializer=nn.initializer.Constant(value), trainable=False)
-    parameter = layer.create_parameter(shape, attr=attr)
-    parameter.stop_gradient = True
-    return parameter
 
 
 def _enough(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
