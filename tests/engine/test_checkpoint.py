@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, loop
+from engine import checkpoint, loop, matching
 from engine.dygraph import DygraphSession
 from engine.errors import UserError
 from engine.static import StaticSession
@@ -160,7 +160,7 @@ def test_a_damaged_file_is_named(tmp_path):
 )
 def test_a_checkpoint_of_another_model_is_refused(shapes, problem):
     with pytest.raises(UserError, match=problem):
-        checkpoint.check({"w": np.zeros(3)}, shapes, "folder")
+        matching.check({"w": np.zeros(3)}, shapes, "folder")
 
 
 @pytest.mark.parametrize("graph", ["dygraph", "static"])

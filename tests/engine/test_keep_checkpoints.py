@@ -102,7 +102,7 @@ def test_a_killed_removal_leaves_no_half_checkpoint(tmp_path, monkeypatch, besid
     assert checkpoint.newest(str(tmp_path), "rec")[1]["epoch"] == 1
     assert sorted(os.listdir(tmp_path)) == (["0", "1"] if beside else ["1"])
     assert not (tmp_path / "0" / "rec.json").exists()
-    assert [name for name, _ in checkpoint._saved(str(tmp_path), "rec")] == [str(tmp_path / "1")]
+    assert [name for name, _ in checkpoint.saved(str(tmp_path), "rec")] == [str(tmp_path / "1")]
 
 
 def test_a_checkpoint_that_cannot_be_removed_is_named(tmp_path, monkeypatch):

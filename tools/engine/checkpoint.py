@@ -10,7 +10,6 @@ inside an epoch, and ``.progress.npz``: how far it was.
 from __future__ import annotations
 
 import errno
-import fnmatch
 import json
 import logging
 import os
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import formats
+from engine import formats, matching
 from engine.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -144,7 +143,7 @@ def prune(root: str, prefix: str, keep: int) -> None:
     Raises:
         UserError: one cannot be removed.
     """
-    names = [os.path.basename(folder) for folder, _ in _saved(root, prefix)]
+    names = [os.path.basename(folder) for folder, _ in saved(root, prefix)]
     for name in [name for name in names if name != INTERRUPTED][:-keep]:
         remove(root, name, prefix, export=prefix == "rec_static")
         logger.info("removed %s: runner.keep_checkpoints = %d", os.path.join(root, name), keep)
@@ -222,14 +221,14 @@ def newest(root: str, prefix: str) -> tuple[str, dict] | None:
         _recover(root, prefix)
     except OSError as error:
         raise UserError(f"cannot clear up {root}: {error.strerror or error}") from error
-    found = _saved(root, prefix)
+    found = saved(root, prefix)
     return found[-1] if found else None
 
 
-def _saved(root: str, prefix: str) -> list[tuple[str, dict]]:
+def saved(root: str, prefix: str) -> list[tuple[str, dict]]:
     """Returns the checkpoints' folders under ``root`` and their facts, the last one saved last."""
     found = []
-    for name in os.listdir(root):
+    for name in os.listdir(root) if os.path.isdir(root) else ():
         folder = os.path.join(root, name)
         known = name.isdigit() or name == INTERRUPTED
         if known and os.path.isfile(os.path.join(folder, f"{prefix}.json")):
@@ -286,67 +285,5 @@ def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
 def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, Any]:
     """Returns parameters and optimizer state of a checkpoint that fits the model exactly."""
     found = {part: load(path_of(folder, prefix, part)) for part in ("pdparams", "pdopt")}
-    check(found["pdparams"], shapes, folder)
+    matching.check(found["pdparams"], shapes, folder)
     return found
-
-
-def check(saved: Arrays, shapes: Mapping[str, tuple], folder: str) -> None:
-    """Makes sure that a checkpoint has each of the model's parameters in the right shape.
-
-    Raises:
-        UserError: it has not; the message names the first difference.
-    """
-    for name, shape in shapes.items():
-        if name not in saved:
-            raise UserError(f"{folder} does not fit the model: it has no parameter {name}")
-        if tuple(saved[name].shape) != shape:
-            found = tuple(saved[name].shape)
-            raise UserError(
-                f"{folder} does not fit the model: {name} has shape {found} there, {shape} here"
-            )
-    extra = sorted(set(saved) - set(shapes))
-    if extra:
-        raise UserError(f"{folder} does not fit the model, which has no parameter {extra[0]}")
-
-
-def choose(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) -> dict:
-    """Returns the saved parameters that a warm start takes, and logs what it does not.
-
-    Args:
-        saved: parameters by name.
-        shapes: the model's own parameters, by the same kind of name.
-        scope: ``runner.init_scope``.
-        sparse: names of the model's embedding tables.
-
-    Raises:
-        UserError: nothing fits.
-    """
-    if scope == "all":
-        wanted = set(shapes)
-    elif scope == "sparse":
-        wanted = sparse
-    else:
-        wanted = {
-            name for name in shapes if any(fnmatch.fnmatchcase(name, pattern) for pattern in scope)
-        }
-    missing = sorted(wanted - set(saved))
-    other = sorted(name for name in wanted & set(saved) if tuple(saved[name].shape) != shapes[name])
-    taken = {name: saved[name] for name in wanted if name in saved and name not in other}
-    logger.info("warm start: %d of %d parameters loaded", len(taken), len(shapes))
-    for name in sorted(taken):
-        logger.info("warm start: loaded %s", name)
-    for pattern in scope if isinstance(scope, list) else ():
-        if not fnmatch.filter(shapes, pattern):
-            logger.warning("warm start: no parameter is called %s", pattern)
-    for name in missing:
-        logger.warning("warm start: %s is not in the checkpoint", name)
-    for name in other:
-        logger.warning(
-            "warm start: %s has shape %s in the checkpoint, %s here",
-            name,
-            tuple(saved[name].shape),
-            shapes[name],
-        )
-    if not taken:
-        raise UserError(f"warm start: no parameter fits (runner.init_scope = {scope!r})")
-    return taken

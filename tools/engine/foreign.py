@@ -8,7 +8,7 @@ from typing import Any
 
 import paddle
 
-from engine import checkpoint
+from engine import checkpoint, matching
 from engine.config import Config
 from engine.errors import UserError
 
@@ -53,7 +53,7 @@ def convert(config: Config, source: str, target: str, names: str, prefix: str) -
     checkpoint.check_writable(target)
     session = DygraphSession(config)
     saved, found = parameters(session, source)
-    checkpoint.check(saved, session.shapes(found), source)
+    matching.check(saved, session.shapes(found), source)
     session.load(saved, found)
     if names == "paddlerec":
         try:

@@ -45,9 +45,9 @@ def _start(config: Config) -> str | None:
     """Returns the encoding of the checkpoint that training starts from; None if it starts anew."""
     if config.runner("resume"):
         root = config.runner("model_save_path")
-        names = os.listdir(root) if os.path.isdir(root) else []
-        folders = [os.path.join(root, name) for name in names if name.isdigit()]
-        found = [facts for folder in folders for facts in _facts(folder)]
+        found = [
+            facts for prefix in checkpoint.EXPORTS for _, facts in checkpoint.saved(root, prefix)
+        ]
         if found:
             return max(found, key=lambda facts: facts["saved_at"]).get("encoding")
     given = config.runner("model_init_path")

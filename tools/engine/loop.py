@@ -21,6 +21,7 @@ from engine import (
     interrupts,
     learned,
     losses,
+    matching,
     predictions,
     resume,
     seeds,
@@ -153,7 +154,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
     report = Report(clock, config.runner("print_interval"), length(source), None)
     for epoch, folder in folders.items():
         saved, prefix = foreign.parameters(session, folder)
-        checkpoint.check(saved, session.shapes(prefix), folder)
+        matching.check(saved, session.shapes(prefix), folder)
         session.load(saved, prefix)
         facts = checkpoint.facts_beside(folder, prefix)
         learned.check(config, facts, folder)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from engine import checkpoint, foreign, formats, interrupts, learned, progress
+from engine import checkpoint, foreign, formats, interrupts, learned, matching, progress
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
@@ -51,7 +51,7 @@ def start(session: Any, config: Config, source: Source) -> Position:
         saved, prefix = foreign.parameters(session, folder)
         scope = config.runner("init_scope")
         tables = session.embeddings(prefix) if scope == "sparse" else set()
-        session.load(checkpoint.choose(saved, session.shapes(prefix), scope, tables), prefix)
+        session.load(matching.choose(saved, session.shapes(prefix), scope, tables), prefix)
     return Position()
 
 

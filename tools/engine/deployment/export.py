@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import checkpoint, foreign, learned, loop
+from engine import checkpoint, foreign, learned, loop, matching
 from engine.config import Config
 from engine.deployment import exported, graph_files, predictor, tensors, to_onnx
 from engine.deployment.exported import ExportedModel
@@ -50,7 +50,7 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     session = DygraphSession(config)
     specs = session.input_specs()
     saved, prefix = foreign.parameters(session, source)
-    checkpoint.check(saved, session.shapes(prefix), source)
+    matching.check(saved, session.shapes(prefix), source)
     session.load(saved, prefix)
     session.start_epoch(training=False)
     # Hidden beside its place, and below no folder that a failure would leave behind.
