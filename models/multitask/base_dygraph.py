@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from models.multitask import ops
+from models.multitask import ops, step_code
 from models.multitask.base import MultiTaskModel
 from models.multitask.multitask_net import MultiTaskNet
 from models.multitask.optimizers import create_optimizer
+
+logger = logging.getLogger(__name__)
 
 
 class Feeds(NamedTuple):
@@ -31,6 +34,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
     """PaddleRec's DygraphModel for a net and the tasks of a YAML."""
 
     _rows: int | None = None  # of the batch that the row weights were made for
+    _written: Callable | None = None  # the training step of a net, and the net
+    _written_for: MultiTaskNet | None = None
 
     def create_model(self, config) -> MultiTaskNet:
         """Returns the net."""
@@ -67,14 +72,15 @@ class MultiTaskDygraphModel(MultiTaskModel):
 
     def create_loss(self, logits, labels):
         """Returns the tasks' mean cross-entropies, weighted and added."""
-        weights = self._weights_of_batch(logits.shape[1])
+        weights = self._weights_of_batch(labels.shape[1])
         return (ops.softmax_cross_entropy(logits, labels) * weights).sum()
 
     def _weights_of_batch(self, rows: int):
-        """Returns each row's share of the loss, ``[task_num, 1, 1]``; kept between batches."""
+        """Returns each row's share of the loss, ``[task_num, rows, 1]``; kept between batches."""
         if self._rows != rows:
             self._rows = rows
-            self._row_weights = paddle.to_tensor(self._weights.reshape(-1, 1, 1) / rows)
+            shares = np.repeat(self._weights.reshape(-1, 1, 1) / rows, rows, axis=1)
+            self._row_weights = paddle.to_tensor(shares)
         return self._row_weights
 
     def create_optimizer(self, model: MultiTaskNet, config):
@@ -90,6 +96,37 @@ class MultiTaskDygraphModel(MultiTaskModel):
             loss = loss + model.penalty
         self._scores.add(logits.detach(), feeds.labels)
         return loss, metrics, {"loss": loss}
+
+    def step_forward(self, model, metrics, batch, config):
+        """Returns what `train_forward` does, but the loss may be a `step_code.StepLoss`.
+
+        The engine's short cut, where a net's training step can be written as code.
+        """
+        if self._written_for is not model:
+            self._written, self._written_for = self._write(model), model
+        if self._written is None:
+            return self.train_forward(model, metrics, batch, config)
+        feeds = self._ready(model, batch)
+        weights = self._weights_of_batch(feeds.labels.shape[1])
+        features = model.inputs.joined(feeds.inputs)
+        logits, loss = self._written(features, feeds.labels, weights)
+        self._scores.add(logits, feeds.labels)
+        return loss, metrics, {"loss": loss.detach()}
+
+    def _write(self, model: MultiTaskNet) -> Callable | None:
+        """Returns a net's training step as code; None if autograd is to find its gradients."""
+        own, base = type(self), MultiTaskDygraphModel
+        changed = own.train_forward is not base.train_forward
+        changed = changed or own.create_loss is not base.create_loss
+        if changed or not model.writable or not step_code.AVAILABLE:
+            return None
+        code = step_code.StepCode(wanted=model.inputs.trained)
+        try:
+            return code.finished(model.logits(code.features))
+        except (AttributeError, TypeError, ValueError) as error:
+            # Paddle's own functions say in many ways that they take tensors only.
+            logger.info("%s: gradients by autograd (%s)", type(model).__name__, error)
+            return None
 
     def infer_forward(self, model, metrics, batch, config):
         """Returns the metrics and what to show (nothing)."""

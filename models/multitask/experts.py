@@ -52,7 +52,7 @@ class ExpertGroup(Part):
         self.expert_num, self.gate_num = sum(expert_nums), len(access)
         self.out_size = deeper[-1] if deeper else first
         self.dropout = dropout
-        widest = max(map(len, access))
+        widest = self._widest = max(map(len, access))
         # Columns of logits, as (gate, expert); a hidden layer makes all gates equally wide.
         if hidden:
             width = [hidden[0]] * self.gate_num
@@ -85,7 +85,7 @@ class ExpertGroup(Part):
     def forward(self, inputs: Sequence):
         """Returns what each gate makes of the experts."""
         experts, gates = self._first_layers(inputs)
-        return paddle.matmul(self._mix(gates), self._experts(experts))
+        return ops.matmul(self._mix(gates), self._experts(experts))
 
     def depth(self) -> dict[str, int]:
         """Returns the layers of an expert and of a gate, by hyper-parameter."""
@@ -101,31 +101,35 @@ class ExpertGroup(Part):
             (layer,), (x,) = self.inputs, inputs
             return ops.split(layer(x), self._splits[0])
         experts, gates = [], []
-        for layer, x, (expert_columns, gate_columns) in zip(self.inputs, inputs, self._splits):
-            columns = layer(x)
-            experts.append(columns[:, :expert_columns])
-            if gate_columns:  # the shared experts of a last level have no gate beside them
-                gates.append(columns[:, expert_columns:])
-        return paddle.concat(experts, axis=1), paddle.concat(gates, axis=1)
+        for layer, x, split in zip(self.inputs, inputs, self._splits):
+            if not split[1]:  # the shared experts of a last level have no gate beside them
+                experts.append(layer(x))
+                continue
+            for columns, kind in zip(ops.split(layer(x), split), (experts, gates)):
+                kind.append(columns)
+        return ops.concat(experts, axis=1), ops.concat(gates, axis=1)
 
     def _experts(self, x):
         x = activate(x, self.dropout, self.training)
         x = ops.reshape(x, [-1, self.expert_num, self._first])
         if not len(self.deeper_experts.layers):
             return x
-        return self.deeper_experts(x.transpose([1, 0, 2])).transpose([1, 0, 2])
+        x = self.deeper_experts(ops.transpose(x, [1, 0, 2]))
+        return ops.transpose(x, [1, 0, 2])
 
     def _mix(self, x):
         if self._hidden:
             x = activate(x, self.dropout, self.training)
-            x = x.reshape([-1, self.gate_num, self._hidden]).transpose([1, 0, 2])
-            x = self.gate_logits(self.deeper_gates(x)).transpose([1, 0, 2]).flatten(1)
+            x = ops.reshape(x, [-1, self.gate_num, self._hidden])
+            x = self.gate_logits(self.deeper_gates(ops.transpose(x, [1, 0, 2])))
+            x = ops.reshape(ops.transpose(x, [1, 0, 2]), [-1, self.gate_num * self._widest])
         shape = [-1, self.gate_num, self.expert_num]
         if self._placement is None:
             return ops.softmax(ops.reshape(x, shape))
         matrix, never, allowed = self._constants()
         # Paddle's softmax gives e^-64 where the logit is far below the others: not quite 0.
-        return ops.softmax(ops.reshape(ops.linear(x, matrix, never), shape)) * allowed
+        weights = ops.softmax(ops.reshape(ops.linear(x, matrix, never), shape))
+        return ops.multiply(weights, allowed)
 
     def _place(self, columns) -> list[np.ndarray]:
         """Returns what puts logit columns, as (gate, expert), on gates times experts."""

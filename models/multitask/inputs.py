@@ -42,6 +42,11 @@ class Inputs(nn.Layer):
         """Whether the first input is dense features."""
         return self.embedding is None or len(self.specs) == 2
 
+    @property
+    def trained(self) -> bool:
+        """Whether anything on the way to the features learns."""
+        return any(not parameter.stop_gradient for parameter in self.parameters())
+
     def forward(self, *inputs):
         """Returns features ``[batch, size]`` of inputs as a reader yields them.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import paddle
-import paddle.nn.functional as F
 from paddle import nn
 
 from models.multitask import ops
@@ -73,7 +72,7 @@ class StackedLinear(Part):
 
     def forward(self, x):
         """Applies each layer to its own input, or to the shared one."""
-        return paddle.matmul(x, self.weight) + self.bias
+        return ops.stacked_linear(x, self.weight, self.bias)
 
 
 class MLP(Part):
@@ -108,8 +107,8 @@ def stacked_mlp(num: int, in_size: int, sizes: Sequence[int], dropout: float = 0
 
 def activate(x, dropout: float, training: bool):
     """Returns ReLU, then dropout where there is any."""
-    x = F.relu(x)
-    return F.dropout(x, dropout, training=training) if dropout else x
+    x = ops.relu(x)
+    return ops.dropout(x, dropout) if dropout and training else x
 
 
 class Towers(Part):

@@ -18,11 +18,14 @@ class MultiTaskNet(nn.Layer):
         class_num: classes of every task.
         penalty: what the last batch's loss has to add, a tensor, or None.
         inputs: the layer that turns inputs into features; without one, the input is features.
+        writable: whether training may write its step as code (`step_code`). Where ``logits`` takes
+            a function that is not in `ops`, autograd finds the gradients instead.
     """
 
     task_num: int
     class_num: int = 2
     penalty = None
+    writable = True
 
     def __init__(self, task_num: int):
         super().__init__()

@@ -38,6 +38,8 @@ class DygraphSession:
             self._optimizer = self._contract.create_optimizer(self.net, self._settings)
         self._step = self._first_step
         self._metrics, self.metric_names = self._contract.create_metrics()
+        # Like train_forward, but of its loss only item, detach and backward are used.
+        self._forward = getattr(self._contract, "step_forward", self._contract.train_forward)
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew and sets what training and evaluation do differently."""
@@ -70,9 +72,7 @@ class DygraphSession:
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""
-        loss, self._metrics, shown = self._contract.train_forward(
-            self.net, self._metrics, batch, self._settings
-        )
+        loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
         fault = self._watch(loss)
         if fault is not None:
             return self._not_finite(fault, batch)

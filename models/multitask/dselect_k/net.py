@@ -41,6 +41,8 @@ class DSelectKLayer(MultiTaskNet):
         ValueError: an argument is out of range.
     """
 
+    writable = False  # its experts' convolutions take most of the time, with autograd or without
+
     def __init__(
         self,
         feature_size: int = 499,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import paddle
 
+from models.multitask import ops
 from models.multitask.checks import Sizes, layer_sizes, probability, whole
 from models.multitask.layers import Linear, Part, mlp
 from models.multitask.multitask_net import MultiTaskNet
@@ -54,17 +55,21 @@ class ESMMLayer(MultiTaskNet):
         e^{-b})`, so the odds against click-and-convert are :math:`e^{-a} + e^{-b} + e^{-a-b}`:
         no product of probabilities, which would underflow, is taken.
         """
-        click, conversion = self.ctr(features), self.cvr(features)  # [batch, 1] each
-        against = paddle.concat([-click, -conversion, -click - conversion], axis=1)
-        against = paddle.logsumexp(against, axis=1, keepdim=True)
-        even = paddle.zeros_like(click)
-        return paddle.stack(
-            [
-                paddle.concat([even, click], axis=1),
-                paddle.concat([even, conversion], axis=1),
-                paddle.concat([against, even], axis=1),
-            ]
-        )
+        return ops.composite(_all_logits, self.ctr(features), self.cvr(features))
+
+
+def _all_logits(click, conversion):
+    """Returns logits ``[3, batch, 2]`` of log-odds ``[batch, 1]``."""
+    against = paddle.concat([-click, -conversion, -click - conversion], axis=1)
+    against = paddle.logsumexp(against, axis=1, keepdim=True)
+    even = paddle.zeros_like(click)
+    return paddle.stack(
+        [
+            paddle.concat([even, click], axis=1),
+            paddle.concat([even, conversion], axis=1),
+            paddle.concat([against, even], axis=1),
+        ]
+    )
 
 
 class Tower(Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.multitask import paddlerec
+from models.multitask import ops, paddlerec
 from models.multitask.checks import Sizes, probability, whole
 from models.multitask.experts import ExpertGroup
 from models.multitask.layers import Towers
@@ -56,7 +56,7 @@ class MMoELayer(MultiTaskNet):
 
     def logits(self, features):
         """Returns logits ``[gate_num, batch, 2]`` of features ``[batch, feature_size]``."""
-        return self.towers(self.experts([features]).transpose([1, 0, 2]))
+        return self.towers(ops.transpose(self.experts([features]), [1, 0, 2]))
 
     paddlerec_first = ("experts.inputs.0.weight",)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import paddle
 from paddle import nn
 
-from models.multitask import paddlerec
+from models.multitask import ops, paddlerec
 from models.multitask.checks import Sizes, probability, whole
 from models.multitask.experts import ExpertGroup
 from models.multitask.layers import Towers
@@ -87,8 +86,8 @@ class PLELayer(MultiTaskNet):
         *lower, last = self.levels
         inputs = [features]
         for level in lower:
-            inputs = paddle.unbind(level(inputs), axis=1)
-        return self.towers(last(inputs).transpose([1, 0, 2]))
+            inputs = ops.unbind(level(inputs), axis=1, count=level.gate_num)
+        return self.towers(ops.transpose(last(inputs), [1, 0, 2]))
 
     paddlerec_first = ("levels.0.inputs.0.weight",)
 

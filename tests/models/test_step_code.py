@@ -1,0 +1,146 @@
+"""The written training step does what autograd's does."""
+
+import logging
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from engine import contract, loop
+from engine.clock import Clock
+from engine.dygraph import DygraphSession
+from models.multitask import ops, step_code
+from models.multitask.layers import Linear
+from models.multitask.multitask_net import MultiTaskNet
+
+needs_kernels = pytest.mark.skipif(
+    not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
+)
+
+NETS = [
+    ("share_bottom", ()),
+    ("share_bottom", ("bottom_size=[20, 10]", "tower_size=[6, 4]", "dropout=0.3")),
+    ("share_bottom", ("tower_size=[]",)),
+    ("mmoe", ()),
+    ("mmoe", ("expert_size=[12, 6]", "gate_size=[5, 4]", "tower_size=[]", "dropout=0.5")),
+    ("mmoe", ("expert_num=1", "expert_size=3")),
+    ("ple", ()),
+    ("ple", ("level_number=3", "shared_num=0", "exp_per_task=1")),
+    ("ple", ("level_number=2", "shared_num=2", "gate_size=[6]", "dropout=0.2")),
+    ("ple", ("level_number=2", "expert_size=[8, 4]", "exp_per_task=2")),
+    ("esmm", ()),
+    ("esmm", ("sparse_gradients=False", "dropout=0.1", "ctr_tower_size=[]")),
+]
+
+
+def opened(folder, configure, options=()):
+    config = configure(folder, *(f"hyper_parameters.{option}" for option in options))
+    session = DygraphSession(config)
+    source = loop.training_source(config)
+    session.fit_inputs(source)
+    session.start_epoch(training=True)
+    return session, next(session.batches(source, 0))[0]
+
+
+def arrays(gradient):
+    """A gradient's numbers, and the rows they are of if it is sparse."""
+    if gradient.is_dense():
+        return gradient.numpy(), None
+    sparse = gradient.get_selected_rows()
+    return np.array(sparse.get_tensor()), list(sparse.rows())
+
+
+def gradients(session, batch, seed=7):
+    """The loss, the logits counted, and the gradients by the parameters' names."""
+    model, net = session._contract, session.net
+    paddle.seed(seed)
+    loss, _, shown = model.step_forward(net, None, batch, None)
+    loss.backward()
+    assert float(shown["loss"]) == loss.item()
+    found = {}
+    for name, parameter in net.named_parameters():
+        if parameter.grad is not None:
+            found[name] = arrays(parameter.grad)
+    net.clear_gradients()
+    return loss.item(), model._scores._pending[-1][0].numpy(), found
+
+
+@needs_kernels
+@pytest.mark.parametrize(("folder", "options"), NETS)
+def test_gradients_are_those_of_autograd(folder, options, configure, monkeypatch):
+    session, batch = opened(folder, configure, options)
+    loss, logits, written = gradients(session, batch)
+    assert session._contract._written is not None
+    monkeypatch.setattr(session.net, "writable", False)
+    session._contract._written_for = None
+    expected_loss, expected_logits, expected = gradients(session, batch)
+    assert session._contract._written is None
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    np.testing.assert_allclose(logits, expected_logits, rtol=1e-5, atol=1e-6)
+    assert written.keys() == expected.keys()
+    trained = [name for name, p in session.net.named_parameters() if not p.stop_gradient]
+    assert set(trained) == set(expected)
+    for name, (gradient, rows) in expected.items():
+        found, found_rows = written[name]
+        assert found_rows == rows
+        scale = np.abs(gradient).max()
+        np.testing.assert_allclose(found, gradient, rtol=1e-4, atol=1e-5 * scale + 1e-12)
+
+
+class Custom(MultiTaskNet):
+    """Takes a function that is not among the operators."""
+
+    def __init__(self, feature_size: int = 499, composed: bool = False, task_num: int = 2):
+        super().__init__(task_num)
+        self._composed = composed
+        self.hidden = Linear(feature_size, 6)
+        self.outputs = nn.LayerList([Linear(6, 2) for _ in range(task_num)])
+
+    def logits(self, features):
+        x = self.hidden(features)
+        gelu = paddle.nn.functional.gelu
+        x = ops.composite(gelu, x) if self._composed else gelu(x)
+        parts = [ops.reshape(layer(x), [1, -1, 2]) for layer in self.outputs]
+        return ops.concat(parts, axis=0)
+
+
+@pytest.mark.parametrize("composed", [False, True])
+def test_other_functions_are_left_to_autograd(composed, configure, caplog, monkeypatch):
+    module = contract.dygraph_model(configure("mmoe")).__class__
+    monkeypatch.setattr(module, "net_class", Custom)
+    options = [f"composed={composed}", "expert_num=8"]
+    config = configure("mmoe", *(f"hyper_parameters.{option}" for option in options[:1]))
+    with caplog.at_level(logging.INFO):
+        session = DygraphSession(config)
+        source = loop.training_source(config)
+        session.fit_inputs(source)
+        session.start_epoch(training=True)
+        losses = [
+            float(session.train_step(batch, Clock())["loss"])
+            for epoch in range(30)
+            for batch, _ in session.batches(source, epoch)
+        ]
+    written = session._contract._written is not None
+    assert written == (composed and step_code.AVAILABLE)
+    assert ("Custom: gradients by autograd" in caplog.text) == (
+        step_code.AVAILABLE and not composed
+    )
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+@needs_kernels
+def test_the_step_ends_without_leaving_tensors_to_the_collector(configure):
+    import gc
+
+    session, batch = opened("mmoe", configure)
+    for _ in range(3):
+        session.train_step(batch, Clock())
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            session.train_step(batch, Clock())
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
