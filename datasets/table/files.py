@@ -11,7 +11,7 @@ import gzip
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from datasets.parsed_copy import open_text
+from datasets.parsed_copy import is_gzip, open_text
 from datasets.table import arrow
 from datasets.table.arrow import pa
 from datasets.table.columns import KEY, Table
@@ -136,7 +136,7 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     names = list(dict.fromkeys([*table.names, header[-1]]))
     last = None
     try:
-        with pa.input_stream(path, compression="gzip" if path.endswith(".gz") else None) as stream:
+        with pa.input_stream(path, compression="gzip" if is_gzip(path) else None) as stream:
             reader = arrow.csv.open_csv(
                 stream,
                 arrow.csv.ReadOptions(
@@ -209,7 +209,7 @@ def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueErro
         return ValueError(f"{path}: a row is longer than {_BLOCK >> 20} MB: {hint}")
     try:
         if "UTF8" in problem:
-            with (gzip.open if path.endswith(".gz") else open)(path, "rb") as stream:
+            with (gzip.open if is_gzip(path) else open)(path, "rb") as stream:
                 for number, line in enumerate(stream, 1):
                     if line.decode("utf-8", "replace").encode() != line:
                         return ValueError(f"{path}:{number}: expected text in UTF-8")

@@ -97,6 +97,9 @@ class RecDataset(LabelledTable):
             path, found = _known(root, table, source)
             if found is None:
                 found = learning.learn(files, table)
+                for path, stamp in zip(files, source):
+                    if _stamp(path) != stamp:
+                        raise ValueError(f"{path}: the file changed while it was read")
                 path = stored.save(found, root, source)
         values = {**found.hyper_parameters(), "table.vocabulary": path}
         if config.get(f"{_HYPER}tasks") is None:
