@@ -29,10 +29,18 @@ class TextTable:
     Args:
         paths: the files, in order.
         load: returns a file's table; all have the same columns and dtype.
+        find: returns where a file's row was read; in its so many-th line that is not blank, if not
+            given.
     """
 
-    def __init__(self, paths: Sequence[str], load: Callable[[str], np.ndarray]):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        load: Callable[[str], np.ndarray],
+        find: Callable[[str, int], str] | None = None,
+    ):
         self._paths = list(paths)
+        self._find = find or _line
         self._parts: list[np.ndarray | StoredRows] = [load(path) for path in paths]
         if sum(part.nbytes for part in self._parts) > _MOST_MAPPED:
             self._parts = [parsed_copy.unmapped(part) for part in self._parts]
@@ -61,9 +69,7 @@ class TextTable:
         """Returns where a row was read: ``file:line``."""
         part = int(np.searchsorted(self._ends, row, side="right"))
         row -= self._ends[part] - len(self._parts[part])
-        with open_text(self._paths[part]) as file:
-            full = (number for number, line in enumerate(file, 1) if line.strip())
-            return f"{self._paths[part]}:{next(islice(full, int(row), None))}"
+        return self._find(self._paths[part], int(row))
 
 
 class TextMatrix(TextTable):
@@ -81,6 +87,12 @@ class TextMatrix(TextTable):
 
     def __init__(self, paths: Sequence[str], columns: int, cache_dir: str | None = None):
         super().__init__(paths, lambda path: load(path, columns, cache_dir))
+
+
+def _line(path: str, row: int) -> str:
+    with open_text(path) as file:
+        full = (number for number, line in enumerate(file, 1) if line.strip())
+        return f"{path}:{next(islice(full, row, None))}"
 
 
 def _taken(part: np.ndarray | StoredRows, rows: Rows, columns: slice) -> np.ndarray:

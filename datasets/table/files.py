@@ -70,7 +70,7 @@ def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Plac
     for batch in _parquet(path, table) if parquet else _text(path, table):
         if batch.num_rows:
             columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
-            yield columns, _place(path, table, parquet, done)
+            yield columns, _places(path, table, parquet, done)
         done += batch.num_rows
     if not done:
         raise ValueError(f"{path}: the file holds no rows")
@@ -85,7 +85,12 @@ def _is_parquet(path: str) -> bool:
     return _stem(path).endswith(PARQUET)
 
 
-def _place(path: str, table: Table, parquet: bool, first: int) -> Place:
+def place(path: str, table: Table, row: int) -> str:
+    """Returns where a file's row is: ``file:line`` in text, its number from 1 in Parquet."""
+    return _places(path, table, _is_parquet(path), 0)(row)
+
+
+def _places(path: str, table: Table, parquet: bool, first: int) -> Place:
     def of_row(row: int) -> str:
         if parquet:
             return f"{path}: row {first + row + 1}"
