@@ -11,8 +11,9 @@ import paddle
 
 logger = logging.getLogger(__name__)
 
-ONE_LABEL = "all its rows have the label {}: an AUC needs both"
-_EITHER = "all its rows have one label, or a score is no number"
+_ONE_LABEL = "it is not defined, all its rows have the label {}: an AUC needs both"
+_NAN = "it is not defined, all its rows have one label, or a score is no number"
+_ZERO = "all its rows have one label, for which Paddle shows 0, or all are in the wrong order"
 
 
 class Undefined:
@@ -34,16 +35,20 @@ class Undefined:
             if reason:
                 self._said.add(name)
                 shown = f"{float(np.asarray(value).item()):g}"
-                logger.warning("%s is %s: it is not defined, %s", name, shown, reason)
+                logger.warning("%s is %s: %s", name, shown, reason)
 
 
 def _reason(name: str, value: Any, metric: Any) -> str | None:
-    """Returns why a metric is undefined, or None if it is defined."""
+    """Returns what is to be said of a metric that is undefined, or None if it is defined."""
     if hasattr(metric, "undefined"):
-        return metric.undefined()
+        reason = metric.undefined()
+        return f"it is not defined, {reason}" if reason else None
     if isinstance(metric, paddle.metric.Auc):  # it returns 0 where there is none
         counts = [int(np.sum(part)) for part in (metric._stat_neg, metric._stat_pos)]
-        return None if all(counts) or not any(counts) else ONE_LABEL.format(int(counts[1] > 0))
+        return None if all(counts) or not any(counts) else _ONE_LABEL.format(int(counts[1] > 0))
     array = np.asarray(value)
-    is_nan = array.size == 1 and array.dtype.kind == "f" and np.isnan(array).item()
-    return _EITHER if is_nan and "auc" in name.lower() else None
+    if "auc" not in name.lower() or array.size != 1 or array.dtype.kind != "f":
+        return None
+    if np.isnan(array).item():
+        return _NAN
+    return _ZERO if array.item() == 0 else None  # of a program of Paddle 2, whose counts it has
