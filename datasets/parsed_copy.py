@@ -15,6 +15,8 @@ from typing import IO, Callable
 
 import numpy as np
 
+from datasets.stored_rows import StoredRows
+
 
 def load(
     path: str,
@@ -43,9 +45,8 @@ def load(
         ValueError: no folder can take the copy, or `parse_into` raised it.
     """
     path = os.path.abspath(path)
-    status = os.stat(path)
     name = f".{os.path.basename(path)}."
-    stamp = f"{status.st_size}-{status.st_mtime_ns}.npy"
+    stamp = _stamp(path)
     elsewhere = cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "paddlemtl")
     digest = hashlib.sha256(path.encode()).hexdigest()[:16]
     choices = [(os.path.dirname(path), name), (elsewhere, f"{name}{digest}.")]
@@ -96,7 +97,7 @@ def write(
             file.write(np.ascontiguousarray(block, stored))
             done += len(block)
         if done != rows:
-            raise ValueError(f"{path}: the file changed while it was read")
+            raise _changed(path)
     return np.load(cached, mmap_mode="r").view(np.ndarray)
 
 
@@ -107,11 +108,12 @@ def replacing(cached: str, path: str) -> Iterator[IO[bytes]]:
     It is to be written, not mapped: on a full disk a write is an error, a mapped page is a crash.
 
     Args:
-        cached: path of the copy.
+        cached: path of the copy, of which `load` made the name.
         path: the file.
 
     Raises:
-        ValueError: the copy cannot be written.
+        ValueError: the copy cannot be written, or the file is no longer what its copy's name says:
+            then some rows may be old and some new.
     """
     handle, temporary = tempfile.mkstemp(
         dir=os.path.dirname(cached), prefix=".parsing.", suffix=".npy"
@@ -119,6 +121,8 @@ def replacing(cached: str, path: str) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
+        if not cached.endswith(_stamp(path)):
+            raise _changed(path)
         shutil.copymode(path, temporary)  # who can read the source can use its parsed copy
         os.replace(temporary, cached)
     except OSError as error:
@@ -128,11 +132,24 @@ def replacing(cached: str, path: str) -> Iterator[IO[bytes]]:
             os.remove(temporary)
 
 
+def is_gzip(path: str) -> bool:
+    """Whether a file is compressed, by its name."""
+    return path.lower().endswith(".gz")
+
+
 def open_text(path: str) -> IO[str]:
     """Opens a text file, or one whose name ends in ``.gz``."""
-    opener = gzip.open if path.endswith(".gz") else open
+    opener = gzip.open if is_gzip(path) else open
     # What is no text becomes a cell that is no number, and an error that names the line.
     return opener(path, "rt", encoding="utf-8-sig", errors="replace")
+
+
+def unmapped(table: np.ndarray) -> np.ndarray | StoredRows:
+    """Returns a table that was loaded as one that is read from its file, if that is still there."""
+    try:
+        return StoredRows(table.base.filename)  # of the memory map, which the table is a view of
+    except FileNotFoundError:  # another process has parsed the source anew; the map holds the rows
+        return table
 
 
 def _cached(path: str, dtype: type) -> np.ndarray | None:
@@ -142,6 +159,16 @@ def _cached(path: str, dtype: type) -> np.ndarray | None:
     except (OSError, EOFError, ValueError):  # absent, another user's, or cut off by a power failure
         return None
     return table if table.ndim == 2 and table.dtype == dtype else None
+
+
+def _stamp(path: str) -> str:
+    """Returns how the name of a file's copy ends: its size and time of change."""
+    status = os.stat(path)
+    return f"{status.st_size}-{status.st_mtime_ns}.npy"
+
+
+def _changed(path: str) -> ValueError:
+    return ValueError(f"{path}: the file changed while it was read")
 
 
 def _remove_stale(folder: str, prefix: str, form: str, stamp: str) -> None:

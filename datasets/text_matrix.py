@@ -10,8 +10,10 @@ import numpy as np
 
 from datasets import parsed_copy
 from datasets.parsed_copy import open_text
+from datasets.stored_rows import StoredRows
 
 _LINES_AT_ONCE = 4096
+_MOST_MAPPED = 1 << 29  # bytes; larger tables are read row by row, by 1 to 2 microseconds each
 Rows = Union[slice, np.ndarray]
 
 
@@ -22,14 +24,26 @@ class WidthError(ValueError):
 class TextTable:
     """Text files as one table of all their rows, a row for each line that is not blank.
 
+    Up to half a gigabyte is served from a memory map, a larger table from its files.
+
     Args:
         paths: the files, in order.
         load: returns a file's table; all have the same columns and dtype.
+        find: returns where a file's row was read; in its so many-th line that is not blank, if not
+            given.
     """
 
-    def __init__(self, paths: Sequence[str], load: Callable[[str], np.ndarray]):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        load: Callable[[str], np.ndarray],
+        find: Callable[[str, int], str] | None = None,
+    ):
         self._paths = list(paths)
-        self._parts = [load(path) for path in paths]
+        self._find = find or _line
+        self._parts: list[np.ndarray | StoredRows] = [load(path) for path in paths]
+        if sum(part.nbytes for part in self._parts) > _MOST_MAPPED:
+            self._parts = [parsed_copy.unmapped(part) for part in self._parts]
         self._ends = np.cumsum([len(part) for part in self._parts])
 
     def __len__(self) -> int:
@@ -38,7 +52,7 @@ class TextTable:
     def take(self, rows: Rows, columns: slice) -> np.ndarray:
         """Returns some columns of some rows, ``[len(rows), width]``; a view where it can be."""
         if len(self._parts) == 1:
-            return self._parts[0][:, columns][rows]
+            return _taken(self._parts[0], rows, columns)
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         part_of_row = np.searchsorted(self._ends, rows, side="right")
@@ -47,16 +61,15 @@ class TextTable:
         for number in np.unique(part_of_row):
             part = self._parts[number]
             chosen = part_of_row == number
-            out[chosen] = part[:, columns][rows[chosen] - (self._ends[number] - len(part))]
+            own = rows[chosen] - (self._ends[number] - len(part))
+            out[chosen] = _taken(part, own, columns)
         return out
 
     def place(self, row: int) -> str:
         """Returns where a row was read: ``file:line``."""
         part = int(np.searchsorted(self._ends, row, side="right"))
         row -= self._ends[part] - len(self._parts[part])
-        with open_text(self._paths[part]) as file:
-            full = (number for number, line in enumerate(file, 1) if line.strip())
-            return f"{self._paths[part]}:{next(islice(full, int(row), None))}"
+        return self._find(self._paths[part], int(row))
 
 
 class TextMatrix(TextTable):
@@ -74,6 +87,18 @@ class TextMatrix(TextTable):
 
     def __init__(self, paths: Sequence[str], columns: int, cache_dir: str | None = None):
         super().__init__(paths, lambda path: load(path, columns, cache_dir))
+
+
+def _line(path: str, row: int) -> str:
+    with open_text(path) as file:
+        full = (number for number, line in enumerate(file, 1) if line.strip())
+        return f"{path}:{next(islice(full, row, None))}"
+
+
+def _taken(part: np.ndarray | StoredRows, rows: Rows, columns: slice) -> np.ndarray:
+    if isinstance(part, StoredRows):
+        return part.take(rows, columns)
+    return part[:, columns][rows]
 
 
 def load(path: str, columns: int, cache_dir: str | None = None) -> np.ndarray:

@@ -3,10 +3,12 @@
     python tools/benchmark.py -m models/multitask/mmoe/config_bigdata.yaml --batch_size 32 1024
 
 Each combination of batch size, graph and threads trains in a process of its own: a few batches
-to warm up, then --epochs epochs with reading, metrics and log lines as in tools/trainer.py, but
-no checkpoints. rows/s is the steady state over those; the phases are milliseconds a step (in
-static graph one call does forward, backward and optimizer, shown as forward); the process's
-whole time includes imports and, where the data have not been parsed before, parsing.
+to warm up, then --epochs epochs, or the first --batches of each, with reading, metrics and log
+lines as in tools/trainer.py, but no checkpoints. rows/s is the steady state over those; the phases
+are milliseconds a step (in static graph one call does forward, backward and optimizer, shown as
+forward); the process's whole time includes imports and, where the data have not been parsed
+before, parsing. rows/cpu s are rows a second of processor time, which other work on the machine
+hardly changes.
 """
 
 import argparse
@@ -24,7 +26,7 @@ from engine.errors import UserError
 from engine.sessions import GRAPHS
 
 _WARM_UP = 50  # batches
-_ROW = "{:>6} {:>8} {:>8} {:>10} {:>9}" + " {:>9}" * len(PHASES) + " {:>9} {:>9}"
+_ROW = "{:>6} {:>8} {:>8} {:>10} {:>9}" + " {:>9}" * len(PHASES) + " {:>9} {:>9} {:>10}"
 
 
 def measure(arguments: argparse.Namespace, graph: str, threads: int, batch_size: int) -> dict:
@@ -51,18 +53,20 @@ def measure(arguments: argparse.Namespace, graph: str, threads: int, batch_size:
     warm_up = itertools.islice(session.batches(source, 0), _WARM_UP)
     loop.visit(session, warm_up, session.train_step, clock, report)
     clock.restart()
-    rows = steps = 0
+    rows, steps, busy = 0, 0, time.process_time()
     for epoch in range(1, arguments.epochs + 1):
         session.start_epoch(training=True)
         report.start_epoch(epoch)
-        batches = session.batches(source, epoch)
+        batches = itertools.islice(session.batches(source, epoch), arguments.batches)
         rows += loop.visit(session, batches, session.train_step, clock, report)
-        steps += len(source)
+        steps += report.batches
+    busy = time.process_time() - busy
     return {
         "batch_size": batch_size,
         "graph": graph,
         "threads": threads,
         "rows_per_second": rows / clock.total(),
+        "rows_per_processor_second": rows / busy,
         "ms_per_step": 1e3 * clock.total() / steps,
         "phases_ms": {name: 1e3 * clock.seconds[name] / steps for name in PHASES},
         "peak_memory_mb": runtime.peak_memory_mb(),
@@ -78,12 +82,22 @@ def main() -> None:
     parser.add_argument("--graph", nargs="+", choices=GRAPHS, default=["dygraph"])
     parser.add_argument("--threads", nargs="+", type=int, metavar="N", default=[1])
     parser.add_argument("--epochs", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--batches", type=int, metavar="N", help="only so many of each epoch; default: all"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     arguments = parser.parse_args()
-    if min([arguments.epochs, *arguments.batch_size, *arguments.threads]) < 1:
-        raise UserError("--epochs, --batch_size and --threads take integers of at least 1")
+    limit = 1 if arguments.batches is None else arguments.batches
+    if min([arguments.epochs, limit, *arguments.batch_size, *arguments.threads]) < 1:
+        raise UserError(
+            "--epochs, --batches, --batch_size and --threads take integers of at least 1"
+        )
     cli.read_config(arguments)  # bad input shows here, once
-    print(_ROW.format("batch", "graph", "threads", "rows/s", "ms/step", *PHASES, "MB", "whole s"))
+    print(
+        _ROW.format(
+            "batch", "graph", "threads", "rows/s", "ms/step", *PHASES, "MB", "whole s", "rows/cpu s"
+        )
+    )
     results = []
     for graph, threads, batch_size in itertools.product(
         arguments.graph, arguments.threads, arguments.batch_size
@@ -103,6 +117,7 @@ def main() -> None:
                 *phases,
                 f"{result['peak_memory_mb']:.0f}",
                 f"{result['whole_process_seconds']:.1f}",
+                f"{result['rows_per_processor_second']:.0f}",
             ),
             flush=True,
         )

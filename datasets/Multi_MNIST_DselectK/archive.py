@@ -19,7 +19,9 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from datasets.command import DataError, exclusive
@@ -100,8 +102,10 @@ def read_archive(archive: Path, sizes: dict[str, int]) -> Iterator[Pairs]:
                 names, opened = members.namelist(), members.open
             else:
                 members = stack.enter_context(tarfile.open(archive))
-                names = [member.name for member in members if member.isfile()]
-                opened = members.extractfile
+                found = [member for member in members if member.isfile()]
+                names = [member.name for member in found]
+                # By itself and not by its name, which a link in the archive may have as well.
+                opened = partial(_open_member, members, found)
             for name, rows in zip(_members(names, list(sizes), archive), sizes.values()):
                 origin = f"{archive}: {name}"
                 with opened(name) as stream:
@@ -114,6 +118,10 @@ def read_archive(archive: Path, sizes: dict[str, int]) -> Iterator[Pairs]:
         if isinstance(exc, UNREADABLE):
             raise DataError(f"{archive}: damaged, or no archive ({exc})") from exc
         raise DataError(str(exc)) from exc
+
+
+def _open_member(archive: tarfile.TarFile, files: Sequence[tarfile.TarInfo], name: str) -> IO:
+    return archive.extractfile(next(member for member in files if member.name == name))
 
 
 def _members(names: Sequence[str], words: Sequence[str], archive: Path) -> list[str]:

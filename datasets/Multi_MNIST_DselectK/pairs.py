@@ -2,7 +2,7 @@
 
 Three forms hold the same two arrays:
 
-    NAME_images.npy, NAME_labels.npy    what `prepare.py` writes; mapped, not read
+    NAME_images.npy, NAME_labels.npy    what `prepare.py` writes; images are read as they are taken
     NAME.npz                            members `images` and `labels`, compressed: the sample
     any other name                      PaddleRec's: a pickle of (images, labels)
 """
@@ -18,6 +18,7 @@ import numpy as np
 
 from datasets.Multi_MNIST_DselectK.overlay import CANVAS, CLASSES
 from datasets.Multi_MNIST_DselectK.unpickle import load_arrays
+from datasets.stored_rows import StoredRows
 from datasets.text_matrix import Rows
 
 IMAGES, LABELS = "_images.npy", "_labels.npy"
@@ -119,16 +120,24 @@ def _load(path: str, given: set[str]) -> Pairs:
         labels = path[: -len(IMAGES)] + LABELS
         if os.path.abspath(labels) not in given:
             raise ValueError(f"{path}: its labels are missing: no {labels} among the files")
-        return check(_npy(path), _npy(labels), path, labels)
+        return check(_opened(path), _npy(labels), path, labels)
     if path.endswith(".npz"):
         return check(*_npz(path), path, path)
     with open(path, "rb") as stream:
         return from_pickle(stream, path)
 
 
+def _opened(path: str) -> StoredRows:
+    """Returns images that stay in their file: a map would crash if somebody cut that off."""
+    try:
+        return StoredRows(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: truncated, or no .npy file ({error})") from error
+
+
 def _npy(path: str) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        return np.load(path, allow_pickle=False)
     except (EOFError, ValueError) as error:
         raise ValueError(f"{path}: truncated, or no .npy file ({error})") from error
 

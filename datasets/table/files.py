@@ -11,7 +11,7 @@ import gzip
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from datasets.parsed_copy import open_text
+from datasets.parsed_copy import is_gzip, open_text
 from datasets.table import arrow
 from datasets.table.arrow import pa
 from datasets.table.columns import KEY, Table
@@ -70,7 +70,7 @@ def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Plac
     for batch in _parquet(path, table) if parquet else _text(path, table):
         if batch.num_rows:
             columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
-            yield columns, _place(path, table, parquet, done)
+            yield columns, _places(path, table, parquet, done)
         done += batch.num_rows
     if not done:
         raise ValueError(f"{path}: the file holds no rows")
@@ -85,7 +85,12 @@ def _is_parquet(path: str) -> bool:
     return _stem(path).endswith(PARQUET)
 
 
-def _place(path: str, table: Table, parquet: bool, first: int) -> Place:
+def place(path: str, table: Table, row: int) -> str:
+    """Returns where a file's row is: ``file:line`` in text, its number from 1 in Parquet."""
+    return _places(path, table, _is_parquet(path), 0)(row)
+
+
+def _places(path: str, table: Table, parquet: bool, first: int) -> Place:
     def of_row(row: int) -> str:
         if parquet:
             return f"{path}: row {first + row + 1}"
@@ -136,7 +141,7 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     names = list(dict.fromkeys([*table.names, header[-1]]))
     last = None
     try:
-        with pa.input_stream(path, compression="gzip" if path.endswith(".gz") else None) as stream:
+        with pa.input_stream(path, compression="gzip" if is_gzip(path) else None) as stream:
             reader = arrow.csv.open_csv(
                 stream,
                 arrow.csv.ReadOptions(
@@ -209,7 +214,7 @@ def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueErro
         return ValueError(f"{path}: a row is longer than {_BLOCK >> 20} MB: {hint}")
     try:
         if "UTF8" in problem:
-            with (gzip.open if path.endswith(".gz") else open)(path, "rb") as stream:
+            with (gzip.open if is_gzip(path) else open)(path, "rb") as stream:
                 for number, line in enumerate(stream, 1):
                     if line.decode("utf-8", "replace").encode() != line:
                         return ValueError(f"{path}:{number}: expected text in UTF-8")

@@ -14,7 +14,7 @@ from datasets.labelled_table import LabelledTable
 from datasets.table import learning, rows, stored
 from datasets.table.columns import KEY, table_of
 from datasets.table.encoding import Encoding
-from datasets.table.files import column_names, table_files
+from datasets.table.files import column_names, place, table_files
 from datasets.text_matrix import Rows, TextTable
 
 _HYPER = "hyper_parameters."
@@ -97,6 +97,9 @@ class RecDataset(LabelledTable):
             path, found = _known(root, table, source)
             if found is None:
                 found = learning.learn(files, table)
+                for file, stamp in zip(files, source):
+                    if _stamp(file) != stamp:
+                        raise ValueError(f"{file}: the file changed while it was read")
                 path = stored.save(found, root, source)
         values = {**found.hyper_parameters(), "table.vocabulary": path}
         if config.get(f"{_HYPER}tasks") is None:
@@ -106,7 +109,11 @@ class RecDataset(LabelledTable):
         return values
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
-        return TextTable(paths, lambda path: rows.load(path, self._encoding, cache_dir))
+        return TextTable(
+            paths,
+            lambda path: rows.load(path, self._encoding, cache_dir),
+            lambda path, row: place(path, self._encoding.table, row),
+        )
 
     def _features(self, wanted: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)

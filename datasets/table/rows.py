@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -89,7 +88,6 @@ def _placed(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np
 
 def _encode_into(cached: str, path: str, encoding: Encoding) -> np.ndarray:
     """Writes a file's copy, whole or not at all, and returns it from the memory map."""
-    before = os.stat(path)
     columns, rows = width(encoding), 0
     with parsed_copy.replacing(cached, path) as file:
         _write_header(file, rows, columns)
@@ -101,9 +99,6 @@ def _encode_into(cached: str, path: str, encoding: Encoding) -> np.ndarray:
         _write_header(file, rows, columns)
         if file.tell() != start:
             raise ValueError(f"{path}: {rows} rows are more than one file may hold")
-        after = os.stat(path)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise ValueError(f"{path}: the file changed while it was read")
     return np.load(cached, mmap_mode="r").view(np.ndarray)
 
 

@@ -189,3 +189,14 @@ class Auc:
             return float("nan")
         below_or_tied = np.cumsum(negative) @ positive
         return float((below_or_tied - 0.5 * (negative @ positive)) / pairs)
+
+    def undefined(self) -> str | None:
+        """Returns why there is no AUC, or None if there is one."""
+        rows = self._scores.counts()[self._task].sum(axis=1)
+        if np.isnan(rows).any():
+            return "a score is no number"
+        if not rows.any():
+            return "none of the rows counts for it"
+        if rows.all():
+            return None
+        return f"all its rows have the label {int(rows[1] > 0)}: an AUC needs both"

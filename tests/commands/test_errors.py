@@ -320,6 +320,7 @@ def started(elsewhere, name, *arguments):
         ("infer", ["-m", "{yaml}"], "there is no checkpoint"),
         ("static_infer", ["-m", "none.yaml"], "none.yaml: No such file or directory"),
         ("benchmark", ["-m", "{yaml}", "--batch_size", "0"], "--batch_size"),
+        ("benchmark", ["-m", "{yaml}", "--batches", "0"], "--batches"),
     ],
 )
 def test_a_process_ends_the_same_way(model, elsewhere, written, name, arguments, message):

@@ -1,6 +1,7 @@
 """The commands of PaddleRec's own pages, as written there, from wherever they are typed."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -145,3 +146,13 @@ def test_benchmark_prints_a_row_for_each_setting(checkout, tmp_path):
         assert step == pytest.approx(sum(phases), abs=0.01)
     assert (tmp_path / "figures.json").is_file()
     assert not (checkout / "models/multitask/mmoe/output_model_mmoe").exists()
+
+
+def test_benchmark_of_a_part_of_each_epoch(checkout, tmp_path):
+    figures = tmp_path / "figures.json"
+    yaml = "models/multitask/mmoe/config.yaml"
+    options = ["--batch_size", "8", "--epochs", "2", "--batches", "3", "--json", str(figures)]
+    run(["tools/benchmark.py", "-m", yaml, *options], checkout)
+    (found,) = json.loads(figures.read_text())
+    assert found["rows"] == 2 * 3 * 8
+    assert found["ms_per_step"] == pytest.approx(1e3 * 8 / found["rows_per_second"])

@@ -110,10 +110,11 @@ def test_a_models_own_loader_whose_data_set_raises(stand_in, refused):
 
 def test_a_data_generator_that_raises(stand_in, refused):
     folder = stand_in("rank/dnn")
-    edit(folder / "data" / "train" / "part-0", "click:", "click=")
+    path = folder / "data" / "train" / "part-0"
+    edit(path, "click:", "click=")
     options = ["runner.reader_type=QueueDataset", "runner.train_reader_path=queuedataset_reader"]
     assert refused("trainer", folder, *options) == (
-        "queuedataset_reader: not enough values to unpack (expected 2, got 1)"
+        f"queuedataset_reader: {path}:1: not enough values to unpack (expected 2, got 1)"
     )
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import pickle
 
 import numpy as np
 import pytest
 
 from datasets.Multi_MNIST_DselectK.reader import RecDataset
+from datasets.stored_rows import StoredRows
 
 RIGHT_FIRST = [{"name": "right", "label_column": 1}, {"name": "left", "label_column": 0}]
 
@@ -81,12 +83,21 @@ def test_files_of_all_forms_follow_each_other(write):
         assert all((a == b).all() for a, b in zip(row, block))
 
 
-def test_images_are_mapped_and_not_read(write):
+def test_images_stay_in_their_file(write):
     data = read(write("npy", *pairs(5)))
     images, _ = data._pairs._parts[0]
-    assert images.base is not None
-    assert not images.flags.owndata
+    assert isinstance(images, StoredRows)
     assert images.dtype == np.uint8
+
+
+def test_images_that_are_cut_off_while_they_are_read(write):
+    """A memory map would end the process."""
+    files = write("npy", *pairs(5))
+    data = read(files)
+    os.truncate(files[0], 2_000)
+    assert len(data.take(slice(0, 1))[0]) == 1
+    with pytest.raises(OSError, match=r"part_images\.npy is cut off"):
+        data.take(slice(0, 5))
 
 
 IMAGES, LABELS = pairs(3)

@@ -391,3 +391,18 @@ def test_rows_to_predict_have_no_labels(tmp_path, name):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="there is no column click among"):
         RecDataset([train, path], config)  # labelled in part
+
+
+@pytest.mark.parametrize("write", [write_text, write_parquet])
+def test_where_a_row_was_read(tmp_path, write):
+    """Said of a row whose loss is no number: headers, blank lines and newlines in cells count."""
+    rows = [[*row] for row in ROWS]
+    rows[1][0] = "two\nlines"
+    ending = "csv" if write is write_text else "parquet"
+    paths = [write(tmp_path / f"{name}.{ending}", rows) for name in "ab"]
+    data = trained(tmp_path, *paths)
+    if write is write_text:
+        assert data.place(0) == f"{paths[0]}:2"
+        assert data.place(5 + 2) == f"{paths[1]}:5"
+    else:
+        assert data.place(5 + 2) == f"{paths[1]}: row 3"

@@ -161,3 +161,25 @@ def test_batches_do_not_pile_up_without_end(kept):
     for _ in range(2 * _PENDING + 5):
         metric.add(np.zeros((1, 1, 2), "f4"), np.zeros((1, 1, 1), np.int64))
         assert len(metric._pending) < _PENDING
+
+
+# Why there is no AUC
+
+
+@pytest.mark.parametrize(
+    ("labels", "odds", "reason"),
+    [
+        ([0, 0], [0.0, 1.0], "all its rows have the label 0: an AUC needs both"),
+        ([1, 1], [0.0, 1.0], "all its rows have the label 1: an AUC needs both"),
+        ([-100, -100], [0.0, 1.0], "none of the rows counts for it"),
+        ([-100, 1], [0.0, 1.0], "all its rows have the label 1: an AUC needs both"),
+        ([0, 1], [0.0, np.nan], "a score is no number"),
+        ([0, 1], [0.0, 1.0], None),
+    ],
+)
+def test_an_undefined_auc_says_why(labels, odds, reason):
+    scores = Scores(1)
+    scores.add(logits(np.array(odds)), np.array(labels)[None, :, None])
+    metric = Auc(scores, 0)
+    assert metric.undefined() == reason
+    assert np.isnan(metric.accumulate()) == (reason is not None)

@@ -34,6 +34,7 @@ from engine.interrupts import Interrupted
 from engine.report import Report, Visual
 from engine.resume import length, start
 from engine.sources import open_reader, test_source, training_source
+from engine.undefined import Undefined
 
 __all__ = ["open_reader", "start", "test_source", "training_source"]
 
@@ -86,6 +87,7 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
     total = length(source)
     steps = position.epoch * (total or 0) + position.batches
     report = Report(clock, config.runner("print_interval"), total, visual, steps)
+    undefined = Undefined()
     looked = losses.ParameterCheck(session, config.runner("on_nan"))
     with interrupts.deferred():
         for epoch in range(position.epoch, epochs):
@@ -108,7 +110,7 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
             except losses.NotFinite as fault:
                 report.close()
                 raise losses.error(fault, source, epoch, report.batches) from None
-            summary.metrics[epoch] = _end_epoch(session, clock, report)
+            summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
             if session.skipped and session.skipped == report.batches:
                 raise UserError(f"epoch: {epoch}: no batch has a loss that is finite")
             looked.at_end(epoch, report.batches - 1)
@@ -152,6 +154,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
     summary = Summary()
     clock = Clock()
     report = Report(clock, config.runner("print_interval"), length(source), None)
+    undefined = Undefined()
     for epoch, folder in folders.items():
         saved, prefix = foreign.parameters(session, folder)
         matching.check(saved, session.shapes(prefix), folder)
@@ -167,7 +170,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
         step = kept.around(session) if kept else session.infer_step
         batches = session.batches(source, epoch)
         summary.rows += visit(session, batches, step, clock, report)
-        summary.metrics[epoch] = _end_epoch(session, clock, report)
+        summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
         if kept:
             kept.save(wanted, epoch if len(folders) > 1 else None)
     summary.seconds = clock.total()
@@ -213,10 +216,11 @@ def visit(
     return total
 
 
-def _end_epoch(session: Any, clock: Clock, report: Report) -> dict[str, Any]:
+def _end_epoch(session: Any, clock: Clock, report: Report, undefined: Undefined) -> dict[str, Any]:
     metrics = session.metrics()
     clock.lap("metrics")
     report.end_epoch(metrics, session.skipped)
+    undefined.tell(session, metrics)
     return metrics
 
 

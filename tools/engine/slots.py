@@ -7,7 +7,9 @@ the file and its C++ dataset; here it is called for each line.
 
 from __future__ import annotations
 
+import gzip
 import inspect
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,12 +43,32 @@ class SlotDataset(IterableDataset):
             self._generator.init(config)
 
     def __iter__(self) -> Iterator[list[np.ndarray]]:
-        """Yields a row for each sample of each line."""
+        """Yields a row for each sample of each line.
+
+        Raises:
+            ValueError: a file is damaged, or the generator cannot use a line; it says which.
+        """
         for path in self._files:
-            with open(path, encoding="utf-8") as file:
-                for line in file:
-                    for sample in self._generator.generate_sample(line)():
-                        yield [_array(values) for _, values in sample]
+            for number, line in enumerate(_lines(path), 1):
+                try:
+                    samples = list(self._generator.generate_sample(line)())
+                    rows = [[_array(values) for _, values in sample] for sample in samples]
+                except ValueError as error:
+                    raise ValueError(f"{path}:{number}: {error}") from error
+                except LookupError as error:
+                    kind = type(error).__name__
+                    raise ValueError(f"{path}:{number}: {kind}: {error}") from error
+                yield from rows
+
+
+def _lines(path: str) -> Iterator[str]:
+    """Yields a text file's lines; one whose name ends in ``.gz`` is decompressed."""
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig") as file:
+            yield from file
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _array(values: Sequence) -> np.ndarray:

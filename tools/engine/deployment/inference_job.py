@@ -152,6 +152,8 @@ def run(job: Job, arguments: argparse.Namespace) -> None:
     found = scores.scores(result.predictions, result.labels, _counted_rows(job.model))
     for name, values in found.items():
         print(f"{name}: " + ", ".join(f"{kind} {value:.6f}" for kind, value in values.items()))
+        if np.isnan(values.get("auc", 0.0)):
+            print(f"{name}: the AUC is not defined, all rows that count have one label")
     if arguments.benchmark or arguments.save_log_path:
         blocks = inference_report.collect(job, runner, result, arguments)
         if arguments.benchmark:

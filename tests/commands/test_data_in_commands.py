@@ -1,0 +1,165 @@
+"""Faulty data through the commands: one line and exit code 2, or training that says what lacks."""
+
+import gzip
+import re
+
+import pytest
+
+GRAPHS = [("trainer", "infer"), ("static_trainer", "static_infer")]
+COMMANDS = [name for pair in GRAPHS for name in pair]
+PARTS = {"trainer": "train", "static_trainer": "train", "infer": "test", "static_infer": "test"}
+
+
+@pytest.fixture
+def lines(model):
+    """The lines of a part of the data, and what writes others in their place."""
+
+    def of(part):
+        path = model / "data" / part / f"{part}_data.txt"
+        return path, path.read_text().splitlines()
+
+    return of
+
+
+def compress(path):
+    """Replaces a file by its compressed form."""
+    target = path.with_name(f"{path.name}.gz")
+    target.write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    return target
+
+
+def cell(line, column, text):
+    cells = line.split(",")
+    cells[column] = text
+    return ",".join(cells)
+
+
+FAULTS = {
+    "no text": (lambda rows: [], ": the file holds no rows"),
+    "blank": (lambda rows: ["", " "], ": the file holds no rows"),
+    "short": (
+        lambda rows: [*rows[:4], rows[4].rpartition(",")[0], *rows[5:]],
+        ":5: expected 501 numbers, found 500 (2 labels and hyper_parameters.feature_size = 499)",
+    ),
+    "long": (
+        lambda rows: [*rows[:4], f"{rows[4]},0", *rows[5:]],
+        ":5: expected 501 numbers, found 502 (2 labels and hyper_parameters.feature_size = 499)",
+    ),
+    "text": (
+        lambda rows: [*rows[:4], cell(rows[4], 7, "?"), *rows[5:]],
+        ":5: column 8: expected a number, found '?'",
+    ),
+    "nan": (
+        lambda rows: [*rows[:4], cell(rows[4], 2, "nan"), *rows[5:]],
+        ":5: column 3: expected a number, found 'nan'",
+    ),
+    "infinity": (
+        lambda rows: [*rows[:4], cell(rows[4], 500, "-inf"), *rows[5:]],
+        ":5: column 501: expected a number, found '-inf'",
+    ),
+    "label": (
+        lambda rows: [*rows[:4], cell(rows[4], 1, "2"), *rows[5:]],
+        ":5: column 2: expected a label 0 or 1, found 2.0",
+    ),
+}
+
+
+@pytest.fixture
+def refused(command, model, written):
+    """Runs a command that must say in one line what is wrong, and must leave nothing."""
+
+    def run(name):
+        before = written()
+        code, stderr = command(name, "-m", model / "config.yaml")
+        assert code == 2, stderr
+        assert "Traceback" not in stderr
+        *_, last = stderr.splitlines()
+        assert stderr.count("error: ") == 1
+        assert written() == before
+        assert not list(model.rglob(".parsing.*"))
+        return last
+
+    return run
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gzip"])
+def test_a_fault_is_one_line(command, model, refused, lines, name, fault, compressed):
+    if fault == "label" and name.endswith("infer"):  # it is seen when the row is evaluated
+        trainer = name.replace("infer", "trainer")
+        assert command(trainer, "-m", model / "config.yaml")[0] == 0
+    path, rows = lines(PARTS[name])
+    spoil, problem = FAULTS[fault]
+    path.write_text("\n".join(spoil(rows)))
+    path = compress(path) if compressed else path
+    assert refused(name) == f"error: census_reader: {path}{problem}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("keep", [9, 400, -4])
+def test_a_truncated_gzip_file_is_one_line(refused, lines, name, keep):
+    path = compress(lines(PARTS[name])[0])
+    path.write_bytes(path.read_bytes()[:keep])
+    assert refused(name).startswith(f"error: census_reader: {path}: ")
+
+
+def last_epoch(stderr):
+    """The metrics that the last epoch's line shows."""
+    line = [line for line in stderr.splitlines() if " done, " in line][-1]
+    return re.search(r"done, (.*), epoch time", line)[1]
+
+
+@pytest.mark.parametrize("graph", GRAPHS, ids=["dygraph", "static"])
+def test_other_forms_of_the_same_rows_train_alike(command, model, lines, graph):
+    """In a hundred files, some compressed, with CRLF, a BOM, and no newline at the end."""
+
+    def run():
+        options = ["-o", "runner.epochs=1", "runner.infer_end_epoch=1"]
+        done = [command(name, "-m", model / "config.yaml", *options) for name in graph]
+        assert [code for code, _ in done] == [0, 0], done
+        return [last_epoch(stderr) for _, stderr in done]
+
+    expected = run()
+    for part in ("train", "test"):
+        path, rows = lines(part)
+        path.unlink()
+        for number, row in enumerate(rows):
+            end = ("", "\n", "\r\n")[number % 3]
+            piece = path.with_name(f"part-{number:03}")
+            piece.write_bytes(b"\xef\xbb\xbf" * (number % 2) + f"{row}{end}".encode())
+            if number % 4 == 0:
+                compress(piece)
+    assert run() == expected
+
+
+@pytest.mark.parametrize("label", ["0", "1"])
+@pytest.mark.parametrize("graph", GRAPHS, ids=["dygraph", "static"])
+def test_a_label_of_one_class_has_no_auc_and_that_is_said_once(command, model, lines, graph, label):
+    for part in ("train", "test"):
+        path, rows = lines(part)
+        path.write_text("".join(cell(row, 1, label) + "\n" for row in rows))
+    for name in graph:
+        code, stderr = command(name, "-m", model / "config.yaml")
+        assert code == 0, stderr
+        assert re.fullmatch(r"auc_income: nan, auc_marital: [01]\.\d{6}", last_epoch(stderr))
+        said = [line for line in stderr.splitlines() if " - WARNING - " in line]
+        assert len(said) == 1, said  # of three epochs
+        assert said[0].endswith(
+            " - WARNING - auc_income is nan: it is not defined, all its rows have the label "
+            f"{label}: an AUC needs both"
+        )
+
+
+def test_an_exported_model_says_it_too(run_command, model, lines):
+    path, rows = lines("test")
+    path.write_text("".join(cell(row, 1, "0") + "\n" for row in rows))
+    yaml = model / "config.yaml"
+    options = ["-o", "runner.epochs=1", "runner.infer_end_epoch=1"]
+    for name in ("trainer", "to_static", "paddle_infer"):
+        done = run_command(name, "-m", yaml, *options)
+        assert done.code == 0, done.stderr
+    assert "\nincome: auc nan, log loss " in done.stdout
+    assert done.stdout.count("income: the AUC is not defined, all rows that count have one") == 1
+    assert "marital: the AUC" not in done.stdout

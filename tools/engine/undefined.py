@@ -1,0 +1,54 @@
+"""Metrics that the data leave undefined, such as the AUC of rows that all have one label: why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import paddle
+
+logger = logging.getLogger(__name__)
+
+_ONE_LABEL = "it is not defined, all its rows have the label {}: an AUC needs both"
+_NAN = "it is not defined, all its rows have one label, or a score is no number"
+_ZERO = "all its rows have one label, for which Paddle shows 0, or all are in the wrong order"
+
+
+class Undefined:
+    """Says once in a run which metric is undefined, and why."""
+
+    def __init__(self):
+        self._said: set[str] = set()
+
+    def tell(self, session: Any, values: Mapping[str, Any]) -> None:
+        """Warns of the metrics that are undefined, unless it has done so.
+
+        Args:
+            session: whose metrics they are.
+            values: the metrics at the end of an epoch, by name.
+        """
+        own = dict(zip(session.metric_names, session.metric_objects))
+        for name, value in values.items():
+            reason = None if name in self._said else _reason(name, value, own.get(name))
+            if reason:
+                self._said.add(name)
+                shown = f"{float(np.asarray(value).item()):g}"
+                logger.warning("%s is %s: %s", name, shown, reason)
+
+
+def _reason(name: str, value: Any, metric: Any) -> str | None:
+    """Returns what is to be said of a metric that is undefined, or None if it is defined."""
+    if hasattr(metric, "undefined"):
+        reason = metric.undefined()
+        return f"it is not defined, {reason}" if reason else None
+    if isinstance(metric, paddle.metric.Auc):  # it returns 0 where there is none
+        counts = [int(np.sum(part)) for part in (metric._stat_neg, metric._stat_pos)]
+        return None if all(counts) or not any(counts) else _ONE_LABEL.format(int(counts[1] > 0))
+    array = np.asarray(value)
+    if "auc" not in name.lower() or array.size != 1 or array.dtype.kind != "f":
+        return None
+    if np.isnan(array).item():
+        return _NAN
+    return _ZERO if array.item() == 0 else None  # of a program of Paddle 2, whose counts it has
