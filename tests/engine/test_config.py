@@ -292,7 +292,7 @@ def test_a_required_key_is_asked_for_by_name(load):
         ("just text", ": expected keys and values, found 'just text'"),
         ("runner: [1, 2]\n", r": runner: expected keys and values, found \[1, 2\]"),
         ("hyper_parameters: 3\n", ": hyper_parameters: expected keys and values, found 3"),
-        ("day: 2020-13-40\n", ": month must be in 1..12"),
+        ("day: 2020-13-40\n", ", line 1: .* !!timestamp, found '2020-13-40': month must be in"),
         (b"runner:\n  name: \xff\n", ": .*utf-8"),
         (b"runner:\n  name: \x00\n", ": unacceptable character"),
     ],
