@@ -120,8 +120,9 @@ def pickle_seeds() -> list[bytes]:
     circle: list = []
     circle.append(circle)
     runs = {"a": _Runs(os.system, "touch x"), "b": _Runs(getattr, "text", "upper")}
-    contents = [tree, ordered, {"x": doubled}, {"x": circle}, runs, [1], {}, {b"a": [None, True]}]
-    return [pickle.dumps(content, protocol) for content in contents for protocol in (2, 4, 5)]
+    contents = [tree, ordered, {"x": circle}, runs, [1], {}, {b"a": [None, True]}]
+    written = [pickle.dumps(content, protocol) for content in contents for protocol in (2, 4, 5)]
+    return [*written, pickle.dumps({"x": doubled})]
 
 
 def safetensors_seeds() -> list[bytes]:

@@ -26,7 +26,8 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 _ROOT = os.path.dirname(os.path.dirname(_HERE))
 _INSTRUMENTED = ["engine", "datasets", "models", "yaml"]
 _STOPPED = re.compile(r"(crash|timeout|oom|leak)-[0-9a-f]{40}")
-_SLACK = 60  # seconds beyond those of fuzzing, until a process is stopped
+_HANG = 60  # seconds: an input that takes longer hangs, also on a machine that is busy
+_SLACK = 2 * _HANG  # beyond those of fuzzing, until a process is stopped
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^#(\d+)", re.MULTILINE)
 
 
@@ -104,7 +105,7 @@ class _Process:
         folder = self._folder.name
         kept = os.path.join(corpus, name) if corpus else os.path.join(folder, "corpus")
         os.makedirs(kept, exist_ok=True)
-        options = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=4096"]
+        options = [f"-max_total_time={seconds}", f"-timeout={_HANG}", "-rss_limit_mb=4096"]
         options += ["-max_len=8192", "-print_final_stats=1", kept, os.path.join(folder, "seeds")]
         options += [f"-artifact_prefix={os.path.join(failures, name)}-"]
         self._process = multiprocessing.get_context("fork").Process(

@@ -35,7 +35,7 @@ def number(cell: str) -> tuple[float | None, bool]:
     """
     try:
         with np.errstate(over="ignore"):
-            value = np.float32(float(cell))
+            value = np.float32(float(cell.strip()))
     except ValueError:
         return None, False
     return (value, bool(_PLAIN.fullmatch(cell.strip()))) if np.isfinite(value) else (None, False)

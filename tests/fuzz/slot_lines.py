@@ -57,7 +57,7 @@ def _plain(content: bytes) -> list | None:
         text = content.decode().replace("\r\n", "\n").replace("\r", "\n")
         lines = text[:-1].split("\n") if text.endswith("\n") else text.split("\n")
         rows = [_row(line) for line in lines] if text else []
-    except (ValueError, IndexError, KeyError, OverflowError):
+    except (ValueError, IndexError, KeyError, OverflowError, FloatingPointError):
         return None
     return rows
 
@@ -72,7 +72,7 @@ def _row(line: str) -> tuple:
     for values in found.values():
         padded = [*values, 0, 0][:2]
         kind = np.float32 if any(isinstance(value, float) for value in padded) else np.int64
-        with np.errstate(over="ignore"):
+        with np.errstate(over="raise"):
             row.append(np.array(padded, kind).tolist())
     np.array(row[0], np.int64)
     return tuple(row)

@@ -51,4 +51,9 @@ class SlotDataset(IterableDataset):
 
 def _array(values: Sequence) -> np.ndarray:
     whole = all(isinstance(value, (int, np.integer)) for value in values)
-    return np.array(values, np.int64 if whole else np.float32)
+    try:
+        with np.errstate(over="raise"):
+            return np.array(values, np.int64 if whole else np.float32)
+    except (OverflowError, FloatingPointError):
+        kind = "int64" if whole else "float32"
+        raise ValueError(f"expected numbers of {kind}, found {values!r:.60}") from None
