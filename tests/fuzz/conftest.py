@@ -9,7 +9,8 @@ import pytest
 
 # What CI has for all targets; FUZZ_SECONDS=600 make fuzz goes on for as long for each of them.
 LONG = int(os.environ.get("FUZZ_SECONDS", 0))
-EXAMPLES = 100
+RUNS = 500  # inputs of a target, guided by coverage
+EXAMPLES = 100  # of a test of Hypothesis
 GUIDED: Counter = Counter()  # inputs that atheris tried, by target
 
 hypothesis.settings.register_profile(
@@ -22,9 +23,9 @@ hypothesis.settings.load_profile("long" if LONG else "ci")
 
 
 @pytest.fixture(scope="session")
-def seconds():
-    """For how long each target is fuzzed."""
-    return LONG or 1
+def extent():
+    """For how long each target is fuzzed, as fuzz.py takes it."""
+    return ["--seconds", LONG] if LONG else ["--seconds", 30, "--runs", RUNS]
 
 
 @pytest.fixture(scope="session")

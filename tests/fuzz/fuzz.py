@@ -26,6 +26,7 @@ def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     parser.add_argument("target", nargs="*", help="which; all if not given")
     parser.add_argument("--seconds", type=int, default=10, help="for each target")
+    parser.add_argument("--runs", type=int, help="at most so many inputs for each target")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="targets at a time")
     parser.add_argument("--failures", default="fuzz_failures", help="folder for what is found")
     parser.add_argument("--corpus", help="folder that keeps inputs which reach new code")
@@ -46,7 +47,7 @@ def main() -> None:
     bad = total = 0
     print(f"{'target':<14}{'inputs':>10}{'edges':>8}{'failures':>10}", flush=True)
     for one in fuzz_process.fuzz(
-        chosen or targets, given.seconds, given.jobs, failures, given.corpus
+        chosen or targets, given.seconds, given.runs, given.jobs, failures, given.corpus
     ):
         print(f"{one.target:<14}{one.inputs:>10}{one.edges:>8}{len(one.failures):>10}", flush=True)
         for path in one.failures:

@@ -72,13 +72,19 @@ def instrumented(path: str) -> dict[str, Any]:
 
 
 def fuzz(
-    targets: dict[str, Any], seconds: int, jobs: int, failures: str, corpus: str | None
+    targets: dict[str, Any],
+    seconds: int,
+    runs: int | None,
+    jobs: int,
+    failures: str,
+    corpus: str | None,
 ) -> Iterator[Outcome]:
     """Fuzzes targets and yields what came of each.
 
     Args:
         targets: by name.
         seconds: for how long each.
+        runs: how many inputs of each, from a fixed seed; None for as many as there is time for.
         jobs: how many at a time.
         failures: folder for what is found.
         corpus: folder of inputs that reach new code, kept for another time; None for none.
@@ -87,7 +93,7 @@ def fuzz(
     while waiting or running:
         while waiting and len(running) < jobs:
             name = waiting.pop(0)
-            running.append(_Process(name, targets[name], seconds, failures, corpus))
+            running.append(_Process(name, targets[name], seconds, runs, failures, corpus))
         time.sleep(0.05)
         for process in [one for one in running if one.ended()]:
             running.remove(process)
@@ -97,7 +103,15 @@ def fuzz(
 class _Process:
     """One target's process."""
 
-    def __init__(self, name: str, target: Any, seconds: int, failures: str, corpus: str | None):
+    def __init__(
+        self,
+        name: str,
+        target: Any,
+        seconds: int,
+        runs: int | None,
+        failures: str,
+        corpus: str | None,
+    ):
         self._name, self._failures = name, failures
         self._before = set(os.listdir(failures))
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -107,6 +121,7 @@ class _Process:
         os.makedirs(kept, exist_ok=True)
         options = [f"-max_total_time={seconds}", f"-timeout={_HANG}", "-rss_limit_mb=4096"]
         options += ["-max_len=8192", "-print_final_stats=1", kept, os.path.join(folder, "seeds")]
+        options += [f"-runs={runs}", "-seed=1"] if runs else []
         options += [f"-artifact_prefix={os.path.join(failures, name)}-"]
         self._process = multiprocessing.get_context("fork").Process(
             target=_run, args=(name, target, folder, failures, options)
