@@ -17,7 +17,7 @@ hypothesis.settings.register_profile(
     "ci", max_examples=EXAMPLES, derandomize=True, deadline=None, database=None
 )
 hypothesis.settings.register_profile(
-    "long", max_examples=EXAMPLES * max(1, LONG), deadline=None, print_blob=True
+    "long", max_examples=max(EXAMPLES, 25 * LONG), deadline=None, print_blob=True
 )
 hypothesis.settings.load_profile("long" if LONG else "ci")
 
