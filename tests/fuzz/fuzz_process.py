@@ -119,7 +119,8 @@ class _Process:
         folder = self._folder.name
         kept = os.path.join(corpus, name) if corpus else os.path.join(folder, "corpus")
         os.makedirs(kept, exist_ok=True)
-        options = [f"-max_total_time={seconds}", f"-timeout={_HANG}", "-rss_limit_mb=4096"]
+        options = [f"-max_total_time={seconds}", "-rss_limit_mb=4096"]
+        options += [f"-timeout={_HANG}", f"-report_slow_units={_HANG}"]
         options += ["-max_len=8192", "-print_final_stats=1", kept, os.path.join(folder, "seeds")]
         options += [f"-runs={runs}", "-seed=1"] if runs else []
         options += [f"-artifact_prefix={os.path.join(failures, name)}-"]
