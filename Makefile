@@ -1,12 +1,13 @@
 # make demo      trains and evaluates every model on its sample
 # make test      the whole test suite
-# Both make a virtual environment of their own first. PYTHON says which Python makes it.
+# make fuzz      looks for inputs that break it; FUZZ_SECONDS says for how long, each of its parts
+# All make a virtual environment of their own first. PYTHON says which Python makes it.
 PYTHON ?= python3
 LEGACY_PYTHON ?= $(PYTHON)
 VENV := .venv
 LEGACY := .venv-legacy
 
-.PHONY: demo test test-legacy lint sample clean
+.PHONY: demo test test-legacy fuzz lint sample clean
 
 demo: $(VENV)/.requirements
 	$(VENV)/bin/python tools/demo.py
@@ -17,6 +18,10 @@ test: $(VENV)/.requirements-dev
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
 test-legacy: $(LEGACY)/.requirements-legacy
 	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/commands tests/contract tests/deployment tests/serving
+
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/.requirements-dev
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(VENV)/bin/python -m pytest tests/fuzz
 
 lint: $(VENV)/.requirements-dev
 	$(VENV)/bin/ruff check .

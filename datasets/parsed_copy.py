@@ -155,10 +155,12 @@ def unmapped(table: np.ndarray) -> np.ndarray | StoredRows:
 def _cached(path: str, dtype: type) -> np.ndarray | None:
     """Returns a parsed copy, or None where there is none that can be used."""
     try:
-        table = np.load(path, mmap_mode="r").view(np.ndarray)
-    except (OSError, EOFError, ValueError):  # absent, another user's, or cut off by a power failure
+        table = np.lib.format.open_memmap(path, mode="r")
+        whole = os.path.getsize(path) == table.offset + table.nbytes
+    except Exception:  # absent, another user's, damaged in any way: the file is parsed anew
         return None
-    return table if table.ndim == 2 and table.dtype == dtype else None
+    good = whole and table.ndim == 2 and len(table) and table.dtype == dtype
+    return table.view(np.ndarray) if good else None
 
 
 def _stamp(path: str) -> str:

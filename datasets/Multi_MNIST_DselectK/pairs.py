@@ -10,8 +10,6 @@ Three forms hold the same two arrays:
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,8 +20,6 @@ from datasets.stored_rows import StoredRows
 from datasets.text_matrix import Rows
 
 IMAGES, LABELS = "_images.npy", "_labels.npy"
-# What numpy raises on a file that is no archive, or a damaged one.
-DAMAGE = (EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -131,32 +127,33 @@ def _opened(path: str) -> StoredRows:
     """Returns images that stay in their file: a map would crash if somebody cut that off."""
     try:
         return StoredRows(path)
-    except ValueError as error:
+    except OSError:  # what keeps it from being read is no damage
+        raise
+    except Exception as error:  # a damaged header may be anything
         raise ValueError(f"{path}: truncated, or no .npy file ({error})") from error
 
 
 def _npy(path: str) -> np.ndarray:
     try:
         return np.load(path, allow_pickle=False)
-    except (EOFError, ValueError) as error:
+    except OSError:  # what keeps it from being read is no damage
+        raise
+    except Exception as error:  # a damaged header may be anything
         raise ValueError(f"{path}: truncated, or no .npy file ({error})") from error
 
 
 def _npz(path: str) -> list[np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as members:
-            return [members[name] for name in ("images", "labels")]
-    except KeyError as error:
-        raise ValueError(f"{path}: expected members images and labels ({error})") from error
-    except (
-        EOFError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(f"{path}: truncated, or no .npz file ({error})") from error
+    with open(path, "rb") as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as members:
+                found = [members[name] for name in ("images", "labels")]
+        except KeyError as error:
+            raise ValueError(f"{path}: expected members images and labels ({error})") from error
+        except Exception as error:  # a damaged archive, or member, may raise anything
+            raise ValueError(f"{path}: truncated, or no .npz file ({error})") from error
+    if not all(isinstance(member, np.ndarray) for member in found):
+        raise ValueError(f"{path}: a member is no array")
+    return found
 
 
 def _form(array: np.ndarray) -> str:

@@ -81,6 +81,15 @@ class _Unpickler(pickle._Unpickler):
 
     dispatch[pickle.BYTEARRAY8[0]] = _load_bytearray
 
+    def _load_build(self) -> None:
+        # Of anything else it would set attributes: those of the functions above, for instance.
+        state = self.stack.pop()
+        if not isinstance(self.stack[-1], (_Array, _Dtype)):
+            raise pickle.UnpicklingError(f"a state of a {type(self.stack[-1]).__name__}")
+        self.stack[-1].__setstate__(state)
+
+    dispatch[pickle.BUILD[0]] = _load_build
+
     def find_class(self, module: str, name: str) -> Any:
         known = _STAND_INS.get(f"{module}.{name}")
         if known is None:

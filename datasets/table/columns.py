@@ -190,7 +190,7 @@ def _check_sparse(column: Sparse, owners: Mapping[str, Sparse]) -> None:
         _refuse(column, "min_count", "none where values are hashed", column.min_count)
     if column.share is None:
         return
-    if column.share not in owners:
+    if not isinstance(column.share, str) or column.share not in owners:
         _refuse(column, "share", "a sparse column that shares no other's", column.share)
     for key in ("min_count", "hash_buckets"):
         if getattr(column, key) != getattr(Sparse, key):

@@ -10,6 +10,7 @@ import csv
 import gzip
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from datasets.parsed_copy import is_gzip, open_text
 from datasets.table import arrow
@@ -95,9 +96,10 @@ def _places(path: str, table: Table, parquet: bool, first: int) -> Place:
         if parquet:
             return f"{path}: row {first + row + 1}"
         skipped = first + row + (table.column_names is None)
-        for number, line in enumerate(_lines(path, table)):
-            if number == skipped:
-                return f"{path}:{line[0]}"
+        with suppress(csv.Error):  # Python and PyArrow differ in what quotation marks mean
+            for number, line in enumerate(_lines(path, table)):
+                if number == skipped:
+                    return f"{path}:{line[0]}"
         return f"{path}: row {first + row + 1}"
 
     return of_row

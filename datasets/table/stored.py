@@ -70,10 +70,13 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
-        learned_for = content["table"]
+        _check_form(content, table)
+        learned_for, source, sha256 = (
+            content[key] for key in ("table", "learned_from", "encoding")
+        )
         encoding = Encoding(table, content["fills"], content["vocabularies"])
-        source, sha256 = content["learned_from"], content["encoding"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        whole = encoding.sha256 == sha256
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
     for key, given in table.meaning.items():
         if learned_for.get(key) != given:
@@ -82,11 +85,22 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
                 f"{KEY}.{key} is not what the checkpoint was trained with: {there} in {path}, "
                 f"{here} here"
             )
-    if encoding.sha256 != sha256:
+    if not whole:
         raise ValueError(f"{path} is damaged: it is not as it was written")
     if expected not in (None, sha256):
         raise ValueError(f"{path}: expected the vocabulary {expected}, found {sha256}")
     return encoding, source
+
+
+def _check_form(content: Any, table: Table) -> None:
+    """Makes sure that a file's content has the types that `save` writes."""
+    kinds = {"encoding": str, "learned_from": list, "table": dict, "fills": dict}
+    for key, kind in {**kinds, "vocabularies": dict}.items():
+        if not isinstance(content[key], kind):
+            raise TypeError(f"{key}: found {type(content[key]).__name__}")
+    for values in content["vocabularies"].values():
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise TypeError("vocabularies: expected lists of texts")
 
 
 def _first_difference(old: Any, new: Any) -> tuple[Any, Any]:
@@ -98,4 +112,4 @@ def _first_difference(old: Any, new: Any) -> tuple[Any, Any]:
 def _names(entries: Any) -> Any:
     if not isinstance(entries, list):
         return entries
-    return [entry["name"] if isinstance(entry, dict) else entry for entry in entries]
+    return [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]

@@ -79,10 +79,7 @@ def labels(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
 
 
 def _label(text: str) -> int:
-    try:
-        return _LABELS.get(text.lower(), {0.0: 0, 1.0: 1}.get(float(text), -1))
-    except ValueError:
-        return _LABELS.get(text.lower(), -1)
+    return _LABELS.get(text.lower(), {0.0: 0, 1.0: 1}.get(_float(text), -1))
 
 
 def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:

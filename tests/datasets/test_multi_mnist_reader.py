@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -187,3 +188,26 @@ def test_a_model_of_other_images(write, size):
     assert len(RecDataset(files, {"hyper_parameters.image_size": 36})) == 3
     with pytest.raises(ValueError, match=f"image_size: expected 36, .* found {size}"):
         RecDataset(files, {"hyper_parameters.image_size": size})
+
+
+@pytest.mark.parametrize("name", ["x_images.npy", "x.npz"])
+@pytest.mark.parametrize(
+    "content",
+    [b"PK\3\4", b"\x93NUMPY\1\0v\0{'descr': '<f4', 'shape': " + b" " * 200, b"PK\5\6" + bytes(18)],
+)
+def test_a_damaged_file_is_one_line_that_names_it(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    np.save(tmp_path / "x_labels.npy", np.zeros((1, 2), int))
+    labels = [str(tmp_path / "x_labels.npy")] if name.endswith(".npy") else []
+    with pytest.raises(ValueError, match=f"^{path}: (truncated, or no|expected members)"):
+        read([str(path), *labels])
+
+
+def test_an_archive_with_a_member_that_is_no_array(tmp_path):
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as members:
+        members.writestr("images.npy", b"no array")
+        members.writestr("labels.npy", b"no array")
+    with pytest.raises(ValueError, match=f"^{path}: a member is no array"):
+        read([str(path)])

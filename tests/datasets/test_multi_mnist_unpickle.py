@@ -172,3 +172,12 @@ def test_damaged_bytes_never_raise_anything_else():
 def test_other_objects(content, held):
     with pytest.raises(ValueError, match=f"some.pickle: .*it holds {held}"):
         load(pickle.dumps(content))
+
+
+def test_a_pickle_cannot_change_the_functions_that_read_it():
+    """A state given to a function sets its attributes, for all pickles that come after."""
+    state = b"(N}X\x0c\x00\x00\x00__defaults__(K\x07ts\x86"[1:]
+    content = b"\x80\x02c_codecs\nencode\n" + state + b"b."
+    with pytest.raises(ValueError, match="a state of a function"):
+        load_arrays(io.BytesIO(content), "x")
+    assert unpickle._encode.__defaults__ is None

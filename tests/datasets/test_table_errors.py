@@ -368,3 +368,47 @@ def test_vocabularies_are_json_that_others_can_read(tmp_path):
     text = Path(config["hyper_parameters.table.vocabulary"]).read_text(encoding="utf-8")
     assert "東京" in text
     assert json.loads(text)["learned_from"][0][0] == str(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("table", 3),
+        ("table", {"dense": [{}]}),
+        ("fills", 3),
+        ("vocabularies", []),
+        ("vocabularies", {"city": "Rome"}),
+        ("vocabularies", {"city": ["\ud800"]}),
+        ("learned_from", None),
+    ],
+)
+def test_a_vocabulary_file_of_another_form(tmp_path, key, value):
+    path = write_text(tmp_path / "a.csv")
+    config = completed(configuration(tmp_path), [path])
+    mine = Path(config["hyper_parameters.table.vocabulary"])
+    mine.write_text(json.dumps({**json.loads(mine.read_text()), key: value}))
+    with pytest.raises(ValueError, match=re.escape(mine.name)):
+        RecDataset([path], config)
+    mine.write_text("[" * 3000)
+    with pytest.raises(ValueError, match=f"{mine.name} is damaged: RecursionError"):
+        RecDataset([path], config)
+
+
+def test_a_number_with_an_underscore_is_no_label(tmp_path):
+    path = write_text(tmp_path / "a.csv", changed(1, "click", "0_1"))
+    assert refused(tmp_path, path) == "a.csv:3: column click: expected a label 0 or 1, found '0_1'"
+
+
+def test_a_place_where_quotation_marks_are_read_otherwise(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('click,like,age,price,city,user,tags\n2,0,1,1,a,7,"\n')
+    assert refused(tmp_path, str(path)).startswith("a.csv: row 1: column click: expected a label")
+
+
+@pytest.mark.parametrize("share", [["city"], {"a": 1}, 3])
+def test_sharing_with_what_is_no_name(tmp_path, share):
+    sparse = ["city", {"name": "user", "share": share}]
+    path = write_text(tmp_path / "a.csv")
+    assert "user: share: expected a sparse column" in refused(
+        tmp_path, path, table={"sparse": sparse}
+    )

@@ -36,6 +36,13 @@ DECLARED = {
 }
 
 
+# Each line stands for eight of the one before.
+LAUGHS = "a: &a {x: 1}\n" + "".join(
+    f"{after}: &{after} [{', '.join(8 * ['*' + before])}]\n"
+    for before, after in zip("abcdefghijk", "bcdefghijkl")
+)
+
+
 @pytest.fixture
 def load(tmp_path, monkeypatch):
     """Loads a YAML's text with overrides, from a current directory that is not the YAML's."""
@@ -292,7 +299,15 @@ def test_a_required_key_is_asked_for_by_name(load):
         ("just text", ": expected keys and values, found 'just text'"),
         ("runner: [1, 2]\n", r": runner: expected keys and values, found \[1, 2\]"),
         ("hyper_parameters: 3\n", ": hyper_parameters: expected keys and values, found 3"),
-        ("day: 2020-13-40\n", ": month must be in 1..12"),
+        ("on: !!bool perhaps\n", ", line 1: expected a value of !!bool, found 'perhaps'"),
+        ("runner:\n  a: !!map 3\n", ", line 2: expected keys and values"),
+        ("? [1, 2]\n: 3\n", ", line 1: expected a key, found a list or a mapping"),
+        ("a: 1e400\n", ", line 1: 1e400 is too large for a number"),
+        ("a: " + "[" * 2000, ", line 1: more than 100 lists or mappings are in one another"),
+        ("- " * 2000, ", line 1: more than 100 lists or mappings are in one another"),
+        (LAUGHS, ", line 7: what stands here is of more than 1000000 characters"),
+        (LAUGHS.replace("[", "{<<: [").replace("]", "]}"), ", line 7: what stands here is of"),
+        ("day: 2020-13-40\n", ", line 1: .* !!timestamp, found '2020-13-40': month must be in"),
         (b"runner:\n  name: \xff\n", ": .*utf-8"),
         (b"runner:\n  name: \x00\n", ": unacceptable character"),
     ],
@@ -456,3 +471,38 @@ def test_a_key_that_stands_twice_in_a_yaml_of_paddlerec(tmp_path, caplog):
     path.write_text("runner:\n  epochs: 3\n  seed: 1\n  epochs: 2\n")
     assert load_config(str(path)).runner("epochs") == 2
     assert f"{path}, line 4: epochs stands there twice: the last one counts" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("runner.epochs: 3\nrunner: {epochs: 2}\n", "runner.epochs"),
+        ("hyper_parameters: {x: {true: a, 'True': b}}\n", "hyper_parameters.x.True"),
+    ],
+)
+def test_one_key_written_in_two_ways_stands_twice(load, text, key):
+    assert refusal(load, text=text).endswith(f"config.yaml: {key} stands there twice")
+
+
+@pytest.mark.parametrize("value", ["1e400", "&a [*a]", "[" * 2000, "!!bool x", "? [1]"])
+def test_what_is_no_yaml_of_an_option_is_no_number(load, value):
+    message = refusal(load, f"hyper_parameters.rate={value}")
+    assert message == f"-o hyper_parameters.rate={value}: expected a number"
+
+
+def test_digits_of_other_scripts_are_text(load):
+    assert (
+        load(text="hyper_parameters: {name: 1\u0661.5}\n")["hyper_parameters.name"] == "1\u0661.5"
+    )
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+def test_a_path_that_no_file_can_have(load, value):
+    assert refusal(load, f"runner.model_save_path={value}") == (
+        f"-o: runner.model_save_path = {value!r}: no file can be called that"
+    )
+
+
+def test_an_integer_is_one_that_numpy_and_paddle_hold(load):
+    assert load(f"runner.seed={2**63 - 1}").runner("seed") == 2**63 - 1
+    assert refusal(load, f"runner.seed={2**63}").endswith(f": expected at most {2**63 - 1}")

@@ -548,3 +548,31 @@ def test_the_cache_folder_is_relative_to_the_yaml(write, read_only, tmp_path):
     read_only(os.path.dirname(path))
     RecDataset([path], load_config(str(yaml)))
     assert len(os.listdir(tmp_path / "parsed")) == 1
+
+
+def archive(folder):
+    np.savez(folder / "x.npz", a=[1])
+    return (folder / "x.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content, folder: archive(folder),
+        lambda content, folder: b"PK\3\4",
+        lambda content, folder: content[:60].ljust(len(content)),
+        lambda content, folder: content.replace(b"(2, 3)", b"(1, 3)"),
+        lambda content, folder: content.replace(b"(2, 3)", b"(0, 3)"),
+        lambda content, folder: content.replace(b"(2, 3)", b"('2',)"),
+    ],
+)
+def test_a_copy_that_is_damaged_is_made_anew(write, tmp_path, damage):
+    path = write(ROWS)
+    load(path, 3)
+    (name,) = copies(path)
+    copy = os.path.join(os.path.dirname(path), name)
+    with open(copy, "rb") as file:
+        content = damage(file.read(), tmp_path)
+    with open(copy, "wb") as file:
+        file.write(content)
+    assert load(path, 3).tolist() == VALUES

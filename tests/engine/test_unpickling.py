@@ -197,3 +197,23 @@ for opcode in (b"\\x8e", b"\\x8d", b"\\x96"):
     done = subprocess.run([sys.executable, "-c", code, tools], capture_output=True, text=True)
     assert len(done.stdout.split()) == 3, done.stderr
     assert set(done.stdout.split()) <= {"EOFError", "UnpicklingError"}
+
+
+def test_a_few_bytes_that_stand_for_values_without_end(tmp_path):
+    doubled = ()
+    for _ in range(50):
+        doubled = (doubled, doubled)
+    path = written(tmp_path / "rec.pdparams", {"x": doubled})
+    assert os.path.getsize(path) < 1000
+    with pytest.raises(UserError, match=r"is damaged: .*: it holds more than 100000 values"):
+        formats.read(path)
+
+
+@pytest.mark.parametrize("rest", ["[]", "1", "null", '"a"'])
+def test_metadata_of_safetensors_that_are_no_tree(tmp_path, rest):
+    from safetensors.numpy import save_file
+
+    path = str(tmp_path / "rec.safetensors")
+    save_file({}, path, metadata={"rest": rest})
+    with pytest.raises(UserError, match="is damaged: ValueError: its metadata are a "):
+        formats.read(path)

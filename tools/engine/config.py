@@ -4,52 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
 import yaml
 
+from engine import yaml_files
 from engine.errors import UserError, nearest
 from engine.schema import REQUIRED, RUNNER, Key
 
 logger = logging.getLogger(__name__)
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads ``1e-3`` as a number, as YAML 1.2 does (1.1 wants ``1.0e-3``).
-
-    Attributes:
-        repeated: the keys that stand twice in a mapping, each with its second line.
-    """
-
-    def __init__(self, stream: Any):
-        super().__init__(stream)
-        self.repeated: list[tuple[str, int]] = []
-
-
-def _noted(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict:
-    """Builds a mapping of the last of keys that stand there twice, and notes them."""
-    seen = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            loader.repeated.append((str(key.value), key.start_mark.line + 1))
-        seen.add(key.value)
-    return loader.construct_mapping(node, deep)
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[dict]:
-    made: dict = {}
-    yield made
-    made.update(_noted(loader, node))
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][-+]?\d+)?$"),
-    list("-+0123456789."),
-)
 
 
 class Config(Mapping):
@@ -131,14 +95,16 @@ def load_config(
         UserError: the file cannot be read, a key of ``-o`` is unknown, or a value is bad.
     """
     yaml_path = os.path.abspath(yaml_path)
-    try:
-        content, repeated = _read_yaml(yaml_path)
-        values = _flatten(content)
-    except RecursionError as error:
-        raise UserError(f"{yaml_path}: an alias contains itself") from error
+    content, repeated = _read_yaml(yaml_path)
+    values: dict[str, Any] = {}
+    for key, value in _flat(content):
+        if key in values:  # runner.epochs and, in runner, epochs; or 1 and "1"
+            repeated.append((key, None))
+        values[key] = value
     declared = model_keys(os.path.dirname(yaml_path))
     for key, line in repeated:
-        problem = f"{yaml_path}, line {line}: {key} stands there twice"
+        place = f", line {line}" if line else ""
+        problem = f"{yaml_path}{place}: {key} stands there twice"
         if declared is not None:  # no silent choice; PaddleRec, though, takes the last one
             raise UserError(problem)
         logger.warning("%s: the last one counts", problem)
@@ -173,15 +139,14 @@ def _known_inside(key: str, known: Iterable[str]) -> str | None:
     return next((name for name in known if name.startswith(f"{key}.")), None)
 
 
-def _read_yaml(path: str) -> tuple[dict, list[tuple[str, int]]]:
-    """Returns the keys and values of a file, and what stands there twice."""
+def _read_yaml(path: str) -> tuple[dict, list[tuple[str, int | None]]]:
+    """Returns the keys and values of a file, and what stands there twice, with the line."""
     try:
         with open(path, encoding="utf-8-sig") as file:
-            loader = _Loader(file)
-            content = loader.get_single_data()
+            content, repeated = yaml_files.load(file)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or no such date
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{place}: {getattr(error, 'problem', None) or error}") from error
@@ -191,7 +156,7 @@ def _read_yaml(path: str) -> tuple[dict, list[tuple[str, int]]]:
             del content[section]
         elif section in content:
             _expect_keys(f"{path}: {section}", content[section])
-    return content, loader.repeated
+    return content, repeated
 
 
 def _expect_keys(place: str, content: Any) -> None:
@@ -200,14 +165,12 @@ def _expect_keys(place: str, content: Any) -> None:
         raise UserError(f"{place}: expected keys and values, found {found}")
 
 
-def _flatten(tree: Mapping, prefix: str = "") -> dict[str, Any]:
-    flat = {}
+def _flat(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
-            flat.update(_flatten(value, f"{prefix}{name}."))
+            yield from _flat(value, f"{prefix}{name}.")
         else:
-            flat[f"{prefix}{name}"] = value
-    return flat
+            yield f"{prefix}{name}", value
 
 
 def _override(key: str, raw: str, current: Any) -> Any:
@@ -231,13 +194,14 @@ def _override(key: str, raw: str, current: Any) -> Any:
 
 def _parse(raw: str) -> Any:
     try:
-        return yaml.load(raw, Loader=_Loader)
+        return yaml_files.load(raw)[0]
     except (yaml.YAMLError, ValueError):
         return raw
 
 
 _NOTHING = ("", "~", "null", "Null", "NULL")  # YAML's ways to write None
 _PATHS = ("path", "output path")
+_LARGEST = 2**63 - 1  # what Paddle's and NumPy's integers hold
 _TYPES = {"bool": bool, "int": int, "text": str, **dict.fromkeys(_PATHS, str), "any": object}
 _EXPECTED = {bool: "True or False", int: "an integer", float: "a number", str: "a text"}
 
@@ -248,3 +212,14 @@ def _check(config: Config, name: str, key: Key) -> None:
     if not fits or value == "" or not key.check(value):
         expected = key.expected or ("a path" if key.kind in _PATHS else _EXPECTED[kind])
         raise config.error(name, f"expected {expected}")
+    if kind is int and value > _LARGEST:
+        raise config.error(name, f"expected at most {_LARGEST}")
+    if key.kind in _PATHS and not _can_name_a_file(value):
+        raise config.error(name, "no file can be called that")
+
+
+def _can_name_a_file(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False

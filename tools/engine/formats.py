@@ -137,6 +137,8 @@ def _read_safetensors(path: str) -> dict[str, Any]:
 
     with safe_open(path, framework="np") as file:
         found = json.loads((file.metadata() or {}).get(_REST, "{}"))  # absent: another tool's
+        if not isinstance(found, dict):
+            raise ValueError(f"its metadata are a {type(found).__name__}")
         for name in file.keys():  # noqa: SIM118  (it is no mapping)
             place, own = found, name
             while "/" in own and isinstance(place.get(own.split("/")[0]), dict):

@@ -73,4 +73,9 @@ def _lines(path: str) -> Iterator[str]:
 
 def _array(values: Sequence) -> np.ndarray:
     whole = all(isinstance(value, (int, np.integer)) for value in values)
-    return np.array(values, np.int64 if whole else np.float32)
+    try:
+        with np.errstate(over="raise"):
+            return np.array(values, np.int64 if whole else np.float32)
+    except (OverflowError, FloatingPointError):
+        kind = "int64" if whole else "float32"
+        raise ValueError(f"expected numbers of {kind}, found {values!r:.60}") from None

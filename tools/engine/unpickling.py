@@ -10,9 +10,15 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Iterator
+from itertools import count
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
+
+# An array is one. A list may stand in several places, which lets a few bytes stand for values
+# without end.
+_MOST = 100_000
 
 
 class ForeignName(pickle.UnpicklingError):
@@ -139,24 +145,31 @@ def load(stream: BinaryIO) -> dict:
         ForeignName: it names anything else.
         pickle.UnpicklingError: it is something else. A damaged pickle may raise anything.
     """
-    found = _plain(_Unpickler(stream, encoding="latin1").load())
+    found = _plain(_Unpickler(stream, encoding="latin1").load(), count(1))
     if not isinstance(found, dict):
         raise pickle.UnpicklingError(f"it holds a {type(found).__name__}")
     return found
 
 
-def _plain(value: Any) -> Any:
-    """Returns a value with its stand-ins replaced by what they stand for."""
+def _plain(value: Any, met: Iterator[int]) -> Any:
+    """Returns a value with its stand-ins replaced by what they stand for.
+
+    Args:
+        value: the value.
+        met: counts the values that were met.
+    """
+    if next(met) > _MOST:
+        raise pickle.UnpicklingError(f"it holds more than {_MOST} values")
     if isinstance(value, _Array):
         if value.value is None:
             raise pickle.UnpicklingError("an array without numbers")
         return value.value
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {_plain(key, met): _plain(item, met) for key, item in value.items()}
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], _Array):
-        return _plain(value[1])
+        return _plain(value[1], met)
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item) for item in value)
+        return type(value)(_plain(item, met) for item in value)
     if value is not None and not isinstance(value, (str, bytes, int, float, np.generic)):
         raise pickle.UnpicklingError(f"it holds a {type(value).__name__.strip('_')}")
     return value

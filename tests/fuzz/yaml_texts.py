@@ -1,0 +1,240 @@
+"""Targets `yaml`, `options` and `blocks`: a configuration's file, `-o`, and what readers take."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import math
+import os
+
+import yaml
+from fuzz_guard import FaultError, put, refusal, watched
+
+from datasets.labelled_table import label_columns
+from datasets.sparse_fields import fields_of
+from datasets.table.columns import table_of
+from engine import cli, report
+from engine.config import Config, load_config
+from engine.errors import UserError
+from engine.schema import RUNNER
+from models.multitask.tasks import tasks_of
+
+DECLARED = {
+    "expert_num": 8,
+    "rate": 0.5,
+    "scaled": True,
+    "name": "classic",
+    "sizes": [16, 8],
+    "optimizer.class": "adam",
+    "tasks": None,
+    "sparse_fields": None,
+    **{f"table.{key}": None for key in ("labels", "dense", "sparse", "missing", "delimiter")},
+}
+BASE = b"""\
+runner:
+  train_data_dir: data/train
+  train_batch_size: 4
+  epochs: 2
+hyper_parameters: {expert_num: 8, rate: 0.5, name: classic, sizes: [16, 8]}
+"""
+
+logging.getLogger("engine").setLevel(logging.CRITICAL)  # its warnings, millions of them
+
+
+def check_yaml(content: bytes, declared: bool) -> None:
+    """A YAML is read as PyYAML's safe loader reads it, or refused by name."""
+    with watched("yaml") as folder:
+        path = put(folder, "config.yaml", content)
+        try:
+            config = load_config(path, (), lambda _: DECLARED if declared else None)
+        except UserError as error:
+            refusal(error, len(content), path)
+            return
+        expected = {}
+        with contextlib.suppress(ValueError, OverflowError):
+            _flat(yaml.load(content.decode("utf-8-sig"), yaml.SafeLoader), "", expected)
+        for key, value in expected.items():
+            _compare(key, config.get(key), value)
+        _use(config, len(content))
+
+
+def _flat(tree: dict, prefix: str, found: dict) -> None:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            _flat(value, f"{prefix}{key}.", found)
+        else:
+            found[f"{prefix}{key}"] = value
+
+
+def _compare(key: str, found: object, expected: object) -> None:
+    """What YAML 1.1 takes for text, such as 1e-3, is a number here."""
+    if key in ("config_abs_dir", "yaml_path", "runner", "hyper_parameters"):
+        return
+    if isinstance(expected, str) and isinstance(found, float):
+        if not expected.isascii() or float(expected) != found or math.isinf(found):
+            raise FaultError(f"{key}: {expected!r} became {found!r}")
+    elif not isinstance(expected, (list, dict, set, float)) and found != expected:
+        raise FaultError(f"{key}: {expected!r} became {found!r}")
+
+
+def _use(config: Config, said: int) -> None:
+    """Does with a configuration what every command does, and what readers and models do."""
+    for name in RUNNER:
+        with contextlib.suppress(UserError):
+            value = config.runner(name)
+            if isinstance(value, str) and RUNNER[name].kind in ("path", "output path"):
+                os.path.exists(value)
+                os.fsencode(value)
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    report.logger.addHandler(handler)
+    report.logger.setLevel(logging.INFO)
+    report.logger.propagate = False
+    try:
+        report.log_config(config)
+    finally:
+        report.logger.removeHandler(handler)
+    if len(stream.getvalue()) > 10_000_000:  # what is read stands for a million at most
+        raise FaultError(f"a log of {len(stream.getvalue())} characters")
+    check_blocks_of(config, said)
+
+
+def check_blocks_of(config, said: int) -> None:
+    """The blocks that readers and models take are theirs, or refused by their key."""
+    for read in (table_of, fields_of, tasks_of, lambda known: label_columns(known, 2, [])):
+        try:
+            read(config)
+        except ValueError as error:
+            refusal(error, said, "hyper_parameters.")
+
+
+def check_blocks(values: dict) -> None:
+    """Any structure where a table, sparse fields or tasks should be."""
+    with watched("blocks"):
+        flat = {f"hyper_parameters.{key}": value for key, value in values.items()}
+        check_blocks_of(flat, len(repr(values)))
+
+
+def check_options(texts: list[str]) -> None:
+    """`-o` sets what it says, keeps types, or is refused by one line."""
+    with watched("options") as folder:
+        path = put(folder, "config.yaml", BASE)
+        said = sum(map(len, texts))
+        errors = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+                parsed = cli.parser("fuzzed").parse_args(["-m", path, "-o", *texts])
+        except SystemExit as end:
+            line = errors.getvalue()
+            if end.code not in (0, 2) or (end.code == 2 and not line.startswith("error: ")):
+                raise FaultError(f"exit code {end.code}: {line[:200]}") from end
+            return
+        try:
+            config = load_config(parsed.config_yaml, parsed.opt, lambda _: DECLARED)
+        except UserError as error:
+            refusal(error, said)
+            return
+        last = dict(text.partition("=")[::2] for text in parsed.opt)
+        for key, text in last.items():
+            _compare_option(key, text, config.get(key))
+        _use(config, said)
+
+
+def _compare_option(key: str, text: str, found: object) -> None:
+    kind = RUNNER[key[7:]].kind if key.startswith("runner.") and key[7:] in RUNNER else None
+    current = DECLARED.get(key.partition(".")[2])
+    raw = kind in ("text", "path", "output path") or isinstance(current, str)
+    if raw and found is not None and found != text:
+        raise FaultError(f"{key}={text!r} became {found!r}")
+    if kind == "int" and found is not None and type(found) is not int:
+        raise FaultError(f"{key}={text!r} became {found!r}")
+    if type(current) is int and type(found) is int and text.isdecimal() and text.isascii():
+        octal = len(text) > 1 and text[0] == "0"  # YAML 1.1's
+        if not octal and found != int(text):
+            raise FaultError(f"{key}={text!r} became {found!r}")
+    if type(current) is float and (
+        type(found) is not float or math.isinf(found) != ("inf" in text.lower())
+    ):
+        raise FaultError(f"{key}={text!r} became {found!r}")
+
+
+def yaml_of_bytes(data: bytes) -> None:
+    """Bytes as an input: the first says whether the model declares its keys."""
+    if data:
+        check_yaml(data[1:], bool(data[0] & 1))
+
+
+def options_of_bytes(data: bytes) -> None:
+    """Bytes as an input: texts after `-o`, one a line."""
+    text = data.decode("utf-8", "surrogateescape")  # as Python has a command line
+    if "\0" not in text:  # which no system can hand over
+        check_options(text.split("\n"))
+
+
+TOKENS = [b"&a ", b"*a", b"<<: ", b"!!python/object/apply:os.system [x]", b"!!bool ", b"!!int "]
+TOKENS += [
+    b"!!timestamp ",
+    b"!!float ",
+    b"!!map ",
+    b"!!set ",
+    b"!!omap ",
+    b"!!binary ",
+    b"? ",
+    b": ",
+]
+TOKENS += [b"- ", b"[", b"]", b"{", b"}", b"\n", b"  ", b"\t", b"1e400", b".inf", b".nan", b"---"]
+TOKENS += [b"runner:", b"hyper_parameters:", b'"\\0"', b'"\\ud800"', b"|", b">", b"%YAML 1.1", b"~"]
+TOKENS += [b"tasks:", b"sparse_fields:", b"table:", b"labels:", b"dense:", b"sparse:", b"share:"]
+TOKENS += [b"name:", b"label_column:", b"size:", b"max_len:", b"fill:", b"2001-01-01", b"1:30"]
+OPTIONS = [b"runner.epochs=", b"hyper_parameters.rate=", b"hyper_parameters.name=", b"=", b".."]
+OPTIONS += [b"hyper_parameters.expert_num=", b"hyper_parameters.sizes=", b"runner.init_scope="]
+OPTIONS += [f"runner.{name}=".encode() for name in RUNNER]
+
+
+def yaml_seeds() -> list[bytes]:
+    """A real configuration, and YAML's own traps."""
+    blocks = b"""\
+hyper_parameters:
+  tasks: [{name: a, label_column: 0, weight: 1.0, rows: b}, {name: b, label_column: 1}]
+  sparse_fields: [{name: x, size: 5, max_len: 2, pooling: sum}, {name: y, size: 5, share: x}]
+  table: {labels: [y], dense: [d, {name: e, fill: 1}], sparse: [{name: c, separator: "|"}]}
+"""
+    laughs = b"a: &a [x, x]\n" + b"".join(
+        b"%c: &%c [*%c, *%c, *%c, *%c]\n" % (after, after, *4 * [before])
+        for before, after in zip(b"abcdefghijk", b"bcdefghijkl")
+    )
+    merged = laughs.replace(b"[x, x]", b"{x: 1}").replace(b"&a [", b"&a {")
+    texts = [BASE, blocks, laughs, merged, b"", b"---\n...\n", b"a: &a [*a]", b"a: &a {b: *a}"]
+    texts += [b"a: !!python/object/apply:os.system [touch x]", b"? [1, 2]\n: 3", b"a: !!bool x"]
+    texts += [
+        b"a: 1\na: 2",
+        b"1: a\n'1': b",
+        b"a:\n\tb: 1",
+        b"<<: &a {<<: *a}",
+        b"a: !!timestamp x",
+    ]
+    texts += [b"a: 1e400", b"a.b: 1\na: {b: 2}", b"a: !!map 3", b"1: !!int"]
+    return [first + text for first in (b"\0", b"\1") for text in texts]
+
+
+def option_seeds() -> list[bytes]:
+    """One of each kind, right and wrong."""
+    texts = [
+        "runner.epochs=3",
+        "runner.epochs=1e400",
+        "runner.use_gpu=null",
+        "epochs",
+        "=1",
+        "a..b=1",
+    ]
+    texts += [
+        "hyper_parameters.rate=1",
+        "hyper_parameters.rate=1e400",
+        "hyper_parameters.rate=.inf",
+    ]
+    texts += ["hyper_parameters.sizes=[1,[2]]", "hyper_parameters.sizes={a: 1}", "runner.seed=-1"]
+    texts += ["hyper_parameters.expert_num=1\nhyper_parameters.expert_num=[4]", "runner.epochs=1=2"]
+    texts += ["hyper_parameters.sizes=&a [*a]", "hyper_parameters.name=&a [*a]", "-h", "--x", "-m"]
+    texts += ["hyper_parameters.expert_num=" + "9" * 5000, "hyper_parameters.sizes=" + "[" * 2000]
+    return [text.encode() for text in texts]
