@@ -1,139 +1,34 @@
-"""Checkpoints as Paddle pickles them, read without calling anything that they name.
-
-A pickle calls whatever function it names, so a checkpoint from elsewhere is somebody's program.
-Here the few names that pickled arrays consist of stand for classes of this file, which take plain
-numbers and bytes only, and every other name is an error. Not even NumPy's own functions are called
-on what the file says: a forged state makes its dtype take bytes for pointers.
-"""
+"""Checkpoints as Paddle pickles them, read without calling anything that they name."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import pickle
-import re
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 import numpy as np
+
+from engine.imports import REPOSITORY
+
+
+def _imported() -> Any:
+    # By its path: a model folder may have a package of its own that is called datasets.
+    path = os.path.join(REPOSITORY, "datasets", "array_pickle.py")
+    spec = importlib.util.spec_from_file_location("array_pickle", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_array_pickle = _imported()
+ForeignName = _array_pickle.ForeignName
 
 # An array is one. A list may stand in several places, which lets a few bytes stand for values
 # without end.
 _MOST = 100_000
-
-
-class ForeignName(pickle.UnpicklingError):
-    """A pickle names something that no checkpoint consists of."""
-
-
-class _Dtype:
-    """Stands for `numpy.dtype`: whole numbers, decimals and truth values of fixed size."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, name: str, *_):
-        if not isinstance(name, str) or not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|[fc][248])", name):
-            raise pickle.UnpicklingError(f"numbers of type {name!r}")
-        self.value = np.dtype(name)
-
-    def __setstate__(self, state: tuple):
-        self.value = self.value.newbyteorder(str(state[1]))
-
-
-class _Array:
-    """Stands for `numpy.ndarray`, and for the function that makes an empty one."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, *_):
-        self.value = None
-
-    def __setstate__(self, state: tuple):
-        _, shape, dtype, by_column, content = state
-        flat = np.frombuffer(_bytes(content), dtype.value)
-        native = flat.astype(dtype.value.newbyteorder("="), copy=False)
-        self.value = native.reshape(shape, order="F" if by_column else "C")
-
-
-def _from_buffer(content: bytes, dtype: _Dtype, shape: tuple, order: str) -> _Array:
-    """How protocol 5 has an array."""
-    array = _Array()
-    array.__setstate__((1, shape, dtype, order == "F", content))
-    return array
-
-
-def _scalar(dtype: _Dtype, content: bytes) -> Any:
-    return np.frombuffer(_bytes(content), dtype.value)[0]
-
-
-def _bytes(content: Any) -> bytes:
-    if isinstance(content, str):  # how protocol 2 has bytes
-        return content.encode("latin1")
-    if not isinstance(content, (bytes, bytearray)):
-        raise pickle.UnpicklingError(f"numbers in a {type(content).__name__}")
-    return bytes(content)
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"text as {encoding!r}")
-    return text.encode("latin1")
-
-
-def _no_bytes() -> bytes:
-    """How protocol 2 has them where there are none."""
-    return b""
-
-
-def _mapping(*pairs: list) -> dict:
-    return dict(*pairs)
-
-
-def _tuple(items: tuple = ()) -> tuple:
-    # Paddle pickles a tensor as a tuple of its name and its array.
-    if not isinstance(items, (tuple, list)):
-        raise pickle.UnpicklingError(f"a tuple of a {type(items).__name__}")
-    return tuple(items)
-
-
-_STAND_INS = {
-    "numpy.ndarray": _Array,
-    "numpy.dtype": _Dtype,
-    "_codecs.encode": _encode,
-    "__builtin__.bytes": _no_bytes,
-    "builtins.tuple": _tuple,
-    "__builtin__.tuple": _tuple,
-    "collections.OrderedDict": _mapping,
-}
-for _core in ("numpy.core", "numpy._core"):  # NumPy 2 renamed it; either may have written the file
-    _STAND_INS[f"{_core}.multiarray._reconstruct"] = _Array
-    _STAND_INS[f"{_core}.multiarray.scalar"] = _scalar
-    _STAND_INS[f"{_core}.numeric._frombuffer"] = _from_buffer
-
-
-class _Unpickler(pickle._Unpickler):
-    """The standard library's in Python: the one in C allocates what a forged number asks for."""
-
-    dispatch: ClassVar[dict] = dict(pickle._Unpickler.dispatch)
-
-    def _load_bytearray(self) -> None:
-        # Read, and not allocated before.
-        self.append(self.read(int.from_bytes(self.read(8), "little")))
-
-    dispatch[pickle.BYTEARRAY8[0]] = _load_bytearray
-
-    def _load_build(self) -> None:
-        state = self.stack.pop()
-        if not isinstance(self.stack[-1], (_Array, _Dtype)):
-            raise pickle.UnpicklingError(f"a state of a {type(self.stack[-1]).__name__}")
-        self.stack[-1].__setstate__(state)
-
-    dispatch[pickle.BUILD[0]] = _load_build
-
-    def find_class(self, module: str, name: str) -> Any:
-        known = _STAND_INS.get(f"{module}.{name}")
-        if known is None:
-            raise ForeignName(f"it names {module}.{name}")
-        return known
 
 
 def load(stream: BinaryIO) -> dict:
@@ -145,7 +40,7 @@ def load(stream: BinaryIO) -> dict:
         ForeignName: it names anything else.
         pickle.UnpicklingError: it is something else. A damaged pickle may raise anything.
     """
-    found = _plain(_Unpickler(stream, encoding="latin1").load(), count(1))
+    found = _plain(_array_pickle.unpickled(stream), count(1))
     if not isinstance(found, dict):
         raise pickle.UnpicklingError(f"it holds a {type(found).__name__}")
     return found
@@ -160,13 +55,13 @@ def _plain(value: Any, met: Iterator[int]) -> Any:
     """
     if next(met) > _MOST:
         raise pickle.UnpicklingError(f"it holds more than {_MOST} values")
-    if isinstance(value, _Array):
+    if isinstance(value, _array_pickle.Array):
         if value.value is None:
             raise pickle.UnpicklingError("an array without numbers")
         return value.value
     if isinstance(value, dict):
         return {_plain(key, met): _plain(item, met) for key, item in value.items()}
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], _Array):
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], _array_pickle.Array):
         return _plain(value[1], met)
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(item, met) for item in value)
