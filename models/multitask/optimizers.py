@@ -14,8 +14,12 @@ _MIN_ROWS = 1000  # Paddle's default: from there on its kernel takes threads
 _STATE = ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")
 
 
+def _in_pir() -> bool:
+    return _PADDLE_3 and paddle.framework.in_pir_mode()
+
+
 class FusedAdam(paddle.optimizer.Adam):
-    """Adam whose dygraph step is one kernel call for all parameters.
+    """Adam whose step is one kernel call for all parameters.
 
     Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, with Paddle's kernel and state. Paddle's
     own step prepares every parameter anew in Python, which on small models takes longer than
@@ -27,6 +31,7 @@ class FusedAdam(paddle.optimizer.Adam):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._fused = None  # dense parameters, sparse ones and their states, once they can step
+        self._waiting = []  # parameters and gradients of a static program
 
     @paddle.no_grad()
     def step(self) -> None:
@@ -69,10 +74,20 @@ class FusedAdam(paddle.optimizer.Adam):
         # Paddle's step comes here for each parameter. The same kernel as in the fused step keeps
         # a resumed run, whose first step this is, equal to the last bit.
         parameter, gradient = param_and_grad
+        if _in_pir():
+            self._waiting.append(param_and_grad)
+            return None
         if not paddle.in_dynamic_mode() or not gradient.is_dense():
             return super()._append_optimize_op(block, param_and_grad)
         self._update([parameter], [gradient], self._state_of([parameter]))
         return None
+
+    def _finish_update(self, block, parameters_and_grads):
+        # In static graph under PIR, Paddle comes here after the last parameter.
+        if self._waiting:
+            parameters, gradients = map(list, zip(*self._waiting))
+            self._waiting = []
+            self._update(parameters, gradients, self._state_of(parameters))
 
     def _update(self, parameters: list, gradients: list, state: list[list]) -> None:
         moments, powers = state[:2], state[2:]

@@ -60,6 +60,7 @@ class StaticSession:
         self._losses = named if on_nan == "stop" else []
         self._executor = paddle.static.Executor(self._place)
         self._executor.run(startup, scope=self._scope)
+        _remember_program(self._executor)
         self.export = None  # what writes an inference model beside each checkpoint
         if training and config.runner("use_inference"):
             from engine.deployment.static_export import StaticExport
@@ -232,3 +233,23 @@ class StaticSession:
 
     def _net(self, purpose: str) -> Any:
         return contract.hook(self._contract, "network", purpose)
+
+
+def _remember_program(executor: paddle.static.Executor) -> None:
+    """Lets an executor that runs one program from now on prepare it once.
+
+    Under PIR Paddle looks up what it prepared by the program's text, which it writes anew in every
+    call: a third of a step.
+    """
+    cache = executor._executor_cache
+    prepare = getattr(cache, "get_pir_program_and_executor", None)
+    if prepare is None:
+        return
+    prepared = []
+
+    def remembered(*arguments):
+        if not prepared:
+            prepared.append(prepare(*arguments))
+        return prepared[0]
+
+    cache.get_pir_program_and_executor = remembered
