@@ -46,7 +46,7 @@ class Phases:
         wait: makes sure that the device has done what it was asked to.
 
     Attributes:
-        seconds: of each phase that occurred.
+        seconds: of each phase that occurred, and of reading.
     """
 
     def __init__(self, wait: Callable[[], object]):
@@ -109,6 +109,7 @@ class Phases:
         setattr(owner, name, timed)
 
     def _each(self, items: Iterator, phase: str) -> Iterator:
+        self.seconds.setdefault(phase, 0.0)
         items = iter(items)
         while True:
             entered = self._enter(phase)
