@@ -31,8 +31,10 @@ def main(task: dict[str, Any]) -> None:
 
     imported = time.time()
 
+    on_gpu = False
+
     def wait() -> None:
-        if paddle.device.get_device().startswith("gpu"):
+        if on_gpu:
             paddle.device.cuda.synchronize()
 
     phases = Phases(wait) if task["phases"] else None
@@ -40,7 +42,9 @@ def main(task: dict[str, Any]) -> None:
     open_session = sessions.open_session
 
     def metered(*arguments: Any, **options: Any) -> Any:
+        nonlocal on_gpu
         session = open_session(*arguments, **options)
+        on_gpu = paddle.device.get_device().startswith("gpu")
         if phases:
             phases.watch(session)
         session.batches = meter.around(session.batches)
