@@ -47,11 +47,16 @@ def ratios(mine: Sequence[Run], theirs: Sequence[Run]) -> dict[str, Any]:
             [run.rows_per_second for run in mine], [run.rows_per_second for run in theirs]
         ),
         "whole_process_rows_per_second": _ratio(_whole(mine), _whole(theirs)),
+        "rows_per_cpu_second": _ratio(_of_processors(mine), _of_processors(theirs)),
     }
 
 
 def _whole(runs: Sequence[Run]) -> list[float | None]:
     return [run.rows / run.whole_seconds if run.rows else None for run in runs]
+
+
+def _of_processors(runs: Sequence[Run]) -> list[float | None]:
+    return [run.rows / run.cpu_seconds if run.rows else None for run in runs]
 
 
 def _spread(values: Sequence[float | None]) -> dict[str, Any] | None:
