@@ -1,7 +1,6 @@
 """The commands of PaddleRec's own pages, as written there, from wherever they are typed."""
 
 import fcntl
-import json
 import os
 import pty
 import re
@@ -112,47 +111,3 @@ def test_demo_ends_with_one_table(checkout):
     }
     for model, metrics in found.items():
         assert min(metrics.values()) > (0.3 if model == "dselect_k" else 0.8)  # of ten digits
-
-
-def test_benchmark_prints_a_row_for_each_setting(checkout, tmp_path):
-    yaml = "models/multitask/mmoe/config.yaml"
-    options = ["--batch_size", "8", "100", "--json", str(tmp_path / "figures.json")]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "tools/benchmark.py",
-            "-m",
-            yaml,
-            *options,
-            "--graph",
-            "dygraph",
-            "static",
-        ],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    header, *rows = [line.split() for line in done.stdout.splitlines()]
-    assert header[:5] == ["batch", "graph", "threads", "rows/s", "ms/step"]
-    assert [row[:2] for row in rows] == [
-        ["8", "dygraph"],
-        ["100", "dygraph"],
-        ["8", "static"],
-        ["100", "static"],
-    ]
-    for row in rows:
-        step, *phases = map(float, row[4:10])
-        assert step == pytest.approx(sum(phases), abs=0.01)
-    assert (tmp_path / "figures.json").is_file()
-    assert not (checkout / "models/multitask/mmoe/output_model_mmoe").exists()
-
-
-def test_benchmark_of_a_part_of_each_epoch(checkout, tmp_path):
-    figures = tmp_path / "figures.json"
-    yaml = "models/multitask/mmoe/config.yaml"
-    options = ["--batch_size", "8", "--epochs", "2", "--batches", "3", "--json", str(figures)]
-    run(["tools/benchmark.py", "-m", yaml, *options], checkout)
-    (found,) = json.loads(figures.read_text())
-    assert found["rows"] == 2 * 3 * 8
-    assert found["ms_per_step"] == pytest.approx(1e3 * 8 / found["rows_per_second"])

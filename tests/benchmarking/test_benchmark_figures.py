@@ -1,0 +1,69 @@
+"""Medians, ratios and tables by hand."""
+
+import pytest
+
+from benchmarking import figures, table
+from benchmarking.runs import Run
+
+
+def runs(*rates):
+    return [Run(100 / rate, 1.0, 300.0, 1000, rate) for rate in rates]
+
+
+def test_median_and_spread():
+    found = figures.summary(runs(10.0, 30.0, 20.0))
+    assert found["rows_per_second"] == {
+        "median": 20.0,
+        "lowest": 10.0,
+        "highest": 30.0,
+        "runs": [10.0, 30.0, 20.0],
+    }
+    assert found["whole_process_seconds"]["median"] == 5
+    assert found["whole_process_rows_per_second"]["highest"] == pytest.approx(300)
+    assert found["ms_per_step"] is None  # none of the runs says it
+
+
+def test_a_ratio_is_of_medians_and_spreads_over_the_turns():
+    found = figures.ratios(runs(10.0, 30.0, 20.0), runs(10.0, 10.0, 5.0))["rows_per_second"]
+    assert found == {"of_medians": 2.0, "lowest": 1.0, "highest": 4.0, "turns": [1.0, 3.0, 4.0]}
+
+
+def test_a_ratio_of_processor_time_leaves_out_what_others_took():
+    mine, theirs = Run(9.0, 2.0, 1.0, 100), Run(5.0, 5.0, 1.0, 50)
+    assert figures.ratios([mine], [theirs])["rows_per_cpu_second"]["of_medians"] == 5
+
+
+def test_what_is_missing_on_one_side_gives_no_ratio():
+    silent = [Run(1.0, 1.0, 300.0) for _ in range(2)]
+    found = figures.ratios(runs(10.0, 20.0), silent)
+    assert set(found.values()) == {None}
+
+
+def test_rows_and_logged_seconds_complete_a_run():
+    run = figures.completed(Run(9.0, 1.0, 300.0, more={"epoch_seconds": 4.0}), 1000)
+    assert (run.rows, run.rows_per_second) == (1000, 250)
+    said = figures.completed(Run(9.0, 1.0, 300.0, 10, 7.0, {"epoch_seconds": 0.0}), 1000)
+    assert (said.rows, said.rows_per_second) == (10, 7)
+
+
+def test_tables_of_large_figures_fit_into_100_columns():
+    case = {
+        **figures.summary(
+            [Run(12345.6, 1.0, 99999.0, 10**9, 1234567.8, {"ms_per_step": 1234.567})]
+        ),
+        "mode": "train",
+        "graph": "dygraph",
+        "threads": 128,
+        "batch_size": 65536,
+        "data": "parsed",
+        "phases_ms": {"read": 1234.567},
+        "split_ms_per_step": 123.456,
+    }
+    other = {"letter": "B", **case, "ratio": figures.ratios(runs(5000.0), runs(10.0))}
+    case["against"] = [other]
+    lines = [table.case_header(), table.case_line(12, case)]
+    lines += table.phases_table([case]) + table.against_table([case])
+    assert max(map(len, lines)) <= 100
+    for header, line in ((lines[0], lines[1]), (lines[2], lines[3])):
+        assert len(header) == len(line)
+    assert [len(line.split()) for line in lines] == [16, 14, 11, 11, 14, 13]  # "whole s", "own MB"
