@@ -1,0 +1,233 @@
+"""Fleet's parameter servers, as the trainers and servers here use them.
+
+What Paddle 2.6.2 does is not what one would expect, and no public function helps with some of it:
+
+- ``Executor.run`` sends the gradients of dense parameters to the servers and never fetches what
+  becomes of them: `Job.pull` must, before every step, or the dense part stays as it began.
+- ``fleet.stop_worker`` ends no server.
+- ``print`` is its log, and ``http.log`` in the current directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import paddle
+
+from engine.errors import UserError
+from engine.ps.roles import Role
+from engine.ps.watch import Watch
+
+_SHARDS = 32  # files that a table is saved as; Fleet's 1000 take ten seconds whatever is in them
+_TEXT = 0  # Fleet's number for saving all that a table holds
+
+
+def check_installed() -> None:
+    """Makes sure that this Paddle has parameter servers.
+
+    Raises:
+        UserError: it has not; the message names one that has.
+    """
+    works = "pip install paddlepaddle==2.6.2 (requirements-legacy.txt)"
+    if not hasattr(paddle.base.core, "CommContext"):
+        raise UserError(f"Paddle {paddle.__version__} has no parameter servers: {works}")
+    if not paddle.__version__.startswith("2."):
+        raise UserError(
+            f"Paddle {paddle.__version__} has parameter servers, which do not work with its "
+            f"programs: {works}"
+        )
+    protobuf = importlib.metadata.version("protobuf")
+    if int(protobuf.split(".")[0]) >= 7:
+        raise UserError(f"Fleet needs protobuf below 7, found {protobuf}: pip install 'protobuf<7'")
+
+
+class Job:
+    """A process's part of a parameter-server job.
+
+    Args:
+        role: what the process is.
+
+    Attributes:
+        role: what the process is.
+        sparse: the names of the tables that servers keep, once `optimize` has seen the program.
+    """
+
+    def __init__(self, role: Role):
+        self.role = role
+        paddle.enable_static()
+        with _quiet():
+            self._fleet = _import_fleet()
+            self._fleet.init(self._fleet.PaddleCloudRoleMaker())
+        self.sparse: list[str] = []
+        self._tables: dict[str, dict] = {}
+
+    def optimize(self, model: Any) -> None:
+        """Adds the optimizer of a StaticModel to the program that is being built, as Fleet's.
+
+        Raises:
+            UserError: the model leaves nothing to parameter servers.
+        """
+        names = self.sparse = _sparse_tables(paddle.static.default_main_program())
+        if not names:
+            raise UserError(
+                "parameter servers keep embedding tables with sparse gradients, and the model has "
+                "none: set hyper_parameters.sparse_fields and leave sparse_gradients on"
+            )
+        with _quiet():
+            strategy = self._fleet.DistributedStrategy()
+            strategy.a_sync = True
+            for name in names:
+                table = strategy.sparse_table_configs.add()
+                table.table_name, table.shard_num = name, _SHARDS
+            model.create_optimizer(strategy)
+        if self._runtime is None:
+            kind = type(model)
+            raise UserError(
+                f"{kind.__module__}.{kind.__name__}.create_optimizer(strategy) does not give the "
+                "strategy to fleet.distributed_optimizer"
+            )
+
+    def serve(self) -> None:
+        """Keeps tables until the first trainer ends the servers."""
+        with _quiet():
+            self._fleet.init_server()
+        self._fleet.run_server()
+
+    def connect(self, program: Any, scope: Any) -> None:
+        """Joins trainer and servers; the first trainer's dense parameters become everybody's.
+
+        Args:
+            program: what takes the trainer's steps.
+            scope: where the trainer's parameters are.
+
+        Raises:
+            UserError: the optimizer is none that works with parameter servers.
+        """
+        from paddle.distributed.ps.utils.public import get_the_one_recv_context
+
+        with _quiet():
+            self._fleet.init_worker(scopes=[scope])
+            self._dense = get_the_one_recv_context(self._runtime.context)
+        self._scope = scope
+        described = self._runtime.ps_desc_builder.ps_desc.worker_param.downpour_worker_param
+        for table in described.downpour_table_param:
+            common = table.common
+            if table.table_class.startswith("Memory") and common.name != "adam":
+                raise UserError(f"parameter servers train with Adam alone, found {common.name}")
+            if table.table_class.startswith("MemorySparse"):
+                shape = program.global_block().var(common.table_name).shape
+                self._tables[common.table_name] = {"id": table.table_id, "shape": list(shape)}
+
+    @property
+    def tables(self) -> dict[str, dict]:
+        """What the servers keep of the program's parameters: number and shape, by name."""
+        return self._tables
+
+    def pull(self) -> None:
+        """Fetches the dense parameters from the servers."""
+        for table, names in self._dense.items():
+            self._worker.pull_dense_params(self._scope, table, names)
+
+    def flush(self) -> None:
+        """Waits until the servers have all that this trainer sent."""
+        self._worker.client_flush()
+
+    def barrier(self) -> None:
+        """Waits for all trainers."""
+        self._fleet.barrier_worker()
+
+    def save(self, executor: Any, program: Any, folder: str) -> None:
+        """Lets the servers write their tables; every trainer calls it, the first one's counts.
+
+        Raises:
+            UserError: not every server has written where this process can see it.
+        """
+        self._fleet.save_persistables(executor, folder, program, mode=_TEXT)
+        if not self.role.is_first:
+            return
+        for name, table in self._tables.items():
+            place = os.path.join(folder, f"{table['id']:03d}")
+            found = os.listdir(place) if os.path.isdir(place) else []
+            written = {file.split("-")[1] for file in found}
+            absent = [n for n in range(len(self.role.servers)) if f"{n:03d}" not in written]
+            if absent or len(found) < _SHARDS:
+                missing = f"of server {absent[0]}" if absent else f"{len(found)} of {_SHARDS} files"
+                raise UserError(
+                    f"table {name} is not whole in {place}, {missing}: runner.model_save_path must "
+                    "be a folder that all hosts share"
+                )
+
+    def load(self, folder: str, tables: dict[str, dict]) -> None:
+        """Lets the servers read their tables; every trainer calls it.
+
+        Args:
+            folder: what `save` wrote into.
+            tables: what `tables` was then.
+        """
+        for name, table in self._tables.items():
+            if tables[name]["id"] != table["id"]:  # the folder is named after it
+                raise UserError(f"{folder}: {name} is table {tables[name]['id']} there")
+            self._fleet.load_one_table(table["id"], folder, _TEXT)
+
+    def end(self, watch: Watch) -> None:
+        """Ends the job: trainers leave, and the first one stops the servers."""
+        self.barrier()
+        watch.finished()
+        self.barrier()  # now every watcher knows, and servers may end
+        if not self.role.is_first:
+            self._fleet.stop_worker()
+        self.barrier()
+        if self.role.is_first:
+            self._worker.stop_server()
+            self._fleet.stop_worker()
+
+    @property
+    def _runtime(self) -> Any:
+        return getattr(self._fleet.fleet, "_runtime_handle", None)
+
+    @property
+    def _worker(self) -> Any:
+        return self._runtime._worker
+
+
+def _sparse_tables(program: Any) -> list[str]:
+    """Returns the names of a program's embedding tables whose gradients are sparse."""
+    from paddle.distributed.ps.utils.public import is_distributed_sparse_op, is_sparse_op
+
+    operators = program.global_block().ops
+    wanted = [op for op in operators if is_sparse_op(op) or is_distributed_sparse_op(op)]
+    return sorted({op.input("W")[0] for op in wanted})
+
+
+def _import_fleet() -> Any:
+    """Imports Fleet where the log that it opens at once, ``http.log``, is in nobody's way."""
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            import paddle.distributed.fleet.utils.http_server as http_server
+            from paddle.distributed import fleet
+        finally:
+            os.chdir(here)
+    for handler in http_server._http_server_logger.handlers[:]:
+        http_server._http_server_logger.removeHandler(handler)
+        handler.close()
+    from paddle.distributed.fleet.utils.log_util import set_log_level
+
+    set_log_level("WARNING")
+    return fleet
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what Fleet prints, page after page, from standard output."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

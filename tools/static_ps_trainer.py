@@ -1,0 +1,32 @@
+"""Trains a model with parameter servers, which keep its embedding tables.
+
+    python -m paddle.distributed.launch --server_num 1 --trainer_num 2 \
+        tools/static_ps_trainer.py -m models/multitask/esmm/config.yaml
+
+Each process of a job runs this command; the environment that Fleet expects says which of them are
+servers and which are trainers. docs/parameter_server.md shows it for several hosts. The first
+trainer saves a checkpoint after every epoch to runner.model_save_path/<epoch>/rec_static.*
+"""
+
+from engine import cli
+
+
+def main() -> None:
+    """Runs the command."""
+    arguments = cli.parser(__doc__).parse_args()
+    from engine.ps import job, roles, watch
+
+    job.check_installed()
+    role = roles.from_environment()
+    watcher = watch.start(role)
+    try:
+        config = cli.read_config(arguments)
+        from engine.ps import training
+
+        training.run(config, role, watcher)
+    finally:
+        watcher.close()
+
+
+if __name__ == "__main__":
+    cli.run(main)
