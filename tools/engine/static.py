@@ -65,6 +65,9 @@ def build(
         if training:
             fetches = model.net(inputs)
             optimize(model)
+            # Fleet puts other programs in their place.
+            program = paddle.static.default_main_program()
+            startup = paddle.static.default_startup_program()
         else:
             fetches = model.infer_net(inputs)
     return Built(model, program, startup, inputs, fetches, counters, chosen)

@@ -227,7 +227,9 @@ def _import_fleet() -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps what Fleet prints, page after page, from standard output."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    """Keeps what Fleet prints, page after page, from standard output and standard error."""
+    nowhere = io.StringIO()
+    output, errors = contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere)
+    with output, errors, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
