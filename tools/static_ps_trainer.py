@@ -8,12 +8,15 @@ servers and which are trainers. docs/parameter_server.md shows it for several ho
 trainer saves a checkpoint after every epoch to runner.model_save_path/<epoch>/rec_static.*
 """
 
+import os
+
 from engine import cli
 
 
 def main() -> None:
     """Runs the command."""
     arguments = cli.parser(__doc__).parse_args()
+    os.environ["FLAGS_enable_pir_api"] = "0"  # Paddle 3.0: Fleet's servers know no PIR programs
     from engine.ps import job, roles, watch
 
     job.check_installed()

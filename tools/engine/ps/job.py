@@ -14,13 +14,16 @@ import contextlib
 import importlib.metadata
 import io
 import os
+import socket
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import paddle
 
+from engine import interrupts
 from engine.errors import UserError
 from engine.ps.roles import Role
 from engine.ps.watch import Watch
@@ -38,11 +41,6 @@ def check_installed() -> None:
     works = "pip install paddlepaddle==2.6.2 (requirements-legacy.txt)"
     if not hasattr(paddle.base.core, "CommContext"):
         raise UserError(f"Paddle {paddle.__version__} has no parameter servers: {works}")
-    if not paddle.__version__.startswith("2."):
-        raise UserError(
-            f"Paddle {paddle.__version__} has parameter servers, which do not work with its "
-            f"programs: {works}"
-        )
     protobuf = importlib.metadata.version("protobuf")
     if int(protobuf.split(".")[0]) >= 7:
         raise UserError(f"Fleet needs protobuf below 7, found {protobuf}: pip install 'protobuf<7'")
@@ -64,7 +62,7 @@ class Job:
         paddle.enable_static()
         with _quiet():
             self._fleet = _import_fleet()
-            self._fleet.init(self._fleet.PaddleCloudRoleMaker())
+            self._fleet.init(self._fleet.PaddleCloudRoleMaker(), log_level="WARNING")
         self.sparse: list[str] = []
         self._tables: dict[str, dict] = {}
 
@@ -112,6 +110,7 @@ class Job:
         """
         from paddle.distributed.ps.utils.public import get_the_one_recv_context
 
+        _wait_for(self.role.servers)
         with _quiet():
             self._fleet.init_worker(scopes=[scope])
             self._dense = get_the_one_recv_context(self._runtime.context)
@@ -197,6 +196,19 @@ class Job:
         return self._runtime._worker
 
 
+def _wait_for(endpoints: Iterable[str]) -> None:
+    """Waits until servers can be connected to; how long at most is the watcher's affair."""
+    for endpoint in endpoints:
+        host, _, port = endpoint.rpartition(":")
+        while True:
+            interrupts.check()
+            try:
+                socket.create_connection((host, int(port)), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+
+
 def _sparse_tables(program: Any) -> list[str]:
     """Returns the names of a program's embedding tables whose gradients are sparse."""
     from paddle.distributed.ps.utils.public import is_distributed_sparse_op, is_sparse_op
@@ -219,9 +231,6 @@ def _import_fleet() -> Any:
     for handler in http_server._http_server_logger.handlers[:]:
         http_server._http_server_logger.removeHandler(handler)
         handler.close()
-    from paddle.distributed.fleet.utils.log_util import set_log_level
-
-    set_log_level("WARNING")
     return fleet
 
 

@@ -114,6 +114,7 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
     checkpoint.check_writable(config.runner("model_save_path"))
     source = sources.training_source(config, lambda rows: share(rows, role.index, _trainers(role)))
     found = _found(config)
+    logger.info("waiting for all servers and trainers")
     job = Job(role)
     session = sessions.TrainerSession(config, job)
     if found:
@@ -122,7 +123,6 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         session.load(dense, session.prefix)
     else:
         session.fit_inputs(sources.training_source(config))  # of all rows: all must agree
-    logger.info("waiting for all servers and trainers")
     session.connect()
     if found:
         _load_tables(found, job, session)
