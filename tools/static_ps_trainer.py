@@ -16,7 +16,7 @@ from engine import cli
 def main() -> None:
     """Runs the command."""
     arguments = cli.parser(__doc__).parse_args()
-    os.environ["FLAGS_enable_pir_api"] = "0"  # Paddle 3.0: Fleet's servers know no PIR programs
+    os.environ.update(FLAGS_enable_pir_api="0")  # Fleet's servers know no PIR programs
     from engine.ps import job, roles, watch
 
     job.check_installed()
@@ -31,5 +31,12 @@ def main() -> None:
         watcher.close()
 
 
+def end(code: int) -> None:
+    """Ends the process."""
+    from engine.ps import job
+
+    job.end_process(code)
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, end)

@@ -15,11 +15,12 @@ import importlib.metadata
 import io
 import os
 import socket
+import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import paddle
 
@@ -56,6 +57,8 @@ class Job:
         role: what the process is.
         sparse: the names of the tables that servers keep, once `optimize` has seen the program.
     """
+
+    connected = False  # this process, to servers
 
     def __init__(self, role: Role):
         self.role = role
@@ -111,7 +114,8 @@ class Job:
         from paddle.distributed.ps.utils.public import get_the_one_recv_context
 
         _wait_for(self.role.servers)
-        with _quiet():
+        Job.connected = True
+        with _quiet(), _others_there():
             self._fleet.init_worker(scopes=[scope])
             self._dense = get_the_one_recv_context(self._runtime.context)
         self._scope = scope
@@ -131,8 +135,9 @@ class Job:
 
     def pull(self) -> None:
         """Fetches the dense parameters from the servers."""
-        for table, names in self._dense.items():
-            self._worker.pull_dense_params(self._scope, table, names)
+        with _others_there():
+            for table, names in self._dense.items():
+                self._worker.pull_dense_params(self._scope, table, names)
 
     def flush(self) -> None:
         """Waits until the servers have all that this trainer sent."""
@@ -140,7 +145,8 @@ class Job:
 
     def barrier(self) -> None:
         """Waits for all trainers."""
-        self._fleet.barrier_worker()
+        with _others_there():
+            self._fleet.barrier_worker()
 
     def save(self, executor: Any, program: Any, folder: str) -> None:
         """Lets the servers write their tables; every trainer calls it, the first one's counts.
@@ -148,7 +154,8 @@ class Job:
         Raises:
             UserError: not every server has written where this process can see it.
         """
-        self._fleet.save_persistables(executor, folder, program, mode=_TEXT)
+        with _others_there():
+            self._fleet.save_persistables(executor, folder, program, mode=_TEXT)
         if not self.role.is_first:
             return
         for name, table in self._tables.items():
@@ -173,7 +180,8 @@ class Job:
         for name, table in self._tables.items():
             if tables[name]["id"] != table["id"]:  # the folder is named after it
                 raise UserError(f"{folder}: {name} is table {tables[name]['id']} there")
-            self._fleet.load_one_table(table["id"], folder, _TEXT)
+            with _others_there():
+                self._fleet.load_one_table(table["id"], folder, _TEXT)
 
     def end(self, watch: Watch) -> None:
         """Ends the job: trainers leave, and the first one stops the servers."""
@@ -232,6 +240,33 @@ def _import_fleet() -> Any:
         http_server._http_server_logger.removeHandler(handler)
         handler.close()
     return fleet
+
+
+@contextlib.contextmanager
+def _others_there() -> Iterator[None]:
+    """Says what it means when a barrier or a server's answer fails."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(
+            f"a server or another trainer is gone, or cannot do it: {reason}"
+        ) from error
+
+
+def end_process(code: int) -> NoReturn:
+    """Ends a process that may be connected to servers.
+
+    Fleet's threads crash, and print pages, where Python ends in an orderly way before `Job.end`.
+
+    Args:
+        code: the exit code.
+    """
+    if code and Job.connected:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 @contextlib.contextmanager

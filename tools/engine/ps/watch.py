@@ -9,13 +9,16 @@ the process at its other end dies, whatever it died of.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
+import platform
 import selectors
 import signal
 import socket
 import sys
 import time
+import traceback
 from contextlib import suppress
 
 from engine.errors import UserError
@@ -23,7 +26,8 @@ from engine.ps.roles import Role
 
 START_SECONDS = 600.0  # for all processes of a job to be there: their hosts may start at odds
 END_SECONDS = 120.0  # from the last trainer's end of training to the end of a process
-_RETRY_SECONDS = 0.2
+_LOOK_SECONDS = 0.3  # between two looks at the watched process, and at who is still to come
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
 _DONE = b"."  # what a trainer says before it ends as it should
 # A host that loses power closes nothing: seconds of silence, between questions, and their number.
 _ALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -34,20 +38,22 @@ class Watch:
 
     Args:
         watcher: the watcher's process id.
-        pipe: what the watcher reads; it ends when this is closed, by `close` or by the kernel.
+        line: a socket to it.
     """
 
-    def __init__(self, watcher: int, pipe: int):
-        self._watcher, self._pipe = watcher, pipe
+    def __init__(self, watcher: int, line: socket.socket):
+        self._watcher, self._line = watcher, line
 
     def finished(self) -> None:
-        """Says that training is over: from now on others may end."""
-        os.write(self._pipe, _DONE)
+        """Says that training is over: from now on others may end. Returns when all know."""
+        self._line.sendall(_DONE)
+        self._line.recv(1)
 
     def close(self) -> None:
         """Ends the watcher."""
-        os.close(self._pipe)
+        os.kill(self._watcher, signal.SIGKILL)
         os.waitpid(self._watcher, 0)
+        self._line.close()
 
 
 def start(role: Role) -> Watch:
@@ -57,23 +63,38 @@ def start(role: Role) -> Watch:
         UserError: a trainer's port is taken.
     """
     listener = None if role.is_server else _listen(role.endpoint)
-    read_end, write_end = os.pipe()
+    here, there = socket.socketpair()
     sys.stdout.flush()
     sys.stderr.flush()
     watched = os.getpid()
     watcher = os.fork()
     if watcher:
-        os.close(read_end)
+        there.close()
         if listener:
             listener.close()
-        return Watch(watcher, write_end)
+        _end_children_with_this_process()
+        return Watch(watcher, here)
     try:
-        os.close(write_end)
+        here.close()
         for number in (signal.SIGINT, signal.SIGTERM):  # meant for the process that is watched
             signal.signal(number, signal.SIG_IGN)
-        _Watcher(role, watched, read_end, listener).run()
+        _Watcher(role, watched, there, listener).run()
+    except Exception:
+        traceback.print_exc()
     finally:
         os._exit(0)
+
+
+def _end_children_with_this_process() -> None:
+    """Ends helpers that Fleet starts for its rendezvous when this process is killed: Linux only."""
+    if platform.system() != "Linux":
+        return
+    library = ctypes.CDLL(None)
+
+    def end_with_parent() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    os.register_at_fork(after_in_child=end_with_parent)
 
 
 def _listen(endpoint: str) -> socket.socket:
@@ -94,12 +115,14 @@ class _Watcher:
     Args:
         role: of the process that is watched.
         watched: its id.
-        pipe: from it.
+        line: a socket to it.
         listener: where a trainer's watcher takes the servers' connections; None for a server.
     """
 
-    def __init__(self, role: Role, watched: int, pipe: int, listener: socket.socket | None):
-        self._role, self._watched, self._pipe, self._listener = role, watched, pipe, listener
+    def __init__(
+        self, role: Role, watched: int, line: socket.socket, listener: socket.socket | None
+    ):
+        self._role, self._watched, self._line, self._listener = role, watched, line, listener
         others = role.trainers if role.is_server else role.servers
         kind = "trainer" if role.is_server else "server"
         self._names = [f"{kind} {index} ({other})" for index, other in enumerate(others)]
@@ -111,18 +134,16 @@ class _Watcher:
         job = ";".join((",".join(role.servers), ",".join(role.trainers)))
         self._job = hashlib.sha256(job.encode()).digest()
         self._selector = selectors.DefaultSelector()
-        self._selector.register(pipe, selectors.EVENT_READ)
+        self._selector.register(line, selectors.EVENT_READ)
         if listener:
             self._selector.register(listener, selectors.EVENT_READ)
 
     def run(self) -> None:
-        """Returns when there is nothing left to watch."""
-        while True:
-            waiting = bool(self._absent) or self._deadline < float("inf")
-            ready = self._selector.select(_RETRY_SECONDS if waiting else None)
-            ready = [key.fileobj for key, _ in ready]
-            if self._pipe in ready and not self._listen_to_watched():
-                return
+        """Returns when the watched process has ended."""
+        while os.getppid() == self._watched:
+            ready = [key.fileobj for key, _ in self._selector.select(_LOOK_SECONDS)]
+            if self._line in ready:  # first: what it says makes others' ends rightful
+                self._hear_watched()
             for one in ready:
                 if one is self._listener:
                     self._accept()
@@ -134,16 +155,16 @@ class _Watcher:
                 self._connect()
             self._look_at_clock()
 
-    def _listen_to_watched(self) -> bool:
-        """Hears the watched process; False if it is gone."""
-        if not os.read(self._pipe, 1):
-            return False
+    def _hear_watched(self) -> None:
+        if not self._line.recv(1):  # it is ending
+            self._selector.unregister(self._line)
+            return
         for peer in self._peers:
             with suppress(OSError):
                 peer.sendall(_DONE)
         self._done = set(range(len(self._names)))
         self._deadline = time.monotonic() + END_SECONDS
-        return True
+        self._line.sendall(_DONE)
 
     def _connect(self) -> None:
         for index, endpoint in list(self._absent.items()):
@@ -213,11 +234,9 @@ class _Watcher:
 
     def _end(self, reason: str) -> None:
         """Ends the watched process, unless it is about to say itself why it ends."""
-        self._selector.close()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._pipe, selectors.EVENT_READ)
-            if selector.select(1.0):
-                os._exit(0)
+        time.sleep(1.0)
+        if os.getppid() != self._watched:
+            os._exit(0)
         os.write(2, f"error: {self._role.kind} {self._role.index}: {reason}\n".encode())
         with suppress(ProcessLookupError):
             os.kill(self._watched, signal.SIGKILL)  # it may be deep inside Paddle
