@@ -249,9 +249,7 @@ def _others_there() -> Iterator[None]:
         yield
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1]
-        raise UserError(
-            f"a server or another trainer is gone, or cannot do it: {reason}"
-        ) from error
+        raise UserError(f"another process of the job is gone, or failed: {reason}") from error
 
 
 def end_process(code: int) -> NoReturn:
