@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -193,7 +192,7 @@ def _epochs(
         session.start_epoch(training=True)
         report.start_epoch(epoch)
         batches = session.batches(source, epoch)
-        with interrupts.deferred():
+        with interrupts.deferred("finishing the step"):
             try:
                 rows = loop.visit(
                     session, batches, session.train_step, clock, report, looked.at_line
@@ -247,6 +246,6 @@ def _save(config: Config, job: Job, session: Any, epoch: int) -> None:
         write_tables,
         form=config.runner("checkpoint_format"),
     )
-    logger.info("saved %s", os.path.join(folder))
+    logger.info("saved %s", folder)
     if keep:
         checkpoint.prune(root, session.prefix, keep)
