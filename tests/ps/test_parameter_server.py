@@ -184,17 +184,55 @@ def test_other_commands_evaluate_what_the_servers_saved(trained, run_command):
         assert float(found[2]) > 0.55
 
 
+def start_hosts(hosts, folder, *options):
+    """Starts each host's part of a job with the script for several hosts."""
+    port = next(first for first in iter(lambda: free_ports(1)[0], None) if all_free(hosts, first))
+    common = {"HOSTS": " ".join(hosts), "PORT": str(port), "TRAINERS": "1"}
+    running = []
+    for host in hosts:
+        with open(folder / f"{host}.log", "wb") as log:
+            running.append(
+                subprocess.Popen(
+                    ["bash", str(ROOT / "tools" / "static_ps_host.sh"), "-m", YAML, "-o", *options],
+                    env={**os.environ, **common, "HOST": host, "PYTHON": sys.executable},
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    start_new_session=True,
+                )
+            )
+    return running
+
+
+def all_free(hosts, first):
+    with contextlib.ExitStack() as stack:
+        try:
+            for host in hosts:
+                for port in (first, first + 1, first + 100):
+                    stack.enter_context(socket.socket()).bind((host, port))
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
 @needs_servers
-def test_a_job_of_other_numbers_resumes(trained, tmp_path):
+def test_a_job_on_two_hosts_resumes_what_one_host_saved(trained, tmp_path):
     job, _, output = trained
+    hosts = ("127.0.0.1", "127.0.0.2")  # both are this machine, which Paddle does not know
     options = [f"runner.model_save_path={output}", "runner.epochs=5", "runner.print_interval=4"]
-    with Job(tmp_path / "job", 2, 1, *options, "runner.resume=True") as resumed:
-        codes = resumed.codes()
-        assert codes == {"server0": 0, "server1": 0, "trainer0": 0}, resumed.text("trainer0")
-        text = resumed.text("trainer0")
-        assert f"resuming after {output}/3" in text
-        # Anew the loss begins at 1.1.
-        assert mean(losses(text, 4)[:10]) < 0.75 * mean(losses(job.text("trainer0"), 0)[:10])
+    running = start_hosts(hosts, tmp_path, *options, "runner.resume=True")
+    try:
+        codes = [process.wait(LIMIT) for process in running]
+    finally:
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    text = (tmp_path / "127.0.0.1.log").read_text()
+    assert codes == [0, 0], text
+    assert f"resuming after {output}/3" in text
+    # Anew the loss begins at 1.1.
+    assert mean(losses(text, 4)[:10]) < 0.75 * mean(losses(job.text("trainer0"), 0)[:10])
     written = os.listdir(output / "4" / "rec_static.tables" / "000")
     assert {name.split("-")[1] for name in written} == {"000", "001"}  # both servers'
 

@@ -10,6 +10,7 @@ the process at its other end dies, whatever it died of.
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import platform
@@ -98,15 +99,29 @@ def _end_children_with_this_process() -> None:
 
 
 def _listen(endpoint: str) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    host, _, port = endpoint.rpartition(":")
     try:
-        listener.bind(("", int(endpoint.rpartition(":")[2])))
-        listener.listen()
+        listener = _bound(host, int(port))
     except OSError as error:
-        raise UserError(f"PADDLE_PORT: cannot listen at {endpoint}: {error.strerror}") from error
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise UserError(
+                f"PADDLE_PORT: cannot listen at {endpoint}: {error.strerror}"
+            ) from error
+        listener = _bound("", int(port))  # the address is that of a gateway in front of this host
+    listener.listen()
     listener.setblocking(False)
     return listener
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 class _Watcher:
