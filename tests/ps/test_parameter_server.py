@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import paddle
 import pytest
 
@@ -264,6 +266,34 @@ def test_a_signal_ends_a_trainer_in_one_line(tmp_path):
         text = job.text("trainer0")
         assert text.splitlines()[-1].startswith("error: interrupted in epoch")
         assert "Traceback" not in text
+
+
+@needs_servers
+def test_a_folder_written_for_paddlerec_trains_on_servers(tmp_path, run_command):
+    folder = tmp_path / "dnn"
+    shutil.copytree(ROOT / "tests" / "contract" / "folders" / "rank" / "dnn", folder)
+    random = np.random.default_rng(5)
+    for part in ("train", "test"):
+        (folder / "data" / part).mkdir(parents=True)
+        with open(folder / "data" / part / "part-0", "w") as file:
+            for ids in random.integers(1, 20, (600, 3)):
+                dense = " ".join(f"dense_feature:{x:.3f}" for x in random.random(4))
+                sparse = " ".join(f"{slot}:{value}" for slot, value in enumerate(ids, 1))
+                file.write(f"click:{int(ids[0] % 2)} {dense} {sparse}\n")
+    options = ["runner.epochs=8", f"runner.model_save_path={tmp_path / 'output'}"]
+    with Job(tmp_path / "job", 1, 2, *options, yaml=folder / "config.yaml") as job:
+        assert set(job.codes().values()) == {0}, job.text("trainer0")
+    done = run_command(
+        "static_infer",
+        "-m",
+        folder / "config.yaml",
+        "-o",
+        f"runner.infer_load_path={tmp_path / 'output'}",
+        "runner.infer_start_epoch=7",
+        "runner.infer_end_epoch=8",
+    )
+    found = re.search(r"epoch: 7 done, auc: ([\d.]+)", done.stderr)
+    assert float(found[1]) > 0.8, done.stderr
 
 
 @needs_servers
