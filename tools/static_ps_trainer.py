@@ -17,9 +17,9 @@ def main() -> None:
     """Runs the command."""
     arguments = cli.parser(__doc__).parse_args()
     os.environ.update(FLAGS_enable_pir_api="0")  # Fleet's servers know no PIR programs
-    from engine.ps import job, roles, watch
+    from engine.ps import fleet_module, roles, watch
 
-    job.check_installed()
+    fleet_module.check_installed()
     role = roles.from_environment()
     watcher = watch.start(role)
     try:

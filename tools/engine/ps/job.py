@@ -5,46 +5,28 @@ What Paddle 2.6.2 does is not what one would expect, and no public function help
 - ``Executor.run`` sends the gradients of dense parameters to the servers and never fetches what
   becomes of them: `Job.pull` must, before every step, or the dense part stays as it began.
 - ``fleet.stop_worker`` ends no server.
-- ``print`` is its log, and ``http.log`` in the current directory.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import io
 import os
 import socket
 import sys
-import tempfile
 import time
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import paddle
 
 from engine import interrupts
 from engine.errors import UserError
+from engine.ps import fleet_module
+from engine.ps.fleet_module import others_there, quiet
 from engine.ps.roles import Role
 from engine.ps.watch import Watch
 
 _SHARDS = 32  # files that a table is saved as; Fleet's 1000 take ten seconds whatever is in them
 _TEXT = 0  # Fleet's number for saving all that a table holds
-
-
-def check_installed() -> None:
-    """Makes sure that this Paddle has parameter servers.
-
-    Raises:
-        UserError: it has not; the message names one that has.
-    """
-    works = "pip install paddlepaddle==2.6.2 (requirements-legacy.txt)"
-    if not hasattr(paddle.base.core, "CommContext"):
-        raise UserError(f"Paddle {paddle.__version__} has no parameter servers: {works}")
-    protobuf = importlib.metadata.version("protobuf")
-    if int(protobuf.split(".")[0]) >= 7:
-        raise UserError(f"Fleet needs protobuf below 7, found {protobuf}: pip install 'protobuf<7'")
 
 
 class Job:
@@ -63,8 +45,8 @@ class Job:
     def __init__(self, role: Role):
         self.role = role
         paddle.enable_static()
-        with _quiet():
-            self._fleet = _import_fleet()
+        with quiet():
+            self._fleet = fleet_module.imported()
             self._fleet.init(self._fleet.PaddleCloudRoleMaker(), log_level="WARNING")
         self.sparse: list[str] = []
         self._tables: dict[str, dict] = {}
@@ -81,7 +63,7 @@ class Job:
                 "parameter servers keep embedding tables with sparse gradients, and the model has "
                 "none: set hyper_parameters.sparse_fields and leave sparse_gradients on"
             )
-        with _quiet():
+        with quiet():
             strategy = self._fleet.DistributedStrategy()
             strategy.a_sync = True
             for name in names:
@@ -97,7 +79,7 @@ class Job:
 
     def serve(self) -> None:
         """Keeps tables until the first trainer ends the servers."""
-        with _quiet():
+        with quiet():
             self._fleet.init_server()
         self._fleet.run_server()
 
@@ -115,7 +97,7 @@ class Job:
 
         _wait_for(self.role.servers)
         Job.connected = True
-        with _quiet(), _others_there():
+        with quiet(), others_there():
             self._fleet.init_worker(scopes=[scope])
             self._dense = get_the_one_recv_context(self._runtime.context)
         self._scope = scope
@@ -135,7 +117,7 @@ class Job:
 
     def pull(self) -> None:
         """Fetches the dense parameters from the servers."""
-        with _others_there():
+        with others_there():
             for table, names in self._dense.items():
                 self._worker.pull_dense_params(self._scope, table, names)
 
@@ -145,7 +127,7 @@ class Job:
 
     def barrier(self) -> None:
         """Waits for all trainers."""
-        with _others_there():
+        with others_there():
             self._fleet.barrier_worker()
 
     def save(self, executor: Any, program: Any, folder: str) -> None:
@@ -154,7 +136,7 @@ class Job:
         Raises:
             UserError: not every server has written where this process can see it.
         """
-        with _others_there():
+        with others_there():
             self._fleet.save_persistables(executor, folder, program, mode=_TEXT)
         if not self.role.is_first:
             return
@@ -180,7 +162,7 @@ class Job:
         for name, table in self._tables.items():
             if tables[name]["id"] != table["id"]:  # the folder is named after it
                 raise UserError(f"{folder}: {name} is table {tables[name]['id']} there")
-            with _others_there():
+            with others_there():
                 self._fleet.load_one_table(table["id"], folder, _TEXT)
 
     def end(self, watch: Watch) -> None:
@@ -226,32 +208,6 @@ def _sparse_tables(program: Any) -> list[str]:
     return sorted({op.input("W")[0] for op in wanted})
 
 
-def _import_fleet() -> Any:
-    """Imports Fleet where the log that it opens at once, ``http.log``, is in nobody's way."""
-    here = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            import paddle.distributed.fleet.utils.http_server as http_server
-            from paddle.distributed import fleet
-        finally:
-            os.chdir(here)
-    for handler in http_server._http_server_logger.handlers[:]:
-        http_server._http_server_logger.removeHandler(handler)
-        handler.close()
-    return fleet
-
-
-@contextlib.contextmanager
-def _others_there() -> Iterator[None]:
-    """Says what it means when a barrier or a server's answer fails."""
-    try:
-        yield
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise UserError(f"another process of the job is gone, or failed: {reason}") from error
-
-
 def end_process(code: int) -> NoReturn:
     """Ends a process that may be connected to servers.
 
@@ -265,13 +221,3 @@ def end_process(code: int) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what Fleet prints, page after page, from standard output and standard error."""
-    nowhere = io.StringIO()
-    output, errors = contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere)
-    with output, errors, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -111,7 +111,8 @@ class _Found(NamedTuple):
 def _train(config: Config, role: Role, watch: Watch) -> None:
     formats.check_installed(config.runner("checkpoint_format"))
     checkpoint.check_writable(config.runner("model_save_path"))
-    source = sources.training_source(config, lambda rows: share(rows, role.index, _trainers(role)))
+    trainers = len(role.trainers)
+    source = sources.training_source(config, lambda rows: share(rows, role.index, trainers))
     found = _found(config)
     logger.info("waiting for all servers and trainers")
     job = Job(role)
@@ -132,10 +133,6 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         if visual:
             visual.close()
     job.end(watch)
-
-
-def _trainers(role: Role) -> int:
-    return len(role.trainers)
 
 
 def _shows(config: Config, role: Role) -> bool:
