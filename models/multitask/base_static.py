@@ -59,8 +59,16 @@ class MultiTaskStaticModel(MultiTaskModel):
         return list(fields[:places]), list(fields[places:])
 
     def create_optimizer(self, strategy=None):
-        """Adds the optimizer's operators to the program."""
+        """Adds the optimizer's operators to the program.
+
+        Args:
+            strategy: of Fleet, for training on parameter servers; None for training alone.
+        """
         self._optimizer = create_optimizer(self._config)
+        if strategy is not None:
+            from paddle.distributed import fleet
+
+            self._optimizer = fleet.distributed_optimizer(self._optimizer, strategy)
         self._optimizer.minimize(self._loss)
 
     def update_metrics(self, metrics, fetched: dict, batch) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import formats, matching
+from engine import formats, matching, tables
 from engine.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -81,9 +81,7 @@ def save(
         for other in os.listdir(final) if os.path.isdir(final) else ():
             if not other.startswith(outdated):  # the other graph's checkpoint and export stay
                 _link(os.path.join(final, other), os.path.join(building, other))
-        for written in os.listdir(building):
-            _flush(os.path.join(building, written))
-        _flush(building)
+        _flush_all(building)
         if os.path.isdir(final):
             os.rename(final, replaced)
         os.rename(building, final)
@@ -125,7 +123,8 @@ def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
             shutil.rmtree(removed)
             return
         for file in sorted(found, key=lambda file: file != f"{prefix}.json"):
-            os.remove(os.path.join(folder, file))  # first what makes it count
+            path = os.path.join(folder, file)  # first what makes it count
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -195,10 +194,20 @@ def _is_full(folder: str) -> bool:
 
 
 def _link(source: str, target: str) -> None:
+    if os.path.isdir(source):  # tables of parameter servers
+        shutil.copytree(source, target, copy_function=_link)
+        return
     try:
         os.link(source, target)
     except OSError:  # some file systems have no hard links
         shutil.copy2(source, target)
+
+
+def _flush_all(folder: str) -> None:
+    for place, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _flush(os.path.join(place, name))
+        _flush(place)
 
 
 def _flush(path: str) -> None:
@@ -278,8 +287,14 @@ def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
     for candidate in (prefix, other):
         path = path_of(folder, candidate, "pdparams")
         if os.path.isfile(path):
-            return load(path), candidate
+            return {**load(path), **_tables(folder, candidate)}, candidate
     raise UserError(f"there is no checkpoint {folder}/{prefix}.pdparams")
+
+
+def _tables(folder: str, prefix: str) -> Arrays:
+    """Returns the tables that parameter servers saved beside a checkpoint's other parameters."""
+    saved = facts_beside(folder, prefix).get("tables", {})
+    return tables.read(tables.folder_of(folder, prefix), saved)
 
 
 def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, Any]:

@@ -65,17 +65,24 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return read
 
 
-def run(main: Callable[[], object]) -> NoReturn:
-    """Runs a command: bad input ends it with one line on standard error and exit code 2."""
+def run(main: Callable[[], object], end: Callable[[int], object] = sys.exit) -> NoReturn:
+    """Runs a command: bad input ends it with one line on standard error and exit code 2.
+
+    Args:
+        main: what the command does.
+        end: ends the process with an exit code.
+    """
     runtime.prepare()
     interrupts.catch(signal.SIGINT)
+    code = 0
     try:
         main()
     except UserError as error:
-        sys.exit(_fail(str(error), 2))
+        code = _fail(str(error), 2)
     except KeyboardInterrupt as stop:
-        sys.exit(_fail(str(stop) or "interrupted", getattr(stop, "exit_code", 130)))
-    sys.exit(0)
+        code = _fail(str(stop) or "interrupted", getattr(stop, "exit_code", 130))
+    end(code)
+    sys.exit(code)
 
 
 def _fail(message: str, code: int) -> int:

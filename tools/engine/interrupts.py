@@ -12,7 +12,7 @@ _SAME = 0.5  # seconds; `timeout` and some terminals send one request to end twi
 
 _asked: int | None = None  # the signal that asked this process to end
 _asked_at = 0.0
-_deferred = False
+_deferred: str | None = None  # what happens before the process ends
 
 
 class Interrupted(KeyboardInterrupt):
@@ -52,9 +52,9 @@ def _handle(number: int, frame: object) -> None:
             os._exit(128 + number)
         return
     _asked, _asked_at = number, time.monotonic()
-    if not _deferred:
+    if _deferred is None:
         raise Interrupted(number)
-    _say("interrupted: finishing the step, then saving; once more ends at once")
+    _say(f"interrupted: {_deferred}; once more ends at once")
 
 
 def _say(text: str) -> None:
@@ -71,11 +71,15 @@ def check() -> None:
 
 
 @contextmanager
-def deferred() -> Iterator[None]:
-    """Lets a signal wait for the next `check` instead of striking wherever the program is."""
+def deferred(until: str = "finishing the step, then saving") -> Iterator[None]:
+    """Lets a signal wait for the next `check` instead of striking wherever the program is.
+
+    Args:
+        until: what the person who sent it is told.
+    """
     global _deferred
-    _deferred = True
+    _deferred = until
     try:
         yield
     finally:
-        _deferred = False
+        _deferred = None

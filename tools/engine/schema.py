@@ -43,6 +43,7 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
 
 
+SYNC_MODES = ("async", "sync", "geo", "heter", "gpubox")
 READER_TYPES = ("DataLoader", "QueueDataset", "InmemoryDataset", "CustomizeDataLoader")
 
 RUNNER = {
@@ -132,6 +133,14 @@ RUNNER = {
         lambda value: value.endswith((".csv", ".npy", ".parquet")),
     ),
     "use_gpu": Key("bool", None, "Train on the GPU; if not set, where there is one."),
+    "sync_mode": Key(
+        "text",
+        "async",
+        "How `static_ps_trainer.py` trains on parameter servers: `async`, the only one of "
+        "PaddleRec's modes that works; other commands do not use it.",
+        "async (PaddleRec knows sync, geo, heter and gpubox, too)",
+        lambda value: value in SYNC_MODES,
+    ),
     "cache_dir": Key(
         "output path",
         None,

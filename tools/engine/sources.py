@@ -24,9 +24,16 @@ class ModelSource:
     reader: Callable[[], Source]
 
 
-def training_source(config: Config) -> Source | ModelSource:
-    """Returns the training batches of a configuration."""
-    return _of_type(config, config.runner("train_batch_size"), lambda: _training(config))
+def training_source(
+    config: Config, share: Callable[[Any], Any] = lambda dataset: dataset
+) -> Source | ModelSource:
+    """Returns the training batches of a configuration.
+
+    Args:
+        config: the configuration.
+        share: returns the rows of a reader's dataset that are this process's; all if not given.
+    """
+    return _of_type(config, config.runner("train_batch_size"), lambda: _training(config, share))
 
 
 def test_source(config: Config) -> Source | ModelSource:
@@ -39,12 +46,12 @@ def _of_type(config: Config, batch_size: int, reader: Callable[[], Source]) -> A
     return ModelSource(batch_size, reader) if own else reader()
 
 
-def _training(config: Config) -> Source:
+def _training(config: Config, share: Callable[[Any], Any]) -> Source:
     name, batch_size = config.runner("train_reader_path"), config.runner("train_batch_size")
     files = contract.files(config, "train_data_dir")
     with reader_errors(name):
         dataset = contract.dataset(config, name, files)
-        return _in_order(config, dataset, name, batch_size)
+        return _in_order(config, share(dataset), name, batch_size)
 
 
 def _testing(config: Config) -> Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import paddle
@@ -19,6 +19,60 @@ from engine.sources import ModelSource
 _RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
 
 
+class Built(NamedTuple):
+    """A model in static graph.
+
+    Attributes:
+        model: the folder's StaticModel.
+        program: what takes a step.
+        startup: what makes the parameters.
+        inputs: the program's inputs.
+        fetches: the variables to fetch, by name.
+        counters: the variables that AUCs in the graph count in.
+        device: ``cpu`` or ``gpu``.
+    """
+
+    model: Any
+    program: Any
+    startup: Any
+    inputs: list
+    fetches: Mapping[str, Any]
+    counters: list[str]
+    device: str
+
+
+def build(
+    config: Config, training: bool, optimize: Callable[[Any], None], use_gpu: bool | None
+) -> Built:
+    """Builds the StaticModel of a configuration's folder.
+
+    Args:
+        config: the configuration.
+        training: with loss and optimizer, or for evaluation.
+        optimize: adds the optimizer of the model that it is given.
+        use_gpu: as `device.select_device` takes it.
+    """
+    paddle.enable_static()
+    chosen = device.select_device(use_gpu)
+    seeds.before_building(config)
+    program, startup = paddle.static.Program(), paddle.static.Program()
+    building = paddle.static.program_guard(program, startup)
+    auc = running_auc.recorded()
+    with building, fresh_names(), contract.model_errors(config), auc as counters:
+        model = contract.static_model(config)
+        create_feeds = model.create_feeds
+        inputs = contract.call(create_feeds, is_infer=True) if not training else create_feeds()
+        if training:
+            fetches = model.net(inputs)
+            optimize(model)
+            # Fleet puts other programs in their place.
+            program = paddle.static.default_main_program()
+            startup = paddle.static.default_startup_program()
+        else:
+            fetches = model.infer_net(inputs)
+    return Built(model, program, startup, inputs, fetches, counters, chosen)
+
+
 class StaticSession:
     """Trains or evaluates the StaticModel of a configuration's folder.
 
@@ -30,26 +84,14 @@ class StaticSession:
     skipped = 0  # steps, which only dygraph can skip
 
     def __init__(self, config: Config, training: bool):
-        paddle.enable_static()
-        chosen = device.select_device(config.runner("use_gpu"))
-        seeds.before_building(config)
-        self._place = paddle.CUDAPlace(0) if chosen == "gpu" else paddle.CPUPlace()
+        built = self._build(config, training)
+        self._contract, self._program = built.model, built.program
+        self._counters, fetches = built.counters, built.fetches
+        self._place = paddle.CUDAPlace(0) if built.device == "gpu" else paddle.CPUPlace()
         self._scope = paddle.static.Scope()
-        self._program, startup = paddle.static.Program(), paddle.static.Program()
-        building = paddle.static.program_guard(self._program, startup)
-        auc = running_auc.recorded()
-        with building, fresh_names(), contract.model_errors(config), auc as self._counters:
-            self._contract = contract.static_model(config)
-            create_feeds = self._contract.create_feeds
-            inputs = contract.call(create_feeds, is_infer=True) if not training else create_feeds()
-            if training:
-                fetches = self._contract.net(inputs)
-                self._contract.create_optimizer()
-            else:
-                fetches = self._contract.infer_net(inputs)
         self._training = training
         self._paddlerecs = contract.is_paddlerecs(config)
-        self._feeds = feeds.Feeds(inputs)
+        self._feeds = feeds.Feeds(built.inputs)
         # Under PIR nothing can be fetched by name, so the names stay beside the variables.
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
         on_nan = config.runner("on_nan") if training else "ignore"
@@ -59,7 +101,7 @@ class StaticSession:
         named = [name for name in fetches if re.search("loss|cost", name, re.IGNORECASE)]
         self._losses = named if on_nan == "stop" else []
         self._executor = paddle.static.Executor(self._place)
-        self._executor.run(startup, scope=self._scope)
+        self._executor.run(built.startup, scope=self._scope)
         _remember_program(self._executor)
         self.export = None  # what writes an inference model beside each checkpoint
         if training and config.runner("use_inference"):
@@ -71,6 +113,12 @@ class StaticSession:
         create = getattr(self._contract, "create_metrics", None)
         self._metrics, self.metric_names = create() if create else ([], [])
         self._shown: dict[str, Any] = {}  # of a model whose metrics are in the graph
+
+    def _build(self, config: Config, training: bool) -> Built:
+        def optimize(model: Any) -> None:
+            model.create_optimizer()
+
+        return build(config, training, optimize, config.runner("use_gpu"))
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew."""

@@ -1,0 +1,70 @@
+"""Every row is one trainer's, whatever the reader is."""
+
+import numpy as np
+import pytest
+from paddle.io import Dataset, IterableDataset
+
+from engine.batches import BlockSource, RowSource
+from engine.ps.shares import share
+
+ROWS = 23
+
+
+class Blocks:
+    def __len__(self):
+        return ROWS
+
+    def take(self, rows):
+        return [np.arange(ROWS)[rows], np.arange(ROWS)[rows] * 2]
+
+    def place(self, row):
+        return f"file:{row}"
+
+
+class Rows(Dataset):
+    def __len__(self):
+        return ROWS
+
+    def __getitem__(self, row):
+        return [row, row * 2]
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter([row, row * 2] for row in range(ROWS))
+
+
+def visited(source, epoch):
+    batches = list(source.batches(epoch))
+    for first, second in batches:
+        np.testing.assert_array_equal(first * 2, second)
+    return np.concatenate([first for first, _ in batches]).tolist()
+
+
+@pytest.mark.parametrize("trainers", [1, 2, 3, 5])
+@pytest.mark.parametrize("seed", [None, 7])
+@pytest.mark.parametrize("kind", [Blocks, Rows, Stream])
+def test_the_shares_are_all_rows_once(kind, seed, trainers):
+    source = BlockSource if kind is Blocks else RowSource
+    for epoch in (0, 1):
+        found = [
+            visited(source(share(kind(), index, trainers), "reader", 4, seed), epoch)
+            for index in range(trainers)
+        ]
+        assert sorted(row for rows in found for row in rows) == list(range(ROWS))
+        assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+def test_an_epochs_order_is_new_and_drawn_from_the_seed():
+    source = BlockSource(share(Blocks(), 1, 2), "reader", 4, 7)
+    assert visited(source, 0) == visited(source, 0) != visited(source, 1)
+
+
+def test_places_are_those_of_the_whole_data():
+    assert share(Blocks(), 1, 3).place(2) == "file:7"
+
+
+def test_a_slice_stays_a_slice():
+    part = share(Blocks(), 1, 3)
+    assert part.take(slice(2, 5))[0].tolist() == [7, 10, 13]
+    assert part.take(slice(0, len(part)))[0].tolist() == list(range(1, ROWS, 3))

@@ -1,0 +1,42 @@
+"""Trains a model with parameter servers, which keep its embedding tables.
+
+    python -m paddle.distributed.launch --server_num 1 --trainer_num 2 \
+        tools/static_ps_trainer.py -m models/multitask/esmm/config.yaml
+
+Each process of a job runs this command; the environment that Fleet expects says which of them are
+servers and which are trainers. docs/parameter_server.md shows it for several hosts. The first
+trainer saves a checkpoint after every epoch to runner.model_save_path/<epoch>/rec_static.*
+"""
+
+import os
+
+from engine import cli
+
+
+def main() -> None:
+    """Runs the command."""
+    arguments = cli.parser(__doc__).parse_args()
+    os.environ.update(FLAGS_enable_pir_api="0")  # Fleet's servers know no PIR programs
+    from engine.ps import fleet_module, roles, watch
+
+    fleet_module.check_installed()
+    role = roles.from_environment()
+    watcher = watch.start(role)
+    try:
+        config = cli.read_config(arguments)
+        from engine.ps import training
+
+        training.run(config, role, watcher)
+    finally:
+        watcher.close()
+
+
+def end(code: int) -> None:
+    """Ends the process."""
+    from engine.ps import job
+
+    job.end_process(code)
+
+
+if __name__ == "__main__":
+    cli.run(main, end)
