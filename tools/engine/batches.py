@@ -182,7 +182,7 @@ class RowSource:
         deal = Deal() if epoch is None else self.deal
         with reader_errors(self._reader):
             ordered, get = self._ordered(epoch)
-            found = 0 < sum(1 for _ in islice(ordered, self._begun.get(epoch, 0)))
+            found = sum(1 for _ in islice(ordered, self._begun.get(epoch, 0))) > 0
         size = (self.batch_size or 1) * deal.ranks
         while True:
             with reader_errors(self._reader):

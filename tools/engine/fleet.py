@@ -14,6 +14,7 @@ from typing import Any, Callable, TypeVar
 
 import numpy as np
 
+from engine import interrupts
 from engine.config import Config
 from engine.errors import UserError
 
@@ -37,8 +38,8 @@ class World:
         """Lets one process of each host do something before the others do the same."""
         yield
 
-    def on_first(self, do: Callable[[], Result]) -> Result | None:
-        """Returns what rank 0 gets from ``do``, None elsewhere; its error is everyone's."""
+    def on_first(self, do: Callable[[], Result]) -> Result:
+        """Returns what rank 0 gets from ``do``, which it alone does; its error is everyone's."""
         return do()
 
     def gathered(self, value: Any) -> list:
@@ -59,6 +60,9 @@ class World:
     def told(self, problem: str | None) -> str | None:
         """Returns the problem of the first rank that has one."""
         return problem
+
+    def settle(self) -> None:
+        """Makes a signal to one process one to all; see `interrupts.check`."""
 
 
 class Together(World):
@@ -94,18 +98,18 @@ class Together(World):
         finally:
             self.told(problem)
 
-    def on_first(self, do: Callable[[], Result]) -> Result | None:
-        """Returns what rank 0 gets from ``do``, None elsewhere; its error is everyone's."""
+    def on_first(self, do: Callable[[], Result]) -> Result:
+        """Returns what rank 0 gets from ``do``, which it alone does; its error is everyone's."""
         result = problem = None
         if self.rank == 0:
             try:
                 result = do()
             except UserError as error:
                 problem = error
-        told = self.told(str(problem) if problem else None)
+        told, found = self.gathered((str(problem) if problem else None, result))[0]
         if told:
             raise problem or UserError(told)
-        return result
+        return found
 
     def gathered(self, value: Any) -> list:
         """Returns every rank's value, in the order of ranks."""
@@ -126,9 +130,7 @@ class Together(World):
         with lost_processes():
             paddle.distributed.all_reduce(tensor)
         parts = np.split(tensor.numpy(), np.cumsum([array.size for array in arrays])[:-1])
-        return [
-            part.reshape(array.shape).astype(array.dtype) for part, array in zip(parts, arrays)
-        ]
+        return [part.reshape(array.shape).astype(array.dtype) for part, array in zip(parts, arrays)]
 
     def agree(self, what: str, value: Any, advice: str) -> None:
         """Makes sure that all ranks have found the same.
@@ -147,6 +149,12 @@ class Together(World):
     def told(self, problem: str | None) -> str | None:
         """Returns the problem of the first rank that has one."""
         return next((each for each in self.gathered(problem) if each), None)
+
+    def settle(self) -> None:
+        """Makes a signal to one process one to all; see `interrupts.check`."""
+        numbers = [number for number in self.gathered(interrupts.asked()) if number]
+        if numbers:
+            interrupts.agree(numbers[0])
 
 
 @contextmanager

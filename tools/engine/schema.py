@@ -132,6 +132,13 @@ RUNNER = {
         lambda value: value.endswith((".csv", ".npy", ".parquet")),
     ),
     "use_gpu": Key("bool", None, "Train on the GPU; if not set, where there is one."),
+    "use_fleet": Key(
+        "bool",
+        False,
+        "Train or evaluate in dygraph with all processes that `paddle.distributed.launch` starts; "
+        "`train_batch_size` and `infer_batch_size` are each one's. See "
+        "[scaling.md](scaling.md).",
+    ),
     "cache_dir": Key(
         "output path",
         None,
