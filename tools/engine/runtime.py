@@ -23,6 +23,8 @@ def prepare() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
     # Paddle's own backward pass in static graph asks for what it warns about.
     warnings.filterwarnings("ignore", message="Tensor do not have 'place' interface")
+    # Fleet makes groups for kinds of parallelism that are not used, and warns of each.
+    warnings.filterwarnings("ignore", message="Current global rank")
     os.environ.setdefault("GLOG_minloglevel", "2")
     # Slices and transposes as copies, as in Paddle 2.4: as views, which the next operator copies
     # anyway, they made a step 6 % slower.
