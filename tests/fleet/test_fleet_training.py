@@ -70,10 +70,7 @@ def test_two_at_a_batch_are_one_at_twice_the_batch(launch, alone, model, tmp_pat
 
 def test_a_signal_saves_inside_the_epoch_and_one_process_goes_on(launch, alone, model, tmp_path):
     yaml = model("mmoe", 57)
-    dropout = "hyper_parameters.dropout=0.0"
-    run = launch(
-        2, "trainer", "-m", yaml, *settings(tmp_path / "parts", FLEET, dropout, batch=4), slow=0.3
-    )
+    run = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "parts", FLEET, batch=4), slow=0.3)
     run.wait_for("epoch: 1, batch_id: 2,")
     run.process.send_signal(signal.SIGTERM)
     assert run.end() != 0
@@ -107,7 +104,68 @@ def test_a_killed_process_ends_the_job(launch, model, tmp_path):
     checkpoint.state(found[0], "rec", {name: value.shape for name, value in state.items()})
 
 
-def broken(lines):
-    """A row, the 30th, with a number that no loss survives."""
-    lines[29] = lines[29].replace(",", ",nan,", 1).rsplit(",", 1)[0] + "\n"
+def test_as_many_processes_go_on_to_the_last_bit(launch, model, tmp_path):
+    """Each draws its own dropout, and goes on drawing it."""
+    yaml, more = model("mmoe", 57), [FLEET, "hyper_parameters.dropout=0.1"]
+    parts = settings(tmp_path / "parts", *more, "runner.resume=True", batch=4)
+    whole = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "whole", *more, batch=4))
+    run = launch(2, "trainer", "-m", yaml, *parts, slow=0.3)
+    run.wait_for("epoch: 1, batch_id: 2,")
+    run.process.send_signal(signal.SIGTERM)
+    run.end()
+    assert (tmp_path / "parts" / "interrupted").exists(), run.log(0)
+    run = launch(2, "trainer", "-m", yaml, *parts)
+    assert run.end() == 0, run.log(0)
+    assert whole.end() == 0, whole.log(0)
+    same_ranks(run)
+    same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 0)
+    assert told(run.log(0))[-1] == told(whole.log(0))[-1]
+
+
+BREAKS = """
+
+class Breaks(MMoELayer):
+    def logits(self, features):
+        income, marital = paddle.unbind(super().logits(features))
+        bad = (features[:, 20:21] == 7.0).expand_as(marital)
+        nothing = paddle.full_like(marital, float("nan"))
+        return paddle.stack([income, paddle.where(bad, nothing, marital)])
+
+
+MMoELayer = Breaks
+"""
+LINE = 30  # of the row that the net cannot take: rank 1's in the fourth step
+
+
+def breaking(lines):
+    cells = lines[LINE - 1].split(",")
+    lines[LINE - 1] = ",".join([*cells[:22], "7", *cells[23:]])
     return lines
+
+
+def test_a_loss_that_is_none_stops_all_or_is_skipped_by_all(launch, alone, model, tmp_path):
+    yaml = model("mmoe", 57, breaking)
+    net = yaml.parent / "net.py"
+    text = net.read_text().replace("from __future__ import annotations\n", "")
+    net.write_text(f"import paddle\n{text}{BREAKS}")
+    plain = ["hyper_parameters.standardize=False", "runner.shuffle=False"]
+    skip = [*plain, "runner.on_nan=skip"]
+    stopped = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "no", FLEET, *plain, batch=4))
+    skipped = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "two", FLEET, *skip, batch=4))
+    one = alone("trainer", "-m", yaml, *settings(tmp_path / "one", *skip))
+    assert stopped.end() == 2
+    data = yaml.parent / "data" / "train" / "train_data.txt"
+    problem = (
+        "error: epoch: 0, batch_id: 3: the loss is nan, of task marital, "
+        f"in 1 of 4 rows: {data}:{LINE} (runner.on_nan = stop)"
+    )
+    assert [stopped.log(rank).splitlines()[-1] for rank in (0, 1)] == [problem, problem]
+    assert not (tmp_path / "no").exists()
+    assert skipped.end() == 0, skipped.log(0)
+    assert "skipped: 1 batches" in skipped.log(0)
+    ends = [
+        "\n".join(line for line in log.splitlines() if " done, " in line)
+        for log in (skipped.log(0), one)
+    ]
+    same_lines(*ends, 2e-5)
+    same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
