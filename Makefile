@@ -16,7 +16,7 @@ test: $(VENV)/.requirements-dev
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/commands tests/contract tests/deployment tests/serving
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving
 
 lint: $(VENV)/.requirements-dev
 	$(VENV)/bin/ruff check .
