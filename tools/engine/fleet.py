@@ -34,8 +34,12 @@ class World:
     rank, size = 0, 1
 
     @contextmanager
-    def first(self) -> Iterator[None]:
-        """Lets one process of each host do something before the others do the same."""
+    def first(self, host: bool = True) -> Iterator[None]:
+        """Lets one process do something before the others do the same.
+
+        Args:
+            host: one of each host, whose disks may be their own; else one of all.
+        """
         yield
 
     def on_first(self, do: Callable[[], Result]) -> Result:
@@ -78,10 +82,14 @@ class Together(World):
         self.rank, self.size, self._local_rank = rank, size, local_rank
 
     @contextmanager
-    def first(self) -> Iterator[None]:
-        """Lets one process of each host do something before the others do the same."""
+    def first(self, host: bool = True) -> Iterator[None]:
+        """Lets one process do something before the others do the same.
+
+        Args:
+            host: one of each host, whose disks may be their own; else one of all.
+        """
         problem = None
-        if self._local_rank:
+        if self._local_rank if host else self.rank:
             problem = self.told(None)
             if problem:
                 raise UserError(problem)

@@ -46,7 +46,7 @@ def start(session: Any, config: Config, source: Source) -> Position:
     """Prepares a session for training: resumes, or starts warm or anew."""
     world = fleet.current()
     world.agree("rows", getattr(source, "rows", None), "each host needs the same files")
-    with world.first():  # it clears up what a killed run left
+    with world.first(host=False):  # it clears up what a killed run left
         position = _start(session, config, source)
     advice = "each host must see one model_save_path, and -m and -o must be the same"
     world.agree("the place to start from", tuple(position), advice)
