@@ -69,19 +69,26 @@ def test_two_at_a_batch_are_one_at_twice_the_batch(launch, alone, model, tmp_pat
 
 
 def test_a_signal_saves_inside_the_epoch_and_one_process_goes_on(launch, alone, model, tmp_path):
-    yaml = model("mmoe", 57)
-    run = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "parts", FLEET, batch=4), slow=0.3)
-    run.wait_for("epoch: 1, batch_id: 2,")
-    run.process.send_signal(signal.SIGTERM)
-    assert run.end() != 0
-    assert "error: interrupted in epoch 1, " in run.log(0), run.log(0)
-    with open(tmp_path / "parts" / "interrupted" / "rec.json", encoding="utf-8") as file:
-        facts = json.load(file)
-    assert 3 <= facts["batches"] < 8
+    """That one, launched too, is stopped in the same epoch, and another one ends it."""
+    yaml, place = model("mmoe", 121), 2
+    for ranks, batch in ((2, 4), (1, 8)):
+        options = settings(tmp_path / "parts", FLEET, "runner.resume=True", batch=batch)
+        run = launch(ranks, "trainer", "-m", yaml, *options, slow=0.25)
+        run.wait_for(f"epoch: 1, batch_id: {place},")
+        run.process.send_signal(signal.SIGTERM)
+        assert run.end() != 0
+        assert "error: interrupted in epoch 1, " in run.log(0), run.log(0)
+        with open(tmp_path / "parts" / "interrupted" / "rec.json", encoding="utf-8") as file:
+            facts = json.load(file)
+        if ranks == 2:
+            place, taken = 0, facts["batches"]
+            assert 3 <= taken < 16
+    assert facts["first_row"] == 8 * taken
+    assert facts["batches"] >= 1
     rest = alone("trainer", "-m", yaml, *settings(tmp_path / "parts", "runner.resume=True"))
     whole = alone("trainer", "-m", yaml, *settings(tmp_path / "whole"))
     same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 1e-5)
-    # The epoch's metrics count what the two processes did, and nothing twice.
+    # The epoch's metrics count what each of the runs did, and nothing twice.
     assert told(rest)[-1] == told(whole)[-1]
 
 
