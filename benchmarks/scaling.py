@@ -11,9 +11,11 @@ workers with a link each:
     gather     = (n-1) sparse bytes / bandwidth + ceil(log2 n) latency, with sparse tables only
     rows       = (n-1) sparse rows x time a row
 
-compute is the step of one process, measured; fixed is what the exchange costs in Python and Paddle
-whatever the network does: two processes' step less one's, measured on this machine; a row is
-what its update takes. Each is an option.
+compute is the processor time of one process's step, measured; fixed is what the exchange takes of
+the processor whatever the network does: the processor time of a step of two processes less that
+of one. It is processor time since on a machine that does other things too the clock tells little;
+every worker is assumed to have a core of its own. row is what the update of a table's row takes.
+Each but compute is an option.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tools"), ROOT]
@@ -49,6 +52,9 @@ def work(arguments: argparse.Namespace) -> None:
     world = fleet.current()
     with world.first():
         source = loop.training_source(config)
+    size = config.runner("train_batch_size") * world.size
+    if source.rows is not None and source.rows < size:
+        raise UserError(f"a step takes {size} rows, the data have {source.rows}")
     session = sessions.open_session(config, "dygraph", training=True)
     loop.start(session, config, source)
     batches = _endless(session, source)
@@ -58,12 +64,18 @@ def work(arguments: argparse.Namespace) -> None:
     report.start_epoch(0)
     for steps in (_WARM_UP, arguments.steps):
         clock.restart()
+        began = time.process_time()
         taken = (next(batches) for _ in range(steps))
         rows = loop.visit(session, taken, session.train_step, clock, report)
-    seconds = clock.total()
+    seconds, busy = clock.total(), time.process_time() - began
     volume = _volume(session, next(batches)[0], paddle) if world.size == 1 else {}
     if world.rank == 0:
-        facts = {"step": seconds / arguments.steps, "rows_per_second": rows / seconds, **volume}
+        facts = {
+            "step": seconds / arguments.steps,
+            "busy": busy / arguments.steps,
+            "rows_per_second": rows / seconds,
+            **volume,
+        }
         with open(arguments.result, "w", encoding="utf-8") as file:
             json.dump(facts, file)
 
@@ -102,14 +114,16 @@ def measure(arguments: argparse.Namespace, yaml: str, batch_size: int, processes
     with tempfile.TemporaryDirectory() as folder:
         result = os.path.join(folder, "result.json")
         command = [os.path.abspath(__file__), "-m", os.path.abspath(yaml), "--result", result]
-        command += ["--steps", str(arguments.steps), "-o", *arguments.opt]
+        command += ["--steps", str(arguments.steps), "-o", "runner.print_interval=100"]
+        command += arguments.opt
         command += [f"runner.train_batch_size={batch_size}", "runner.use_fleet=True"]
         command += [f"runner.model_save_path={folder}/out"]
         if processes > 1:
             launch = ["-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)]
             command = [*launch, "--log_dir", os.path.join(folder, "log"), *command]
+        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **os.environ}
         done = subprocess.run(
-            [sys.executable, *command], capture_output=True, text=True, check=False
+            [sys.executable, *command], capture_output=True, text=True, check=False, env=threads
         )
         if done.returncode or not os.path.exists(result):
             lines = (done.stderr + done.stdout).strip().splitlines()
@@ -122,10 +136,10 @@ def measure(arguments: argparse.Namespace, yaml: str, batch_size: int, processes
 def calculated(facts: dict, fixed: float, workers: int, arguments: argparse.Namespace) -> float:
     """Returns the seconds of a step with so many workers; see the module's formula."""
     if workers == 1:
-        return facts["step"]
+        return facts["busy"]
     bandwidth = arguments.bandwidth * 1e9 / 8  # bytes a second
     latency, rounds = arguments.latency * 1e-6, math.ceil(math.log2(workers))
-    step = facts["step"] + fixed + 2 * rounds * latency
+    step = facts["busy"] + fixed + 2 * rounds * latency
     step += 2 * (workers - 1) / workers * facts["dense_bytes"] / bandwidth
     if facts["sparse_bytes"]:
         others = workers - 1
@@ -140,22 +154,32 @@ def compare(arguments: argparse.Namespace, yaml: str, batch_size: int) -> None:
     for _ in range(arguments.repeats):  # in turn: the machine may be busier at one time
         for processes, found in taken.items():
             found.append(measure(arguments, yaml, batch_size, processes))
-    facts = taken[1][0]
-    for name in ("step", "rows_per_second"):
-        facts[name] = statistics.median(each[name] for each in taken[1])
-    two = statistics.median(each["step"] for each in taken[2])
-    ratios = sorted(2 * one["step"] / both["step"] for one, both in zip(taken[1], taken[2]))
-    fixed = max(0.0, two - facts["step"]) if arguments.fixed is None else arguments.fixed * 1e-6
+    middle = {
+        processes: {
+            name: statistics.median(each[name] for each in found)
+            for name in ("step", "busy", "rows_per_second")
+        }
+        for processes, found in taken.items()
+    }
+    facts, two = {**taken[1][0], **middle[1]}, middle[2]
+    ratios = sorted(
+        both["rows_per_second"] / one["rows_per_second"] for one, both in zip(*taken.values())
+    )
+    measured = max(0.0, two["busy"] - facts["busy"])
+    fixed = measured if arguments.fixed is None else arguments.fixed * 1e-6
     print(f"\n{os.path.relpath(yaml)}, batch {batch_size} a process")
     print(
         f"  exchanged a step: {facts['dense_bytes']:,} bytes dense, {facts['sparse_bytes']:,} "
         f"sparse ({facts['sparse_rows']:,} rows)"
     )
+    for processes, found in middle.items():
+        print(
+            f"  measured, {processes} process{'es' if processes > 1 else ''}: "
+            f"{found['rows_per_second']:,.0f} rows/s, {1e3 * found['step']:.2f} ms a step, "
+            f"of them {1e3 * found['busy']:.2f} ms of the processor"
+        )
     print(
-        f"  measured: 1 process {facts['rows_per_second']:,.0f} rows/s "
-        f"({1e3 * facts['step']:.2f} ms a step), 2 processes {2 * batch_size / two:,.0f} rows/s "
-        f"({1e3 * two:.2f} ms); ratio {statistics.median(ratios):.2f}, "
-        f"from {ratios[0]:.2f} to {ratios[-1]:.2f}"
+        f"  two to one: {statistics.median(ratios):.2f}, from {ratios[0]:.2f} to {ratios[-1]:.2f}"
     )
     print(f"  calculated, fixed {1e6 * fixed:.0f} us a step:")
     for workers in arguments.workers:
@@ -163,7 +187,7 @@ def compare(arguments: argparse.Namespace, yaml: str, batch_size: int) -> None:
         print(
             f"  {workers:>6} workers: {1e3 * step:9.2f} ms a step, "
             f"{workers * batch_size / step:>13,.0f} rows/s, "
-            f"{100 * facts['step'] / step:5.1f} % of linear"
+            f"{100 * facts['busy'] / step:5.1f} % of linear"
         )
 
 
