@@ -17,7 +17,7 @@ test: $(VENV)/.requirements-dev
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/commands tests/contract tests/deployment tests/serving tests/benchmarking tests/ps
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/benchmarking tests/ps
 
 FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/.requirements-dev

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Union
@@ -12,6 +12,7 @@ from typing import Any, Union
 import numpy as np
 from paddle.io import IterableDataset
 
+from engine.deal import Deal
 from engine.errors import UserError
 
 Columns = list  # one array a field, all of the same length
@@ -27,27 +28,55 @@ class BlockSource:
         reader: the reader's name, for error messages.
         batch_size: rows a batch; the last one of an epoch may be smaller.
         seed: draws the row order of every epoch; None keeps the order of the files.
+        deal: which rows of each step are this process's.
     """
 
-    def __init__(self, dataset: Any, reader: str, batch_size: int, seed: int | None):
+    def __init__(
+        self,
+        dataset: Any,
+        reader: str,
+        batch_size: int,
+        seed: int | None,
+        deal: Deal | None = None,
+    ):
         self.batch_size = batch_size
+        self.deal = deal or Deal()
+        self._begun: dict[int, int] = {}
         self._reader = reader
         self._dataset = dataset
         self._seed = seed
         self._rows = len(dataset)
 
     def __len__(self) -> int:
-        """Returns the number of batches in an epoch."""
-        return -(-self._rows // self.batch_size)
+        """Returns the number of an epoch's steps, in each of which every process has a batch."""
+        return -(-self._rows // (self.batch_size * self.deal.ranks))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, for all processes together."""
+        return self._rows
+
+    def begin(self, epoch: int, row: int) -> None:
+        """Leaves out the first rows of an epoch, in its order: another run has done them."""
+        self._begun = {epoch: row}
+
+    def share(self, epoch: int, step: int) -> tuple[int, int]:
+        """Returns how many rows this process has in a step of an epoch, and how many all have."""
+        return self.deal.share(self._rows - self._begun.get(epoch, 0), self.batch_size, step)
 
     def blocks(self, epoch: int | None = None) -> Iterator[Columns]:
-        """Yields an epoch's rows in blocks of whole batches; in file order if epoch is None."""
+        """Yields this process's rows in blocks of whole batches.
+
+        Args:
+            epoch: the epoch; if not given, all processes' rows come, in file order.
+        """
         if not self._rows:
             raise _no_rows(self._reader)
         step = max(1, _BLOCK_ROWS // self.batch_size) * self.batch_size
-        order = _order(self._rows, self._seed, epoch)
-        for start in range(0, self._rows, step):
-            rows = slice(start, min(start + step, self._rows))
+        order = self._own(epoch)
+        total = self._rows if order is None else len(order)
+        for start in range(0, total, step):
+            rows = slice(start, min(start + step, total))
             with reader_errors(self._reader):
                 block = self._dataset.take(rows if order is None else order[rows])
             yield block
@@ -66,16 +95,25 @@ class BlockSource:
         find = getattr(self._dataset, "place", None)
         if find is None:
             return None
-        first = batch * self.batch_size
-        rows = np.arange(first, min(first + self.batch_size, self._rows))
+        order = self._own(epoch)
+        first, total = batch * self.batch_size, self._rows if order is None else len(order)
+        rows = np.arange(first, min(first + self.batch_size, total))
         if chosen is not None:
             rows = rows[chosen]
-        order = _order(self._rows, self._seed, epoch)
         if order is None and len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1:
             return f"{find(int(rows[0]))} to {find(int(rows[-1]))}"
         rows = rows if order is None else order[rows]
         places = ", ".join(find(int(row)) for row in rows[:limit])
         return f"{places} and {len(rows) - limit} more" if len(rows) > limit else places
+
+    def _own(self, epoch: int | None) -> np.ndarray | None:
+        """Returns the numbers of an epoch's rows that are this process's; None for all in turn."""
+        order = _order(self._rows, self._seed, epoch)
+        first = self._begun.get(epoch, 0)
+        if epoch is None or (self.deal.ranks == 1 and not first):
+            return order
+        places = first + self.deal.places(self._rows - first, self.batch_size)[0]
+        return places if order is None else order[places]
 
     def batches(self, epoch: int) -> Iterator[Columns]:
         """Yields an epoch's batches."""
@@ -96,6 +134,7 @@ class RowSource:
         batch_size: rows a batch; None if the dataset yields whole batches.
         seed: draws the row order of every epoch; None keeps the dataset's.
         drop_last: leave out an epoch's last batch if it is smaller, unless it is the only one.
+        deal: which rows of each step are this process's; of whole batches, each is one row here.
     """
 
     def __init__(
@@ -105,57 +144,93 @@ class RowSource:
         batch_size: int | None,
         seed: int | None,
         drop_last: bool = False,
+        deal: Deal | None = None,
     ):
         self.batch_size = batch_size
+        self.deal = deal or Deal()
+        self._begun: dict[int, int] = {}
+        self._share = (0, 0)
         self._reader = reader
         self._dataset = dataset
         self._seed = seed
         self._drop_last = drop_last
 
     def __len__(self) -> int:
-        """Returns the number of batches in an epoch.
+        """Returns the number of an epoch's steps, in each of which every process has a batch.
 
         Raises:
             TypeError: the dataset is a stream.
         """
-        rows, size = len(self._dataset), self.batch_size or 1
+        rows, size = len(self._dataset), (self.batch_size or 1) * self.deal.ranks
         return max(rows // size, 1) if self._drop_last else -(-rows // size)
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows there are, for all processes together; None for a stream."""
+        return len(self._dataset) if _has_length(self._dataset) else None
+
+    def begin(self, epoch: int, row: int) -> None:
+        """Leaves out the first rows of an epoch, in its order: another run has done them."""
+        self._begun = {epoch: row}
+
+    def share(self, epoch: int, step: int) -> tuple[int, int]:
+        """Returns how many rows this process has in the batch last read, and how many all have."""
+        return self._share
 
     def blocks(self, epoch: int | None = None) -> Iterator[Columns]:
         """Yields an epoch's rows a batch at a time; in the reader's order if epoch is None."""
+        deal = Deal() if epoch is None else self.deal
         with reader_errors(self._reader):
-            ordered = self._ordered(epoch)
-        found = False
+            ordered, get = self._ordered(epoch)
+            found = sum(1 for _ in islice(ordered, self._begun.get(epoch, 0))) > 0
+        size = (self.batch_size or 1) * deal.ranks
         while True:
             with reader_errors(self._reader):
-                rows = list(islice(ordered, self.batch_size or 1))
-                if found and self._drop_last and len(rows) < (self.batch_size or 1):
-                    rows = []
-                batch = collate(rows) if self.batch_size else [_whole(row) for row in rows]
-            if not rows:
-                break
+                items = list(islice(ordered, size))
+                if not items or (found and self._drop_last and len(items) < size):
+                    break
+                batch = self._dealt(items, get, deal)
             found = True
-            yield batch if self.batch_size else batch[0]
+            yield batch
         if not found:
             raise _no_rows(self._reader)
 
     batches = blocks
 
-    def _ordered(self, epoch: int | None) -> Iterator[Any]:
+    def _dealt(self, items: list, get: Callable[[Any], Any], deal: Deal) -> Any:
+        """Returns this process's batch of a step; of one row, without weight, if it has none."""
+        if not self.batch_size:  # every process looks at all batches, to know how many rows
+            batches = [_whole(get(item)) for item in items]
+            rows = [batch_rows(batch) for batch in batches]
+            idle = deal.rank >= len(batches)
+            self._share = (0 if idle else rows[deal.rank], sum(rows))
+            return batches[0 if idle else deal.rank]
+        own = items[deal.part(len(items), self.batch_size)]
+        self._share = (len(own), len(items))
+        return collate([get(item) for item in own or items[:1]])
+
+    def _ordered(self, epoch: int | None) -> tuple[Iterator[Any], Callable[[Any], Any]]:
+        """Returns an epoch's rows or what stands for them, and what makes rows of those."""
         if isinstance(self._dataset, IterableDataset):
-            return iter(self._dataset)  # a stream has only its own order
+            return iter(self._dataset), lambda row: row  # a stream has only its own order
         rows = len(self._dataset)
         order = _order(rows, self._seed, epoch)
-        return (self._dataset[int(row)] for row in (range(rows) if order is None else order))
+        return iter(range(rows) if order is None else order), lambda row: self._dataset[int(row)]
 
 
 Source = Union[BlockSource, RowSource]
 
 
-def open_source(dataset: Any, reader: str, batch_size: int, seed: int | None = None) -> Source:
+def open_source(
+    dataset: Any,
+    reader: str,
+    batch_size: int,
+    seed: int | None = None,
+    deal: Deal | None = None,
+) -> Source:
     """Returns the fastest source of batches that a dataset allows."""
     kind = BlockSource if has_blocks(dataset) else RowSource
-    return kind(dataset, reader, batch_size, seed)
+    return kind(dataset, reader, batch_size, seed, deal=deal)
 
 
 def has_blocks(dataset: Any) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import NoReturn
 
 from engine import interrupts, runtime
@@ -91,41 +93,52 @@ def _fail(message: str, code: int) -> int:
 
 
 def read_config(
-    arguments: argparse.Namespace, trained: Callable[[Config], str | None] | None = None
+    arguments: argparse.Namespace,
+    trained: Callable[[Config], str | None] | None = None,
+    graph: str | None = None,
 ) -> Config:
     """Starts the log and returns the configuration that the arguments name.
 
     Args:
         arguments: of the command line.
         trained: see `learned.completed`; a command that trains gives none.
+        graph: of a command that can be one of several processes; it is connected with them.
     """
     import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
 
-    from engine import contract, learned, report
+    from engine import contract, fleet, learned, report
 
     interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
     report.start_logging()
     config = load_config(arguments.config_yaml, arguments.opt, contract.hyper_parameters)
-    config = learned.completed(config, trained)
+    if graph and fleet.start(config, graph).rank:
+        logging.getLogger().setLevel(logging.WARNING)  # rank 0 tells of all
+    with fleet.current().first():
+        config = learned.completed(config, trained)
     report.log_config(config)
     return config
 
 
 def train(description: str, graph: str) -> None:
     """Trains the model that the command line names, in dygraph or static graph."""
-    config = read_config(parser(description).parse_args())
-    from engine import lock, loop, sessions
+    config = read_config(parser(description).parse_args(), graph=graph)
+    from engine import fleet, lock, loop, sessions
 
-    with lock.locked(config.runner("model_save_path")):
-        source = loop.training_source(config)
+    world = fleet.current()
+    with ExitStack() as held:
+        root = config.runner("model_save_path")
+        world.on_first(lambda: held.enter_context(lock.locked(root)))
+        with world.first():  # it parses; the others find what it made
+            source = loop.training_source(config)
         loop.train(sessions.open_session(config, graph, training=True), config, source)
 
 
 def evaluate(description: str, graph: str) -> None:
     """Evaluates the checkpoints that the command line names, in dygraph or static graph."""
     arguments = parser(description).parse_args()
-    from engine import learned, loop, sessions
+    from engine import fleet, learned, loop, sessions
 
-    config = read_config(arguments, learned.to_evaluate)
-    source = loop.test_source(config)
+    config = read_config(arguments, learned.to_evaluate, graph)
+    with fleet.current().first():
+        source = loop.test_source(config)
     loop.evaluate(sessions.open_session(config, graph, training=False), config, source)

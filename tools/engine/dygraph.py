@@ -97,7 +97,7 @@ class DygraphSession:
                 forget()
             return {}
         row_losses = getattr(self._contract, "row_losses", None)
-        if row_losses and not fault.steps_ago:
+        if row_losses and not fault.steps_ago and not fault.elsewhere:
             self.net.eval()
             with paddle.no_grad():
                 fault.row_losses = row_losses(self.net, batch)
@@ -143,6 +143,10 @@ class DygraphSession:
         """Returns the metrics of the epoch so far, by name."""
         return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}
 
+    def of_all(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """Returns what a step showed of all processes' rows: here there is one process."""
+        return shown
+
     def learning_rate(self) -> float:
         """Returns the optimizer's current learning rate."""
         return self._optimizer.get_lr()
@@ -152,6 +156,9 @@ class DygraphSession:
         fit = getattr(self._contract, "fit_inputs", None)
         if fit:
             self.load(fit(self.net, source.blocks()), "rec")
+
+    def synchronise(self) -> None:
+        """Gives all processes the same parameters: here there is one process."""
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Returns the net's parameters by name."""

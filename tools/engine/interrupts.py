@@ -10,9 +10,13 @@ from contextlib import contextmanager
 
 _SAME = 0.5  # seconds; `timeout` and some terminals send one request to end twice
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 _asked: int | None = None  # the signal that asked this process to end
 _asked_at = 0.0
 _deferred: str | None = None  # what happens before the process ends
+_together = False  # whether several processes must end after the same step
+_agreed: int | None = None  # the signal that they then end by
 
 
 class Interrupted(KeyboardInterrupt):
@@ -66,20 +70,35 @@ def check() -> None:
 
     Needed outside `deferred` too: Python drops an exception that strikes inside a destructor.
     """
-    if _asked is not None:
-        raise Interrupted(_asked)
+    number = _agreed if _together else _asked
+    if number is not None:
+        raise Interrupted(number)
+
+
+def asked() -> int | None:
+    """Returns the signal that has come to this process, if one has."""
+    return _asked
+
+
+def agree(number: int) -> None:
+    """Makes the next `check` end this process, as those that it works with end."""
+    global _agreed
+    _agreed = number
 
 
 @contextmanager
-def deferred(until: str = "finishing the step, then saving") -> Iterator[None]:
+def deferred(
+    until: str = "finishing the step, then saving", together: bool = False
+) -> Iterator[None]:
     """Lets a signal wait for the next `check` instead of striking wherever the program is.
 
     Args:
         until: what the person who sent it is told.
+        together: wait until all processes of the run know of it: see `agree`.
     """
-    global _deferred
-    _deferred = until
+    global _deferred, _together
+    _deferred, _together = until, together
     try:
         yield
     finally:
-        _deferred = None
+        _deferred, _together = None, False

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine import (
     checkpoint,
+    fleet,
     foreign,
     formats,
     gates,
@@ -63,7 +64,8 @@ def train(session: Any, config: Config, source: Source) -> Summary:
         Interrupted: a signal came; what was trained is saved.
         UserError: something cannot be read, saved or trained on.
     """
-    visual = Visual(config.runner("visual_dir")) if config.runner("use_visual") else None
+    wanted = config.runner("use_visual") and fleet.current().rank == 0
+    visual = Visual(config.runner("visual_dir")) if wanted else None
     try:
         return _train(session, config, source, visual)
     finally:
@@ -72,10 +74,9 @@ def train(session: Any, config: Config, source: Source) -> Summary:
 
 
 def _train(session: Any, config: Config, source: Source, visual: Visual | None) -> Summary:
-    epochs, keep = config.runner("epochs"), config.runner("keep_checkpoints")
-    root = config.runner("model_save_path")
-    form = config.runner("checkpoint_format")
-    formats.check_installed(form)
+    world = fleet.current()
+    epochs, root = config.runner("epochs"), config.runner("model_save_path")
+    formats.check_installed(config.runner("checkpoint_format"))
     checkpoint.check_writable(root)
     if config.runner("use_inference") and not session.export:
         logger.warning("runner.use_inference: dygraph training exports nothing; run to_static.py")
@@ -89,13 +90,14 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
     report = Report(clock, config.runner("print_interval"), total, visual, steps)
     undefined = Undefined()
     looked = losses.ParameterCheck(session, config.runner("on_nan"))
-    with interrupts.deferred():
+    with interrupts.deferred(together=world.size > 1):
         for epoch in range(position.epoch, epochs):
             seeds.before_epoch(config, epoch)
             session.start_epoch(training=True)
             batches = session.batches(source, epoch)
             done = position.batches if epoch == position.epoch else 0
-            if done:
+            first_row = position.first_row if epoch == position.epoch else 0
+            if done or first_row:
                 resume.enter(session, batches, position)
             report.start_epoch(epoch, done)
             try:
@@ -105,35 +107,48 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
             except Interrupted as stop:
                 report.close()
                 looked.at_end(epoch, report.batches - 1)
-                folder = resume.save_interrupted(session, config, source, epoch, report.batches)
+                folder = resume.save_interrupted(
+                    session, config, source, epoch, report.batches, first_row
+                )
                 raise _stopped(stop.number, epoch, report.batches, folder) from None
             except losses.NotFinite as fault:
                 report.close()
-                raise losses.error(fault, source, epoch, report.batches) from None
+                own = not fault.elsewhere
+                problem = str(losses.error(fault, source, epoch, report.batches)) if own else None
+                raise UserError(world.told(problem)) from None
             summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
             if session.skipped and session.skipped == report.batches:
                 raise UserError(f"epoch: {epoch}: no batch has a loss that is finite")
             looked.at_end(epoch, report.batches - 1)
-            about = resume.facts(session, config)
-            folder = checkpoint.save(
-                root, epoch, session.prefix, session.state(), about, session.export, form=form
-            )
-            logger.info("saved %s", folder)
-            checkpoint.remove(root, checkpoint.INTERRUPTED, session.prefix)
-            if keep:
-                checkpoint.prune(root, session.prefix, keep)
+            folder = world.on_first(lambda epoch=epoch: _save(session, config, epoch))
+            world.settle()
             try:
                 interrupts.check()
             except Interrupted as stop:
                 raise _stopped(stop.number, epoch, None, folder) from None
     summary.seconds = clock.total()
-    weights = session.gate_weights(source) if position.epoch < epochs else None
+    shown = position.epoch < epochs and world.rank == 0
+    weights = session.gate_weights(source) if shown else None
     if weights:
         try:
             gates.show(weights, root, visual)
         except OSError as error:  # of the picture alone: everything is trained and saved
             logger.warning("cannot draw the gates into %s: %s", root, error.strerror or error)
     return summary
+
+
+def _save(session: Any, config: Config, epoch: int) -> str:
+    """Saves an epoch, removes what it makes superfluous, and returns its folder."""
+    root, keep = config.runner("model_save_path"), config.runner("keep_checkpoints")
+    form, about = config.runner("checkpoint_format"), resume.facts(session, config)
+    folder = checkpoint.save(
+        root, epoch, session.prefix, session.state(), about, session.export, form=form
+    )
+    logger.info("saved %s", folder)
+    checkpoint.remove(root, checkpoint.INTERRUPTED, session.prefix)
+    if keep:
+        checkpoint.prune(root, session.prefix, keep)
+    return folder
 
 
 def _stopped(number: int, epoch: int, batches: int | None, folder: str) -> Interrupted:
@@ -167,12 +182,17 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
         session.start_epoch(training=False)
         report.start_epoch(epoch)
         kept = predictions.Predictions() if wanted else None
+        fleet.current().agree(
+            f"checkpoint {folder}, saved at", facts.get("saved_at"), "all need the same folder"
+        )
         step = kept.around(session) if kept else session.infer_step
         batches = session.batches(source, epoch)
         summary.rows += visit(session, batches, step, clock, report)
         summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
         if kept:
-            kept.save(wanted, epoch if len(folders) > 1 else None)
+            kept.join(fleet.current())
+            number = epoch if len(folders) > 1 else None
+            fleet.current().on_first(lambda kept=kept, number=number: kept.save(wanted, number))
     summary.seconds = clock.total()
     return summary
 
@@ -204,10 +224,10 @@ def visit(
     clock.skip()
     for batch, rows in batches:
         clock.lap("read")
-        shown = step(batch, clock)
+        shown = {} if batch is None else step(batch, clock)
         total += rows
         if report.count(rows):
-            metrics = session.metrics()
+            metrics, shown = session.metrics(), session.of_all(shown)
             clock.lap("metrics")
             report.line(metrics, shown, session.learning_rate())
             if look:

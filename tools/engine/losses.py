@@ -26,13 +26,19 @@ class NotFinite(Exception):  # noqa: N818  (what happened; the error that a pers
         value: the loss.
         steps_ago: how many steps were taken since.
         row_losses: each task's loss in each row, if the model can say.
+        elsewhere: it is the loss of another process.
     """
 
     def __init__(
-        self, value: float, steps_ago: int = 0, row_losses: Mapping[str, np.ndarray] | None = None
+        self,
+        value: float,
+        steps_ago: int = 0,
+        row_losses: Mapping[str, np.ndarray] | None = None,
+        elsewhere: bool = False,
     ):
         super().__init__(value)
         self.value, self.steps_ago, self.row_losses = value, steps_ago, row_losses
+        self.elsewhere = elsewhere
 
 
 def watch(on_nan: str, device: str) -> Watch:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from engine import checkpoint
 from engine.errors import UserError
+from engine.fleet import World
 
 ENDINGS = (".csv", ".npy", ".parquet")
 
@@ -30,6 +32,16 @@ class Predictions:
             return session.infer_step(batch, clock)
 
         return step
+
+    def join(self, world: World) -> None:
+        """Takes the predictions of all processes, whose batches follow each other in turn."""
+        if world.size == 1:
+            return
+        found = world.gathered(self._columns)
+        for name, batches in self._columns.items():
+            parts = [columns.get(name, []) for columns in found]
+            turns = zip_longest(*parts)
+            batches[:] = [each for turn in turns for each in turn if each is not None]
 
     def save(self, path: str, epoch: int | None) -> None:
         """Writes the predictions, a column a task; see `write`.

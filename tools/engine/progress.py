@@ -14,20 +14,22 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import runtime
+from engine import merging, runtime
+from engine.fleet import World
 
 Arrays = dict[str, np.ndarray]
 
 _PADDLE, _PYTHON, _NUMPY = "random.paddle", "random.python", "random.numpy"
 
 
-def capture(metrics: list, seed: int, epoch: int) -> tuple[Arrays, bool]:
+def capture(metrics: list, seed: int, epoch: int, rank: int = 0) -> tuple[Arrays, bool]:
     """Returns the random generators' and the metrics' states.
 
     Args:
         metrics: the session's metrics.
         seed: ``runner.seed``.
         epoch: the epoch that the run is in.
+        rank: of this process.
 
     Returns:
         Arrays by name, and whether the epoch's first steps must be taken again to get to
@@ -38,7 +40,7 @@ def capture(metrics: list, seed: int, epoch: int) -> tuple[Arrays, bool]:
         _NUMPY: np.array(json.dumps(np.random.get_state(legacy=False), default=np.ndarray.tolist)),
     }
     for number, metric in enumerate(metrics):
-        for name, value in _state_of(metric).items():
+        for name, value in merging.state_of(metric).items():
             arrays[f"metric.{number}.{name}"] = np.asarray(value)
     state = _generator().get_state()
     values = state.__getstate__()
@@ -47,16 +49,55 @@ def capture(metrics: list, seed: int, epoch: int) -> tuple[Arrays, bool]:
         numbers, engine = values[:3], "".join(map(chr, values[3]))
         arrays[_PADDLE] = np.array(json.dumps([*numbers, engine]))
         return arrays, False
-    runtime.seed_everything(seed, epoch + 1)
+    runtime.seed_everything(seed, epoch + 1, rank)
     unused = paddle.get_device() == "cpu" and str(_generator().get_state()) == str(state)
     return arrays, not unused
 
 
+def joined(world: World, metrics: list, arrays: Arrays, replay: bool) -> tuple[Arrays, bool]:
+    """Returns what `capture` returned in all processes, as one: counts are added up.
+
+    Args:
+        world: the processes.
+        metrics: this one's metrics.
+        arrays: what it captured.
+        replay: the same.
+    """
+    if world.size == 1:
+        return arrays, replay
+    for number, state in enumerate(merging.added(world, metrics)):
+        arrays.update({f"metric.{number}.{name}": value for name, value in state.items()})
+    own = {name: arrays[name] for name in (_PADDLE, _PYTHON, _NUMPY) if name in arrays}
+    for rank, (theirs, replays) in enumerate(world.gathered((own, replay))):
+        replay = replay or replays
+        if rank:
+            arrays.update({f"rank.{rank}.{name}": value for name, value in theirs.items()})
+    return arrays, replay
+
+
+def parted(world: World, arrays: Arrays, same: bool) -> Arrays:
+    """Returns what a process takes up of what `joined` returned.
+
+    Args:
+        world: the processes.
+        arrays: what was saved.
+        same: whether as many processes saved it; random numbers go on only then.
+    """
+    prefix = f"rank.{world.rank}." if world.rank else ""
+    kept = {name: array for name, array in arrays.items() if name.startswith("metric.")}
+    kept = {} if world.rank else kept  # what all have counted goes on in one of them
+    for name in (_PADDLE, _PYTHON, _NUMPY) if same else ():
+        if prefix + name in arrays:
+            kept[name] = arrays[prefix + name]
+    return kept
+
+
 def restore(arrays: Arrays, metrics: list) -> None:
     """Takes up what `capture` returned."""
-    version, keys, gauss = json.loads(arrays[_PYTHON].item())
-    random.setstate((version, tuple(keys), gauss))
-    np.random.set_state(json.loads(arrays[_NUMPY].item()))
+    if _PYTHON in arrays:
+        version, keys, gauss = json.loads(arrays[_PYTHON].item())
+        random.setstate((version, tuple(keys), gauss))
+        np.random.set_state(json.loads(arrays[_NUMPY].item()))
     if _PADDLE in arrays:
         *numbers, engine = json.loads(arrays[_PADDLE].item())
         kind = type(_generator().get_state())
@@ -69,31 +110,8 @@ def restore(arrays: Arrays, metrics: list) -> None:
     for number, metric in enumerate(metrics):
         prefix = f"metric.{number}."
         state = {name[len(prefix) :]: v for name, v in arrays.items() if name.startswith(prefix)}
-        _set_state(metric, state)
+        merging.set_state(metric, state)
 
 
 def _generator() -> Any:
     return paddle.framework.core.default_cpu_generator()
-
-
-def _state_of(metric: Any) -> dict[str, Any]:
-    """Returns what a metric has counted: what it says itself, or else its attributes' numbers."""
-    own = getattr(metric, "state_dict", None)
-    if own:
-        return own()
-    return {name: value for name, value in vars(metric).items() if _numeric(value)}
-
-
-def _numeric(value: Any) -> bool:
-    kinds = (np.ndarray, list, int, float)
-    return isinstance(value, kinds) and np.asarray(value).dtype.kind in "biuf"
-
-
-def _set_state(metric: Any, state: Arrays) -> None:
-    own = getattr(metric, "set_state_dict", None)
-    if own:
-        own(state)
-        return
-    for name, value in state.items():
-        kind = type(getattr(metric, name))
-        setattr(metric, name, value if kind is np.ndarray else kind(value.tolist()))

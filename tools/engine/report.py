@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from engine import fleet
 from engine.clock import Clock
 from engine.config import Config
 from engine.errors import UserError
@@ -76,7 +77,7 @@ class Report:
         self._batches = batches
         self._began = self._clock.total()
         self._start_interval()
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and fleet.current().rank == 0:
             self._bar = tqdm(
                 total=self._total,
                 desc=f"epoch {epoch}",

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from engine import checkpoint, foreign, formats, interrupts, learned, matching, progress
+from engine import checkpoint, fleet, foreign, formats, interrupts, learned, matching, progress
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
@@ -28,6 +28,9 @@ class Position(NamedTuple):
         folder: the checkpoint that was made there; empty if none was.
         replay: whether those batches must be taken again to draw the same random numbers.
         skipped: how many of them were skipped.
+        first_row: the epoch's row that the first of its batches begins with; before it are the
+            rows that a run of another number of processes took.
+        same: whether as many processes as now were there.
     """
 
     epoch: int = 0
@@ -35,10 +38,25 @@ class Position(NamedTuple):
     folder: str = ""
     replay: bool = False
     skipped: int = 0
+    first_row: int = 0
+    same: bool = True
 
 
 def start(session: Any, config: Config, source: Source) -> Position:
     """Prepares a session for training: resumes, or starts warm or anew."""
+    world = fleet.current()
+    world.agree("rows", getattr(source, "rows", None), "each host needs the same files")
+    with world.first(host=False):  # it clears up what a killed run left
+        position = _start(session, config, source)
+    advice = "each host must see one model_save_path, and -m and -o must be the same"
+    world.agree("the place to start from", tuple(position), advice)
+    session.synchronise()
+    if position.first_row:
+        source.begin(position.epoch, position.first_row)
+    return position
+
+
+def _start(session: Any, config: Config, source: Source) -> Position:
     if config.runner("resume"):
         root = config.runner("model_save_path")
         found = checkpoint.newest(root, session.prefix)
@@ -68,25 +86,50 @@ def _resume(session: Any, config: Config, source: Source, folder: str, saved: di
         raise UserError(f"{folder} {problem}")
     position = Position(saved["epoch"] + 1)
     if "batches" in saved:
-        inside = (saved[name] for name in ("replay", "skipped"))
-        position = Position(saved["epoch"], saved["batches"], folder, *inside)
-        for name in _ORDER:
-            if saved[name] != config.runner(name):
-                reason = f"the epoch to go on with has {name} = {saved[name]}"
-                raise config.error(f"runner.{name}", f"{reason} ({folder})")
-        if saved["length"] != length(source):
-            raise UserError(
-                f"{folder}: the training data have changed: the epoch to go on with has "
-                f"{saved['length']} batches, found {length(source)}"
-            )
+        position = _inside(config, source, folder, saved)
     session.load_state(checkpoint.state(folder, session.prefix, session.shapes()))
     logger.info("resuming after %s", folder)
     return position
 
 
+def _inside(config: Config, source: Source, folder: str, saved: dict) -> Position:
+    """Returns where to go on inside an epoch.
+
+    With as many processes as were there, batch for batch. With more or fewer the rows that they
+    took are left out, and batches begin there.
+    """
+    ranks, first_row = saved.get("ranks", 1), saved.get("first_row", 0)
+    same = ranks == fleet.current().size
+    for name in _ORDER if same else ("shuffle",):
+        if saved[name] != config.runner(name):
+            reason = f"the epoch to go on with has {name} = {saved[name]}"
+            raise config.error(f"runner.{name}", f"{reason} ({folder})")
+    rows = getattr(source, "rows", None)
+    if saved.get("rows", rows) != rows:
+        raise UserError(
+            f"{folder}: the training data have changed: the epoch to go on with has "
+            f"{saved['rows']} rows, found {rows}"
+        )
+    if not same:
+        size = saved["train_batch_size"] if source.batch_size else 1
+        done = first_row + saved["batches"] * ranks * size
+        done = done if rows is None else min(done, rows)
+        return Position(saved["epoch"], 0, folder, first_row=done, same=False)
+    if first_row == 0 and saved["length"] != length(source):
+        raise UserError(
+            f"{folder}: the training data have changed: the epoch to go on with has "
+            f"{saved['length']} batches, found {length(source)}"
+        )
+    inside = (saved[name] for name in ("replay", "skipped"))
+    return Position(saved["epoch"], saved["batches"], folder, *inside, first_row)
+
+
 def enter(session: Any, batches: Iterator[tuple[Any, int]], position: Position) -> None:
     """Brings a session and its epoch's batches to where the interrupted run left them."""
-    logger.info("epoch %d: going on after batch %d", position.epoch, position.batches - 1)
+    if position.first_row:
+        logger.info("epoch %d: going on after row %d", position.epoch, position.first_row - 1)
+    if position.batches:
+        logger.info("epoch %d: going on after batch %d", position.epoch, position.batches - 1)
     for _ in range(position.batches):
         interrupts.check()
         batch, _ = next(batches, (None, 0))
@@ -99,10 +142,13 @@ def enter(session: Any, batches: Iterator[tuple[Any, int]], position: Position) 
         session.load_state(state)
     session.skipped = position.skipped
     path = checkpoint.path_of(position.folder, session.prefix, formats.PROGRESS)
-    progress.restore(formats.read(path), session.metric_objects)
+    arrays = progress.parted(fleet.current(), formats.read(path), position.same)
+    progress.restore(arrays, session.metric_objects)
 
 
-def save_interrupted(session: Any, config: Config, source: Source, epoch: int, done: int) -> str:
+def save_interrupted(
+    session: Any, config: Config, source: Source, epoch: int, done: int, first_row: int = 0
+) -> str:
     """Saves a run inside an epoch, beside the epochs; returns the folder.
 
     Args:
@@ -111,26 +157,34 @@ def save_interrupted(session: Any, config: Config, source: Source, epoch: int, d
         source: the training batches.
         epoch: the epoch.
         done: how many of its batches are done.
+        first_row: the row that the first of them began with.
     """
+    world = fleet.current()
     parts = session.state()
-    seed = config.runner("seed")
-    arrays, replay = progress.capture(session.metric_objects, seed, epoch)
+    seed, metrics = config.runner("seed"), session.metric_objects
+    arrays, replay = progress.capture(metrics, seed, epoch, world.rank)
+    arrays, replay = progress.joined(world, metrics, arrays, replay)
     about = {
         **facts(session, config),
         "batches": done,
         "replay": replay,
         "skipped": session.skipped,
         "length": length(source),
+        "rows": getattr(source, "rows", None),
+        "ranks": world.size,
+        "first_row": first_row,
         **{name: config.runner(name) for name in _ORDER},
     }
-    return checkpoint.save(
-        config.runner("model_save_path"),
-        epoch,
-        session.prefix,
-        {**parts, formats.PROGRESS: arrays},
-        about,
-        name=checkpoint.INTERRUPTED,
-        form=config.runner("checkpoint_format"),
+    return world.on_first(
+        lambda: checkpoint.save(
+            config.runner("model_save_path"),
+            epoch,
+            session.prefix,
+            {**parts, formats.PROGRESS: arrays},
+            about,
+            name=checkpoint.INTERRUPTED,
+            form=config.runner("checkpoint_format"),
+        )
     )
 
 

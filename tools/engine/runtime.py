@@ -23,6 +23,8 @@ def prepare() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
     # Paddle's own backward pass in static graph asks for what it warns about.
     warnings.filterwarnings("ignore", message="Tensor do not have 'place' interface")
+    # Fleet makes groups for kinds of parallelism that are not used, and warns of each.
+    warnings.filterwarnings("ignore", message="Current global rank")
     os.environ.setdefault("GLOG_minloglevel", "2")
     # Slices and transposes as copies, as in Paddle 2.4: as views, which the next operator copies
     # anyway, they made a step 6 % slower.
@@ -68,18 +70,28 @@ def _flush_denormals() -> None:
     math.fesetenv(environment)
 
 
-def seed_everything(seed: int, epoch: int = 0) -> None:
+def seed_everything(seed: int, epoch: int = 0, rank: int = 0) -> None:
     """Seeds Paddle, NumPy and ``random`` for an epoch.
 
     The state is a function of the seed and the epoch alone, so a run that resumes at an epoch
-    draws what an undisturbed run would have drawn.
+    draws what an undisturbed run would have drawn. Of several processes, all get the same Python
+    and NumPy, with which a reader may shuffle, and each its own Paddle, which draws dropout.
     """
-    import paddle
-
-    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    mixed = _mixed(seed, epoch)
     random.seed(mixed)
     np.random.seed(mixed)
-    paddle.seed(mixed)
+    seed_paddle(seed, epoch, rank)
+
+
+def seed_paddle(seed: int, epoch: int, rank: int) -> None:
+    """Seeds Paddle alone, each of several processes with numbers of its own."""
+    import paddle
+
+    paddle.seed(_mixed(seed, epoch, rank) if rank else _mixed(seed, epoch))
+
+
+def _mixed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def peak_memory_mb() -> float:

@@ -141,6 +141,13 @@ RUNNER = {
         "async (PaddleRec knows sync, geo, heter and gpubox, too)",
         lambda value: value in SYNC_MODES,
     ),
+    "use_fleet": Key(
+        "bool",
+        False,
+        "Train or evaluate in dygraph with all processes that `paddle.distributed.launch` starts; "
+        "`train_batch_size` and `infer_batch_size` are each one's. See "
+        "[scaling.md](scaling.md).",
+    ),
     "cache_dir": Key(
         "output path",
         None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine import contract, runtime
+from engine import contract, fleet, runtime
 from engine.config import Config
 
 
@@ -26,5 +26,8 @@ def before_epoch(config: Config, epoch: int) -> None:
     PaddleRec seeds once, before it builds the model; so the first epoch of a folder written for
     it goes on from there. (What an undisturbed run draws later depends on all before it.)
     """
+    seed, rank = config.runner("seed"), fleet.current().rank
     if epoch or not contract.is_paddlerecs(config):
-        runtime.seed_everything(config.runner("seed"), epoch + 1)
+        runtime.seed_everything(seed, epoch + 1, rank)
+    elif rank:
+        runtime.seed_paddle(seed, epoch + 1, rank)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import fleet
 from engine.config import Config
 
 GRAPHS = ("dygraph", "static")
@@ -16,6 +17,10 @@ def open_session(config: Config, graph: str, training: bool) -> Any:
         from engine.static import StaticSession
 
         return StaticSession(config, training)
+    if fleet.current().size > 1:
+        from engine.fleet_session import FleetSession
+
+        return FleetSession(config, training, fleet.current())
     from engine.dygraph import DygraphSession
 
     return DygraphSession(config)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine import contract
+from engine import contract, fleet
 from engine.batches import BlockSource, RowSource, Source, has_blocks, open_source, reader_errors
 from engine.config import Config
+from engine.deal import Deal
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,27 @@ def _training(config: Config, share: Callable[[Any], Any]) -> Source:
 def _testing(config: Config) -> Source:
     name = config.runner("infer_reader_path") or config.runner("train_reader_path")
     files = contract.files(config, "test_data_dir")
-    return open_reader(config, name, files, config.runner("infer_batch_size"))
+    size = config.runner("infer_batch_size")
+    return open_reader(config, name, files, size, deal=_deal(whole=True))
+
+
+def _deal(whole: bool = False) -> Deal:
+    world = fleet.current()
+    return Deal(world.rank, world.size, whole)
 
 
 def _in_order(config: Config, dataset: Any, name: str, batch_size: int) -> Source:
     seed = config.runner("seed") if config.runner("shuffle") else None
     if has_blocks(dataset):
-        return BlockSource(dataset, name, batch_size, seed)
+        return BlockSource(dataset, name, batch_size, seed, _deal())
     drop_last = config.runner("drop_last")
     if contract.is_paddlerecs(config):
         # As PaddleRec's trainer has it, so that a folder's metrics stay what they were.
         seed = seed if config.get("runner.shuffle") else None
         drop_last = True if drop_last is None else drop_last
     if config.runner("user_define_reader"):
-        return RowSource(dataset, name, None, seed)
-    return RowSource(dataset, name, batch_size, seed, bool(drop_last))
+        return RowSource(dataset, name, None, seed, deal=_deal())
+    return RowSource(dataset, name, batch_size, seed, bool(drop_last), _deal())
 
 
 def open_reader(
@@ -81,6 +88,7 @@ def open_reader(
     batch_size: int,
     seed: int | None = None,
     folder: str | None = None,
+    deal: Deal | None = None,
 ) -> Source:
     """Returns the batches of some files as a reader module yields them.
 
@@ -91,9 +99,10 @@ def open_reader(
         batch_size: rows a batch.
         seed: draws the order of rows; None keeps the files'.
         folder: where the module is; the configuration's folder if not given.
+        deal: which rows of each step are this process's; all if not given.
     """
     with reader_errors(name):
         dataset = contract.dataset(config, name, files, folder)
         if config.runner("user_define_reader") and not has_blocks(dataset):
-            return RowSource(dataset, name, None, seed)
-        return open_source(dataset, name, batch_size, seed)
+            return RowSource(dataset, name, None, seed, deal=deal)
+        return open_source(dataset, name, batch_size, seed, deal)

@@ -193,6 +193,10 @@ class StaticSession:
         }
         return {**self._shown, **counted}
 
+    def of_all(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """Returns what a step showed of all processes' rows: here there is one process."""
+        return shown
+
     def learning_rate(self) -> float:
         """Returns the optimizer's current learning rate, or nan without an optimizer."""
         if self._rate is None:
@@ -204,6 +208,9 @@ class StaticSession:
         fit = getattr(self._contract, "fit_inputs", None)
         if fit:
             self.load(fit(source.blocks()), "rec")
+
+    def synchronise(self) -> None:
+        """Gives all processes the same parameters: here there is one process."""
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Returns the net's parameters by name."""

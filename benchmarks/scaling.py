@@ -1,0 +1,230 @@
+"""What several processes exchange, what that costs here, and what more of them would do.
+
+    python benchmarks/scaling.py -m models/multitask/mmoe/config.yaml --batch_size 32 1024
+
+First the bytes that a process puts into the exchange of a step. Then rows/s of one process and of
+two, in turn, through tools/trainer.py's own loop. Then a calculation, not a measurement, for more
+workers with a link each:
+
+    step = compute + fixed + all-reduce + gather + rows
+    all-reduce = 2 (n-1)/n dense bytes / bandwidth + 2 ceil(log2 n) latency
+    gather     = (n-1) sparse bytes / bandwidth + ceil(log2 n) latency, with sparse tables only
+    rows       = (n-1) sparse rows x time a row
+
+compute is the processor time of one process's step, measured; fixed is what the exchange takes of
+the processor whatever the network does: the processor time of a step of two processes less that
+of one. It is processor time since on a machine that does other things too the clock tells little;
+every worker is assumed to have a core of its own. row is what the update of a table's row takes.
+Each but compute is an option.
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [os.path.join(ROOT, "tools"), ROOT]
+
+from engine import cli  # noqa: E402
+from engine.errors import UserError  # noqa: E402
+
+_WARM_UP = 30  # steps
+
+
+def work(arguments: argparse.Namespace) -> None:
+    """Trains as one of the processes that are measured; rank 0 prints what it found."""
+    config = cli.read_config(arguments, graph="dygraph")
+    import logging
+
+    import paddle
+
+    from engine import fleet, loop, sessions
+    from engine.clock import Clock
+    from engine.report import Report
+
+    logging.disable(logging.INFO)
+    world = fleet.current()
+    with world.first():
+        source = loop.training_source(config)
+    size = config.runner("train_batch_size") * world.size
+    if source.rows is not None and source.rows < size:
+        raise UserError(f"a step takes {size} rows, the data have {source.rows}")
+    session = sessions.open_session(config, "dygraph", training=True)
+    loop.start(session, config, source)
+    batches = _endless(session, source)
+    session.start_epoch(training=True)
+    clock, rows = Clock(), 0
+    report = Report(clock, config.runner("print_interval"), None)
+    report.start_epoch(0)
+    for steps in (_WARM_UP, arguments.steps):
+        clock.restart()
+        began = time.process_time()
+        taken = (next(batches) for _ in range(steps))
+        rows = loop.visit(session, taken, session.train_step, clock, report)
+    seconds, busy = clock.total(), time.process_time() - began
+    volume = _volume(session, next(batches)[0], paddle) if world.size == 1 else {}
+    if world.rank == 0:
+        facts = {
+            "step": seconds / arguments.steps,
+            "busy": busy / arguments.steps,
+            "rows_per_second": rows / seconds,
+            **volume,
+        }
+        with open(arguments.result, "w", encoding="utf-8") as file:
+            json.dump(facts, file)
+
+
+def _endless(session, source):
+    epoch = 0
+    while True:
+        yield from session.batches(source, epoch)
+        epoch += 1
+
+
+def _volume(session, batch, paddle) -> dict:
+    """Returns the bytes that a step of this process would exchange; takes its backward pass."""
+    loss, *_ = session._contract.train_forward(session.net, [], batch, session._settings)
+    loss.backward()
+    dense = rows = sparse = 0
+    for parameter in session.net.parameters():
+        gradient = parameter.grad
+        if parameter.stop_gradient or gradient is None:
+            continue
+        if not gradient.is_selected_rows():
+            dense += gradient.size * 4
+            continue
+        found = len(set(gradient.rows()))
+        rows += found
+        sparse += found * (parameter.shape[1] + 2) * 4  # the row's number travels beside it
+    return {"dense_bytes": dense, "sparse_rows": rows, "sparse_bytes": sparse}
+
+
+def measure(arguments: argparse.Namespace, yaml: str, batch_size: int, processes: int) -> dict:
+    """Trains in processes of their own and returns what rank 0 of them found.
+
+    Raises:
+        UserError: they failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = os.path.join(folder, "result.json")
+        command = [os.path.abspath(__file__), "-m", os.path.abspath(yaml), "--result", result]
+        command += ["--steps", str(arguments.steps), "-o", "runner.print_interval=100"]
+        command += arguments.opt
+        command += [f"runner.train_batch_size={batch_size}", "runner.use_fleet=True"]
+        command += [f"runner.model_save_path={folder}/out"]
+        if processes > 1:
+            launch = ["-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)]
+            command = [*launch, "--log_dir", os.path.join(folder, "log"), *command]
+        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **os.environ}
+        done = subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, check=False, env=threads
+        )
+        if done.returncode or not os.path.exists(result):
+            lines = (done.stderr + done.stdout).strip().splitlines()
+            found = [line for line in lines if line.startswith("error: ")]
+            raise UserError(f"{yaml}: {processes} processes: {(found or lines or ['?'])[-1]}")
+        with open(result, encoding="utf-8") as file:
+            return json.load(file)
+
+
+def calculated(facts: dict, fixed: float, workers: int, arguments: argparse.Namespace) -> float:
+    """Returns the seconds of a step with so many workers; see the module's formula."""
+    if workers == 1:
+        return facts["busy"]
+    bandwidth = arguments.bandwidth * 1e9 / 8  # bytes a second
+    latency, rounds = arguments.latency * 1e-6, math.ceil(math.log2(workers))
+    step = facts["busy"] + fixed + 2 * rounds * latency
+    step += 2 * (workers - 1) / workers * facts["dense_bytes"] / bandwidth
+    if facts["sparse_bytes"]:
+        others = workers - 1
+        step += others * facts["sparse_bytes"] / bandwidth + rounds * latency
+        step += others * facts["sparse_rows"] * arguments.row * 1e-6
+    return step
+
+
+def compare(arguments: argparse.Namespace, yaml: str, batch_size: int) -> None:
+    """Measures one model at one batch size, and prints it with the calculation."""
+    taken: dict[int, list[dict]] = {1: [], 2: []}
+    for _ in range(arguments.repeats):  # in turn: the machine may be busier at one time
+        for processes, found in taken.items():
+            found.append(measure(arguments, yaml, batch_size, processes))
+    middle = {
+        processes: {
+            name: statistics.median(each[name] for each in found)
+            for name in ("step", "busy", "rows_per_second")
+        }
+        for processes, found in taken.items()
+    }
+    facts, two = {**taken[1][0], **middle[1]}, middle[2]
+    ratios = sorted(
+        both["rows_per_second"] / one["rows_per_second"] for one, both in zip(*taken.values())
+    )
+    measured = max(0.0, two["busy"] - facts["busy"])
+    fixed = measured if arguments.fixed is None else arguments.fixed * 1e-6
+    print(f"\n{os.path.relpath(yaml)}, batch {batch_size} a process")
+    print(
+        f"  exchanged a step: {facts['dense_bytes']:,} bytes dense, {facts['sparse_bytes']:,} "
+        f"sparse ({facts['sparse_rows']:,} rows)"
+    )
+    for processes, found in middle.items():
+        print(
+            f"  measured, {processes} process{'es' if processes > 1 else ''}: "
+            f"{found['rows_per_second']:,.0f} rows/s, {1e3 * found['step']:.2f} ms a step, "
+            f"of them {1e3 * found['busy']:.2f} ms of the processor"
+        )
+    print(
+        f"  two to one: {statistics.median(ratios):.2f}, from {ratios[0]:.2f} to {ratios[-1]:.2f}"
+    )
+    print(f"  calculated, fixed {1e6 * fixed:.0f} us a step:")
+    for workers in arguments.workers:
+        step = calculated(facts, fixed, workers, arguments)
+        print(
+            f"  {workers:>6} workers: {1e3 * step:9.2f} ms a step, "
+            f"{workers * batch_size / step:>13,.0f} rows/s, "
+            f"{100 * facts['busy'] / step:5.1f} % of linear"
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = cli.parser(__doc__)
+    number = cli.at_least(1)
+    add = parser.add_argument
+    add("--batch_size", nargs="+", type=number, default=[32, 1024], metavar="N")
+    add("--steps", type=number, default=200, metavar="N", help="measured steps (200)")
+    add("--repeats", type=number, default=3, metavar="N", help="measurements of each (3)")
+    add("--workers", nargs="+", type=number, default=[8, 64, 512], metavar="N")
+    add("--bandwidth", type=float, default=10.0, help="Gbit/s of a worker's link (10)")
+    add("--latency", type=float, default=50.0, help="us from worker to worker (50)")
+    add("--row", type=float, default=0.5, help="us to update a table's row (0.5)")
+    add("--fixed", type=float, help="us; what was measured with 2 processes if not given")
+    add("--result", help=argparse.SUPPRESS)  # this is one of the measured processes
+    arguments = parser.parse_args()
+    if min(arguments.bandwidth, arguments.latency, arguments.row, arguments.fixed or 0.0) < 0:
+        raise UserError("--bandwidth, --latency, --row and --fixed must not be negative")
+    if arguments.bandwidth == 0:
+        raise UserError("--bandwidth must be more than 0")
+    return arguments
+
+
+def main() -> None:
+    """Runs the command."""
+    arguments = _arguments()
+    if arguments.result:
+        work(arguments)
+        return
+    print(
+        f"assumed: {arguments.bandwidth:g} Gbit/s and {arguments.latency:g} us between workers, "
+        f"{arguments.row:g} us a row"
+    )
+    for batch_size in arguments.batch_size:
+        compare(arguments, arguments.config_yaml, batch_size)
+
+
+if __name__ == "__main__":
+    cli.run(main)

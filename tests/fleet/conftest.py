@@ -1,0 +1,58 @@
+"""Commands as several processes on this machine, started as a user starts them."""
+
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from fleet_runs import Run
+
+from engine import contract
+
+ROOT = Path(contract.REPOSITORY)
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Starts a command as several processes."""
+    started = []
+
+    def start(ranks, name, *arguments, slow=0.0):
+        started.append(Run(tmp_path / f"run{len(started)}", ranks, name, arguments, slow))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.kill()
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Makes a copy of a model's folder with some rows of its sample."""
+
+    def copy(name, rows, change=lambda lines: lines):
+        folder = tmp_path / name
+        keep = shutil.ignore_patterns("data", "__pycache__", "output_model*", "*.md", ".*")
+        source = ROOT / "models" / "multitask" / name
+        shutil.copytree(source, folder, ignore=keep)
+        for part in ("train", "test"):
+            (folder / "data" / part).mkdir(parents=True)
+            file = f"data/{part}/{part}_data.txt"
+            with open(source / file, encoding="utf-8") as opened:
+                lines = list(islice(opened, rows))
+            (folder / file).write_text("".join(change(lines)), encoding="utf-8")
+        return folder / "config.yaml"
+
+    return copy
+
+
+@pytest.fixture
+def alone(run_command):
+    """Runs a command as one process, this one; returns what it logged."""
+
+    def run(name, *arguments, code=0):
+        done = run_command(name, *arguments)
+        assert done.code == code, done.stderr
+        return done.stderr
+
+    return run

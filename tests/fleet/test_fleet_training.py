@@ -1,0 +1,178 @@
+"""Two processes train as one does on batches twice as large."""
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from fleet_runs import same_lines, told
+
+from engine import checkpoint
+
+FLEET = "runner.use_fleet=True"
+
+
+def settings(output, *more, batch=8, epochs=2):
+    root = f"runner.model_save_path={output}"
+    size = f"runner.train_batch_size={batch}"
+    return ["-o", root, size, f"runner.epochs={epochs}", "runner.print_interval=1", *more]
+
+
+def same_parameters(one, two, tolerance):
+    one, two = (checkpoint.load(f"{folder}/rec.pdparams") for folder in (one, two))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        np.testing.assert_allclose(value, two[name], rtol=0, atol=tolerance, err_msg=name)
+
+
+def same_ranks(run):
+    """Makes sure that parameters and moments of both ranks are equal to the last bit."""
+    one, two = (np.load(run.notes / f"state.{rank}.npz") for rank in (0, 1))
+    assert set(one.files) == set(two.files)
+    assert any(name.startswith("optimizer.") for name in one.files)
+    for name in one.files:
+        np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("mmoe", 57), ("esmm", 201)])
+def test_two_at_a_batch_are_one_at_twice_the_batch(launch, alone, model, tmp_path, name, rows):
+    """Each step's loss and AUC, the last step's too: of MMoE one row for two processes.
+
+    ESMM has sparse gradients and lazy Adam. Then either goes on with another number.
+    """
+    yaml = model(name, rows)
+    run = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "two", FLEET, batch=4))
+    one = alone("trainer", "-m", yaml, *settings(tmp_path / "one"))
+    assert run.end() == 0, run.log(0)
+    assert not told(run.log(1)), "rank 0 alone logs"
+    same_lines(run.log(0), one, 2e-5)
+    steps = [values for values in told(one) if values[1][0] == "batch_id"]
+    assert len(steps) == 2 * -(-rows // 8)
+    assert "avg_samples: 8.00000" in run.log(0), "rows of all processes together"
+    same_ranks(run)
+    same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
+    if name == "esmm":
+        return
+    more = launch(
+        2,
+        "trainer",
+        "-m",
+        yaml,
+        *settings(tmp_path / "one", FLEET, "runner.resume=True", batch=4, epochs=3),
+    )
+    alone("trainer", "-m", yaml, *settings(tmp_path / "two", "runner.resume=True", epochs=3))
+    assert more.end() == 0, more.log(0)
+    assert len(told(more.log(0))) == 1 + -(-rows // 8)
+    same_parameters(tmp_path / "two" / "2", tmp_path / "one" / "2", 1e-5)
+
+
+def test_a_signal_saves_inside_the_epoch_and_one_process_goes_on(launch, alone, model, tmp_path):
+    """That one, launched too, is stopped in the same epoch, and another one ends it."""
+    yaml, place = model("mmoe", 121), 2
+    for ranks, batch in ((2, 4), (1, 8)):
+        options = settings(tmp_path / "parts", FLEET, "runner.resume=True", batch=batch)
+        run = launch(ranks, "trainer", "-m", yaml, *options, slow=0.25)
+        run.wait_for(f"epoch: 1, batch_id: {place},")
+        run.process.send_signal(signal.SIGTERM)
+        assert run.end() != 0
+        assert "error: interrupted in epoch 1, " in run.log(0), run.log(0)
+        with open(tmp_path / "parts" / "interrupted" / "rec.json", encoding="utf-8") as file:
+            facts = json.load(file)
+        if ranks == 2:
+            place, taken = 0, facts["batches"]
+            assert 3 <= taken < 16
+    assert facts["first_row"] == 8 * taken
+    assert facts["batches"] >= 1
+    rest = alone("trainer", "-m", yaml, *settings(tmp_path / "parts", "runner.resume=True"))
+    whole = alone("trainer", "-m", yaml, *settings(tmp_path / "whole"))
+    same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 1e-5)
+    # The epoch's metrics count what each of the runs did, and nothing twice.
+    assert told(rest)[-1] == told(whole)[-1]
+
+
+def test_a_killed_process_ends_the_job(launch, model, tmp_path):
+    yaml = model("mmoe", 57)
+    run = launch(
+        2, "trainer", "-m", yaml, *settings(tmp_path / "out", FLEET, epochs=10**6), slow=0.02
+    )
+    run.wait_for("epoch: 3 done")
+    os.kill(run.pid(1), signal.SIGKILL)
+    began = time.monotonic()
+    assert run.end() != 0
+    assert time.monotonic() - began < 30
+    for rank in (0, 1):
+        with pytest.raises(ProcessLookupError):
+            os.kill(run.pid(rank), 0)
+    found = checkpoint.newest(str(tmp_path / "out"), "rec")
+    assert found[1]["epoch"] >= 2
+    state = checkpoint.load(f"{found[0]}/rec.pdparams")
+    checkpoint.state(found[0], "rec", {name: value.shape for name, value in state.items()})
+
+
+def test_as_many_processes_go_on_to_the_last_bit(launch, model, tmp_path):
+    """Each draws its own dropout, and goes on drawing it."""
+    yaml, more = model("mmoe", 57), [FLEET, "hyper_parameters.dropout=0.1"]
+    parts = settings(tmp_path / "parts", *more, "runner.resume=True", batch=4)
+    whole = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "whole", *more, batch=4))
+    run = launch(2, "trainer", "-m", yaml, *parts, slow=0.3)
+    run.wait_for("epoch: 1, batch_id: 2,")
+    run.process.send_signal(signal.SIGTERM)
+    run.end()
+    assert (tmp_path / "parts" / "interrupted").exists(), run.log(0)
+    run = launch(2, "trainer", "-m", yaml, *parts)
+    assert run.end() == 0, run.log(0)
+    assert whole.end() == 0, whole.log(0)
+    same_ranks(run)
+    same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 0)
+    assert told(run.log(0))[-1] == told(whole.log(0))[-1]
+
+
+BREAKS = """
+
+class Breaks(MMoELayer):
+    def logits(self, features):
+        income, marital = paddle.unbind(super().logits(features))
+        bad = (features[:, 20:21] == 7.0).expand_as(marital)
+        nothing = paddle.full_like(marital, float("nan"))
+        return paddle.stack([income, paddle.where(bad, nothing, marital)])
+
+
+MMoELayer = Breaks
+"""
+LINE = 30  # of the row that the net cannot take: rank 1's in the fourth step
+
+
+def breaking(lines):
+    cells = lines[LINE - 1].split(",")
+    lines[LINE - 1] = ",".join([*cells[:22], "7", *cells[23:]])
+    return lines
+
+
+def test_a_loss_that_is_none_stops_all_or_is_skipped_by_all(launch, alone, model, tmp_path):
+    yaml = model("mmoe", 57, breaking)
+    net = yaml.parent / "net.py"
+    text = net.read_text().replace("from __future__ import annotations\n", "")
+    net.write_text(f"import paddle\n{text}{BREAKS}")
+    plain = ["hyper_parameters.standardize=False", "runner.shuffle=False"]
+    skip = [*plain, "runner.on_nan=skip"]
+    stopped = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "no", FLEET, *plain, batch=4))
+    skipped = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "two", FLEET, *skip, batch=4))
+    one = alone("trainer", "-m", yaml, *settings(tmp_path / "one", *skip))
+    assert stopped.end() != 0
+    data = yaml.parent / "data" / "train" / "train_data.txt"
+    problem = (
+        "error: epoch: 0, batch_id: 3: the loss is nan, of task marital, "
+        f"in 1 of 4 rows: {data}:{LINE} (runner.on_nan = stop)"
+    )
+    assert all(problem in stopped.log(rank).splitlines() for rank in (0, 1))
+    assert not (tmp_path / "no").exists()
+    assert skipped.end() == 0, skipped.log(0)
+    assert "skipped: 1 batches" in skipped.log(0)
+    ends = [
+        "\n".join(line for line in log.splitlines() if " done, " in line)
+        for log in (skipped.log(0), one)
+    ]
+    same_lines(*ends, 2e-5)
+    same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
