@@ -135,7 +135,8 @@ def _opened(path: str) -> StoredRows:
 
 def _npy(path: str) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
     except OSError:  # what keeps it from being read is no damage
         raise
     except Exception as error:  # a damaged header may be anything

@@ -48,7 +48,7 @@ def measured(checkout, *arguments, **options):
     path = checkout / "figures.json"
     done = benchmark(checkout, *arguments, "--json", path, **options)
     assert done.returncode == 0, done.stderr
-    assert max(map(len, done.stdout.splitlines()[3:])) <= 100
+    assert all(len(line) <= 100 for line in done.stdout.splitlines()[3:])
     report = json.loads(path.read_text(encoding="utf-8"))
     return [part.splitlines() for part in done.stdout.split("\n\n")], report
 

@@ -37,6 +37,6 @@ def test_whole_numbers_and_decimals(tmp_path):
     ],
 )
 def test_a_number_that_is_too_large(tmp_path, numbers, kind, shown):
-    problem = rf"^expected numbers of {kind}, found {re.escape(shown)}"
+    problem = rf"x\.txt:1: expected numbers of {kind}, found {re.escape(shown)}"
     with pytest.raises(ValueError, match=problem):
         rows(tmp_path, numbers)

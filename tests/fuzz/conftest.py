@@ -34,6 +34,14 @@ def guided():
     return GUIDED
 
 
+@pytest.fixture(autouse=True)
+def quiet():
+    """Keeps the engine's warnings off the screen: there would be millions."""
+    fuzz_guard.quiet(True)
+    yield
+    fuzz_guard.quiet(False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def scratch():
     """Removes what inputs left."""

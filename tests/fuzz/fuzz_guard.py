@@ -7,6 +7,7 @@ exceptions that the engine turns into a line, which `refusal` looks at. All else
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -71,6 +72,11 @@ def _new_folder() -> str:
     path = os.path.join(_base[0], str(sum(TRIED.values())))
     os.mkdir(path)
     return path
+
+
+def quiet(wanted: bool) -> None:
+    """Keeps the engine's warnings to itself, or no longer."""
+    logging.getLogger("engine").setLevel(logging.CRITICAL if wanted else logging.NOTSET)
 
 
 def clean() -> None:

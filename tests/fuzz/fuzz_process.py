@@ -161,7 +161,9 @@ def _run(name: str, target: Any, folder: str, failures: str, options: list[str])
     os.dup2(output, 2)
     os.environ["HOME"] = tempfile.tempdir = folder
     import atheris
+    import fuzz_guard
 
+    fuzz_guard.quiet(True)
     check, seeds, tokens = target
     os.mkdir(os.path.join(folder, "seeds"))
     for number, seed in enumerate(seeds()):

@@ -54,7 +54,7 @@ def check(content: bytes) -> None:
 def _plain(content: bytes) -> list | None:
     """Returns the rows, None where a line is none or the rows are not of this simple form."""
     try:
-        text = content.decode().replace("\r\n", "\n").replace("\r", "\n")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         lines = text[:-1].split("\n") if text.endswith("\n") else text.split("\n")
         rows = [_row(line) for line in lines] if text else []
     except (ValueError, IndexError, KeyError, OverflowError, FloatingPointError):

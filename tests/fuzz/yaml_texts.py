@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import os
+from unittest import mock
 
 import yaml
 from fuzz_guard import FaultError, put, refusal, watched
@@ -38,8 +39,6 @@ runner:
   epochs: 2
 hyper_parameters: {expert_num: 8, rate: 0.5, name: classic, sizes: [16, 8]}
 """
-
-logging.getLogger("engine").setLevel(logging.CRITICAL)  # its warnings, millions of them
 
 
 def check_yaml(content: bytes, declared: bool) -> None:
@@ -87,14 +86,10 @@ def _use(config: Config, said: int) -> None:
                 os.path.exists(value)
                 os.fsencode(value)
     stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    report.logger.addHandler(handler)
-    report.logger.setLevel(logging.INFO)
-    report.logger.propagate = False
-    try:
+    alone = logging.Logger("fuzz", logging.INFO)
+    alone.addHandler(logging.StreamHandler(stream))
+    with mock.patch.object(report, "logger", alone):
         report.log_config(config)
-    finally:
-        report.logger.removeHandler(handler)
     if len(stream.getvalue()) > 10_000_000:  # what is read stands for a million at most
         raise FaultError(f"a log of {len(stream.getvalue())} characters")
     check_blocks_of(config, said)
