@@ -6,8 +6,9 @@
     python tools/paddle_infer.py -m models/multitask/mmoe/config.yaml --show 5
 
 Options not given come from the YAML of -m, where there is one: the export of epoch
-runner.infer_end_epoch - 1, the test data, their reader and batch size. Paths are relative to the
-current directory. Reader and model fit each other by what stands beside the model (.meta.json).
+runner.infer_end_epoch - 1, or of runner.infer_checkpoint, the test data, their reader and batch
+size. Paths are relative to the current directory. Reader and model fit each other by what stands
+beside the model (.meta.json).
 """
 
 from engine import cli

@@ -3,7 +3,8 @@
     python tools/static_infer.py -m models/multitask/mmoe/config.yaml -o runner.print_interval=10
 
 Every row of runner.test_data_dir counts, for each epoch from runner.infer_start_epoch up to
-runner.infer_end_epoch; a dygraph checkpoint serves where there is no static one.
+runner.infer_end_epoch, or for the best one (runner.infer_checkpoint: best); a dygraph checkpoint
+serves where there is no static one.
 """
 
 from engine import cli

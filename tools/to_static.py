@@ -2,11 +2,11 @@
 
     python tools/to_static.py -m models/multitask/mmoe/config.yaml --format onnx
 
-Takes the dygraph checkpoint of epoch runner.infer_end_epoch - 1, or the one in
-runner.model_init_path, and writes tostatic.* into the same epoch's folder of
-runner.model_save_path: the graph (.json of Paddle 3, .pdmodel of Paddle 2), .pdiparams and
-.meta.json, which names inputs, outputs and tasks; .onnx too, if asked for. Each is checked
-against the trained net before it replaces an older one.
+Takes the dygraph checkpoint of epoch runner.infer_end_epoch - 1, the best one
+(runner.infer_checkpoint: best) or the one in runner.model_init_path, and writes tostatic.* into
+the folder of the same name in runner.model_save_path: the graph (.json of Paddle 3, .pdmodel of
+Paddle 2), .pdiparams and .meta.json, which names inputs, outputs and tasks; .onnx too, if asked
+for. Each is checked against the trained net before it replaces an older one.
 """
 
 from engine import cli

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -176,3 +177,26 @@ def test_a_loss_that_is_none_stops_all_or_is_skipped_by_all(launch, alone, model
     ]
     same_lines(*ends, 2e-5)
     same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
+
+
+def test_both_evaluate_while_they_train(launch, alone, model, tmp_path):
+    """One row of the last step is for one process alone; the best checkpoint is saved once."""
+    yaml = model("mmoe", 57)
+    rows = f"runner.valid_data_dir={yaml.parent / 'data' / 'test'}"
+    more = (rows, "runner.infer_batch_size=3", "runner.valid_interval=5")
+    run = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "two", FLEET, *more, batch=4))
+    one = alone("trainer", "-m", yaml, *settings(tmp_path / "one", *more))
+    assert run.end() == 0, run.log(0)
+    same_ranks(run)
+    found, expected = (
+        [re.findall(r"[\w.]+", line.partition(", valid time")[0]) for line in lines]
+        for lines in (re.findall("valid: .*", run.log(0)), re.findall("valid: .*", one))
+    )
+    assert len(found) == len(expected) == 4
+    for ours, theirs in zip(found, expected):
+        assert ours[:5] == theirs[:5]
+        assert ours[5::2] == theirs[5::2]
+        np.testing.assert_allclose(
+            [*map(float, ours[6::2])], [*map(float, theirs[6::2])], atol=2e-3
+        )
+    same_parameters(tmp_path / "two" / "best", tmp_path / "one" / "best", 1e-5)

@@ -4,7 +4,8 @@
 one: ``.pdparams`` (parameters), ``.pdopt`` (optimizer and learning rate) and ``.json`` (epoch,
 seed, when and with what it was saved). Inference models made of them lie beside: ``tostatic.*``
 and ``rec_inference.*``. ``<model_save_path>/interrupted/`` holds the same files of a run that ended
-inside an epoch, and ``.progress.npz``: how far it was.
+inside an epoch, and ``.progress.npz``: how far it was. ``<model_save_path>/best/`` holds those of
+the best evaluation on ``runner.valid_data_dir``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ Arrays = Mapping[str, np.ndarray]
 
 EXPORTS = {"rec": "tostatic", "rec_static": "rec_inference"}  # inference models made of them
 INTERRUPTED = "interrupted"  # the folder of what was saved inside an epoch
+BEST = "best"  # that of the best evaluation
 
 
 def save(
@@ -167,7 +169,7 @@ def check_writable(root: str) -> str:
     if place == root:
         for name in os.listdir(root):
             path = os.path.join(root, name)
-            if (name.isdigit() or name == INTERRUPTED) and not os.path.isdir(path):
+            if (name.isdigit() or name in (INTERRUPTED, BEST)) and not os.path.isdir(path):
                 raise UserError(f"cannot save to {root}: {path} is no folder")
     return place
 
@@ -175,7 +177,7 @@ def check_writable(root: str) -> str:
 def _recover(root: str, prefix: str) -> None:
     """Undoes what a killed run of the same graph left behind in a checkpoint folder."""
     for name in os.listdir(root):
-        found = re.fullmatch(rf"\.(\d+|{INTERRUPTED})\.{prefix}\.(new|old|gone)", name)
+        found = re.fullmatch(rf"\.(\d+|{INTERRUPTED}|{BEST})\.{prefix}\.(new|old|gone)", name)
         if not found:
             continue
         taken, state = found.groups()

@@ -164,6 +164,10 @@ class DygraphSession:
         """Returns the net's parameters by name."""
         return {name: value.numpy() for name, value in self.net.state_dict().items()}
 
+    def weights(self) -> dict[str, np.ndarray]:
+        """Returns what an evaluation takes, by the names that checkpoints use."""
+        return self.parameters()
+
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""
         return {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}

@@ -61,7 +61,8 @@ def to_evaluate(config: Config) -> str:
         UserError: the checkpoint is not there, or its reader had none.
     """
     root = config.runner("infer_load_path") or config.runner("model_save_path")
-    return required(os.path.join(root, str(config.runner("infer_start_epoch"))))
+    first = config.runner("infer_checkpoint") or str(config.runner("infer_start_epoch"))
+    return required(os.path.join(root, first))
 
 
 def required(folder: str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine import (
     checkpoint,
+    chosen,
     fleet,
     foreign,
     formats,
@@ -30,6 +30,7 @@ from engine import (
 from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
+from engine.controls import Controls, Stopped
 from engine.errors import UserError
 from engine.interrupts import Interrupted
 from engine.report import Report, Visual
@@ -48,11 +49,13 @@ class Summary:
 
     Attributes:
         metrics: the metrics of each epoch, by name.
+        valid: those of each evaluation in training, by epoch and batches done.
         rows: rows visited.
         seconds: time spent on batches; start-up and saving do not count.
     """
 
     metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
+    valid: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     rows: int = 0
     seconds: float = 0.0
 
@@ -80,6 +83,7 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
     checkpoint.check_writable(root)
     if config.runner("use_inference") and not session.export:
         logger.warning("runner.use_inference: dygraph training exports nothing; run to_static.py")
+    controls = Controls(session, config)
     position = start(session, config, source)
     if position.epoch >= epochs:
         logger.info("all %d epochs are trained", epochs)
@@ -90,8 +94,12 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
     report = Report(clock, config.runner("print_interval"), total, visual, steps)
     undefined = Undefined()
     looked = losses.ParameterCheck(session, config.runner("on_nan"))
+    controls.start(position, report, looked.at_end)
+    summary.valid = controls.found
     with interrupts.deferred(together=world.size > 1):
         for epoch in range(position.epoch, epochs):
+            if controls.stopped:
+                break
             seeds.before_epoch(config, epoch)
             session.start_epoch(training=True)
             batches = session.batches(source, epoch)
@@ -101,31 +109,36 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
                 resume.enter(session, batches, position)
             report.start_epoch(epoch, done)
             try:
+                controls.enter()
                 summary.rows += visit(
-                    session, batches, session.train_step, clock, report, looked.at_line
+                    session, batches, controls.step, clock, report, looked.at_line, controls.after
                 )
-            except Interrupted as stop:
+                summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
+                if session.skipped and session.skipped == report.batches:
+                    raise UserError(f"epoch: {epoch}: no batch has a loss that is finite")
+                looked.at_end(epoch, report.batches - 1)
+                controls.end_epoch()
+            except (Interrupted, Stopped) as stop:
                 report.close()
                 looked.at_end(epoch, report.batches - 1)
                 folder = resume.save_interrupted(
-                    session, config, source, epoch, report.batches, first_row
+                    session, config, source, epoch, report.batches, first_row, controls.facts()
                 )
-                raise _stopped(stop.number, epoch, report.batches, folder) from None
+                if isinstance(stop, Interrupted):
+                    raise _stopped(stop.number, epoch, report.batches, folder) from None
+                break
             except losses.NotFinite as fault:
                 report.close()
                 own = not fault.elsewhere
                 problem = str(losses.error(fault, source, epoch, report.batches)) if own else None
                 raise UserError(world.told(problem)) from None
-            summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
-            if session.skipped and session.skipped == report.batches:
-                raise UserError(f"epoch: {epoch}: no batch has a loss that is finite")
-            looked.at_end(epoch, report.batches - 1)
-            folder = world.on_first(lambda epoch=epoch: _save(session, config, epoch))
+            folder = world.on_first(lambda epoch=epoch: _save(session, config, epoch, controls))
             world.settle()
             try:
                 interrupts.check()
             except Interrupted as stop:
                 raise _stopped(stop.number, epoch, None, folder) from None
+    controls.say()
     summary.seconds = clock.total()
     shown = position.epoch < epochs and world.rank == 0
     weights = session.gate_weights(source) if shown else None
@@ -137,10 +150,11 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
     return summary
 
 
-def _save(session: Any, config: Config, epoch: int) -> str:
+def _save(session: Any, config: Config, epoch: int, controls: Controls) -> str:
     """Saves an epoch, removes what it makes superfluous, and returns its folder."""
     root, keep = config.runner("model_save_path"), config.runner("keep_checkpoints")
-    form, about = config.runner("checkpoint_format"), resume.facts(session, config)
+    form = config.runner("checkpoint_format")
+    about = {**resume.facts(session, config), **controls.facts()}
     folder = checkpoint.save(
         root, epoch, session.prefix, session.state(), about, session.export, form=form
     )
@@ -161,8 +175,8 @@ def _stopped(number: int, epoch: int, batches: int | None, folder: str) -> Inter
 
 
 def evaluate(session: Any, config: Config, source: Source) -> Summary:
-    """Evaluates the checkpoints ``runner.infer_start_epoch`` to ``runner.infer_end_epoch`` - 1."""
-    folders = _checkpoints(config, session.prefix)
+    """Evaluates the checkpoints that `chosen.folders` names."""
+    folders = chosen.folders(config)
     wanted = config.runner("save_predictions")
     if wanted:
         predictions.check(wanted)
@@ -204,6 +218,7 @@ def visit(
     clock: Clock,
     report: Report,
     look: Callable[[int, int], None] | None = None,
+    after: Callable[[], None] | None = None,
 ) -> int:
     """Takes a step for each of the batches and returns how many rows they held.
 
@@ -214,6 +229,7 @@ def visit(
         clock: the run's clock.
         report: the run's lines.
         look: called with the epoch and the batch where a line is logged.
+        after: called after each step; its time does not count.
 
     Raises:
         Interrupted: a signal came; the step that it came in is finished.
@@ -232,6 +248,9 @@ def visit(
             report.line(metrics, shown, session.learning_rate())
             if look:
                 look(report.epoch, report.batches - 1)
+        if after:
+            after()
+            clock.skip()
         interrupts.check()
     return total
 
@@ -242,18 +261,3 @@ def _end_epoch(session: Any, clock: Clock, report: Report, undefined: Undefined)
     report.end_epoch(metrics, session.skipped)
     undefined.tell(session, metrics)
     return metrics
-
-
-def _checkpoints(config: Config, prefix: str) -> dict[int, str]:
-    root = config.runner("infer_load_path") or config.runner("model_save_path")
-    first, end = config.runner("infer_start_epoch"), config.runner("infer_end_epoch")
-    if end <= first:
-        raise config.error("runner.infer_end_epoch", f"no epoch from {first} up to it")
-    folders = {epoch: os.path.join(root, str(epoch)) for epoch in range(first, end)}
-    absent = [epoch for epoch, folder in folders.items() if not os.path.isdir(folder)]
-    if absent:
-        raise UserError(
-            f"there is no checkpoint {folders[absent[0]]} "
-            f"(runner.infer_start_epoch = {first}, runner.infer_end_epoch = {end})"
-        )
-    return folders

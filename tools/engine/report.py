@@ -117,6 +117,15 @@ class Report:
             self._visual.scalars({**values, **speed}, self._step)
         self._start_interval()
 
+    def validation(self, metrics: Mapping[str, Any], seconds: float) -> None:
+        """Logs what an evaluation after the batch last counted has found."""
+        text = "".join(f"{name}: {_text(value)}, " for name, value in metrics.items())
+        place = f"epoch: {self.epoch}, batch_id: {self._batches - 1}"
+        self._log(f"valid: {place}, {text}valid time: {seconds:.2f} s")
+        if self._visual:
+            named = {f"valid_{name}": value for name, value in metrics.items()}
+            self._visual.scalars(named, self._step)
+
     def end_epoch(self, metrics: Mapping[str, Any], skipped: int = 0) -> None:
         """Logs the epoch's final metrics, steps that were skipped, and the time it took."""
         self.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from engine import checkpoint, fleet, foreign, formats, interrupts, learned, matching, progress
@@ -84,7 +84,7 @@ def _resume(session: Any, config: Config, source: Source, folder: str, saved: di
     problem = other_tasks(saved, session)
     if problem:
         raise UserError(f"{folder} {problem}")
-    position = Position(saved["epoch"] + 1)
+    position = Position(saved["epoch"] + 1, folder=folder)
     if "batches" in saved:
         position = _inside(config, source, folder, saved)
     session.load_state(checkpoint.state(folder, session.prefix, session.shapes()))
@@ -147,7 +147,13 @@ def enter(session: Any, batches: Iterator[tuple[Any, int]], position: Position) 
 
 
 def save_interrupted(
-    session: Any, config: Config, source: Source, epoch: int, done: int, first_row: int = 0
+    session: Any,
+    config: Config,
+    source: Source,
+    epoch: int,
+    done: int,
+    first_row: int = 0,
+    more: Mapping[str, Any] | None = None,
 ) -> str:
     """Saves a run inside an epoch, beside the epochs; returns the folder.
 
@@ -158,6 +164,7 @@ def save_interrupted(
         epoch: the epoch.
         done: how many of its batches are done.
         first_row: the row that the first of them began with.
+        more: what the checkpoint says besides.
     """
     world = fleet.current()
     parts = session.state()
@@ -174,6 +181,7 @@ def save_interrupted(
         "ranks": world.size,
         "first_row": first_row,
         **{name: config.runner(name) for name in _ORDER},
+        **(more or {}),
     }
     return world.on_first(
         lambda: checkpoint.save(

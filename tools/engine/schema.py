@@ -114,6 +114,38 @@ RUNNER = {
         "all, sparse or a list of name patterns",
         lambda value: value in ("all", "sparse") or _is_names(value),
     ),
+    "valid_data_dir": Key(
+        "path",
+        None,
+        "Folder of the rows that training is evaluated on as it goes; no evaluation if not set. "
+        "Batches are of `infer_batch_size`, or else of `train_batch_size`. See "
+        "[training.md](training.md).",
+    ),
+    "valid_reader_path": Key(
+        "text",
+        None,
+        "Reader for them; `infer_reader_path` if not set, `train_reader_path` if neither is.",
+    ),
+    "valid_interval": _at_least(
+        0, 0, "Batches between two evaluations inside an epoch; 0: only at its end."
+    ),
+    "valid_metric": Key(
+        "text",
+        "mean",
+        "What tells which evaluation is the best: a metric's name as it is logged, or `mean` of "
+        "all AUCs (of all metrics where there is no AUC). Of a loss, a cost or an error less is "
+        "better.",
+    ),
+    "early_stopping_patience": _at_least(
+        1, None, "Evaluations in a row that are no better, after which training ends."
+    ),
+    "early_stopping_min_delta": Key(
+        "any",
+        0.0,
+        "How much better an evaluation must be to count as better.",
+        "a number of at least 0",
+        lambda value: type(value) in (int, float) and 0 <= value < float("inf"),
+    ),
     "test_data_dir": Key("path", REQUIRED, "Folder of the evaluation files."),
     "infer_reader_path": Key(
         "text", None, "Reader for evaluation; `train_reader_path` if not set."
@@ -124,6 +156,14 @@ RUNNER = {
     ),
     "infer_start_epoch": _at_least(0, 0, "First epoch to evaluate."),
     "infer_end_epoch": _at_least(1, REQUIRED, "One past the last epoch to evaluate."),
+    "infer_checkpoint": Key(
+        "text",
+        None,
+        "`best`: evaluate and export the best epoch of a run with `valid_data_dir`, in place of "
+        "those that `infer_start_epoch` and `infer_end_epoch` name.",
+        "best",
+        lambda value: value == "best",
+    ),
     "save_predictions": Key(
         "output path",
         None,

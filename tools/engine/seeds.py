@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
 from engine import contract, fleet, runtime
 from engine.config import Config
 
@@ -31,3 +37,20 @@ def before_epoch(config: Config, epoch: int) -> None:
         runtime.seed_everything(seed, epoch + 1, rank)
     elif rank:
         runtime.seed_paddle(seed, epoch + 1, rank)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Lets random numbers go on afterwards as if none had been drawn inside."""
+    import paddle
+
+    generator = paddle.framework.core.default_cpu_generator()  # the device may have another
+    of_cpu, of_device = generator.get_state(), paddle.get_rng_state()
+    python, arrays = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
+        generator.set_state(of_cpu)
+        paddle.set_rng_state(of_device)

@@ -10,6 +10,11 @@ from engine.config import Config
 GRAPHS = ("dygraph", "static")
 
 
+def graph_of(prefix: str) -> str:
+    """Returns which of `GRAPHS` saves checkpoints ``<prefix>.*``."""
+    return "static" if prefix == "rec_static" else "dygraph"
+
+
 def open_session(config: Config, graph: str, training: bool) -> Any:
     """Returns a session of one of `GRAPHS` for the model of a configuration."""
     # Each is imported when it is asked for: static graph changes Paddle's mode.

@@ -42,6 +42,22 @@ def test_source(config: Config) -> Source | ModelSource:
     return _of_type(config, config.runner("infer_batch_size"), lambda: _testing(config))
 
 
+def validation_source(config: Config) -> Source:
+    """Returns the batches that training is evaluated on, in file order.
+
+    Raises:
+        UserError: they cannot be read.
+    """
+    if config.runner("reader_type") == "CustomizeDataLoader":
+        reason = "with runner.reader_type = CustomizeDataLoader the model chooses its rows itself"
+        raise config.error("runner.valid_data_dir", reason)
+    names = (config.runner(f"{kind}_reader_path") for kind in ("valid", "infer", "train"))
+    name = next(filter(None, names))
+    files = contract.files(config, "valid_data_dir")
+    size = config.get("runner.infer_batch_size") or config.runner("train_batch_size")
+    return open_reader(config, name, files, size, deal=_deal(whole=True))
+
+
 def _of_type(config: Config, batch_size: int, reader: Callable[[], Source]) -> Any:
     own = config.runner("reader_type") == "CustomizeDataLoader"
     return ModelSource(batch_size, reader) if own else reader()

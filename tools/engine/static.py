@@ -216,6 +216,11 @@ class StaticSession:
         """Returns the net's parameters by name."""
         return {name: np.array(value) for name, value in self._variables("param").items()}
 
+    def weights(self) -> dict[str, np.ndarray]:
+        """Returns what an evaluation takes, by the names that checkpoints use."""
+        values = self.parameters()
+        return {name: values[name] for name in self.shapes()}
+
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""
         everything = {name: np.array(value) for name, value in self._variables("all").items()}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import checkpoint, foreign, learned, loop, matching
+from engine import checkpoint, chosen, foreign, learned, loop, matching
 from engine.config import Config
 from engine.deployment import exported, graph_files, predictor, tensors, to_onnx
 from engine.deployment.exported import ExportedModel
@@ -33,7 +33,8 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     """Exports a dygraph checkpoint as ``tostatic.*`` and returns what it wrote.
 
     The checkpoint is ``runner.model_init_path``, or else epoch ``runner.infer_end_epoch - 1`` of
-    ``runner.infer_load_path``; it is exported to the same epoch of ``runner.model_save_path``.
+    ``runner.infer_load_path``, or its ``best`` (``runner.infer_checkpoint``); it is exported to
+    the folder of the same name in ``runner.model_save_path``.
 
     Args:
         config: the model's configuration.
@@ -95,13 +96,11 @@ def _places(config: Config) -> tuple[str, str, str]:
         if not os.path.isdir(given):
             raise config.error("runner.model_init_path", f"there is no folder {given}")
         return given, root, os.path.basename(given)
-    epoch = str(config.runner("infer_end_epoch") - 1)
+    epoch = chosen.last(config)
     folder = os.path.join(config.runner("infer_load_path") or root, epoch)
     if not os.path.isdir(folder):
-        raise UserError(
-            f"there is no checkpoint {folder} "
-            f"(runner.infer_end_epoch = {config.runner('infer_end_epoch')})"
-        )
+        name = "infer_checkpoint" if config.runner("infer_checkpoint") else "infer_end_epoch"
+        raise UserError(f"there is no checkpoint {folder} (runner.{name} = {config.runner(name)})")
     return folder, root, epoch
 
 

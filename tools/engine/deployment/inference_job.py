@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine import checkpoint, cli, contract, loop, predictions
+from engine import checkpoint, chosen, cli, contract, loop, predictions
 from engine.batches import Source
 from engine.config import Config
 from engine.deployment import exported, inference, inference_report, predictor, scores
@@ -105,8 +105,7 @@ def _given(value, config: Config | None, name: str):
 def _model(arguments: argparse.Namespace, config: Config | None) -> ExportedModel:
     folder, file = arguments.model_dir, arguments.model_file
     if folder is None and file is None and config:
-        epoch = str(config.runner("infer_end_epoch") - 1)
-        folder = os.path.join(config.runner("model_save_path"), epoch)
+        folder = os.path.join(config.runner("model_save_path"), chosen.last(config))
     return exported.find(folder, file, arguments.params_file, arguments.engine)
 
 

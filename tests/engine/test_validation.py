@@ -1,0 +1,215 @@
+"""Evaluation in training: what it finds, that it disturbs nothing, and the early end."""
+
+import json
+import logging
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from engine import checkpoint, interrupts, loop
+from engine.config import load_config
+from engine.deployment import export
+from engine.dygraph import DygraphSession
+from engine.early_stopping import EarlyStopping
+from engine.errors import UserError
+from engine.static import StaticSession
+
+GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
+PREFIX = {"dygraph": "rec", "static": "rec_static"}
+OPTIONS = ["runner.epochs=2", "runner.train_batch_size=40", "hyper_parameters.dropout=0.2"]
+
+
+@pytest.fixture
+def settings(configure, tmp_path):
+    """Configurations with the sample's test rows as validation rows."""
+
+    def make(name, *more, valid=True):
+        config = configure("mmoe", *OPTIONS)
+        chosen = [f"runner.valid_data_dir={config.runner('test_data_dir')}"] if valid else []
+        folder = f"runner.model_save_path={tmp_path / name}"
+        return configure("mmoe", *OPTIONS, *chosen, folder, *more)
+
+    return make
+
+
+def train(graph, config):
+    return loop.train(GRAPHS[graph](config), config, loop.training_source(config))
+
+
+def parts(graph, config, name="1"):
+    folder = os.path.join(config.runner("model_save_path"), name)
+    return {
+        part: checkpoint.load(checkpoint.path_of(folder, PREFIX[graph], part))
+        for part in ("pdparams", "pdopt")
+    }
+
+
+def facts(graph, config, name="1"):
+    folder = os.path.join(config.runner("model_save_path"), name)
+    return checkpoint.facts_beside(folder, PREFIX[graph])
+
+
+def assert_same(found, expected):
+    for part, content in expected.items():
+        assert content.keys() == found[part].keys()
+        for name, value in content.items():
+            np.testing.assert_array_equal(found[part][name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_training_goes_on_as_if_it_had_not_been(graph, settings, caplog):
+    without = settings("without", valid=False)
+    plain = train(graph, without)
+    config = settings("with", "runner.valid_interval=2")
+    with caplog.at_level(logging.INFO):
+        summary = train(graph, config)
+    assert_same(parts(graph, config), parts(graph, without))
+    assert summary.metrics == plain.metrics
+    assert not plain.valid
+    assert len(summary.valid) >= 4
+    lines = [line for line in caplog.messages if line.startswith("valid: ")]
+    assert len(lines) == len(summary.valid)
+    first = summary.valid[0, 2]
+    assert f"valid: epoch: 0, batch_id: 1, auc_income: {first['auc_income']:.6f}, " in lines[0]
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_it_finds_what_infer_finds(graph, settings):
+    config = settings("run", "runner.infer_end_epoch=2")
+    root = config.runner("model_save_path")
+    summary = train(graph, config)
+    config = settings("run", "runner.infer_end_epoch=2", f"runner.infer_load_path={root}")
+    session = DygraphSession(config) if graph == "dygraph" else StaticSession(config, False)
+    tested = loop.evaluate(session, config, loop.test_source(config))
+    assert list(tested.metrics.values()) == list(summary.valid.values())
+    means = [np.mean(list(metrics.values())) for metrics in summary.valid.values()]
+    best = settings("run", "runner.infer_checkpoint=best", f"runner.infer_load_path={root}")
+    found = loop.evaluate(session, best, loop.test_source(best)).metrics
+    assert found == {int(np.argmax(means)): tested.metrics[int(np.argmax(means))]}
+    assert facts(graph, best, "best")["valid"] == found[int(np.argmax(means))]
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("strikes", [3, 5, 14])
+def test_a_resumed_run_knows_the_best(graph, strikes, settings, monkeypatch):
+    """The signal comes after a step or inside an evaluation."""
+    more = ("runner.valid_interval=2", "runner.infer_batch_size=40")
+    whole = settings("whole", *more)
+    train(graph, whole)
+    config = settings("parted", *more, "runner.resume=True")
+    count = 0
+
+    def check():
+        nonlocal count
+        count += 1
+        if count == strikes:
+            raise interrupts.Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(interrupts, "check", check)
+        with pytest.raises(interrupts.Interrupted, match=r"runner.resume=True goes on there"):
+            train(graph, config)
+    train(graph, config)
+    assert_same(parts(graph, config), parts(graph, whole))
+    assert_same(parts(graph, config, "best"), parts(graph, whole, "best"))
+    for name in ("1", "best"):
+        assert facts(graph, config, name)["controls"] == facts(graph, whole, name)["controls"]
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("inside", [False, True])
+def test_no_better_evaluation_ends_the_run(graph, inside, settings, caplog):
+    more = ["runner.epochs=9", "runner.early_stopping_min_delta=1", "runner.keep_checkpoints=1"]
+    more.append(f"runner.valid_interval={2 * inside}")
+    config = settings("run", *more, "runner.early_stopping_patience=2")
+    root = config.runner("model_save_path")
+    with caplog.at_level(logging.INFO):
+        summary = train(graph, config)
+    assert len(summary.valid) == 3
+    assert "stopped early: 2 evaluations were no better" in caplog.messages
+    last = "interrupted" if inside else "2"
+    assert {last, "best"} <= set(os.listdir(root))
+    before = parts(graph, config, last)
+    again = settings("run", *more, "runner.early_stopping_patience=2", "runner.resume=True")
+    assert train(graph, again).rows == 0
+    assert_same(parts(graph, config, last), before)
+    longer = settings("run", *more, "runner.early_stopping_patience=3", "runner.resume=True")
+    assert len(train(graph, longer).valid) == 1
+
+
+def test_the_best_one_is_exported(settings):
+    config = settings("run")
+    train("dygraph", config)
+    root = config.runner("model_save_path")
+    best = settings("run", "runner.infer_checkpoint=best", f"runner.infer_load_path={root}")
+    export.export_checkpoint(best)
+    assert "tostatic.pdiparams" in os.listdir(f"{root}/best")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["runner.valid_metric=auc_incom"], "expected one of mean, auc_income, auc_marital; did y"),
+        (["runner.reader_type=CustomizeDataLoader"], "the model chooses its rows itself"),
+        (["runner.valid_reader_path=nothing"], "nothing"),
+        (["runner.valid_data_dir=/nowhere"], "there is no folder /nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_training(settings, options, problem, written):
+    before = written()
+    with pytest.raises(UserError, match=problem):
+        train("dygraph", settings("run", *options))
+    assert written() == before
+
+
+def test_early_stopping_needs_rows(settings):
+    config = settings("run", "runner.early_stopping_patience=2", valid=False)
+    with pytest.raises(UserError, match=r"early stopping needs runner.valid_data_dir"):
+        train("dygraph", config)
+
+
+def test_there_must_be_a_best(settings):
+    config = settings("run", "runner.infer_checkpoint=best")
+    with pytest.raises(
+        UserError, match=r"runner.infer_checkpoint = 'best': there is no checkpoint"
+    ):
+        loop.evaluate(DygraphSession(config), config, loop.test_source(config))
+
+
+def stopping(tmp_path, **values):
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps({"runner": values}))
+    return EarlyStopping(load_config(str(path)))
+
+
+def test_evaluations_by_hand(tmp_path):
+    watch = stopping(tmp_path, early_stopping_patience=2, early_stopping_min_delta=0.01)
+    found = []
+    for epoch, (one, other) in enumerate([(0.5, 0.7), (0.605, 0.605), (0.7, 0.6), (0.9, 0.3)]):
+        found.append(watch.better({"auc_a": one, "auc_b": other, "loss": 9.0 * epoch}, (epoch, 3)))
+    assert found == [True, False, True, False]
+    assert (watch.best, watch.place, watch.waited, watch.stopped) == (
+        pytest.approx(0.65),
+        (2, 3),
+        1,
+        False,
+    )
+    other = stopping(tmp_path, early_stopping_patience=2, early_stopping_min_delta=0.01)
+    other.load(json.loads(json.dumps(watch.state())))
+    assert other.state() == watch.state()
+    assert not other.better({"auc_a": float("nan"), "auc_b": 1.0}, (4, 3))
+    assert other.stopped
+
+
+def test_of_a_loss_less_is_better(tmp_path):
+    watch = stopping(tmp_path, valid_metric="log_loss")
+    values = (0.5, 0.6, 0.4)
+    assert [watch.better({"log_loss": v, "auc": v}, (0, 1)) for v in values] == [True, False, True]
+
+
+def test_a_metric_that_is_never_defined_is_refused(tmp_path):
+    watch = stopping(tmp_path)
+    with pytest.raises(UserError, match=r"valid_metric.*auc_a is nan on the rows of runner.valid"):
+        watch.better({"auc_a": float("nan"), "auc_b": 0.7}, (0, 1))

@@ -1,0 +1,149 @@
+"""What is decided while a run trains: evaluation, the best checkpoint, an early end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine import checkpoint, fleet, resume
+from engine.clock import Clock
+from engine.config import Config
+from engine.early_stopping import EarlyStopping
+from engine.report import Report
+from engine.resume import Position
+from engine.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+_FACTS = "controls"  # what a checkpoint calls this
+
+
+class Stopped(Exception):  # noqa: N818  (no fault: it is what was asked for)
+    """Training has ended early, inside an epoch."""
+
+
+class Controls:
+    """Evaluates in training, keeps the best checkpoint, and says when to end.
+
+    Args:
+        session: what is trained.
+        config: its configuration.
+
+    Attributes:
+        found: each evaluation's metrics, by epoch and batches done.
+        step: takes a training step; returns what the model wants shown.
+        after: what is to be done after each step, or None; may raise `Stopped`.
+
+    Raises:
+        UserError: the configuration asks for what cannot be done.
+    """
+
+    def __init__(self, session: Any, config: Config):
+        self._session, self._config = session, config
+        self.found: dict[tuple[int, int], dict[str, Any]] = {}
+        self._evaluated: tuple[int, int] | None = None  # epoch and batches of the last one
+        self._validation: Validation | None = None
+        self._stopping = EarlyStopping(config)
+        self.step: Callable[[Any, Clock], dict[str, Any]] = session.train_step
+        self.after: Callable[[], None] | None = None
+        if config.runner("valid_data_dir"):
+            self._validation = Validation(config, session.prefix)
+            self._stopping.check(self._validation.metric_names)
+            self.after = self._after_step if config.runner("valid_interval") else None
+        elif config.runner("early_stopping_patience"):
+            reason = "early stopping needs runner.valid_data_dir"
+            raise config.error("runner.early_stopping_patience", reason)
+
+    def start(self, position: Position, report: Report, look: Callable[[int, int], None]) -> None:
+        """Takes up where a checkpoint left off.
+
+        Args:
+            position: where training starts.
+            report: the run's lines.
+            look: makes sure that all parameters are numbers, after a batch of an epoch.
+        """
+        self._report, self._look = report, look
+        facts = checkpoint.facts_beside(position.folder, self._session.prefix)
+        known = facts.get(_FACTS) if position.folder else None
+        if known and self._validation:
+            self._evaluated = known.get("evaluated") and tuple(known["evaluated"])
+            self._stopping.load(known.get("early_stopping", self._stopping.state()))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether training has ended early."""
+        return self._validation is not None and self._stopping.stopped
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what a checkpoint says of it."""
+        if self._validation is None:
+            return {}
+        state = self._stopping.state()
+        return {_FACTS: {"evaluated": self._evaluated, "early_stopping": state}}
+
+    def enter(self) -> None:
+        """Makes up for an evaluation that the run which is resumed did not finish."""
+        if self.after and self._report.batches:
+            self.after()
+
+    def _after_step(self) -> None:
+        if self._report.batches % self._config.runner("valid_interval") == 0:
+            self._evaluate()
+            if self._stopping.stopped:
+                raise Stopped
+
+    def end_epoch(self) -> None:
+        """Evaluates the epoch, unless that has been done after its last step."""
+        if self._validation:
+            self._evaluate()
+
+    def say(self) -> None:
+        """Logs how the run has ended."""
+        if self._stopping.best is None:
+            return
+        if self.stopped:
+            logger.info("stopped early: %d evaluations were no better", self._stopping.waited)
+        folder = f"{self._config.runner('model_save_path')}/{checkpoint.BEST}"
+        logger.info("the best evaluation: %s, saved in %s", self._stopping.told(), folder)
+
+    def _evaluate(self) -> None:
+        place = (self._report.epoch, self._report.batches)
+        if self._evaluated == place:
+            return
+        self._look(place[0], place[1] - 1)
+        weights = self._session.weights()
+        metrics = self._validation(weights, self._session.prefix, self._report)
+        self.found[place] = metrics
+        better = self._stopping.better(metrics, place)
+        self._evaluated = place
+        if better:
+            fleet.current().on_first(lambda: self._save(place, metrics))
+
+    def _save(self, place: tuple[int, int], metrics: Mapping[str, Any]) -> None:
+        session, config = self._session, self._config
+        measured = {name: _number(value) for name, value in metrics.items()}
+        about = {
+            **resume.facts(session, config),
+            **self.facts(),
+            "batches_done": place[1],
+            "valid": {name: value for name, value in measured.items() if value is not None},
+        }
+        checkpoint.save(
+            config.runner("model_save_path"),
+            place[0],
+            session.prefix,
+            session.state(),
+            about,
+            session.export,
+            name=checkpoint.BEST,
+            form=config.runner("checkpoint_format"),
+        )
+
+
+def _number(value: Any) -> float | None:
+    return float(value.item() if hasattr(value, "item") else value) if _single(value) else None
+
+
+def _single(value: Any) -> bool:
+    return getattr(value, "size", 1) == 1
