@@ -20,6 +20,19 @@ from models.multitask.tasks import IGNORED, Task, conditions, tasks_of
 _HYPER = "hyper_parameters"
 # What the reader of datasets/table takes; docs/table.md explains it.
 _TABLE = ("labels", "dense", "sparse", "missing", "delimiter", "column_names")
+# Of the learning rate, which the engine sets before each step; docs/training.md explains it.
+_SCHEDULE = {
+    "schedule": "constant",
+    "schedule_by": "epoch",
+    "schedule_length": None,
+    "step_size": None,
+    "milestones": None,
+    "gamma": None,
+    "minimum_rate": 0.0,
+    "plateau_patience": 2,
+    "warmup_steps": 0,
+    "warmup_epochs": 0.0,
+}
 
 
 class MultiTaskModel:
@@ -51,6 +64,7 @@ class MultiTaskModel:
             "optimizer.class": "adam",
             "optimizer.learning_rate": 0.001,
             "optimizer.clip_grad_norm": None,
+            **{f"optimizer.{name}": value for name, value in _SCHEDULE.items()},
         }
 
     def build_net(self, config) -> MultiTaskNet:

@@ -1,4 +1,4 @@
-"""What is decided while a run trains: evaluation, the best checkpoint, an early end."""
+"""What is decided while a run trains: evaluation, the best checkpoint, an early end, the rate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine import checkpoint, fleet, resume
+from engine import checkpoint, fleet, resume, schedules
 from engine.clock import Clock
 from engine.config import Config
 from engine.early_stopping import EarlyStopping
@@ -16,6 +16,7 @@ from engine.validation import Validation
 
 logger = logging.getLogger(__name__)
 
+_SCHEDULE = "hyper_parameters.optimizer.schedule"
 _FACTS = "controls"  # what a checkpoint calls this
 
 
@@ -29,6 +30,7 @@ class Controls:
     Args:
         session: what is trained.
         config: its configuration.
+        length: batches in an epoch, or None if that is not known.
 
     Attributes:
         found: each evaluation's metrics, by epoch and batches done.
@@ -39,7 +41,7 @@ class Controls:
         UserError: the configuration asks for what cannot be done.
     """
 
-    def __init__(self, session: Any, config: Config):
+    def __init__(self, session: Any, config: Config, length: int | None):
         self._session, self._config = session, config
         self.found: dict[tuple[int, int], dict[str, Any]] = {}
         self._evaluated: tuple[int, int] | None = None  # epoch and batches of the last one
@@ -47,6 +49,12 @@ class Controls:
         self._stopping = EarlyStopping(config)
         self.step: Callable[[Any, Clock], dict[str, Any]] = session.train_step
         self.after: Callable[[], None] | None = None
+        self._schedule = schedules.of(config, length)
+        if self._schedule:
+            if session.has_schedule:
+                raise config.error(_SCHEDULE, "the model's optimizer has a schedule of its own")
+            self._base, self._rate = session.learning_rate(), float("nan")
+            self.step = self._scheduled_step
         if config.runner("valid_data_dir"):
             self._validation = Validation(config, session.prefix)
             self._stopping.check(self._validation.metric_names)
@@ -64,8 +72,12 @@ class Controls:
             look: makes sure that all parameters are numbers, after a batch of an epoch.
         """
         self._report, self._look = report, look
+        self._steps = report.steps
         facts = checkpoint.facts_beside(position.folder, self._session.prefix)
-        known = facts.get(_FACTS) if position.folder else None
+        known = facts.get(_FACTS, {}) if position.folder else {}
+        self._steps = known.get("steps", self._steps)
+        if self._schedule and "schedule" in known:
+            self._schedule.load(known["schedule"])
         if known and self._validation:
             self._evaluated = known.get("evaluated") and tuple(known["evaluated"])
             self._stopping.load(known.get("early_stopping", self._stopping.state()))
@@ -77,10 +89,22 @@ class Controls:
 
     def facts(self) -> dict[str, Any]:
         """Returns what a checkpoint says of it."""
-        if self._validation is None:
-            return {}
-        state = self._stopping.state()
-        return {_FACTS: {"evaluated": self._evaluated, "early_stopping": state}}
+        found: dict[str, Any] = {}
+        if self._schedule:
+            found.update(steps=self._steps, schedule=self._schedule.state())
+        if self._validation:
+            found.update(evaluated=self._evaluated, early_stopping=self._stopping.state())
+        return {_FACTS: found} if found else {}
+
+    def _scheduled_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        rate = self._schedule.rate(
+            self._base, self._report.epoch, self._report.batches, self._steps
+        )
+        if rate != self._rate:
+            self._session.set_learning_rate(rate)
+            self._rate = rate
+        self._steps += 1
+        return self._session.train_step(batch, clock)
 
     def enter(self) -> None:
         """Makes up for an evaluation that the run which is resumed did not finish."""
@@ -117,6 +141,8 @@ class Controls:
         self.found[place] = metrics
         better = self._stopping.better(metrics, place)
         self._evaluated = place
+        if self._schedule:
+            self._schedule.evaluated(better)
         if better:
             fleet.current().on_first(lambda: self._save(place, metrics))
 

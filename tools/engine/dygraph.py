@@ -151,6 +151,15 @@ class DygraphSession:
         """Returns the optimizer's current learning rate."""
         return self._optimizer.get_lr()
 
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the model's optimizer has a schedule of its own."""
+        return not isinstance(getattr(self._optimizer, "_learning_rate", None), float)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Sets the optimizer's learning rate, from the next step on."""
+        self._optimizer.set_lr(rate)
+
     def fit_inputs(self, source: Source) -> None:
         """Sets what the model computes from its training data before it learns."""
         fit = getattr(self._contract, "fit_inputs", None)

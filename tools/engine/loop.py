@@ -83,13 +83,13 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
     checkpoint.check_writable(root)
     if config.runner("use_inference") and not session.export:
         logger.warning("runner.use_inference: dygraph training exports nothing; run to_static.py")
-    controls = Controls(session, config)
+    total = length(source)
+    controls = Controls(session, config, total)
     position = start(session, config, source)
     if position.epoch >= epochs:
         logger.info("all %d epochs are trained", epochs)
     summary = Summary()
     clock = Clock()
-    total = length(source)
     steps = position.epoch * (total or 0) + position.batches
     report = Report(clock, config.runner("print_interval"), total, visual, steps)
     undefined = Undefined()

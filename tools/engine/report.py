@@ -91,6 +91,11 @@ class Report:
         """How many of the epoch's batches are done."""
         return self._batches
 
+    @property
+    def steps(self) -> int:
+        """How many steps are done, those of earlier runs included."""
+        return self._step
+
     def count(self, rows: int) -> bool:
         """Counts a finished batch; True if a line is due."""
         self._rows += rows

@@ -203,6 +203,16 @@ class StaticSession:
             return float("nan")
         return float(np.array(self._scope.find_var(self._rate).get_tensor()).item())
 
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the model's optimizer has a schedule of its own, or no rate at all."""
+        return self._rate is None or getattr(self._program, "lr_scheduler", None) is not None
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Sets the optimizer's learning rate, from the next step on."""
+        tensor = self._scope.find_var(self._rate).get_tensor()
+        tensor.set(np.full(tensor.shape(), rate, np.float32), self._place)
+
     def fit_inputs(self, source: Source) -> None:
         """Sets what the model computes from its training data before it learns."""
         fit = getattr(self._contract, "fit_inputs", None)

@@ -18,6 +18,7 @@ from engine import (
     losses,
     resume,
     runtime,
+    schedules,
     sources,
     tables,
 )
@@ -60,6 +61,10 @@ def check(config: Config) -> None:
         raise config.error("runner.reader_type", "its rows cannot be shared among trainers")
     if config.runner("model_init_path") and config.runner("init_scope") != "all":
         raise config.error("runner.init_scope", "servers read whole tables; expected all")
+    if schedules.of(config, 1):
+        raise config.error(
+            "hyper_parameters.optimizer.schedule", "the servers' tables keep their learning rate"
+        )
     optimizer = config.get("hyper_parameters.optimizer.class", "adam")
     if str(optimizer).lower() != "adam":
         raise config.error(
