@@ -63,6 +63,8 @@ class MultiTaskModel:
             **{f"table.{name}": None for name in _TABLE},
             "optimizer.class": "adam",
             "optimizer.learning_rate": 0.001,
+            "optimizer.weight_decay": None,
+            "optimizer.momentum": 0.9,
             "optimizer.clip_grad_norm": None,
             **{f"optimizer.{name}": value for name, value in _SCHEDULE.items()},
         }

@@ -138,10 +138,16 @@ _CLASSES = {
     "sgd": paddle.optimizer.SGD,
 }
 _SPARSE = ("adam", "adagrad", "sgd")  # those that take sparse gradients
+_OPTIMIZER = "hyper_parameters.optimizer"
+_DECAY = {"adamw": 0.01}  # weight decay if it is not set; none for the others
 
 
 def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optimizer.Optimizer:
-    """Returns the optimizer of ``hyper_parameters.optimizer``: class, learning rate, clipping.
+    """Returns the optimizer of ``hyper_parameters.optimizer``.
+
+    Weight decay is AdamW's own (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101): each
+    step also multiplies every parameter by 1 - rate * weight_decay. For the others it is an L2
+    penalty: weight_decay times each parameter is added to its gradient.
 
     Gradients are clipped by the norm of all of them together: where it is more than
     ``clip_grad_norm``, all are multiplied by what brings it down to that (Pascanu et al. 2013,
@@ -152,7 +158,7 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
         parameters: the parameters in dygraph; None in static graph.
 
     Raises:
-        ValueError: no such optimizer, or a learning rate or a norm that is not positive.
+        ValueError: no such optimizer, a number out of range, or one that takes no sparse gradients.
     """
     name = config.get("hyper_parameters.optimizer.class", "adam")
     rate = config.get("hyper_parameters.optimizer.learning_rate", 0.001)
@@ -165,11 +171,21 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
         )
     name = str(name).lower()
     options = {}
+    if name == "momentum":
+        options["momentum"] = _number(config, "momentum", 0.9, below=1)
+    decay = _number(config, "weight_decay", _DECAY.get(name, 0.0), below=1e9)
+    if decay or name in _DECAY:
+        options["weight_decay"] = decay
     if fields_of(config) and config.get("hyper_parameters.sparse_gradients", True):
         if name not in _SPARSE:
             raise ValueError(
                 f"hyper_parameters.optimizer.class: {name} takes no sparse gradients: choose "
                 f"{', '.join(_SPARSE)}, or set hyper_parameters.sparse_gradients: False"
+            )
+        if decay:
+            raise ValueError(
+                f"{_OPTIMIZER}.weight_decay: would change every row of a table in every step, and "
+                "its gradients are sparse: set hyper_parameters.sparse_gradients: False"
             )
         if name == "adam":
             options["lazy_mode"] = True
@@ -182,3 +198,13 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
             )
         options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(float(norm))
     return _CLASSES[name](learning_rate=float(rate), parameters=parameters, **options)
+
+
+def _number(config, key: str, default: float, below: float) -> float:
+    value = config.get(f"{_OPTIMIZER}.{key}")
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < below:
+        expected = "a number of at least 0" + (" and less than 1" if below == 1 else "")
+        raise ValueError(f"{_OPTIMIZER}.{key}: expected {expected}, found {value!r}")
+    return float(value)

@@ -70,6 +70,10 @@ def check(config: Config) -> None:
         raise config.error(
             "hyper_parameters.optimizer.class", "the servers' tables learn by Adam; expected adam"
         )
+    if config.get("hyper_parameters.optimizer.weight_decay"):
+        raise config.error(
+            "hyper_parameters.optimizer.weight_decay", "the servers' tables do not decay"
+        )
     if config.get("hyper_parameters.optimizer.clip_grad_norm"):
         raise config.error(
             "hyper_parameters.optimizer.clip_grad_norm",
