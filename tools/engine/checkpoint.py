@@ -2,10 +2,11 @@
 
 ``<model_save_path>/<epoch>/`` holds ``rec.*`` of a dygraph run or ``rec_static.*`` of a static
 one: ``.pdparams`` (parameters), ``.pdopt`` (optimizer and learning rate) and ``.json`` (epoch,
-seed, when and with what it was saved). Inference models made of them lie beside: ``tostatic.*``
-and ``rec_inference.*``. ``<model_save_path>/interrupted/`` holds the same files of a run that ended
-inside an epoch, and ``.progress.npz``: how far it was. ``<model_save_path>/best/`` holds those of
-the best evaluation on ``runner.valid_data_dir``.
+seed, when and with what it was saved); with ``runner.ema_decay`` the parameters are averages, and
+``.pdema`` holds those that training goes on with. Inference models made of them lie beside:
+``tostatic.*`` and ``rec_inference.*``. ``<model_save_path>/interrupted/`` holds the same files of a
+run that ended inside an epoch, and ``.progress.npz``: how far it was. ``<model_save_path>/best/``
+holds those of the best evaluation on ``runner.valid_data_dir``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine import formats, matching, tables
+from engine import averages, formats, matching, tables
 from engine.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -300,7 +301,10 @@ def _tables(folder: str, prefix: str) -> Arrays:
 
 
 def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, Any]:
-    """Returns parameters and optimizer state of a checkpoint that fits the model exactly."""
-    found = {part: load(path_of(folder, prefix, part)) for part in ("pdparams", "pdopt")}
+    """Returns all that a checkpoint, which must fit the model exactly, holds to train on from."""
+    parts = ["pdparams", "pdopt"]
+    if os.path.isfile(path_of(folder, prefix, averages.PART)):
+        parts.append(averages.PART)
+    found = {part: load(path_of(folder, prefix, part)) for part in parts}
     matching.check(found["pdparams"], shapes, folder)
     return found

@@ -136,7 +136,7 @@ class Controls:
         if self._evaluated == place:
             return
         self._look(place[0], place[1] - 1)
-        weights = self._session.weights()
+        weights = self._session.weights()  # the averages, where there are any
         metrics = self._validation(weights, self._session.prefix, self._report)
         self.found[place] = metrics
         better = self._stopping.better(metrics, place)

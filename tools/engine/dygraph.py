@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 from paddle.utils import unique_name
 
-from engine import contract, device, losses, seeds
+from engine import averages, contract, device, losses, seeds
 from engine.batches import BlockSource, Source, arrays_to, batch_rows
 from engine.clock import Clock
 from engine.config import Config
@@ -37,6 +37,8 @@ class DygraphSession:
             self.net = self._contract.create_model(self._settings)
             self._optimizer = self._contract.create_optimizer(self.net, self._settings)
         self._step = self._first_step
+        decay = config.runner("ema_decay")
+        self._averages = averages.Averages(self.net, decay) if decay else None
         self._metrics, self.metric_names = self._contract.create_metrics()
         # Like train_forward, but of its loss only item, detach and backward are used.
         self._forward = getattr(self._contract, "step_forward", self._contract.train_forward)
@@ -108,6 +110,13 @@ class DygraphSession:
         with unique_name.guard():
             self._optimizer.step()
         self._step = self._optimizer.step
+        if self._averages:
+            self._averages.update()
+            self._step = self._averaged_step
+
+    def _averaged_step(self) -> None:
+        self._optimizer.step()
+        self._averages.update()
 
     @paddle.no_grad()
     def infer_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
@@ -175,16 +184,23 @@ class DygraphSession:
 
     def weights(self) -> dict[str, np.ndarray]:
         """Returns what an evaluation takes, by the names that checkpoints use."""
-        return self.parameters()
+        return {**self.parameters(), **(self._averages.values() if self._averages else {})}
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""
+        if self._averages:
+            parts = {"pdparams": self.weights(), "pdopt": self._optimizer.state_dict()}
+            return {**parts, averages.PART: self._averages.state()}
         return {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes up a checkpoint's parameters and its optimizer's state."""
         self.load(state["pdparams"], "rec")
         self._optimizer.set_state_dict(state["pdopt"])
+        own, sums, steps = averages.unpacked(state)
+        self.load(own, "rec")
+        if self._averages:
+            self._averages.load(sums, steps)
 
     def load(self, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
         """Sets parameters by the names that checkpoints ``<prefix>.pdparams`` use."""

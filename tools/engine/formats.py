@@ -16,11 +16,16 @@ from engine import unpickling
 from engine.errors import UserError
 
 # A checkpoint's parts, as Paddle's files end: parameters, and the optimizer's state with the
-# learning rate. Of a run that ended inside an epoch there is a third.
+# learning rate. Where `averages` are kept there is a third, and of a run that ended inside an epoch
+# there is its progress.
 PROGRESS = "progress.npz"
 ENDINGS = {
     "paddle": {},
-    "safetensors": {"pdparams": "safetensors", "pdopt": "opt.safetensors"},
+    "safetensors": {
+        "pdparams": "safetensors",
+        "pdopt": "opt.safetensors",
+        "pdema": "ema.safetensors",
+    },
 }
 
 _NAME_TABLE = "StructuredToParameterName@@"  # Paddle's own: variable names of a dygraph net
@@ -49,7 +54,7 @@ def find(stem: str, part: str) -> str:
 
     Args:
         stem: its path without ending.
-        part: ``pdparams``, ``pdopt`` or ``progress.npz``.
+        part: ``pdparams``, ``pdopt``, ``pdema`` or ``progress.npz``.
     """
     paths = [f"{stem}.{ending(part, form)}" for form in ENDINGS]
     return next((path for path in paths if os.path.isfile(path)), paths[0])

@@ -114,6 +114,14 @@ RUNNER = {
         "all, sparse or a list of name patterns",
         lambda value: value in ("all", "sparse") or _is_names(value),
     ),
+    "ema_decay": Key(
+        "any",
+        0.0,
+        "Decay of the parameters' moving averages, which evaluation, checkpoints and exports take "
+        "in the parameters' place; 0 for none. See [training.md](training.md).",
+        "a number from 0 to less than 1",
+        lambda value: type(value) in (int, float) and 0 <= value < 1,
+    ),
     "valid_data_dir": Key(
         "path",
         None,

@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple
 import numpy as np
 import paddle
 
-from engine import contract, device, feeds, losses, running_auc, seeds
+from engine import averages, contract, device, feeds, losses, running_auc, seeds
 from engine.batches import Source, batch_rows
 from engine.clock import Clock
 from engine.config import Config
@@ -84,6 +84,9 @@ class StaticSession:
     skipped = 0  # steps, which only dygraph can skip
 
     def __init__(self, config: Config, training: bool):
+        self._sums: dict[str, str] = {}  # variables of moving averages, by their parameters
+        self._averaged = 0  # steps that they are over
+        self._decay = config.runner("ema_decay")
         built = self._build(config, training)
         self._contract, self._program = built.model, built.program
         self._counters, fetches = built.counters, built.fetches
@@ -107,7 +110,8 @@ class StaticSession:
         if training and config.runner("use_inference"):
             from engine.deployment.static_export import StaticExport
 
-            self.export = StaticExport(config, self._scope, self._executor).save
+            self._write_export = StaticExport(config, self._scope, self._executor).save
+            self.export = self._export
         rates = (name for name in self._variables("all") if name.startswith(_RATE))
         self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)
@@ -117,6 +121,7 @@ class StaticSession:
     def _build(self, config: Config, training: bool) -> Built:
         def optimize(model: Any) -> None:
             model.create_optimizer()
+            self._sums = averages.add_to_program(self._decay)
 
         return build(config, training, optimize, config.runner("use_gpu"))
 
@@ -143,6 +148,7 @@ class StaticSession:
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""
         fetched = self._run(batch)
+        self._averaged += 1
         for name in self._losses:
             fault = losses.look(fetched[name])
             if fault is not None:
@@ -229,18 +235,43 @@ class StaticSession:
     def weights(self) -> dict[str, np.ndarray]:
         """Returns what an evaluation takes, by the names that checkpoints use."""
         values = self.parameters()
-        return {name: values[name] for name in self.shapes()}
+        return {**{name: values[name] for name in self.shapes()}, **self._averages()}
+
+    def _averages(self) -> dict[str, np.ndarray]:
+        """Returns the parameters' moving averages; nothing if there are none."""
+        if not self._sums or not self._averaged:
+            return {}
+        return averages.averaged(self._moving_sums(), self._decay, self._averaged)
+
+    def _moving_sums(self) -> dict[str, np.ndarray]:
+        everything = self._variables("all")
+        return {name: np.array(everything[total]) for name, total in self._sums.items()}
+
+    def _export(self, folder: str) -> None:
+        own = self.parameters()
+        own = {name: own[name] for name in self._sums}
+        self.load(self._averages(), self.prefix)
+        try:
+            self._write_export(folder)
+        finally:
+            self.load(own, self.prefix)
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""
         everything = {name: np.array(value) for name, value in self._variables("all").items()}
         names = self.shapes()
         others = everything.keys() - names.keys() - set(self._counters)
+        others = {name for name in others if not averages.is_own(name)}
         optimizer = {name: everything[name] for name in everything if name in others}
         scheduler = getattr(self._program, "lr_scheduler", None)
         if scheduler is not None:
             optimizer["LR_Scheduler"] = scheduler.state_dict()
-        return {"pdparams": {name: everything[name] for name in names}, "pdopt": optimizer}
+        parts = {"pdparams": {name: everything[name] for name in names}, "pdopt": optimizer}
+        if self._sums:
+            kept = averages.packed(parts["pdparams"], self._moving_sums(), self._averaged)
+            parts[averages.PART] = kept
+            parts["pdparams"] = {**parts["pdparams"], **self._averages()}
+        return parts
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes up a checkpoint's parameters and its optimizer's state."""
@@ -252,6 +283,12 @@ class StaticSession:
         if schedule is not None:
             self._program.lr_scheduler.set_state_dict(schedule)
         self.load(optimizer, "rec_static")
+        own, sums, self._averaged = averages.unpacked(state)
+        self.load(own, "rec_static")
+        everything = self._variables("all")
+        for name, total in self._sums.items():
+            zeros = np.zeros_like(np.array(everything[total]))
+            self.load({total: sums.get(name, zeros)}, "rec_static")
 
     def load(self, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
         """Sets variables by the names that checkpoints ``<prefix>.pdparams`` use."""

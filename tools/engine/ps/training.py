@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 _REFUSED = {
     "use_gpu": "trainers of a parameter-server job run on the CPU",
     "use_inference": "run to_static.py on a checkpoint afterwards",
+    "ema_decay": "the servers' tables keep no averages",
     "valid_data_dir": "no trainer has all parameters: run static_infer.py on the checkpoints",
 }
 

@@ -1,0 +1,154 @@
+"""Moving averages of parameters: by hand, in checkpoints, over a resume, in both graphs."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from engine import averages, checkpoint, interrupts, loop
+from engine.dygraph import DygraphSession
+from engine.static import StaticSession
+
+GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
+PREFIX = {"dygraph": "rec", "static": "rec_static"}
+DECAY = 0.9
+
+
+@pytest.fixture
+def settings(configure, tmp_path):
+    def make(name, *more, decay=DECAY):
+        options = ["runner.epochs=2", "runner.train_batch_size=40", f"runner.ema_decay={decay}"]
+        options += ["hyper_parameters.dropout=0.2", f"runner.model_save_path={tmp_path / name}"]
+        return configure("mmoe", *options, *more)
+
+    return make
+
+
+def parts(graph, config, name="1"):
+    folder = os.path.join(config.runner("model_save_path"), name)
+    names = ["pdparams", "pdopt"] + (["pdema"] if config.runner("ema_decay") else [])
+    return {
+        part: checkpoint.load(checkpoint.path_of(folder, PREFIX[graph], part)) for part in names
+    }
+
+
+def train(graph, config, noted=None):
+    session = GRAPHS[graph](config)
+    step = session.train_step
+
+    def note(batch, clock):
+        shown = step(batch, clock)
+        noted.append({name: value.copy() for name, value in session.parameters().items()})
+        return shown
+
+    if noted is not None:
+        session.train_step = note
+    return loop.train(session, config, loop.training_source(config))
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_a_checkpoint_holds_the_averages_of_all_steps(graph, settings):
+    plain = settings("plain", decay=0)
+    train(graph, plain)
+    config, steps = settings("run"), []
+    train(graph, config, steps)
+    saved = parts(graph, config)
+    own, _, count = averages.unpacked(saved)
+    assert count == len(steps)
+    trained = parts(graph, plain)
+    assert_same(saved["pdopt"], trained["pdopt"])
+    for name, value in saved["pdparams"].items():
+        shares = DECAY ** np.arange(count)[::-1]
+        each = np.stack([step[name] for step in steps]).astype("f8")
+        if name in own:
+            np.testing.assert_array_equal(own[name], trained["pdparams"][name], err_msg=name)
+            expected = np.tensordot(shares / shares.sum(), each, 1)
+        else:  # statistics of the data
+            expected = trained["pdparams"][name]
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6, err_msg=name)
+    moved = max(np.abs(saved["pdparams"][name] - value).max() for name, value in own.items())
+    assert moved > 1e-4
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("form", ["paddle", "safetensors"])
+def test_a_resumed_run_goes_on_to_the_last_bit(graph, form, settings, monkeypatch):
+    if form == "safetensors":
+        pytest.importorskip("safetensors")
+    form = f"runner.checkpoint_format={form}"
+    whole, config = settings("whole", form), settings("parted", form, "runner.resume=True")
+    train(graph, whole)
+    count = 0
+
+    def check():
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise interrupts.Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(interrupts, "check", check)
+        with pytest.raises(interrupts.Interrupted):
+            train(graph, config)
+    train(graph, settings("parted", form, "runner.resume=True", "runner.epochs=1"))
+    train(graph, config)
+    found = parts(graph, config)
+    for part, content in parts(graph, whole).items():
+        assert_same(found[part], content)
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_evaluation_takes_them(graph, settings):
+    rows = f"runner.valid_data_dir={settings('any').runner('test_data_dir')}"
+    config = settings("run", rows, "runner.infer_end_epoch=2")
+    summary = train(graph, config)
+    load = f"runner.infer_load_path={config.runner('model_save_path')}"
+    evaluated = settings("run", load, "runner.infer_end_epoch=2", decay=0)
+    session = DygraphSession(evaluated)
+    if graph == "static":
+        session = StaticSession(evaluated, training=False)
+    tested = loop.evaluate(session, evaluated, loop.test_source(evaluated))
+    assert list(tested.metrics.values()) == list(summary.valid.values())
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_they_may_begin_and_end_with_a_resume(graph, settings):
+    config = settings("run", "runner.epochs=1")
+    train(graph, config)
+    before = averages.unpacked(parts(graph, config, "0"))[0]
+    session = GRAPHS[graph](settings("run", "runner.resume=True", decay=0))
+    loop.start(
+        session, settings("run", "runner.resume=True", decay=0), loop.training_source(config)
+    )
+    found = session.parameters()
+    assert_same({name: found[name] for name in before}, before)
+    train(graph, settings("run", "runner.resume=True", decay=0))
+    again = settings("run", "runner.resume=True", "runner.epochs=3")
+    train(graph, again)
+    assert (
+        averages.unpacked(parts(graph, again, "2"))[2]
+        == averages.unpacked(parts(graph, config, "0"))[2]
+    )
+
+
+def test_static_exports_hold_them(settings):
+    """The exported parameters are those of the checkpoint beside, not those that are trained."""
+    config = settings("run", "runner.use_inference=True", "runner.epochs=1")
+    summary = train("static", config)
+    assert summary.rows
+    folder = os.path.join(config.runner("model_save_path"), "0")
+    with open(os.path.join(folder, "rec_inference.pdiparams"), "rb") as file:
+        written = file.read()
+    saved = parts("static", config, "0")
+    own = averages.unpacked(saved)[0]
+    for name, value in own.items():
+        if value.size > 20:
+            assert saved["pdparams"][name].tobytes() in written
+            assert value.tobytes() not in written
