@@ -57,7 +57,9 @@ class Controls:
             self.step = self._scheduled_step
         if config.runner("valid_data_dir"):
             self._validation = Validation(config, session.prefix)
-            self._stopping.check(self._validation.metric_names)
+            names = self._validation.metric_names
+            if names or session.prefix == "rec":  # else they are what the program's fetches are
+                self._stopping.check(names)
             self.after = self._after_step if config.runner("valid_interval") else None
         elif config.runner("early_stopping_patience"):
             reason = "early stopping needs runner.valid_data_dir"

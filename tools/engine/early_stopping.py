@@ -46,13 +46,12 @@ class EarlyStopping:
         """Makes sure, before anything is trained, that there is such a metric.
 
         Args:
-            names: of the metrics; empty if they are not yet known.
+            names: of the model's metrics.
 
         Raises:
             UserError: there is none.
         """
-        if names:
-            self._value(dict.fromkeys(names, 0.0))
+        self._value(dict.fromkeys(names, 0.0))
 
     def better(self, metrics: Mapping[str, Any], place: tuple[int, int]) -> bool:
         """Counts an evaluation; True if it is the best one so far.
@@ -64,7 +63,7 @@ class EarlyStopping:
         if np.isnan(value) and self.best is None:
             undefined = [name for name, each in metrics.items() if _is_nan(each)]
             reason = f"{', '.join(undefined)} is nan on the rows of runner.valid_data_dir"
-            raise self._config.error("runner.valid_metric", f"{reason}: choose another metric")
+            raise self._error(f"{reason}: choose another metric")
         gain = self._gain(value)
         if gain > self._least or self.best is None:
             self.best, self.place, self.waited = value, place, 0
@@ -78,6 +77,9 @@ class EarlyStopping:
         return self.best - value if self._lower else value - self.best
 
     def _value(self, metrics: Mapping[str, Any]) -> float:
+        if not metrics:
+            reason = "the model has no metric that could tell which evaluation is the best"
+            raise self._error(reason)
         single = {name: each for name, each in metrics.items() if np.size(each) == 1}
         if self._metric == MEAN:
             chosen = [name for name in single if "auc" in name.lower()] or list(single)
@@ -86,8 +88,12 @@ class EarlyStopping:
         if not chosen:
             known = ", ".join([MEAN, *single])
             problem = f"expected one of {known}{nearest(self._metric, single)}"
-            raise self._config.error("runner.valid_metric", problem)
+            raise self._error(problem)
         return float(np.mean([np.asarray(single[name]).item() for name in chosen]))
+
+    def _error(self, problem: str) -> UserError:
+        key = "runner.valid_metric"  # which may have its default
+        return UserError(f"{self._config.source(key)}: {key} = {self._metric!r}: {problem}")
 
     def told(self) -> str:
         """Returns which evaluation was the best one, in words."""
