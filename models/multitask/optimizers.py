@@ -161,7 +161,8 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
         raise ValueError(f"hyper_parameters.optimizer.class: expected {known}, found {name!r}")
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1e9:
         raise ValueError(
-            f"hyper_parameters.optimizer.learning_rate: expected a positive number, found {rate!r}"
+            "hyper_parameters.optimizer.learning_rate: expected a positive number below 1e9, "
+            f"found {rate!r}"
         )
     name = str(name).lower()
     options = {}
@@ -177,8 +178,8 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
     if norm:
         if isinstance(norm, bool) or not isinstance(norm, (int, float)) or not 0 < norm < 1e30:
             raise ValueError(
-                "hyper_parameters.optimizer.clip_grad_norm: expected a positive number, or 0 for "
-                f"none, found {norm!r}"
+                "hyper_parameters.optimizer.clip_grad_norm: expected a positive number below 1e30, "
+                f"or 0 for none, found {norm!r}"
             )
         options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(float(norm))
     return _CLASSES[name](learning_rate=float(rate), parameters=parameters, **options)
