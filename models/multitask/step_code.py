@@ -35,16 +35,17 @@ class StepCode:
 
     Args:
         wanted: whether the features' gradient is asked for.
+        rank: number of the features' axes, or None where that is not known.
 
     Attributes:
-        features: what stands for the net's features, ``[batch, n]``.
+        features: what stands for the net's features.
         parameters: the tensors that the step gives gradients of.
         source: the step's text, once it is finished.
     """
 
     source: str
 
-    def __init__(self, wanted: bool):
+    def __init__(self, wanted: bool, rank: int | None = 2):
         self.parameters: list[paddle.Tensor] = []
         self._gradients: dict[str, str] = {}  # of parameters, by their names
         self._constants: dict[int, tuple[str, Any]] = {}  # by id: a name, and what it calls
@@ -52,7 +53,7 @@ class StepCode:
         self._backward: list[str] = []
         self._rules: list[Callable[[], None]] = []
         self._count = 0
-        self.features = Symbol("x", self, rank=2, wanted=wanted)
+        self.features = Symbol("x", self, rank, wanted)
 
     def name(self, value: Any) -> str:
         """Returns how lines call a tensor or a function that is there before the step.
@@ -134,7 +135,7 @@ class StepCode:
     def function(self) -> Callable:
         """Returns the finished step.
 
-        It takes features ``[batch, n]``, labels ``[tasks, batch, 1]`` and each row's weight, of
+        It takes features, labels ``[tasks, batch, 1]`` and each row's weight, of
         the labels' shape; it returns the loss, the logits, and a function that returns the
         gradients of the features (or None) and of the `parameters`.
         """

@@ -27,7 +27,7 @@ _training, _frozen = attrgetter("training"), attrgetter("stop_gradient")
 
 
 class WrittenStep:
-    """The training step of a net, written anew where another part of it is trained.
+    """The training step of a net, written anew when other parts of it are trained.
 
     Args:
         net: the net.
@@ -49,7 +49,7 @@ class WrittenStep:
         """
         if self._unwritable:
             return None
-        # What is trained, and what does otherwise in training: a step is written for it.
+        # A step is written for the layers that are in training, and the parameters that learn.
         state = (*map(_training, self._layers), *map(_frozen, self._parameters))
         if state not in self._steps:
             self._steps[state] = self._write()
@@ -109,12 +109,14 @@ def written(net: MultiTaskNet) -> StepCode:
         return code
     finally:
         for layer, attributes in zip(layers, start):
+            vars(layer).clear()
             vars(layer).update(attributes)
         _set_chance(chance)
 
 
 def _code(net: MultiTaskNet) -> StepCode:
-    code = StepCode(wanted=net.inputs.trained)
+    flat = all(len(spec.shape) == 2 for spec in net.inputs.specs)
+    code = StepCode(net.inputs.trained, rank=2 if flat else None)
     code.finish(net.logits(code.features))
     return code
 

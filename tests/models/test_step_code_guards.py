@@ -272,6 +272,37 @@ def test_a_stand_in_for_a_tensor_answers_nothing(use):
         use(step_code.StepCode(wanted=False).features)
 
 
+def doubled(self, logits, labels):
+    return 2.0 * F.cross_entropy(logits, labels)
+
+
+@pytest.mark.parametrize("where", ["class", "object"])
+def test_a_loss_of_its_own_is_trained_on(where, configure, monkeypatch):
+    session = DygraphSession(configure("share_bottom"))
+    model = session._contract
+    if where == "class":
+        monkeypatch.setattr(
+            model, "__class__", type("Own", (type(model),), {"create_loss": doubled})
+        )
+    else:
+        model.create_loss = doubled.__get__(model)
+    session.start_epoch(training=True)
+    batch, _ = next(session.batches(loop.training_source(session._config), 0))
+    loss = session.train_step(batch, Clock())["loss"]
+    logits, labels = model._scores._pending[-1]
+    assert float(loss) == pytest.approx(float(doubled(model, logits, labels)), rel=1e-6)
+
+
+def test_what_a_refused_net_did_is_undone(configure, monkeypatch):
+    _, session = trained(Counting, configure, monkeypatch, epochs=0)
+    paddle.seed(4)
+    expected = paddle.rand([3]).numpy()
+    paddle.seed(4)
+    assert session._contract._step_of(session.net) is None
+    assert session.net.calls == 0
+    np.testing.assert_array_equal(paddle.rand([3]).numpy(), expected)
+
+
 class Broadcasting(Plain):
     """A product that has more numbers than what is multiplied."""
 
