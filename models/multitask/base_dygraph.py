@@ -111,7 +111,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
     def _step_of(self, model: MultiTaskNet) -> Callable | None:
         """Returns the written step; None where a subclass's, or autograd's, is to be taken."""
         for name, own in _OWN.items():
-            if getattr(getattr(self, name), "__func__", None) is not own:
+            if getattr(type(self), name) is not own:
                 return None
         if self._written is None or self._written.net is not model:
             self._written = WrittenStep(model)
