@@ -31,12 +31,14 @@ class FusedAdam(paddle.optimizer.Adam):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._fused = None  # dense parameters, sparse ones and their states, once they can step
+        self._fused_for = None  # whether each parameter was frozen then
         self._waiting = []  # parameters and gradients of a static program
 
     @paddle.no_grad()
     def step(self) -> None:
         """Updates the parameters from their gradients."""
-        if self._fused is not None:
+        frozen = [parameter.stop_gradient for parameter in self._parameter_list]
+        if self._fused is not None and frozen == self._fused_for:
             dense, dense_state, sparse, sparse_state = self._fused
             gradients = [parameter.grad for parameter in dense]
             rows = [parameter.grad for parameter in sparse]
@@ -51,7 +53,7 @@ class FusedAdam(paddle.optimizer.Adam):
                     self._update_rows(parameter, rows[place], state)
                 return
         super().step()
-        self._fused = self._gather()
+        self._fused, self._fused_for = self._gather(), frozen
 
     def _gather(self) -> tuple[list, list, list, list] | None:
         if self._grad_clip or self.regularization:
