@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,12 +9,11 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from models.multitask import ops, step_code
+from models.multitask import ops
 from models.multitask.base import MultiTaskModel
 from models.multitask.multitask_net import MultiTaskNet
 from models.multitask.optimizers import create_optimizer
-
-logger = logging.getLogger(__name__)
+from models.multitask.written_step import WrittenStep
 
 
 class Feeds(NamedTuple):
@@ -34,8 +32,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
     """PaddleRec's DygraphModel for a net and the tasks of a YAML."""
 
     _rows: int | None = None  # of the batch that the row weights were made for
-    _written: Callable | None = None  # the training step of a net, and the net
-    _written_for: MultiTaskNet | None = None
+    _written: WrittenStep | None = None  # the training step of the net
 
     def create_model(self, config) -> MultiTaskNet:
         """Returns the net."""
@@ -98,35 +95,27 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return loss, metrics, {"loss": loss}
 
     def step_forward(self, model, metrics, batch, config):
-        """Returns what `train_forward` does, but the loss may be a `step_code.StepLoss`.
+        """Returns what `train_forward` does, but the loss may be a `written_step.StepLoss`.
 
         The engine's short cut, where a net's training step can be written as code.
         """
-        if self._written_for is not model:
-            self._written, self._written_for = self._write(model), model
-        if self._written is None:
+        step = self._step_of(model)
+        if step is None:
             return self.train_forward(model, metrics, batch, config)
         feeds = self._ready(model, batch)
         weights = self._weights_of_batch(feeds.labels.shape[1])
-        features = model.inputs.joined(feeds.inputs)
-        logits, loss = self._written(features, feeds.labels, weights)
+        logits, loss = step(model.inputs.joined(feeds.inputs), feeds.labels, weights)
         self._scores.add(logits, feeds.labels)
         return loss, metrics, {"loss": loss.detach()}
 
-    def _write(self, model: MultiTaskNet) -> Callable | None:
-        """Returns a net's training step as code; None if autograd is to find its gradients."""
-        own, base = type(self), MultiTaskDygraphModel
-        changed = own.train_forward is not base.train_forward
-        changed = changed or own.create_loss is not base.create_loss
-        if changed or not model.writable or not step_code.AVAILABLE:
-            return None
-        code = step_code.StepCode(wanted=model.inputs.trained)
-        try:
-            return code.finished(model.logits(code.features))
-        except (AttributeError, TypeError, ValueError) as error:
-            # Paddle's own functions say in many ways that they take tensors only.
-            logger.info("%s: gradients by autograd (%s)", type(model).__name__, error)
-            return None
+    def _step_of(self, model: MultiTaskNet) -> Callable | None:
+        """Returns the written step; None where a subclass's, or autograd's, is to be taken."""
+        for name, own in _OWN.items():
+            if getattr(type(self), name) is not own:
+                return None
+        if self._written is None or self._written.net is not model:
+            self._written = WrittenStep(model)
+        return self._written.function()
 
     def infer_forward(self, model, metrics, batch, config):
         """Returns the metrics and what to show (nothing)."""
@@ -165,3 +154,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
         feeds = self.create_feeds(batch, None)
         arrays = model.inputs.scaled([np.asarray(array) for array in feeds.inputs])
         return Feeds([paddle.to_tensor(array) for array in arrays], feeds.labels)
+
+
+# What is written as code: a subclass that changes them trains by its own.
+_OWN = {name: vars(MultiTaskDygraphModel)[name] for name in ("train_forward", "create_loss")}

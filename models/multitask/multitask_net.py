@@ -18,8 +18,10 @@ class MultiTaskNet(nn.Layer):
         class_num: classes of every task.
         penalty: what the last batch's loss has to add, a tensor, or None.
         inputs: the layer that turns inputs into features; without one, the input is features.
-        writable: whether training may write its step as code (`step_code`). Where ``logits`` takes
-            a function that is not in `ops`, autograd finds the gradients instead.
+        writable: whether training may write its step as code (`step_code`). ``logits`` is then
+            not called in each step, so an attribute that is set between steps, other than by
+            ``train`` and ``eval``, is not seen: such a net sets it to False. Where ``logits``
+            takes a function that is not in `ops`, autograd finds the gradients anyway.
     """
 
     task_num: int

@@ -31,12 +31,14 @@ class FusedAdam(paddle.optimizer.Adam):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._fused = None  # dense parameters, sparse ones and their states, once they can step
+        self._fused_for = None  # whether each parameter was frozen then
         self._waiting = []  # parameters and gradients of a static program
 
     @paddle.no_grad()
     def step(self) -> None:
         """Updates the parameters from their gradients."""
-        if self._fused is not None:
+        frozen = [parameter.stop_gradient for parameter in self._parameter_list]
+        if self._fused is not None and frozen == self._fused_for:
             dense, dense_state, sparse, sparse_state = self._fused
             gradients = [parameter.grad for parameter in dense]
             rows = [parameter.grad for parameter in sparse]
@@ -51,7 +53,7 @@ class FusedAdam(paddle.optimizer.Adam):
                     self._update_rows(parameter, rows[place], state)
                 return
         super().step()
-        self._fused = self._gather()
+        self._fused, self._fused_for = self._gather(), frozen
 
     def _gather(self) -> tuple[list, list, list, list] | None:
         if self._grad_clip or self.regularization:
@@ -167,7 +169,8 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
         raise ValueError(f"hyper_parameters.optimizer.class: expected {known}, found {name!r}")
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1e9:
         raise ValueError(
-            f"hyper_parameters.optimizer.learning_rate: expected a positive number, found {rate!r}"
+            "hyper_parameters.optimizer.learning_rate: expected a positive number below 1e9, "
+            f"found {rate!r}"
         )
     name = str(name).lower()
     options = {}
@@ -193,8 +196,8 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
     if norm:
         if isinstance(norm, bool) or not isinstance(norm, (int, float)) or not 0 < norm < 1e30:
             raise ValueError(
-                "hyper_parameters.optimizer.clip_grad_norm: expected a positive number, or 0 for "
-                f"none, found {norm!r}"
+                "hyper_parameters.optimizer.clip_grad_norm: expected a positive number below 1e30, "
+                f"or 0 for none, found {norm!r}"
             )
         options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(float(norm))
     return _CLASSES[name](learning_rate=float(rate), parameters=parameters, **options)

@@ -2,15 +2,24 @@
 
 At these models' sizes a step in Python costs more than its arithmetic: to go through a net's
 layers, to note every operator for autograd and to find its gradient again takes longer than most of
-the kernels. So a net's ``logits`` is called once with a `Symbol` in place of the features. Every
+the kernels. So a net's ``logits`` is called with a `Symbol` in place of the features. Every
 operator of `models.multitask.ops` then writes a line that calls its kernel, and lines that take the
-gradient back through it: by the kernels that autograd would have called.
+gradient back through it: by the kernels that autograd would have called. For
+``ops.relu(ops.linear(x, weight, bias))`` they are, in short,
+
+    v1 = _C_ops.linear(x, c1, c2)
+    v2 = _C_ops.relu(v1)
+    def backward():
+        v3 = _C_ops.relu_grad(v2, <the gradient of v2>)
+        v4 = _C_ops.matmul(x, v3, True, False)  # the gradient of c1, the weight
+        v5 = _C_ops.sum(v3, [0], None, False)  # that of c2, the bias
+
+What cannot be written so is refused by an exception. `written_step` says when a step is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import paddle
@@ -18,7 +27,6 @@ from paddle import _C_ops
 
 AVAILABLE = hasattr(_C_ops, "relu_grad")  # Paddle 2.6 has no gradient kernels to call
 
-_set_grad = paddle.base.core.eager.Tensor.grad.__set__  # a parameter's own goes through Python
 _CROSS_ENTROPY = "False, True, True, -100, -1"  # hard labels; softmax, stable; ignored; axis
 
 
@@ -27,38 +35,53 @@ class StepCode:
 
     Args:
         wanted: whether the features' gradient is asked for.
+        rank: number of the features' axes, or None where that is not known.
 
     Attributes:
         features: what stands for the net's features.
-        parameters: the tensors that the step sets gradients of.
+        parameters: the tensors that the step gives gradients of.
+        source: the step's text, once it is finished.
     """
 
-    def __init__(self, wanted: bool):
+    source: str
+
+    def __init__(self, wanted: bool, rank: int | None = 2):
         self.parameters: list[paddle.Tensor] = []
         self._gradients: dict[str, str] = {}  # of parameters, by their names
-        self._names: dict[str, Any] = {"_C_ops": _C_ops}
+        self._constants: dict[int, tuple[str, Any]] = {}  # by id: a name, and what it calls
         self._forward: list[str] = []
         self._backward: list[str] = []
         self._rules: list[Callable[[], None]] = []
         self._count = 0
-        self.features = Symbol("x", self, wanted)
+        self.features = Symbol("x", self, rank, wanted)
 
     def name(self, value: Any) -> str:
-        """Returns how lines call a tensor or a function that is there before the step."""
-        name = f"c{id(value)}"
-        self._names[name] = value
-        return name
+        """Returns how lines call a tensor or a function that is there before the step.
 
-    def line(self, expression: str) -> Symbol:
+        Raises:
+            TypeError: the tensor is computed from parameters, so each step has another one.
+        """
+        if isinstance(value, paddle.Tensor) and not (value.stop_gradient or value.is_leaf):
+            raise TypeError("a tensor is computed from parameters by other functions than ops")
+        return self._constants.setdefault(id(value), (f"c{len(self._constants)}", value))[0]
+
+    @property
+    def tensors(self) -> list[paddle.Tensor]:
+        """The tensors that lines call, in the order in which they were named."""
+        return [each for _, each in self._constants.values() if isinstance(each, paddle.Tensor)]
+
+    def line(self, expression: str, rank: int | None = None) -> Symbol:
         """Writes a line of the forward pass; returns its value."""
-        return self.lines(expression, None)
+        out = Symbol(self._variable(), self, rank)
+        self._forward.append(f"{out.name} = {expression}")
+        return out
 
-    def lines(self, expression: str, count: int | None) -> Any:
+    def lines(self, expression: str, count: int, rank: int | None = None) -> list[Symbol]:
         """Writes a line of the forward pass that has ``count`` values; returns them."""
-        parts = [Symbol(self._variable(), self) for _ in range(count or 1)]
-        names = ", ".join(part.name for part in parts)
-        self._forward.append(f"{names}{',' if count else ''} = {expression}")
-        return parts if count else parts[0]
+        parts = [Symbol(self._variable(), self, rank) for _ in range(count)]
+        names = "".join(f"{part.name}, " for part in parts)
+        self._forward.append(f"{names}= {expression}")
+        return parts
 
     def rule(self, back: Callable[[], None]) -> None:
         """Notes what writes the backward lines of the line just written."""
@@ -88,12 +111,8 @@ class StepCode:
         added = self.back(expression)
         self._gradients[name] = self.back(f"_C_ops.add({before}, {added})") if before else added
 
-    def finished(self, logits: Symbol) -> Callable:
-        """Returns the step whose loss is that of some logits.
-
-        It takes features, labels ``[..., 1]`` and each row's weight ``[..., 1]``, and returns the
-        logits and a `StepLoss`.
-        """
+    def finish(self, logits: Symbol) -> None:
+        """Writes the loss of some logits, and all gradients."""
         softmax, rows = self.lines(
             f"_C_ops.cross_entropy_with_softmax({logits.name}, labels, {_CROSS_ENTROPY})", 2
         )
@@ -111,61 +130,47 @@ class StepCode:
         outer = [f"    {line}" for line in self._forward]
         last = f"    return {loss.name}, {logits.name}, backward"
         source = ["def step(x, labels, weights):", *outer, "    def backward():", *inner, last]
-        exec("\n".join(source), self._names)
-        return partial(_losses, self._names["step"], self.parameters)
+        self.source = "\n".join(source)
+
+    def function(self) -> Callable:
+        """Returns the finished step.
+
+        It takes features, labels ``[tasks, batch, 1]`` and each row's weight, of
+        the labels' shape; it returns the loss, the logits, and a function that returns the
+        gradients of the features (or None) and of the `parameters`.
+        """
+        names = {"_C_ops": _C_ops, **dict(self._constants.values())}
+        exec(self.source, names)
+        return names.pop("step")
 
     def _variable(self) -> str:
         self._count += 1
         return f"v{self._count}"
 
 
-def _losses(step, parameters, features, labels, weights) -> tuple:
-    with paddle.no_grad():
-        loss, logits, back = step(features, labels, weights)
-    return logits, StepLoss(loss, back, features, parameters)
-
-
-class StepLoss:
-    """The loss of a written step: what training does with a tensor that is one.
-
-    Args:
-        value: the loss, one number.
-        back: returns the gradients of the features, or None, and of the parameters.
-        features: the features, which autograd goes on from.
-        parameters: the parameters.
-    """
-
-    def __init__(
-        self, value: paddle.Tensor, back: Callable, features: paddle.Tensor, parameters: Sequence
-    ):
-        self.item, self.detach = value.item, value.detach
-        self._back, self._features, self._parameters = back, features, parameters
-
-    def backward(self) -> None:
-        """Sets the gradients of all parameters."""
-        with paddle.no_grad():
-            of_features, *gradients = self._back()
-            for parameter, gradient in zip(self._parameters, gradients):
-                _set_grad(parameter, gradient)
-        if of_features is not None:
-            self._features.backward(of_features)
-
-
 class Symbol:
     """What stands for a tensor while a step is written.
+
+    It has none of a tensor's attributes, so that a net which asks for one is left to autograd.
 
     Args:
         name: the tensor's name in the lines.
         code: the step.
+        rank: number of its axes, or None where that is not known.
         wanted: whether its gradient is asked for.
 
     Attributes:
         gradient: the name of its gradient, once a line gives one.
     """
 
-    def __init__(self, name: str, code: StepCode, wanted: bool = True):
-        self.name, self.code, self.wanted = name, code, wanted
+    def __init__(self, name: str, code: StepCode, rank: int | None = None, wanted: bool = True):
+        self.name, self.code, self.rank, self.wanted = name, code, rank, wanted
         self.gradient: str | None = None
+
+    def __bool__(self):
+        raise TypeError("a choice depends on the data")
+
+    __eq__ = __ne__ = __hash__ = None  # else Python would compare by identity, without a word
 
     def give(self, expression: str) -> None:
         """Writes what adds to the gradient."""
@@ -175,9 +180,9 @@ class Symbol:
             expression = f"_C_ops.add({self.gradient}, {expression})"
         self.gradient = self.code.back(expression)
 
-    def apply(self, expression: str, back: Callable[[Symbol], None]) -> Symbol:
+    def apply(self, expression: str, rank: int | None, back: Callable[[Symbol], None]) -> Symbol:
         """Writes an operator; ``back``, given its output, writes where its gradient goes."""
-        out = self.code.line(expression)
+        out = self.code.line(expression, rank)
         self.code.rule(lambda: back(out) if out.gradient else None)
         return out
 
@@ -192,15 +197,22 @@ class Symbol:
                 own, of_weight = code.product_back(self.name, w, out.gradient)
                 self.give(own)
                 code.give(weight, of_weight)
-            else:
+            elif self.rank == 2:
                 code.give(weight, f"_C_ops.matmul({self.name}, {out.gradient}, True, False)")
-            code.give(bias, f"_C_ops.sum({out.gradient}, [0], None, False)")
+            else:
+                code.give(weight, code.product_back(self.name, w, out.gradient)[1])
+            rows = out.gradient
+            if self.rank != 2:
+                rows = f"_C_ops.reshape({rows}, [-1, {weight.shape[1]}])"
+            code.give(bias, f"_C_ops.sum({rows}, [0], None, False)")
 
-        return self.apply(f"_C_ops.linear({self.name}, {w}, {b})", back)
+        return self.apply(f"_C_ops.linear({self.name}, {w}, {b})", self.rank, back)
 
     def stacked_linear(self, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol:
         """Writes ``x @ weight + bias`` for each of a stack of layers."""
         code, w, b = self.code, self.code.name(weight), self.code.name(bias)
+        if [*bias.shape] != [weight.shape[0], 1, weight.shape[2]]:
+            raise ValueError("stacked_linear takes a bias [layers, 1, out]")
 
         def back(out):
             own, of_weight = code.product_back(self.name, w, out.gradient)
@@ -209,7 +221,7 @@ class Symbol:
             code.give(bias, f"_C_ops.sum({out.gradient}, [1], None, True)")
 
         product = code.line(f"_C_ops.matmul({self.name}, {w}, False, False)")
-        return self.apply(f"_C_ops.add({product.name}, {b})", back)
+        return self.apply(f"_C_ops.add({product.name}, {b})", 3, back)
 
     def matmul(self, other: Symbol) -> Symbol:
         """Writes the product of two that are computed."""
@@ -219,13 +231,16 @@ class Symbol:
             self.give(own)
             other.give(others)
 
-        return self.apply(f"_C_ops.matmul({self.name}, {other.name}, False, False)", back)
+        return self.apply(f"_C_ops.matmul({self.name}, {other.name}, False, False)", None, back)
 
     def multiply(self, constant: paddle.Tensor) -> Symbol:
-        """Writes the product with a constant of the same shape, but for the batch."""
+        """Writes the product with a constant, which may lack ``x``'s leading axes."""
+        if not constant.stop_gradient:
+            raise TypeError("multiply takes a constant, not what is trained")
         factor = self.code.name(constant)
         return self.apply(
             f"_C_ops.multiply({self.name}, {factor})",
+            self.rank,
             lambda out: self.give(f"_C_ops.multiply({out.gradient}, {factor})"),
         )
 
@@ -233,6 +248,7 @@ class Symbol:
         """Writes 0 for what is negative."""
         return self.apply(
             f"_C_ops.relu({self.name})",
+            self.rank,
             lambda out: self.give(f"_C_ops.relu_grad({out.name}, {out.gradient})"),
         )
 
@@ -240,6 +256,7 @@ class Symbol:
         """Writes the softmax over the last axis."""
         return self.apply(
             f"_C_ops.softmax({self.name}, -1)",
+            self.rank,
             lambda out: self.give(f"_C_ops.softmax_grad({out.name}, {out.gradient}, -1)"),
         )
 
@@ -247,44 +264,51 @@ class Symbol:
         """Writes a product with 0 or 1 / (1 - probability), drawn anew in each step."""
         drop = self.code.name(paddle.nn.functional.dropout)
         ones = f"_C_ops.full_like({self.name}, 1.0, {self.name}.dtype, {self.name}.place)"
-        mask = self.code.line(f"{drop}({ones}, {probability!r})")
+        mask = self.code.line(f"{drop}({ones}, {float(probability)})")
         return self.apply(
             f"_C_ops.multiply({self.name}, {mask.name})",
+            self.rank,
             lambda out: self.give(f"_C_ops.multiply({out.gradient}, {mask.name})"),
         )
 
     def reshape(self, shape: list[int]) -> Symbol:
         """Writes another shape."""
+        shape = [int(size) for size in shape]
         return self.apply(
             f"_C_ops.reshape({self.name}, {shape})",
+            len(shape),
             lambda out: self.give(f"_C_ops.reshape({out.gradient}, {self.name}.shape)"),
         )
 
     def transpose(self, order: list[int]) -> Symbol:
         """Writes another order of the axes."""
+        order = [int(axis) for axis in order]
         undone = [order.index(axis) for axis in range(len(order))]
         return self.apply(
             f"_C_ops.transpose({self.name}, {order})",
+            len(order),
             lambda out: self.give(f"_C_ops.transpose({out.gradient}, {undone})"),
         )
 
     def split(self, sizes: list[int]) -> list[Symbol]:
         """Writes the columns apart."""
-        call = f"_C_ops.split({self.name}, {sizes}, 1)"
-        return self._parted(call, len(sizes), lambda parts: f"_C_ops.concat([{parts}], 1)")
+        call = f"_C_ops.split({self.name}, {[int(size) for size in sizes]}, 1)"
+        return self._parted(call, len(sizes), self.rank, "_C_ops.concat([{}], 1)")
 
     def unbind(self, axis: int, count: int) -> list[Symbol]:
         """Writes the parts along an axis, which are ``count``."""
-        call = f"_C_ops.unbind({self.name}, {axis})"
-        return self._parted(call, count, lambda parts: f"_C_ops.stack([{parts}], {axis})")
+        call = f"_C_ops.unbind({self.name}, {int(axis)})"
+        rank = self.rank and self.rank - 1
+        return self._parted(call, count, rank, f"_C_ops.stack([{{}}], {int(axis)})")
 
-    def _parted(self, call: str, count: int, joined: Callable[[str], str]) -> list[Symbol]:
-        parts = self.code.lines(call, count)
+    def _parted(self, call: str, count: int, rank: int | None, joined: str) -> list[Symbol]:
+        parts = self.code.lines(call, count, rank)
         zeros = self.code.name(paddle.zeros_like)
 
         def back():
             if any(part.gradient for part in parts):
-                self.give(joined(", ".join(p.gradient or f"{zeros}({p.name})" for p in parts)))
+                own = ", ".join(part.gradient or f"{zeros}({part.name})" for part in parts)
+                self.give(joined.format(own))
 
         self.code.rule(back)
         return parts
@@ -292,7 +316,7 @@ class Symbol:
 
 def concat(parts: Sequence[Symbol], axis: int) -> Symbol:
     """Writes parts side by side."""
-    code = parts[0].code
+    code, axis = parts[0].code, int(axis)
 
     def back(out):
         sizes = ", ".join(f"{part.name}.shape[{axis}]" for part in parts)
@@ -302,33 +326,39 @@ def concat(parts: Sequence[Symbol], axis: int) -> Symbol:
             part.give(f"{of_parts}[{place}]")
 
     names = ", ".join(part.name for part in parts)
-    return parts[0].apply(f"_C_ops.concat([{names}], {axis})", back)
+    return parts[0].apply(f"_C_ops.concat([{names}], {axis})", parts[0].rank, back)
 
 
 def composite(function: Callable, inputs: Sequence[Symbol]) -> Symbol:
     """Writes a call of a function whose gradient autograd finds in each step."""
     code = inputs[0].code
-
-    def forward(*values):
-        leaves = [value.detach() for value in values]
-        for leaf in leaves:
-            leaf.stop_gradient = False
-        with paddle.enable_grad():
-            return function(*leaves), leaves
-
-    def backward(value, leaves, gradient):
-        with paddle.enable_grad():
-            value.backward(gradient)
-        return [leaf.grad for leaf in leaves]
-
     names = ", ".join(symbol.name for symbol in inputs)
-    out, leaves = code.lines(f"{code.name(forward)}({names})", 2)
+    call = f"{code.name(_noted)}({code.name(function)}, {names})"
+    out, leaves = code.lines(call, 2)
 
     def back():
-        call = f"{code.name(backward)}({out.name}, {leaves.name}, {out.gradient})"
+        if not out.gradient:
+            return
+        call = f"{code.name(_found)}({out.name}, {leaves.name}, {out.gradient})"
         gradients = code.back(call)
         for place, symbol in enumerate(inputs):
             symbol.give(f"{gradients}[{place}]")
 
     code.rule(back)
     return out
+
+
+def _noted(function: Callable, *values: paddle.Tensor) -> tuple:
+    """Returns what a function makes of values, noted by autograd, and the values as its leaves."""
+    leaves = [value.detach() for value in values]
+    for leaf in leaves:
+        leaf.stop_gradient = False
+    with paddle.enable_grad():
+        return function(*leaves), leaves
+
+
+def _found(out: paddle.Tensor, leaves: list, gradient: paddle.Tensor) -> list[paddle.Tensor]:
+    """Returns the gradients of leaves; parameters that the function reads get theirs as well."""
+    with paddle.enable_grad():
+        out.backward(gradient)
+    return [paddle.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]

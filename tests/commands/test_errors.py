@@ -203,7 +203,12 @@ def test_another_feature_size_than_the_data_have(refusal, name):
         ("expert_num", 0, "expected an integer of at least 1, found 0"),
         ("expert_size", "[16,0]", "expected an integer of at least 1, found 0"),
         ("dropout", 1.5, "expected a number in [0, 1), found 1.5"),
-        ("optimizer.learning_rate", -1.0, "expected a positive number, found -1.0"),
+        ("optimizer.learning_rate", -1.0, "expected a positive number below 1e9, found -1.0"),
+        (
+            "optimizer.learning_rate",
+            "1e10",
+            "expected a positive number below 1e9, found 10000000000.0",
+        ),
     ],
 )
 def test_a_hyper_parameter_out_of_range(refusal, name, key, value, expected):

@@ -166,7 +166,7 @@ def test_an_ignored_signal_stays_ignored(model, tmp_path):
         ("runner.train_batch_size=5", "runner.train_batch_size = 5: the epoch to go on with has"),
         ("runner.shuffle=False", "runner.shuffle = False: the epoch to go on with has shuffle = T"),
         ("runner.seed=7", "runner.seed = 7: the run to resume has seed 12345"),
-        ("data", "the training data have changed: the epoch to go on with has 10 batches, found 9"),
+        ("data", "the training data have changed: the epoch to go on with has 20 rows, found 18"),
     ],
 )
 def test_another_order_of_rows_is_refused(train, model, tmp_path, run_command, change, problem):

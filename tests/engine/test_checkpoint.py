@@ -155,7 +155,7 @@ def test_a_damaged_file_is_named(tmp_path):
     [
         ({"w": (3,), "v": (1,)}, "it has no parameter v"),
         ({"w": (4,)}, r"w has shape \(3,\) there, \(4,\) here"),
-        ({}, "which has no parameter w"),
+        ({}, "which has no parameter w: was it trained with these hyper_parameters"),
     ],
 )
 def test_a_checkpoint_of_another_model_is_refused(shapes, problem):

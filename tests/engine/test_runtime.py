@@ -1,11 +1,13 @@
 """What a process is told before it imports Paddle, each time in a process of its own."""
 
+import os
+import platform
 import subprocess
 import sys
 
 import pytest
 
-from engine import contract
+from engine import contract, runtime
 
 TOOLS = f"{contract.REPOSITORY}/tools"
 
@@ -22,6 +24,35 @@ def printed(code):
 def test_it_prepares_in_silence_and_twice_over():
     code = "from engine import runtime\nruntime.prepare(); runtime.prepare(); print('ready')"
     assert printed(code) == "ready\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("vendor_id : AuthenticAMD\nflags : fma avx2", "5"),
+        ("vendor_id : AuthenticAMD\nflags : avx", None),
+        ("vendor_id : GenuineIntel\nflags : fma avx2", None),
+    ],
+)
+def test_mkl_takes_wide_kernels_on_amd(tmp_path, monkeypatch, cpuinfo, expected):
+    monkeypatch.setattr(os, "environ", {})
+    path = tmp_path / "cpuinfo"
+    path.write_text(cpuinfo)
+    runtime._widest_kernels(str(path))
+    runtime._widest_kernels(str(tmp_path / "absent"))
+    assert os.environ.get("MKL_DEBUG_CPU_TYPE") == expected
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="MKL is for x86-64")
+def test_the_wide_kernels_compute_the_same():
+    code = (
+        "import os\n{}\nfrom engine import runtime; runtime.prepare()\nimport paddle\n"
+        "paddle.seed(1); x = paddle.randn([64, 499]); w = paddle.randn([499, 144])\n"
+        "print(float((x @ w).numpy().astype('float64').sum()))"
+    )
+    plain = float(printed(code.format("")))
+    wide = float(printed(code.format("os.environ['MKL_DEBUG_CPU_TYPE'] = '5'")))
+    assert wide == pytest.approx(plain, rel=1e-4, abs=1e-2)
 
 
 LIBC = """

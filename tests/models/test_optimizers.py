@@ -24,7 +24,14 @@ class Net(nn.Layer):
         return self.second(hidden) if use_second else hidden
 
 
-def trained(optimizer_class, steps=STEPS, use_second=lambda step: True, sparse=False, **options):
+def trained(
+    optimizer_class,
+    steps=STEPS,
+    use_second=lambda step: True,
+    sparse=False,
+    before_step=None,
+    **options,
+):
     """Returns the parameters after some steps from one start, and the optimizer's state."""
     paddle.seed(5)
     rng = np.random.default_rng(5)
@@ -33,6 +40,8 @@ def trained(optimizer_class, steps=STEPS, use_second=lambda step: True, sparse=F
         optimizer = optimizer_class(parameters=net.parameters(), **options)
         for step in range(steps):
             ids = paddle.to_tensor(rng.integers(0, 10, 7))
+            if before_step:
+                before_step(net, step)
             (net(ids, use_second(step)) ** 2).sum().backward()
             optimizer.step()
             optimizer.clear_grad(set_to_zero=False)
@@ -74,6 +83,19 @@ def test_it_follows_a_scheduler():
 def test_a_parameter_without_a_gradient_rests():
     ours, paddles = (
         trained(cls, learning_rate=0.01, use_second=lambda step: step % 3 == 0)
+        for cls in (FusedAdam, paddle.optimizer.Adam)
+    )
+    for key, value in paddles.items():
+        np.testing.assert_allclose(ours[key], value, rtol=1e-4, atol=1e-7, err_msg=key)
+
+
+@pytest.mark.parametrize("parameter", ["first.weight", "second.bias"])
+def test_a_parameter_is_frozen_and_trained_again(parameter):
+    def choose(net, step):
+        dict(net.named_parameters())[parameter].stop_gradient = step % 10 < 5
+
+    ours, paddles = (
+        trained(cls, learning_rate=0.01, before_step=choose)
         for cls in (FusedAdam, paddle.optimizer.Adam)
     )
     for key, value in paddles.items():

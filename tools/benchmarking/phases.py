@@ -82,7 +82,7 @@ class Phases:
         for metric in getattr(session, "_metrics", ()):
             self._around(metric, "update", "metrics")
         self._around(paddle.Tensor, "backward", "backward")
-        written = sys.modules.get("models.multitask.step_code")
+        written = sys.modules.get("models.multitask.written_step")
         if written:
             self._around(written.StepLoss, "backward", "backward")
         self._around(Report, "line", "log")

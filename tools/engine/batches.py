@@ -12,6 +12,7 @@ from typing import Any, Union
 import numpy as np
 from paddle.io import IterableDataset
 
+from engine.ahead import ahead
 from engine.deal import Deal
 from engine.errors import UserError
 
@@ -117,7 +118,7 @@ class BlockSource:
 
     def batches(self, epoch: int) -> Iterator[Columns]:
         """Yields an epoch's batches."""
-        for block in self.blocks(epoch):
+        for block in ahead(self.blocks(epoch)):
             for start in range(0, len(block[0]), self.batch_size):
                 yield [column[start : start + self.batch_size] for column in block]
 

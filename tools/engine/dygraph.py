@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import paddle
 from paddle.utils import unique_name
 
 from engine import averages, contract, device, losses, seeds
+from engine.ahead import ahead
 from engine.batches import BlockSource, Source, arrays_to, batch_rows
 from engine.clock import Clock
 from engine.config import Config
@@ -64,13 +65,19 @@ class DygraphSession:
             for columns in source.batches(epoch):
                 yield arrays_to(paddle.to_tensor, columns), batch_rows(columns)
             return
+        blocks = self._prepared(source, epoch, prepare)
+        # Another thread would not know which GPU this one has chosen.
+        for batches in ahead(blocks) if self._device == "cpu" else blocks:
+            yield from batches
+
+    def _prepared(self, source: BlockSource, epoch: int, prepare: Callable) -> Iterator[list]:
+        """Yields blocks of an epoch's batches, each with its number of rows."""
         size = source.batch_size
         for block in source.blocks(epoch):
             total = len(block[0])
             with contract.model_errors(self._config):
                 batches = prepare(self.net, block, size)
-            for number, batch in enumerate(batches):
-                yield batch, min(size, total - number * size)
+            yield [(batch, min(size, total - n * size)) for n, batch in enumerate(batches)]
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""

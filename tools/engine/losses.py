@@ -143,5 +143,6 @@ class ParameterCheck:
             if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
                 raise UserError(
                     f"epoch: {epoch}, batch_id: {batch}: parameter {name} is NaN or infinite after "
-                    "this batch, and may have been so for some; nothing was saved (runner.on_nan)"
+                    "this batch, and perhaps since an earlier one; nothing was saved "
+                    "(runner.on_nan)"
                 )

@@ -32,7 +32,10 @@ def check(saved: Arrays, shapes: Mapping[str, tuple], folder: str) -> None:
             )
     extra = sorted(set(saved) - set(shapes))
     if extra:
-        raise UserError(f"{folder} does not fit the model, which has no parameter {extra[0]}")
+        raise UserError(
+            f"{folder} does not fit the model, which has no parameter {extra[0]}: was it trained "
+            "with these hyper_parameters?"
+        )
 
 
 def choose(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) -> dict:

@@ -343,20 +343,24 @@ class StaticSession:
 
 
 def _remember_program(executor: paddle.static.Executor) -> None:
-    """Lets an executor that runs one program from now on prepare it once.
+    """Lets an executor prepare a program, and what is fetched of it, once.
 
     Under PIR Paddle looks up what it prepared by the program's text, which it writes anew in every
-    call: a third of a step.
+    call: a third of a step. Here it is looked up by the objects, so a program that has run must
+    not be changed.
     """
     cache = executor._executor_cache
     prepare = getattr(cache, "get_pir_program_and_executor", None)
     if prepare is None:
         return
-    prepared = []
+    prepared = {}
 
-    def remembered(*arguments):
-        if not prepared:
-            prepared.append(prepare(*arguments))
-        return prepared[0]
+    def remembered(program, feed, fetch_list, *others):
+        objects = (program, *fetch_list, *others)
+        key = (*map(id, objects), *feed)
+        if key not in prepared:
+            # The objects live on beside it, so that no other one gets their id.
+            prepared[key] = prepare(program, feed, fetch_list, *others), objects
+        return prepared[key][0]
 
     cache.get_pir_program_and_executor = remembered

@@ -16,6 +16,7 @@ from engine import (
     lock,
     loop,
     losses,
+    matching,
     resume,
     runtime,
     schedules,
@@ -130,7 +131,7 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
     session = sessions.TrainerSession(config, job)
     if found:
         dense = checkpoint.load(checkpoint.path_of(found.folder, session.prefix, "pdparams"))
-        checkpoint.check(dense, session.shapes(), found.folder)
+        matching.check(dense, session.shapes(), found.folder)
         session.load(dense, session.prefix)
     else:
         session.fit_inputs(sources.training_source(config))  # of all rows: all must agree

@@ -1,0 +1,316 @@
+"""Nets whose step cannot be written, or not once for all: they train as under autograd."""
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+import pytest
+from paddle import nn
+
+from engine import contract, loop
+from engine.clock import Clock
+from engine.dygraph import DygraphSession
+from models.multitask import ops, step_code
+from models.multitask.layers import Linear
+from models.multitask.multitask_net import MultiTaskNet
+
+needs_kernels = pytest.mark.skipif(
+    not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
+)
+
+
+class Plain(MultiTaskNet):
+    """One hidden layer; what the other nets here change."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(task_num)
+        self.hidden = Linear(feature_size, 12)
+        self.scale = self.create_parameter([12], default_initializer=nn.initializer.Constant(1.5))
+        self.output = Linear(12, 2 * task_num)
+        self.calls = 0
+
+    def logits(self, features):
+        return self.out(ops.relu(self.hidden(features)))
+
+    def out(self, x):
+        x = ops.reshape(self.output(x), [-1, self.task_num, 2])
+        return ops.transpose(x, [1, 0, 2])
+
+
+class Penalised(Plain):
+    def logits(self, features):
+        self.__dict__["penalty"] = (self.hidden.weight**2).sum()
+        return super().logits(features)
+
+
+class Transformed(Plain):
+    """A weight that is computed from a parameter."""
+
+    def logits(self, features):
+        weight = paddle.tanh(self.hidden.weight)
+        return self.out(ops.relu(ops.linear(features, weight, self.hidden.bias)))
+
+
+class Scaled(Plain):
+    """A product with what is trained."""
+
+    def logits(self, features):
+        return self.out(ops.multiply(ops.relu(self.hidden(features)), self.scale))
+
+
+class Noisy(Plain):
+    """A constant that is another one in every call."""
+
+    def logits(self, features):
+        return self.out(ops.multiply(ops.relu(self.hidden(features)), paddle.rand([12])))
+
+
+class Counting(Plain):
+    """A choice by how many calls there were."""
+
+    def logits(self, features):
+        self.calls += 1
+        x = self.hidden(features)
+        return self.out(ops.relu(x) if self.calls > 4 else x)
+
+
+class Branching(Plain):
+    """A choice by the features."""
+
+    def logits(self, features):
+        x = self.hidden(features)
+        return self.out(ops.relu(x) if x.sum() > 0 else x)
+
+
+class Asserting(Plain):
+    """Raises an error of another kind for what is no tensor."""
+
+    def logits(self, features):
+        assert isinstance(features, paddle.Tensor)
+        return super().logits(features)
+
+
+class Normalised(Plain):
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.norm = nn.BatchNorm1D(12)
+
+    def logits(self, features):
+        return self.out(ops.relu(self.norm(self.hidden(features))))
+
+
+class Hooked(Plain):
+    """A gradient that a hook changes."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.hidden.weight.register_hook(lambda gradient: gradient * 0.0)
+
+
+class Watched(Plain):
+    """A layer, none of this project's, with a hook that keeps what comes out."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.inner, self.seen = Inner(), []
+        self.inner.register_forward_post_hook(lambda layer, x, out: self.seen.append(out))
+
+    def logits(self, features):
+        return self.out(self.inner(self.hidden(features)))
+
+
+class Inner(nn.Layer):
+    def forward(self, x):
+        return ops.relu(x)
+
+
+class Cubic(Plain):
+    """A layer on an input of three axes, and sizes that are NumPy's."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.small = Linear(6, 2)
+
+    def logits(self, features):
+        x = ops.reshape(ops.relu(self.hidden(features)), [-1, np.int64(2), 6])
+        return ops.transpose(self.small(x), [1, 0, 2])
+
+
+class CubicFirst(Plain):
+    """The features themselves in three axes."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.small = Linear(499, 2)
+
+    def logits(self, features):
+        x = ops.concat([ops.reshape(features, [-1, 1, 499])] * 2, axis=1)
+        return ops.transpose(self.small(x), [1, 0, 2])
+
+
+class SharedWithComposite(Plain):
+    """A parameter that an operator reads, and a composite too."""
+
+    def logits(self, features):
+        x = ops.relu(self.hidden(features))
+        x = ops.composite(lambda y: y + self.output.bias.sum() + (self.hidden.bias**2).sum(), x)
+        return self.out(x)
+
+
+class Unread(Plain):
+    """A composite that does not read one of its inputs."""
+
+    def logits(self, features):
+        x = self.hidden(features)
+        return self.out(ops.composite(lambda a, b: F.gelu(a), x, ops.relu(x)))
+
+
+class Tied(Plain):
+    """One layer used twice."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.square = Linear(12, 12)
+
+    def logits(self, features):
+        x = ops.relu(self.hidden(features))
+        return self.out(ops.relu(self.square(ops.relu(self.square(x)))))
+
+
+class Normal(Plain):
+    """Batch normalisation left to autograd."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.norm = nn.BatchNorm1D(12)
+
+    def logits(self, features):
+        return self.out(ops.relu(ops.composite(self.norm, self.hidden(features))))
+
+
+NETS = {
+    Plain: True,
+    Penalised: False,
+    Transformed: False,
+    Scaled: False,
+    Noisy: False,
+    Counting: False,
+    Branching: False,
+    Asserting: False,
+    Normalised: False,
+    Hooked: False,
+    Watched: False,
+    Cubic: True,
+    CubicFirst: True,
+    SharedWithComposite: True,
+    Unread: True,
+    Tied: True,
+    Normal: True,
+}
+
+
+def trained(net_class, configure, monkeypatch, writable=True, between=None, epochs=3):
+    """The parameters after some epochs of the sample, and the session."""
+    module = contract.dygraph_model(configure("mmoe")).__class__
+    monkeypatch.setattr(module, "net_class", net_class)
+    monkeypatch.setattr(net_class, "writable", writable)
+    session = DygraphSession(configure("mmoe", "runner.print_interval=100000"))
+    source = loop.training_source(session._config)
+    session.fit_inputs(source)
+    paddle.seed(3)
+    for epoch in range(epochs):
+        session.start_epoch(training=True)
+        if between:
+            between(session.net, epoch)
+        for number, (batch, _) in enumerate(session.batches(source, epoch)):
+            if number < 4:
+                session.train_step(batch, Clock())
+    return session.parameters(), session
+
+
+@needs_kernels
+@pytest.mark.parametrize("net_class", NETS, ids=lambda each: each.__name__)
+def test_it_trains_as_under_autograd(net_class, configure, monkeypatch):
+    found, session = trained(net_class, configure, monkeypatch)
+    expected, _ = trained(net_class, configure, monkeypatch, writable=False)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=2e-5, err_msg=name)
+    assert (session._contract._step_of(session.net) is not None) == NETS[net_class]
+
+
+class Dropping(Plain):
+    def logits(self, features):
+        x = ops.relu(self.hidden(features))
+        return self.out(ops.dropout(x, 0.5) if self.training else x)
+
+
+def set_mode(net, epoch):
+    if epoch == 1:
+        net.eval()
+
+
+def freeze(net, epoch):
+    net.hidden.weight.stop_gradient = epoch == 1
+
+
+def thaw(net, epoch):
+    net.output.bias.stop_gradient = epoch == 0
+
+
+@needs_kernels
+@pytest.mark.parametrize("between", [set_mode, freeze, thaw])
+def test_what_changes_between_epochs(between, configure, monkeypatch):
+    found, session = trained(Dropping, configure, monkeypatch, between=between)
+    expected, _ = trained(Dropping, configure, monkeypatch, writable=False, between=between)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=2e-5, err_msg=name)
+    assert session._contract._step_of(session.net) is not None
+
+
+@pytest.mark.parametrize("use", [bool, len, iter, float, lambda x: x == 0, lambda x: x != 0, hash])
+def test_a_stand_in_for_a_tensor_answers_nothing(use):
+    with pytest.raises(TypeError):
+        use(step_code.StepCode(wanted=False).features)
+
+
+def doubled(self, logits, labels):
+    return 2.0 * F.cross_entropy(logits, labels)
+
+
+def test_a_loss_of_its_own_is_trained_on(configure, monkeypatch):
+    session = DygraphSession(configure("share_bottom"))
+    model = session._contract
+    monkeypatch.setattr(model, "__class__", type("Own", (type(model),), {"create_loss": doubled}))
+    session.start_epoch(training=True)
+    batch, _ = next(session.batches(loop.training_source(session._config), 0))
+    loss = session.train_step(batch, Clock())["loss"]
+    logits, labels = model._scores._pending[-1]
+    assert float(loss) == pytest.approx(float(doubled(model, logits, labels)), rel=1e-6)
+
+
+def test_what_a_refused_net_did_is_undone(configure, monkeypatch):
+    _, session = trained(Counting, configure, monkeypatch, epochs=0)
+    paddle.seed(4)
+    expected = paddle.rand([3]).numpy()
+    paddle.seed(4)
+    assert session._contract._step_of(session.net) is None
+    assert session.net.calls == 0
+    np.testing.assert_array_equal(paddle.rand([3]).numpy(), expected)
+
+
+class Broadcasting(Plain):
+    """A product that has more numbers than what is multiplied."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.narrow = Linear(feature_size, 1)
+        self.factor = paddle.arange(1, 13, dtype="float32")
+
+    def logits(self, features):
+        return self.out(ops.relu(ops.multiply(self.narrow(features), self.factor)))
+
+
+@needs_kernels
+def test_a_gradient_of_another_shape_is_an_error(configure, monkeypatch):
+    with pytest.raises(ValueError, match=r"written gradient of linear.*set writable = False"):
+        trained(Broadcasting, configure, monkeypatch)
+    trained(Broadcasting, configure, monkeypatch, writable=False)
