@@ -198,8 +198,10 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
         if wanted:
             number = epoch if len(folders) > 1 else None
             fleet.current().on_first(lambda kept=kept, number=number: kept.save(wanted, number))
-        if asked and fleet.current().rank == 0:
-            summary.tasks[epoch] = asked.report(epoch, kept.columns, kept.labels)
+        if asked:
+            summary.tasks[epoch] = fleet.current().on_first(
+                lambda kept=kept, epoch=epoch: asked.report(epoch, kept.columns, kept.labels)
+            )
     summary.seconds = clock.total()
     return summary
 

@@ -44,12 +44,17 @@ def save(config: Config, session: Any, source: Any, summary: Summary, mode: str)
     Raises:
         UserError: the file cannot be written.
     """
-    path = config.runner("save_metrics")
-    if not path or fleet.current().rank:
-        return
-    evaluated = mode == "evaluate"
-    gates = session.gate_weights(source, batches=None) if evaluated else None
-    found = {
+    if config.runner("save_metrics"):
+        made = _collect(config, session, source, summary, mode)
+        fleet.current().on_first(lambda: write(config.runner("save_metrics"), made))
+
+
+def _collect(
+    config: Config, session: Any, source: Any, summary: Summary, mode: str
+) -> dict[str, Any]:
+    whole = mode == "evaluate" and fleet.current().size == 1  # here are all rows
+    gates = session.gate_weights(source, batches=None) if whole else None
+    return {
         "mode": mode,
         "yaml": config.yaml_path,
         "seed": config.runner("seed"),
@@ -64,7 +69,6 @@ def save(config: Config, session: Any, source: Any, summary: Summary, mode: str)
         "gates": gates,
         "environment": environment(),
     }
-    write(path, found)
 
 
 def parameters(session: Any) -> int:
