@@ -37,8 +37,8 @@ figcaption { font-size: 0.85rem; color: #444; overflow-wrap: anywhere; }
 figcaption strong { color: #1b1b1b; }
 @media (max-width: 40rem) {
   th, td { padding: 0.3rem 0.45rem; }
-  tbody th { position: sticky; left: 0; background: #fff; max-width: 9rem;
-    overflow-wrap: anywhere; }
+  tbody th { position: sticky; left: 0; background: #fff; min-width: 6rem; max-width: 9rem;
+    overflow-wrap: break-word; }
 }
 """
 
@@ -149,6 +149,6 @@ def _table(table: Table) -> str:
 
 def _inline(text: str) -> str:
     """Returns a paragraph's text with the little of Markdown that the documents use."""
-    text = html.escape(text)
+    text = html.escape(text).replace(" ± ", "\u00a0±\u00a0")  # a figure stays on one line
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)

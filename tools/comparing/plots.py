@@ -28,7 +28,7 @@ _STYLES = [
     ("#5C4A00", "v"),
     ("#333333", "P"),
 ]
-_SIZE = (4.6, 3.5)  # inches: as wide as a phone, so that its text is not made smaller there
+_SIZE = (4.6, 3.9)  # inches: as wide as a phone, so that its text is not made smaller there
 _TRAIN = "train"
 
 
@@ -99,6 +99,11 @@ def _axes(title: str, x: str, y: str, size: tuple[float, float] = _SIZE) -> tupl
     return figure, axes
 
 
+def _legend(figure: Any) -> None:
+    """Says below the axes, where it covers nothing, whose the marks are."""
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+
+
 def _curves(title, models, records, task, style):
     """Learning curves: solid what was held out, dotted the training rows."""
     metric = f"{figures.main_metric(records, task)}_{task}"
@@ -119,7 +124,7 @@ def _curves(title, models, records, task, style):
             drawn += 1
             words.append(f"{model} on {name} {values[0]:.4f} to {values[-1]:.4f}")
     if drawn:
-        axes.legend(fontsize=7)
+        _legend(figure)
         first = (
             f"{metric} after each epoch, the mean over seeds, from the first to the last epoch: "
         )
@@ -153,17 +158,29 @@ def _seesaw(data, models, records, tasks, style):
     reference = figures.line(data)
     if reference:
         lines = zip(tasks, metrics, (axes.axvline, axes.axhline))
-        goals = [(task, reference.figures(metric).get(task), draw) for task, metric, draw in lines]
-        for task, goal, draw in goals:
-            if goal is not None:
+        for task, metric, draw in lines:
+            goal = reference.figures(metric).get(task)
+            if goal is None:
+                continue
+            near = _near(goal, [record["tasks"].get(task, {}).get(metric) for record in records])
+            if near:  # one far away would press the models into a point
                 draw(goal, color="black", linestyle="--", linewidth=1)
-                words.append(f"dashed: {reference.name} has {goal:.4f} on {task}")
-    axes.legend(fontsize=7)
+            place = "dashed" if near else "outside the picture"
+            words.append(f"{place}: {reference.name} has {goal:.4f} on {task}")
+    _legend(figure)
     description = (
         f"Test {labels[0]} across and {labels[1]} upwards; "
         f"small marks are seeds, large ones means: {'; '.join(words)}"
     )
     yield "seesaw", f"{title}: {tasks[0]} against {tasks[1]}, the seesaw", description, figure
+
+
+def _near(goal: float, values: list[float | None]) -> bool:
+    """Whether a number lies no further from others than twice those lie apart, or 0.01."""
+    known = [value for value in values if value is not None]
+    low, high = min(known), max(known)
+    margin = max(2 * (high - low), 0.01)
+    return low - margin <= goal <= high + margin
 
 
 def _reliability(title, models, task, style):
@@ -184,7 +201,7 @@ def _reliability(title, models, task, style):
         return
     axes.set_xlim(0, min(1.0, 1.05 * highest))
     axes.set_ylim(0, min(1.0, 1.05 * highest))
-    axes.legend(fontsize=7)
+    _legend(figure)
     first = "Mean label by mean prediction of the test rows in bins of about equal counts: "
     yield "reliability", f"{title}: reliability of {task}", first + "; ".join(words), figure
 
