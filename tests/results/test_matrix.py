@@ -1,6 +1,7 @@
 """The YAML of a comparison: what it means, and what is wrong with it in one line."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,17 @@ def test_the_test_data_may_not_choose(tmp_path, small):
     (cell,) = matrix.load(write(tmp_path / "m.yaml", small), None).cells
     with pytest.raises(UserError, match="valid is the test data, which may not choose"):
         running.configuration(cell)
+
+
+@pytest.mark.parametrize("page", ["results.md", "results_CN.md"])
+def test_the_example_of_the_docs_is_sound(page, tmp_path):
+    text = (Path(contract.REPOSITORY) / "docs" / page).read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    (tmp_path / "mmoe").symlink_to(MODELS / "mmoe")
+    path = tmp_path / "results.yaml"
+    path.write_text(example, encoding="utf-8")
+    found = matrix.load(path, "mine")
+    names = [cell.name for cell in found.cells]
+    assert names == ["census/MMoE/1", "census/MMoE/2", "census/MMoE/3", "census/MMoE-wide/1"]
+    wide = running.configuration(found.cells[-1])
+    assert wide["hyper_parameters.expert_num"] == 16
