@@ -32,11 +32,11 @@ class Predictions:
         """Returns an evaluation step that also keeps the predictions of its batch."""
 
         def step(batch: Any, clock: Any) -> dict:
-            for name, values in session.predict(batch).items():
-                self._columns.setdefault(name, []).append(values)
             if self._labels is not None:
                 for name, values in session.labels(batch).items():
                     self._labels.setdefault(name, []).append(values)
+            for name, values in session.predict(batch).items():
+                self._columns.setdefault(name, []).append(values)
             return session.infer_step(batch, clock)
 
         return step
