@@ -1,5 +1,7 @@
 # make demo      trains and evaluates every model on its sample
 # make test      the whole test suite
+# make results-quick  compares the models on the samples: results/quick/results.html
+# make results   compares them on the real data, which takes a night: RESULTS.md, results.html
 # make fuzz      looks for inputs that break it; FUZZ_SECONDS says for how long, each of its parts
 # All make a virtual environment of their own first. PYTHON says which Python makes it.
 PYTHON ?= python3
@@ -7,7 +9,7 @@ LEGACY_PYTHON ?= $(PYTHON)
 VENV := .venv
 LEGACY := .venv-legacy
 
-.PHONY: demo test test-legacy fuzz lint sample clean
+.PHONY: demo test test-legacy results results-quick fuzz lint sample clean
 
 demo: $(VENV)/.requirements
 	$(VENV)/bin/python tools/demo.py
@@ -17,7 +19,14 @@ test: $(VENV)/.requirements-dev
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/benchmarking tests/ps
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/benchmarking tests/ps tests/results
+
+results-quick: $(VENV)/.requirements-visual
+	$(VENV)/bin/python tools/compare.py -m models/multitask/results.yaml --matrix quick
+
+# After the run.sh of datasets/census, kuairand, adult and Multi_MNIST_DselectK. Stopped, it goes on.
+results: $(VENV)/.requirements-visual
+	$(VENV)/bin/python tools/compare.py -m models/multitask/results.yaml --matrix full
 
 FUZZ_SECONDS ?= 60
 fuzz: $(VENV)/.requirements-dev
@@ -47,6 +56,10 @@ $(LEGACY)/bin/python:
 
 $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -q -r requirements.txt
+	@touch $@
+
+$(VENV)/.requirements-visual: requirements-visual.txt $(VENV)/.requirements
+	$(VENV)/bin/python -m pip install -q -r requirements-visual.txt
 	@touch $@
 
 $(VENV)/.requirements-dev: requirements-dev.txt requirements-deploy.txt requirements-table.txt requirements-visual.txt $(VENV)/.requirements

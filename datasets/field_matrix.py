@@ -69,6 +69,26 @@ class FieldDataset(LabelledTable):
         form = f"{form} and {ids} columns of hyper_parameters.sparse_fields"
         super().__init__(file_list, config, self._first_id - len(self.LABELS) + ids, form)
 
+    def groups(self, column: str) -> np.ndarray:
+        """Returns a field's id in every row, int64 ``[rows]``; -1 where it is unknown.
+
+        Args:
+            column: the field, one of one id a row; hashed ids are taken as they stand in the file.
+
+        Raises:
+            ValueError: there is no such field.
+        """
+        single = [field.name for field in self._fields if field.max_len == 1]
+        if column not in single:
+            raise ValueError(
+                f"runner.gauc_column: expected a field of one id, {', '.join(single)}; found "
+                f"{column!r}"
+            )
+        names = [field.name for field in self._fields for _ in range(field.max_len)]
+        place = self._first_id + names.index(column)
+        found = self._matrix.take(slice(0, len(self)), slice(place, place + 1))[:, 0]
+        return np.where(found == 0, -1, found).astype(np.int64)
+
     def _features(self, rows: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)
         columns = slice(first, first + self._dense)

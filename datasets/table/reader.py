@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from datasets.labelled_table import LabelledTable
-from datasets.table import learning, rows, stored
+from datasets.table import grouping, learning, rows, stored
 from datasets.table.columns import KEY, table_of
 from datasets.table.encoding import Encoding
 from datasets.table.files import column_names, place, table_files
@@ -52,7 +52,7 @@ class RecDataset(LabelledTable):
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
         self._encoding, _ = stored.load(_find(sha256, folders), table, sha256)
-        paths = table_files(file_list)
+        paths = self._paths = table_files(file_list)
         if not any(set(table.labels) & set(column_names(path, table)) for path in paths):
             table = replace(table, labels=())
             self._encoding = replace(self._encoding, table=table)
@@ -107,6 +107,17 @@ class RecDataset(LabelledTable):
                 {"name": name, "label_column": place} for place, name in enumerate(table.labels)
             ]
         return values
+
+    def groups(self, column: str) -> np.ndarray:
+        """Returns which of a column's values each row has, int64 ``[rows]``; -1 where missing.
+
+        Args:
+            column: any column of the files, be it a feature or not.
+
+        Raises:
+            ValueError: a file has no such column, or holds lists in it.
+        """
+        return grouping.groups(self._paths, self._encoding.table, column)
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
         return TextTable(

@@ -170,6 +170,11 @@ class MultiTaskModel:
                 named.update(columns)
         return named
 
+    def labels_by_task(self, labels: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns labels ``[task_num, n, 1]`` as ``[n]`` a task, `IGNORED` where none counts."""
+        counted = self.labels_that_count(labels).astype(np.int64)
+        return {task.name: row.reshape(-1) for task, row in zip(self.tasks, counted)}
+
     def labels_that_count(self, labels: np.ndarray) -> np.ndarray:
         """Returns labels ``[task_num, ...]`` with `IGNORED` in rows where a task does not count."""
         if not self._conditions:

@@ -135,6 +135,11 @@ class MultiTaskDygraphModel(MultiTaskModel):
         probabilities = F.softmax(model.logits(model.inputs.joined(feeds.inputs)))
         return self.named_columns(paddle.unbind(probabilities))
 
+    def labels(self, batch) -> dict[str, np.ndarray]:
+        """Returns each task's labels ``[n]``; negative in rows where it does not count."""
+        feeds = batch if isinstance(batch, Feeds) else self.create_feeds(batch, None)
+        return self.labels_by_task(feeds.labels.numpy())
+
     def gate_weights(self, net: MultiTaskNet, batch) -> dict[str, np.ndarray] | None:
         """Returns each task's mean weights over the experts; None for a net without gates."""
         weights = getattr(net, "gate_weights", None)

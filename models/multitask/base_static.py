@@ -87,6 +87,10 @@ class MultiTaskStaticModel(MultiTaskModel):
         """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
         return self.named_columns([fetched[task.name] for task in self.tasks])
 
+    def labels(self, batch) -> dict[str, np.ndarray]:
+        """Returns each task's labels ``[n]``; negative in rows where it does not count."""
+        return self.labels_by_task(np.stack(self._parted(batch)[1]))
+
     def fit_inputs(self, blocks) -> dict:
         """Returns the parameters that are computed from the training data, by name."""
         return self._fit(self.network, blocks)

@@ -169,3 +169,8 @@ def test_what_a_folder_must_say_for_predictions(stand_in, run_command):
     assert done.stderr.splitlines()[-1] == (
         "error: runner.save_predictions needs dygraph_model.DygraphModel.predict: not defined"
     )
+    done = run_command("infer", "-m", folder / "config.yaml", "-o", "runner.metrics=[auc]")
+    assert done.code == 2
+    assert done.stderr.splitlines()[-1] == (
+        "error: runner.metrics needs dygraph_model.DygraphModel.labels: not defined"
+    )

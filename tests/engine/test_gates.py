@@ -61,9 +61,39 @@ def test_without_matplotlib_the_log_says_what_to_install(tmp_path, caplog, monke
 def test_training_shows_them_for_a_net_that_has_gates(configure, caplog):
     caplog.set_level("INFO")
     found = {}
-    for folder in ("dselect_k", "share_bottom"):
+    for folder in ("dselect_k", "mmoe", "ple", "share_bottom"):
         caplog.clear()
         config = configure(folder, "runner.epochs=1")
         loop.train(DygraphSession(config), config, loop.training_source(config))
         found[folder] = [line.split(":")[0] for line in caplog.messages if "gate of" in line]
-    assert found == {"dselect_k": ["gate of left", "gate of right"], "share_bottom": []}
+    census = ["gate of income", "gate of marital"]
+    assert found == {
+        "dselect_k": ["gate of left", "gate of right"],
+        "mmoe": census,
+        "ple": census,
+        "share_bottom": [],
+    }
+
+
+@pytest.mark.parametrize(("folder", "experts"), [("mmoe", 8), ("ple", 8), ("dselect_k", 4)])
+def test_over_all_batches_they_are_the_mean_over_rows(configure, folder, experts):
+    config = configure(folder, "runner.infer_batch_size=64")  # the last batch is a smaller one
+    session = DygraphSession(config)
+    by_batches = session.gate_weights(loop.test_source(config), batches=None)
+    everything = configure(folder, "runner.infer_batch_size=1000")
+    at_once = session.gate_weights(loop.test_source(everything))
+    assert by_batches.keys() == at_once.keys()
+    for task, row in by_batches.items():
+        assert row.shape == (experts,)
+        assert row.sum() == pytest.approx(1.0, abs=1e-5)
+        np.testing.assert_allclose(row, at_once[task], atol=1e-6)
+
+
+def test_a_task_of_ple_never_uses_the_experts_of_another(configure):
+    config = configure("ple", "hyper_parameters.level_number=2", "runner.infer_batch_size=1000")
+    weights = DygraphSession(config).gate_weights(loop.test_source(config))
+    own = config["hyper_parameters.exp_per_task"]
+    assert not weights["income"][own : 2 * own].any()
+    assert not weights["marital"][:own].any()
+    assert weights["income"][:own].all()
+    assert weights["marital"][own:].all()

@@ -1,6 +1,7 @@
 """Evaluation in parts, folders of PaddleRec's form, and what is refused."""
 
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def test_evaluation_in_parts_is_exact(launch, alone, model, tmp_path):
             "runner.infer_end_epoch=1",
             "runner.infer_batch_size=20",
             f"runner.save_predictions={tmp_path / name}.npy",
+            "runner.metrics=[auc,logloss,ece]",
+            f"runner.save_metrics={tmp_path / name}.json",
         ]
         if name == "one":
             found.append(alone("infer", "-m", yaml, *options))
@@ -38,6 +41,10 @@ def test_evaluation_in_parts_is_exact(launch, alone, model, tmp_path):
         assert not told(run.log(1))
         found.append(run.log(0))
     two, one = (told(log)[-1] for log in found)
+    assert two == one
+    measured = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("two", "one")]
+    two, one = (found["epochs"]["0"]["tasks"] for found in measured)
+    assert one["income"]["rows"] == 57
     assert two == one
     predictions = [np.load(tmp_path / f"{name}.npy") for name in ("two", "one")]
     assert len(predictions[0]) == 57

@@ -107,6 +107,10 @@ class BlockSource:
         places = ", ".join(find(int(row)) for row in rows[:limit])
         return f"{places} and {len(rows) - limit} more" if len(rows) > limit else places
 
+    def groups(self, column: str) -> np.ndarray:
+        """Returns the group of every row, in file order; see `groups_of`."""
+        return groups_of(self._dataset, self._reader, column)
+
     def _own(self, epoch: int | None) -> np.ndarray | None:
         """Returns the numbers of an epoch's rows that are this process's; None for all in turn."""
         order = _order(self._rows, self._seed, epoch)
@@ -198,6 +202,10 @@ class RowSource:
 
     batches = blocks
 
+    def groups(self, column: str) -> np.ndarray:
+        """Returns the group of every row, in the reader's order; see `groups_of`."""
+        return groups_of(self._dataset, self._reader, column)
+
     def _dealt(self, items: list, get: Callable[[Any], Any], deal: Deal) -> Any:
         """Returns this process's batch of a step; of one row, without weight, if it has none."""
         if not self.batch_size:  # every process looks at all batches, to know how many rows
@@ -232,6 +240,19 @@ def open_source(
     """Returns the fastest source of batches that a dataset allows."""
     kind = BlockSource if has_blocks(dataset) else RowSource
     return kind(dataset, reader, batch_size, seed, deal=deal)
+
+
+def groups_of(dataset: Any, reader: str, column: str) -> np.ndarray:
+    """Returns the group of every row, by the values of a column, ``[rows]``; negative for none.
+
+    Raises:
+        UserError: the reader knows no groups, or has no such column.
+    """
+    find = getattr(dataset, "groups", None)
+    if find is None:
+        raise UserError(f"runner.gauc_column needs {reader}.RecDataset.groups: not defined")
+    with reader_errors(reader):
+        return find(column)
 
 
 def has_blocks(dataset: Any) -> bool:

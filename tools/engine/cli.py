@@ -122,7 +122,7 @@ def read_config(
 def train(description: str, graph: str) -> None:
     """Trains the model that the command line names, in dygraph or static graph."""
     config = read_config(parser(description).parse_args(), graph=graph)
-    from engine import fleet, lock, loop, sessions
+    from engine import fleet, lock, loop, outcome, sessions
 
     world = fleet.current()
     with ExitStack() as held:
@@ -130,15 +130,19 @@ def train(description: str, graph: str) -> None:
         world.on_first(lambda: held.enter_context(lock.locked(root)))
         with world.first():  # it parses; the others find what it made
             source = loop.training_source(config)
-        loop.train(sessions.open_session(config, graph, training=True), config, source)
+        outcome.check(config)
+        session = sessions.open_session(config, graph, training=True)
+        outcome.save(config, session, source, loop.train(session, config, source), "train")
 
 
 def evaluate(description: str, graph: str) -> None:
     """Evaluates the checkpoints that the command line names, in dygraph or static graph."""
     arguments = parser(description).parse_args()
-    from engine import fleet, learned, loop, sessions
+    from engine import fleet, learned, loop, outcome, sessions
 
     config = read_config(arguments, learned.to_evaluate, graph)
     with fleet.current().first():
         source = loop.test_source(config)
-    loop.evaluate(sessions.open_session(config, graph, training=False), config, source)
+    outcome.check(config)
+    session = sessions.open_session(config, graph, training=False)
+    outcome.save(config, session, source, loop.evaluate(session, config, source), "evaluate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -140,15 +141,32 @@ class DygraphSession:
         predict = contract.hook(self._contract, "predict", "runner.save_predictions")
         return {name: value.numpy() for name, value in predict(self.net, batch).items()}
 
+    def labels(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's labels for a batch."""
+        return contract.hook(self._contract, "labels", "runner.metrics")(batch)
+
     @paddle.no_grad()
-    def gate_weights(self, source: Source) -> dict[str, np.ndarray] | None:
-        """Returns each task's weights over the experts on the first batch, if the net has gates."""
+    def gate_weights(self, source: Source, batches: int | None = 1) -> dict[str, np.ndarray] | None:
+        """Returns each task's mean weights over the experts, if the net has gates.
+
+        Args:
+            source: the batches.
+            batches: of how many of them; all if None.
+        """
         weights = getattr(self._contract, "gate_weights", None)
         if weights is None:
             return None
         self.net.eval()
-        batch, _ = next(self.batches(source, 0))
-        return weights(self.net, batch)
+        total, sums = 0, {}
+        for batch, rows in islice(self.batches(source, 0), batches):
+            for task, mean in (weights(self.net, batch) or {}).items():
+                sums[task] = sums.get(task, 0.0) + rows * mean
+            total += rows
+        return {task: values / total for task, values in sums.items()} or None
+
+    def network(self) -> Any:
+        """Returns the net."""
+        return self.net
 
     @property
     def metric_objects(self) -> list:

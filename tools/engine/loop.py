@@ -25,6 +25,7 @@ from engine import (
     matching,
     predictions,
     resume,
+    row_metrics,
     seeds,
 )
 from engine.batches import Source
@@ -52,12 +53,14 @@ class Summary:
         valid: those of each evaluation in training, by epoch and batches done.
         rows: rows visited.
         seconds: time spent on batches; start-up and saving do not count.
+        tasks: what ``runner.metrics`` asked for, of each epoch and task.
     """
 
     metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
     valid: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     rows: int = 0
     seconds: float = 0.0
+    tasks: dict[int, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 def train(session: Any, config: Config, source: Source) -> Summary:
@@ -180,6 +183,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
     wanted = config.runner("save_predictions")
     if wanted:
         predictions.check(wanted)
+    asked = row_metrics.asked(config, source)
     summary = Summary()
     clock = Clock()
     report = Report(clock, config.runner("print_interval"), length(source), None)
@@ -195,7 +199,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
             logger.warning("%s %s", folder, problem)
         session.start_epoch(training=False)
         report.start_epoch(epoch)
-        kept = predictions.Predictions() if wanted else None
+        kept = predictions.Predictions(labels=bool(asked)) if wanted or asked else None
         fleet.current().agree(
             f"checkpoint {folder}, saved at", facts.get("saved_at"), "all need the same folder"
         )
@@ -205,8 +209,13 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
         summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
         if kept:
             kept.join(fleet.current())
+        if wanted:
             number = epoch if len(folders) > 1 else None
             fleet.current().on_first(lambda kept=kept, number=number: kept.save(wanted, number))
+        if asked:
+            summary.tasks[epoch] = fleet.current().on_first(
+                lambda kept=kept, epoch=epoch: asked.report(epoch, kept.columns, kept.labels)
+            )
     summary.seconds = clock.total()
     return summary
 

@@ -18,15 +18,23 @@ ENDINGS = (".csv", ".npy", ".parquet")
 
 
 class Predictions:
-    """Collects each task's predictions, in the order of the rows."""
+    """Collects each task's predictions, in the order of the rows.
 
-    def __init__(self):
+    Args:
+        labels: whether labels are kept, too.
+    """
+
+    def __init__(self, labels: bool = False):
         self._columns: dict[str, list[np.ndarray]] = {}
+        self._labels: dict[str, list[np.ndarray]] | None = {} if labels else None
 
     def around(self, session: Any) -> Callable[[Any, Any], dict]:
         """Returns an evaluation step that also keeps the predictions of its batch."""
 
         def step(batch: Any, clock: Any) -> dict:
+            if self._labels is not None:
+                for name, values in session.labels(batch).items():
+                    self._labels.setdefault(name, []).append(values)
             for name, values in session.predict(batch).items():
                 self._columns.setdefault(name, []).append(values)
             return session.infer_step(batch, clock)
@@ -37,11 +45,22 @@ class Predictions:
         """Takes the predictions of all processes, whose batches follow each other in turn."""
         if world.size == 1:
             return
-        found = world.gathered(self._columns)
-        for name, batches in self._columns.items():
-            parts = [columns.get(name, []) for columns in found]
-            turns = zip_longest(*parts)
-            batches[:] = [each for turn in turns for each in turn if each is not None]
+        for kept in filter(None, (self._columns, self._labels)):
+            found = world.gathered(kept)
+            for name, batches in kept.items():
+                parts = [columns.get(name, []) for columns in found]
+                turns = zip_longest(*parts)
+                batches[:] = [each for turn in turns for each in turn if each is not None]
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Every row's predictions by name, ``[rows]`` each."""
+        return {name: np.concatenate(values) for name, values in self._columns.items()}
+
+    @property
+    def labels(self) -> dict[str, np.ndarray]:
+        """Every row's label by task, ``[rows]`` each; negative where a row does not count."""
+        return {name: np.concatenate(values) for name, values in (self._labels or {}).items()}
 
     def save(self, path: str, epoch: int | None) -> None:
         """Writes the predictions, a column a task; see `write`.
@@ -55,7 +74,7 @@ class Predictions:
         """
         stem, ending = os.path.splitext(path)
         path = path if epoch is None else f"{stem}.{epoch}{ending}"
-        write(path, {name: np.concatenate(values) for name, values in self._columns.items()})
+        write(path, self.columns)
 
 
 def check(path: str) -> None:

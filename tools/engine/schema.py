@@ -43,6 +43,7 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
 
 
+METRICS = ("auc", "gauc", "logloss", "calibration", "ece", "acc")
 SYNC_MODES = ("async", "sync", "geo", "heter", "gpubox")
 READER_TYPES = ("DataLoader", "QueueDataset", "InmemoryDataset", "CustomizeDataLoader")
 
@@ -179,6 +180,31 @@ RUNNER = {
         "file order.",
         "a file name that ends in .csv, .npy or .parquet",
         lambda value: value.endswith((".csv", ".npy", ".parquet")),
+    ),
+    "metrics": Key(
+        "any",
+        None,
+        "What evaluation says of each task besides the model's metrics, exactly and from all rows: "
+        "a list of `auc`, `gauc`, `logloss`, `calibration`, `ece` and `acc`. See "
+        "[results.md](results.md).",
+        f"a list of {', '.join(METRICS)}",
+        lambda value: _is_names(value) and set(value) <= set(METRICS),
+    ),
+    "gauc_column": Key(
+        "text",
+        None,
+        "Whose values group the rows for `gauc`: a column of a table, or a sparse field of one id.",
+    ),
+    "ece_bins": _at_least(
+        2, 20, "Bins of about equal counts that `ece` and reliability diagrams have."
+    ),
+    "save_metrics": Key(
+        "output path",
+        None,
+        "File (`.json`) for what a command measured: metrics by epoch, rows, seconds, parameters, "
+        "gates, versions. Each command writes its own, so give it with `-o`.",
+        "a file name that ends in .json",
+        lambda value: value.endswith(".json"),
     ),
     "use_gpu": Key("bool", None, "Train on the GPU; if not set, where there is one."),
     "sync_mode": Key(

@@ -168,6 +168,10 @@ class StaticSession:
             self._run(batch)
         )
 
+    def labels(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's labels for a batch."""
+        return contract.hook(self._contract, "labels", "runner.metrics")(batch)
+
     def _run(self, batch: Any) -> dict[str, np.ndarray]:
         feed = self._feeds.named(batch)
         # Not run(scope=...): under PIR a learning-rate scheduler looks in the current scope.
@@ -184,8 +188,12 @@ class StaticSession:
         self._contract.update_metrics(self._metrics, fetched, batch)
         return {name: value for name, value in fetched.items() if value.size == 1}
 
-    def gate_weights(self, source: Source) -> None:
+    def gate_weights(self, source: Source, batches: int | None = 1) -> None:
         """Returns nothing: only dygraph shows the gates."""
+
+    def network(self) -> Any:
+        """Returns the net that the program was built of; None of a model of PaddleRec's form."""
+        return getattr(self._contract, "network", None)
 
     @property
     def metric_objects(self) -> list:

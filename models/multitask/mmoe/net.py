@@ -58,6 +58,10 @@ class MMoELayer(MultiTaskNet):
         """Returns logits ``[gate_num, batch, 2]`` of features ``[batch, feature_size]``."""
         return self.towers(ops.transpose(self.experts([features]), [1, 0, 2]))
 
+    def gate_weights(self, features):
+        """Returns each task's mean weight of every expert, ``[gate_num, expert_num]``."""
+        return self.experts.weights([features]).mean(axis=0)
+
     paddlerec_first = ("experts.inputs.0.weight",)
 
     def paddlerec_places(self) -> list[paddlerec.Place]:

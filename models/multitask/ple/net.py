@@ -83,11 +83,23 @@ class PLELayer(MultiTaskNet):
 
     def logits(self, features):
         """Returns logits ``[task_num, batch, 2]`` of features ``[batch, feature_size]``."""
-        *lower, last = self.levels
+        mixed = self.levels[-1](self._inputs_of_last(features))
+        return self.towers(ops.transpose(mixed, [1, 0, 2]))
+
+    def gate_weights(self, features):
+        """Returns each task's mean weight of every expert of the last level.
+
+        The experts are those of each task in turn, then the shared ones; another task's have
+        weight 0. ``[task_num, task_num * exp_per_task + shared_num]``
+        """
+        return self.levels[-1].weights(self._inputs_of_last(features)).mean(axis=0)
+
+    def _inputs_of_last(self, features) -> list:
+        """Returns what the last level reads: the features, or what each gate below yields."""
         inputs = [features]
-        for level in lower:
+        for level in self.levels[:-1]:
             inputs = ops.unbind(level(inputs), axis=1, count=level.gate_num)
-        return self.towers(ops.transpose(last(inputs), [1, 0, 2]))
+        return inputs
 
     paddlerec_first = ("levels.0.inputs.0.weight",)
 

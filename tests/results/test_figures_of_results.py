@@ -1,0 +1,61 @@
+"""Means and deviations over seeds, distances and curves, by hand."""
+
+import pytest
+from matrices import record
+
+from comparing import figures
+from comparing.matrix import Choice, DataSet, Reference
+
+TEXT = {"en": "x", "zh": "y"}
+LINE = Reference("trees", TEXT, None, {"income": 0.95}, {})
+OWN = Reference("theirs", TEXT, "MMoE", {"income": 0.99}, {})
+DATA = DataSet("few", TEXT, TEXT, {}, Choice(), ("auc",), None, (OWN, LINE))
+RECORDS = [record("MMoE", 1, 0.94, 0.9), record("PLE", 1, 0.96, 0.8), record("MMoE", 2, 0.92, 0.8)]
+
+
+def test_over_seeds_there_are_a_mean_and_a_samples_deviation():
+    found = figures.of_task(figures.by_model(RECORDS)["MMoE"], "income", "auc")
+    assert (found.mean, found.count) == (pytest.approx(0.93), 2)
+    assert found.deviation == pytest.approx(0.02 / 2**0.5)
+    assert found.text(".3f") == "0.930 ± 0.014"
+
+
+def test_one_seed_has_no_deviation():
+    found = figures.of_task(figures.by_model(RECORDS)["PLE"], "income", "auc")
+    assert found.text(".2f") == "0.96"
+
+
+def test_a_figure_that_a_seed_lacks_is_none():
+    assert figures.spread([0.9, None]) is None
+    assert figures.spread([]) is None
+    assert figures.of_task(RECORDS, "income", "gauc") is None
+
+
+def test_the_line_is_the_first_reference_of_all_models():
+    reference, found = figures.distances(DATA, RECORDS, "income")
+    assert reference is LINE
+    assert found["MMoE"].mean == pytest.approx(-0.02)
+    assert found["PLE"].mean == pytest.approx(0.01)
+    assert figures.distances(DATA, RECORDS, "marital") is None
+
+
+def test_a_curve_is_the_mean_over_seeds_after_each_epoch():
+    own = figures.by_model(RECORDS)["MMoE"]
+    epochs, values = figures.curve(own, "valid", "auc_income")
+    assert epochs == [0, 1]
+    assert values == [pytest.approx(0.83), pytest.approx(0.93)]
+    own[0]["curves"]["valid"]["1"] = {"auc_income": None}
+    assert figures.curve(own, "valid", "auc_income") == ([0], [pytest.approx(0.83)])
+    assert figures.curve(own, "nothing", "auc_income") == ([], [])
+
+
+def test_accuracy_judges_what_has_no_auc():
+    other = record("MMoE", 1, 0.9, 0.9)
+    other["tasks"] = {"left": {"acc": 0.5}}
+    assert figures.main_metric([other], "left") == "acc"
+    assert figures.main_metric(RECORDS, "income") == "auc"
+    assert figures.main_metric(RECORDS, "left") is None
+
+
+def test_speed_is_that_of_training():
+    assert figures.rows_per_second(RECORDS[0]) == 2000

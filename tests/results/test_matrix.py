@@ -1,0 +1,149 @@
+"""The YAML of a comparison: what it means, and what is wrong with it in one line."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+from matrices import MODELS, content, rows, write
+
+from comparing import matrix, running
+from engine import contract
+from engine.errors import UserError
+
+SHIPPED = Path(contract.REPOSITORY) / "models" / "multitask" / "results.yaml"
+
+
+@pytest.fixture
+def small(tmp_path):
+    return content(rows(tmp_path / "data"))
+
+
+def test_cells_are_data_by_model_by_seed(tmp_path, small):
+    small["seeds"] = [1, 2]
+    small["data"]["few"]["models"]["MMoE"] = {
+        "yaml": str(MODELS / "mmoe" / "config.yaml"),
+        "seeds": [7],
+    }
+    found = matrix.load(write(tmp_path / "m.yaml", small), None)
+    names = [cell.name for cell in found.cells]
+    assert names == ["few/ShareBottom/1", "few/ShareBottom/2", "few/MMoE/7"]
+    assert found.results == str(tmp_path / "cells")
+    assert found.reports == str(tmp_path / "pages")
+    assert [cell.name for cell in found.chosen(["*/MMoE/*", "few/*/2"])] == names[1:]
+    with pytest.raises(
+        UserError, match="--only nothing: fits no cell of few/ShareBottom, few/MMoE"
+    ):
+        found.chosen(["few/*", "nothing"])
+
+
+def changed(what, path, value):
+    what = copy.deepcopy(what)
+    *inner, last = path
+    part = what
+    for key in inner:
+        part = part[key]
+    part[last] = value
+    return what
+
+
+FEW = ("data", "few")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (("datas",), {}, "unknown key datas; did you mean 'data'"),
+        (("threads",), "two", "threads: expected an integer, found 'two'"),
+        (("threads",), 0, "threads: expected at least 1"),
+        (("seeds",), ["a"], "seeds: expected integers of at least 0, found 'a'"),
+        (("matrices", "small", "data"), ["fwe"], "no data set fwe; did you mean 'few'"),
+        (("matrices", "small", "data"), [], "it has no cells"),
+        (("matrices", "small", "data"), ["few", "few"], "few/ShareBottom/1 is there twice"),
+        ((*FEW, "protocol"), None, "data.few.protocol: expected a text or keys and values"),
+        ((*FEW, "protocol"), {"en": "x"}, "zh is not set"),
+        ((*FEW, "metrics"), ["auc", "f1"], "expected a list of auc, gauc"),
+        ((*FEW, "metrics"), ["gauc"], "gauc needs gauc_column"),
+        ((*FEW, "choose"), "best", "expected last or {by: ..., metric: ...}"),
+        ((*FEW, "choose"), {"by": "valid"}, "expected by to name one of curves (none)"),
+        ((*FEW, "curves"), {"valid": 3}, "valid: expected a folder, found 3"),
+        ((*FEW, "curves"), {"../x": "y"}, "expected a name of letters"),
+        ((*FEW, "models", "ShareBottom", "yaml"), "no.yaml", "there is no file"),
+        ((*FEW, "models", "ShareBottom", "opt"), ["epochs"], "expected key=value, found 'epochs'"),
+        ((*FEW, "references"), [{"name": "x", "source": "y"}], "expected auc or acc by task"),
+        (
+            (*FEW, "references"),
+            [{"name": "x", "source": "y", "auc": {"income": 95.8}}],
+            "expected figures between 0 and 1, found 95.8",
+        ),
+        (
+            (*FEW, "references"),
+            [{"name": "x", "source": "y", "auc": {"income": 0.9}, "model": "MMoE"}],
+            "no model MMoE",
+        ),
+    ],
+)
+def test_what_nobody_can_run_is_one_line(tmp_path, small, path, value, problem):
+    yaml_path = write(tmp_path / "m.yaml", changed(small, path, value))
+    with pytest.raises(UserError) as caught:
+        matrix.load(yaml_path, None)
+    assert problem in str(caught.value)
+    assert str(yaml_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_yaml_names_its_line(tmp_path):
+    path = tmp_path / "m.yaml"
+    path.write_text("data: {few: [}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"m\.yaml, line 1: "):
+        matrix.load(path, None)
+    path.write_text("seeds: [1]\nseeds: [2]\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 2: seeds stands there twice"):
+        matrix.load(path, None)
+    with pytest.raises(UserError, match="No such file"):
+        matrix.load(tmp_path / "none.yaml", None)
+
+
+def test_a_matrix_that_is_not_there_names_those_that_are(tmp_path, small):
+    path = write(tmp_path / "m.yaml", small)
+    with pytest.raises(UserError, match=r"--matrix big: .* has small"):
+        matrix.load(path, "big")
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_every_cell_of_the_shipped_matrices_has_a_sound_configuration(name):
+    found = matrix.load(SHIPPED, name)
+    first_seeds = {cell.name.rpartition("/")[0]: cell for cell in reversed(found.cells)}
+    for cell in first_seeds.values():
+        assert running.configuration(cell).runner("epochs") >= 1
+    for data in {cell.data.name: cell.data for cell in found.cells}.values():
+        assert set(data.title) == set(data.protocol) == {"en", "zh"}
+        assert all(set(one.source) == {"en", "zh"} for one in data.references)
+
+
+def test_a_typo_in_an_option_is_found_before_anything_runs(tmp_path, small):
+    small["data"]["few"]["models"]["ShareBottom"]["opt"].append("runner.epoch=3")
+    (cell,) = matrix.load(write(tmp_path / "m.yaml", small), None).cells
+    with pytest.raises(UserError, match=r"few/ShareBottom/1: -o runner.epoch=3: unknown key"):
+        running.configuration(cell)
+
+
+def test_the_test_data_may_not_choose(tmp_path, small):
+    small["data"]["few"].update(curves={"valid": "data/test"}, choose={"by": "valid"})
+    (cell,) = matrix.load(write(tmp_path / "m.yaml", small), None).cells
+    with pytest.raises(UserError, match="valid is the test data, which may not choose"):
+        running.configuration(cell)
+
+
+@pytest.mark.parametrize("page", ["results.md", "results_CN.md"])
+def test_the_example_of_the_docs_is_sound(page, tmp_path):
+    text = (Path(contract.REPOSITORY) / "docs" / page).read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    (tmp_path / "mmoe").symlink_to(MODELS / "mmoe")
+    path = tmp_path / "results.yaml"
+    path.write_text(example, encoding="utf-8")
+    found = matrix.load(path, "mine")
+    names = [cell.name for cell in found.cells]
+    assert names == ["census/MMoE/1", "census/MMoE/2", "census/MMoE/3", "census/MMoE-wide/1"]
+    wide = running.configuration(found.cells[-1])
+    assert wide["hyper_parameters.expert_num"] == 16

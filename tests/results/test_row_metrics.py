@@ -1,0 +1,220 @@
+"""``runner.metrics`` and ``runner.save_metrics`` through the commands that people type."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+from datasets.table import sample
+from engine import contract, loop
+from engine.batches import RowSource
+from engine.errors import UserError
+
+FOLDER = f"{contract.REPOSITORY}/models/multitask"
+BINARY = "[auc,logloss,calibration,ece,acc]"
+
+
+@pytest.fixture
+def evaluated(run_command, tmp_path):
+    """Trains a folder's sample for an epoch and evaluates it; returns what that wrote."""
+
+    def run(model, *options, command="infer", yaml_path=None):
+        path, output = tmp_path / "metrics.json", tmp_path / "output"
+        config = yaml_path or f"{FOLDER}/{model}/config.yaml"
+        common = [f"runner.model_save_path={output}", f"runner.infer_load_path={output}"]
+        common += ["runner.epochs=1", "runner.infer_end_epoch=1"]
+        trained = run_command("trainer", "-m", config, "-o", *common, "runner.print_interval=100")
+        assert trained.code == 0, trained.stderr
+        predictions = tmp_path / "predictions.csv"
+        saved = [f"runner.save_predictions={predictions}", f"runner.save_metrics={path}"]
+        done = run_command(command, "-m", config, "-o", *common, *saved, *options)
+        if done.code:
+            return done, None, None
+        with open(predictions, encoding="utf-8") as file:
+            table = {name: [] for name in next(csv.reader(file))}
+            for row in csv.reader(file):
+                for name, value in zip(table, row):
+                    table[name].append(float(value))
+        table = {name: np.array(values) for name, values in table.items()}
+        return done, json.loads(path.read_text(encoding="utf-8")), table
+
+    return run
+
+
+def labels(model, places):
+    """The labels of a text sample's test rows, by their column."""
+    path = f"{FOLDER}/{model}/data/test/test_data.txt"
+    table = np.loadtxt(path, delimiter=",", usecols=range(1 + max(places)))
+    return [table[:, place] for place in places]
+
+
+@pytest.mark.parametrize("command", ["infer", "static_infer"])
+def test_figures_are_scikit_learns_of_the_rows_that_were_predicted(evaluated, command):
+    done, found, table = evaluated("mmoe", f"runner.metrics={BINARY}", command=command)
+    for task, truth in zip(("income", "marital"), labels("mmoe", (1, 0))):
+        figures, predicted = found["epochs"]["0"]["tasks"][task], table[task]
+        assert figures["rows"] == 200
+        assert figures["positives"] == truth.sum()
+        assert figures["auc"] == pytest.approx(roc_auc_score(truth, predicted), abs=1e-9)
+        assert figures["logloss"] == pytest.approx(log_loss(truth, predicted), abs=1e-6)
+        assert figures["acc"] == accuracy_score(truth, predicted > 0.5)
+        ratio = predicted.mean() / truth.mean()
+        assert figures["calibration"] == pytest.approx(ratio, abs=1e-6)
+        bins = np.array(figures["reliability"])
+        assert bins[:, 2].sum() == 200
+        error = bins[:, 2] @ abs(bins[:, 0] - bins[:, 1]) / 200
+        assert figures["ece"] == pytest.approx(error)
+        assert f"{task} on 200 rows, auc: {figures['auc']:.6f}, acc: " in done.stderr
+
+
+def test_what_was_measured_names_rows_parameters_gates_and_versions(evaluated):
+    _, found, _ = evaluated("mmoe", "runner.metrics=[auc]")
+    assert (found["mode"], found["rows"], found["seed"]) == ("evaluate", 200, 12345)
+    # Experts and gates in one product, then the towers' two layers.
+    first = 499 * (8 * 16 + 2 * 8) + 8 * 16 + 2 * 8
+    assert found["parameters"] == first + 2 * (16 * 8 + 8 + 8 * 2 + 2)
+    assert found["seconds"] > 0
+    assert found["environment"]["paddle"]
+    assert set(found["gates"]) == {"income", "marital"}
+    assert sum(found["gates"]["income"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_without_being_asked_evaluation_says_what_it_said(evaluated):
+    done, found, _ = evaluated("mmoe")
+    assert found["epochs"]["0"]["tasks"] == {}
+    assert " rows, " not in done.stderr
+    assert "auc_income: " in done.stderr
+
+
+def test_training_measures_too(run_command, tmp_path):
+    path, output = tmp_path / "deep" / "train.json", tmp_path / "output"
+    options = [f"runner.model_save_path={output}", f"runner.save_metrics={path}"]
+    config = f"{FOLDER}/share_bottom/config.yaml"
+    done = run_command("trainer", "-m", config, "-o", "runner.epochs=2", *options)
+    assert done.code == 0, done.stderr
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert (found["mode"], found["rows"]) == ("train", 800)
+    assert sorted(found["epochs"]) == ["0", "1"]
+    assert 0 < found["epochs"]["1"]["metrics"]["auc_income"] <= 1
+    assert found["gates"] is None
+
+
+def test_a_task_of_some_rows_counts_those(evaluated):
+    _, found, table = evaluated("esmm", "runner.metrics=[auc,ece]")
+    path = f"{FOLDER}/esmm/data/test/test_data.txt"
+    with open(path, encoding="utf-8") as file:
+        click, buy = np.array([line.split(",")[1:3] for line in file]).astype(int).T
+    tasks = found["epochs"]["0"]["tasks"]
+    assert tasks["ctr"]["rows"] == len(click)
+    assert tasks["cvr"]["rows"] == click.sum()
+    clicked = click == 1
+    expected = roc_auc_score(buy[clicked], table["cvr"][clicked])
+    assert tasks["cvr"]["auc"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_tasks_of_ten_classes_have_no_auc_and_say_so(evaluated):
+    done, found, table = evaluated("dselect_k", f"runner.metrics={BINARY}")
+    figures = found["epochs"]["0"]["tasks"]["left"]
+    assert "left has 10 classes: runner.metrics' auc is of tasks with two" in done.stderr
+    assert "auc" not in figures
+    chosen = np.stack([table[f"left_{digit}"] for digit in range(10)], axis=1)
+    assert figures["logloss"] > 0
+    confident = chosen.max(axis=1).mean() / figures["acc"]
+    assert figures["calibration"] == pytest.approx(confident, rel=1e-5)
+
+
+@pytest.fixture
+def own_table(tmp_path):
+    """A table with a column that is no feature, and its YAML."""
+    sample.write(tmp_path / "data", 1, (500, 300))
+    rng = np.random.default_rng(0)
+    for path in (tmp_path / "data" / part for part in sample.FILES):
+        rows = list(csv.reader(path.read_text().splitlines()))
+        people = ["person"] + [f"p{n}" if n else "" for n in rng.integers(0, 20, len(rows) - 1)]
+        with open(path, "w", newline="") as file:
+            csv.writer(file).writerows([*row, one] for row, one in zip(rows, people))
+    with open(f"{FOLDER}/mmoe/config_table.yaml", encoding="utf-8") as file:
+        content = yaml.safe_load(file)
+    content["runner"]["infer_start_epoch"] = 0
+    content["runner"]["train_data_dir"] = str(tmp_path / "data" / "train_all")
+    content["runner"]["test_data_dir"] = str(tmp_path / "data" / "test_all")
+    return content
+
+
+def test_gauc_groups_by_any_column_of_a_table(own_table, evaluated, tmp_path):
+    folder = tmp_path / "mmoe"
+    folder.mkdir()
+    for name in ("dygraph_model.py", "static_model.py", "net.py", "table_reader.py"):
+        (folder / name).symlink_to(f"{FOLDER}/mmoe/{name}")
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(own_table), encoding="utf-8")
+    options = ["runner.metrics=[gauc]", "runner.gauc_column=person"]
+    done, found, table = evaluated(None, *options, yaml_path=path)
+    assert done.code == 0, done.stderr
+    with open(next((tmp_path / "data" / "test_all").iterdir()), encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for task, figures in found["epochs"]["0"]["tasks"].items():
+        aucs, weights = [], []
+        for person in {row["person"] for row in rows} - {""}:
+            own = [n for n, row in enumerate(rows) if row["person"] == person]
+            truth = [int(rows[n][task]) for n in own]
+            if len(set(truth)) == 2:
+                aucs.append(roc_auc_score(truth, table[task][own]))
+                weights.append(len(own))
+        assert len(aucs) > 5
+        assert figures["gauc_groups"] == len(aucs)
+        assert figures["gauc"] == pytest.approx(np.average(aucs, weights=weights), abs=1e-9)
+    done, *_ = evaluated(None, options[0], "runner.gauc_column=persona", yaml_path=path)
+    assert done.code == 2
+    assert "there is no column persona among" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "problem"),
+    [
+        ("mmoe", ["runner.metrics=[auc,f1]"], "expected a list of auc, gauc, logloss"),
+        ("mmoe", ["runner.metrics=[gauc]"], "gauc needs runner.gauc_column"),
+        (
+            "mmoe",
+            ["runner.metrics=[gauc]", "runner.gauc_column=user"],
+            "runner.gauc_column needs census_reader.RecDataset.groups: not defined",
+        ),
+        (
+            "esmm",
+            ["runner.metrics=[gauc]", "runner.gauc_column=user"],
+            "expected a field of one id, 101, 121",
+        ),
+        ("mmoe", ["runner.save_metrics=metrics.txt"], "a file name that ends in .json"),
+    ],
+)
+def test_bad_keys_are_one_line(model, options, problem, evaluated):
+    done, *_ = evaluated(model, *options)
+    assert done.code == 2
+    assert problem in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_field_groups_rows_and_an_unknown_id_none(configure):
+    config = configure("esmm")
+    found = loop.test_source(config).groups("101")
+    path = f"{FOLDER}/esmm/data/test/test_data.txt"
+    with open(path, encoding="utf-8") as file:
+        fields = [dict(part.split(":") for part in line.split(",")[3:]) for line in file]
+    expected = [int(field["101"]) or -1 for field in fields]
+    assert found.tolist() == expected
+
+
+def test_a_reader_that_yields_rows_may_know_groups_as_well():
+    class Rows:
+        def groups(self, column):
+            if column != "user":
+                raise ValueError(f"no column {column}")
+            return np.array([1, 1, 2])
+
+    source = RowSource(Rows(), "my_reader", 2, None)
+    assert source.groups("user").tolist() == [1, 1, 2]
+    with pytest.raises(UserError, match="my_reader: no column item"):
+        source.groups("item")

@@ -1,0 +1,112 @@
+"""``runner.save_metrics``: what a command measured, as a file that programs read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import checkpoint, fleet
+from engine.config import Config
+from engine.deployment.inference_report import environment
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.loop import Summary
+
+
+def check(config: Config) -> None:
+    """Makes sure, before anything is computed, that the file can be written, if it is asked for.
+
+    Raises:
+        UserError: its folder cannot be made or written.
+    """
+    path = config.runner("save_metrics")
+    if path:
+        checkpoint.check_writable(os.path.dirname(path))
+
+
+def save(config: Config, session: Any, source: Any, summary: Summary, mode: str) -> None:
+    """Writes what a run measured, if ``runner.save_metrics`` says where.
+
+    Args:
+        config: the configuration.
+        session: what trained or evaluated.
+        source: the batches; gates are averaged over all of them.
+        summary: what the run measured.
+        mode: ``train`` or ``evaluate``.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if config.runner("save_metrics"):
+        made = _collect(config, session, source, summary, mode)
+        fleet.current().on_first(lambda: write(config.runner("save_metrics"), made))
+
+
+def _collect(
+    config: Config, session: Any, source: Any, summary: Summary, mode: str
+) -> dict[str, Any]:
+    whole = mode == "evaluate" and fleet.current().size == 1  # here are all rows
+    gates = session.gate_weights(source, batches=None) if whole else None
+    return {
+        "mode": mode,
+        "yaml": config.yaml_path,
+        "seed": config.runner("seed"),
+        "finished_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "parameters": parameters(session),
+        "rows": summary.rows,
+        "seconds": summary.seconds,
+        "epochs": {
+            str(epoch): {"metrics": values, "tasks": summary.tasks.get(epoch, {})}
+            for epoch, values in summary.metrics.items()
+        },
+        "gates": gates,
+        "environment": environment(),
+    }
+
+
+def parameters(session: Any) -> int:
+    """Returns how many numbers a model learns; statistics of its inputs do not count."""
+    net = session.network()
+    if net is None:
+        return sum(array.size for array in session.parameters().values())
+    learned = [one for one in net.parameters() if not one.stop_gradient]
+    return sum(math.prod(one.shape) for one in learned)
+
+
+def write(path: str, content: Any) -> None:
+    """Writes JSON, whole or not at all; numbers that are none become ``null``.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    building = f"{path}.{os.getpid()}.part"
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(building, "w", encoding="utf-8") as file:
+            json.dump(plain(content), file, indent=1, ensure_ascii=False, allow_nan=False)
+        os.replace(building, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.remove(building)
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def plain(value: Any) -> Any:
+    """Returns a value as JSON knows it."""
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        return plain(array.item() if array.size == 1 else array.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
