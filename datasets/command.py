@@ -49,6 +49,17 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--force", action="store_true", help="prepare anew")
 
 
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return the type of an option that is an integer from ``least`` up, below 2^32."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) < 2**32:
+            raise argparse.ArgumentTypeError(f"found '{text}', expected an integer from {least} up")
+        return int(text)
+
+    return parse
+
+
 def run_command(work: Callable[[], object]) -> int:
     """Exit code of a data command: 0, or 2 after one `error: ` line that says what was wrong.
 

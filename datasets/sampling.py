@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable
 
 import numpy as np
 
-from datasets.command import Parser, naming, run_command
+from datasets.command import Parser, naming, run_command, whole_number
 
 
 class Draw:
@@ -119,18 +118,9 @@ def run_generator(
     parser = Parser(prog=prog, description=description.split("\n")[0], allow_abbrev=False)
     default = "default: %(default)s"
     parser.add_argument("--output_dir", type=Path, required=True, help="where to write")
-    parser.add_argument("--seed", type=_number(0), default=2022, help=default)
-    parser.add_argument("--train_rows", type=_number(least), default=rows[0], help=default)
-    parser.add_argument("--test_rows", type=_number(least), default=rows[1], help=default)
+    parser.add_argument("--seed", type=whole_number(0), default=2022, help=default)
+    parser.add_argument("--train_rows", type=whole_number(least), default=rows[0], help=default)
+    parser.add_argument("--test_rows", type=whole_number(least), default=rows[1], help=default)
     options = parser.parse_args(arguments)
     counts = (options.train_rows, options.test_rows)
     return run_command(lambda: write(options.output_dir, content_of, suffix, options.seed, counts))
-
-
-def _number(least: int):
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) < 2**32:
-            raise argparse.ArgumentTypeError(f"found '{text}', expected an integer from {least} up")
-        return int(text)
-
-    return parse

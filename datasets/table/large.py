@@ -23,14 +23,13 @@ Errors (one line, exit code 2): an option out of range; nowhere to write.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from datasets.command import Parser, naming, run_command
+from datasets.command import Parser, naming, run_command, whole_number
 from datasets.table import arrow
 from datasets.table.arrow import pa
 
@@ -120,22 +119,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     default = "default: %(default)s"
     parser.add_argument("--output_dir", type=Path, default=HERE / "large_all", help=default)
-    parser.add_argument("--rows", type=_whole(1), default=10_000_000, help=default)
-    parser.add_argument("--test_rows", type=_whole(1), default=100_000, help=default)
+    parser.add_argument("--rows", type=whole_number(1), default=10_000_000, help=default)
+    parser.add_argument("--test_rows", type=whole_number(1), default=100_000, help=default)
     parser.add_argument("--format", choices=FORMATS, default="parquet", help=default)
-    parser.add_argument("--seed", type=_whole(0), default=2022, help=default)
+    parser.add_argument("--seed", type=whole_number(0), default=2022, help=default)
     options = parser.parse_args(arguments)
     rows = (options.rows, options.test_rows)
     return run_command(lambda: write(options.output_dir, options.seed, rows, options.format))
-
-
-def _whole(least: int):
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) < 2**32:
-            raise argparse.ArgumentTypeError(f"found '{text}', expected an integer from {least} up")
-        return int(text)
-
-    return parse
 
 
 if __name__ == "__main__":

@@ -24,11 +24,10 @@ Errors (one line, exit code 2): an option out of range; nowhere to write.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from datasets.command import Parser, naming, run_command
+from datasets.command import Parser, naming, run_command, whole_number
 from datasets.sampling import Draw, table_of
 
 HERE = Path(__file__).resolve().parent
@@ -89,21 +88,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     default = "default: %(default)s"
     parser.add_argument("--output_dir", type=Path, default=HERE, help=default)
-    parser.add_argument("--seed", type=_whole(0), default=2022, help=default)
-    parser.add_argument("--train_rows", type=_whole(1), default=20_000, help=default)
-    parser.add_argument("--test_rows", type=_whole(1), default=5_000, help=default)
+    parser.add_argument("--seed", type=whole_number(0), default=2022, help=default)
+    parser.add_argument("--train_rows", type=whole_number(1), default=20_000, help=default)
+    parser.add_argument("--test_rows", type=whole_number(1), default=5_000, help=default)
     options = parser.parse_args(arguments)
     rows = (options.train_rows, options.test_rows)
     return run_command(lambda: write(options.output_dir, options.seed, rows))
-
-
-def _whole(least: int):
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) < 2**32:
-            raise argparse.ArgumentTypeError(f"found '{text}', expected an integer from {least} up")
-        return int(text)
-
-    return parse
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from engine import contract
 
 TOOLS = Path(contract.REPOSITORY) / "tools"
 DRIVER = Path(__file__).with_name("rank_driver.py")
-DEADLINE = 150  # seconds; a run that hangs is killed then, and fails
+DEADLINE = 100  # seconds; a run that hangs is killed then, and fails
 
 
 class Run:

@@ -40,13 +40,16 @@ class Undefined:
 
 def _reason(name: str, value: Any, metric: Any) -> str | None:
     """Returns what is to be said of a metric that is undefined, or None if it is defined."""
+    array = np.asarray(value)
+    number = array.size == 1 and array.dtype.kind in "fiu"
+    if number and array.item() and not np.isnan(array).item():
+        return None  # of several processes the metric itself counts only this one's rows
     if hasattr(metric, "undefined"):
         reason = metric.undefined()
         return f"it is not defined, {reason}" if reason else None
     if isinstance(metric, paddle.metric.Auc):  # it returns 0 where there is none
         counts = [int(np.sum(part)) for part in (metric._stat_neg, metric._stat_pos)]
         return None if all(counts) or not any(counts) else _ONE_LABEL.format(int(counts[1] > 0))
-    array = np.asarray(value)
     if "auc" not in name.lower() or array.size != 1 or array.dtype.kind != "f":
         return None
     if np.isnan(array).item():
