@@ -1,8 +1,8 @@
 """The operators that the nets here are made of.
 
 In dygraph the kernels are called directly where Paddle's Python front costs more than they do; in
-static graph, where it runs once, through Paddle's public functions. Given a `step_code.Symbol`,
-they write themselves into the code of a training step.
+static graph, where it runs once, through Paddle's public functions. Given a `Symbol`, they write
+themselves into the code of a training step.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import paddle.nn.functional as F
 from paddle import _C_ops
 from paddle.utils.dlpack import from_dlpack
 
-from models.multitask import step_code
-from models.multitask.step_code import Symbol
+from models.multitask import symbols
+from models.multitask.symbols import Symbol
 
 
 def tensor(array: np.ndarray) -> paddle.Tensor:
@@ -79,7 +79,7 @@ def unbind(x, axis: int, count: int) -> list:
 def concat(parts: Sequence, axis: int):
     """Returns the parts side by side along an axis."""
     if isinstance(parts[0], Symbol):
-        return step_code.concat(parts, axis)
+        return symbols.concat(parts, axis)
     return paddle.concat(parts, axis)
 
 
@@ -120,7 +120,7 @@ def composite(function: Callable, *inputs):
         inputs: what it takes; parameters need not be among them.
     """
     if isinstance(inputs[0], Symbol):
-        return step_code.composite(function, inputs)
+        return symbols.composite(function, inputs)
     return function(*inputs)
 
 

@@ -5,7 +5,7 @@ import pytest
 from paddle.io import Dataset, IterableDataset
 
 from engine.batches import BlockSource, RowSource
-from engine.deal import Deal
+from engine.fleet.deal import Deal
 
 
 class Blocks:

@@ -13,8 +13,8 @@ import numpy as np
 from paddle.io import IterableDataset
 
 from engine.ahead import ahead
-from engine.deal import Deal
 from engine.errors import UserError
+from engine.fleet.deal import Deal
 
 Columns = list  # one array a field, all of the same length
 

@@ -23,7 +23,7 @@ def open_session(config: Config, graph: str, training: bool) -> Any:
 
         return StaticSession(config, training)
     if fleet.current().size > 1:
-        from engine.fleet_session import FleetSession
+        from engine.fleet.session import FleetSession
 
         return FleetSession(config, training, fleet.current())
     from engine.dygraph import DygraphSession

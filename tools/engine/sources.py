@@ -9,7 +9,7 @@ from typing import Any
 from engine import contract, fleet
 from engine.batches import BlockSource, RowSource, Source, has_blocks, open_source, reader_errors
 from engine.config import Config
-from engine.deal import Deal
+from engine.fleet.deal import Deal
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from engine.clock import Clock
 from engine.config import Config
 from engine.dygraph import DygraphSession
 from engine.errors import UserError
-from engine.fleet import Together
-from engine.gradients import Exchange
+from engine.fleet.gradients import Exchange
+from engine.fleet.processes import Together
 from engine.sources import ModelSource
 
 logger = logging.getLogger(__name__)
