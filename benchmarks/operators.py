@@ -1,0 +1,61 @@
+"""What a training step of a net here consists of: kernels called, and parameters.
+
+    python benchmarks/operators.py -m models/multitask/mmoe/config.yaml
+
+A kernel's call costs some microseconds whatever it computes, which is most of a step at batch 32.
+Each parameter is multiplied once a row on the way forward, and about once on the way back: that
+is most of a step at batch 1024. Counted in the step's code (models/multitask/step_code.py), without
+the optimizer, which is one more kernel, or one a table. Times are tools/benchmark.py's.
+"""
+
+import os
+import re
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [os.path.join(ROOT, "tools"), ROOT]
+
+from engine import cli, contract, runtime  # noqa: E402
+from engine.config import load_config  # noqa: E402
+from engine.errors import UserError  # noqa: E402
+
+
+def counted(yaml: str, overrides: list[str]) -> tuple[int, int, int]:
+    """Returns the kernels of a step, forward and backward, and the net's parameters.
+
+    Raises:
+        UserError: the net's step is not written as code.
+    """
+    config = load_config(yaml, overrides, contract.hyper_parameters)
+    runtime.prepare()
+    from engine import sessions
+    from models.multitask.written_step import written
+
+    net = sessions.open_session(config, "dygraph", training=True).net
+    try:
+        forward, backward = written(net).source.split("def backward():")
+    except Exception as error:  # whatever a net does that cannot be written
+        raise UserError(f"{yaml}: its step is not written as code: {error}") from error
+    numbers = sum(int(parameter.size) for parameter in net.parameters() if parameter.trainable)
+    return _kernels(forward), _kernels(backward), numbers
+
+
+def _kernels(code: str) -> int:
+    return len(re.findall(r"_C_ops\.\w+\(", code))
+
+
+def main() -> None:
+    """Prints a line a configuration."""
+    parser = cli.Parser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("-m", dest="config_yaml", metavar="YAML", nargs="+", required=True)
+    add("-o", dest="opt", metavar="KEY=VALUE", nargs="*", default=[])
+    arguments = parser.parse_args()
+    print(f"{'forward':>8} {'backward':>8} {'parameters':>10}  configuration")
+    for yaml in arguments.config_yaml:
+        forward, backward, numbers = counted(yaml, arguments.opt)
+        print(f"{forward:8} {backward:8} {numbers:10}  {yaml}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

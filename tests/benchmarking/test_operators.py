@@ -1,0 +1,50 @@
+"""benchmarks/operators.py: what it counts follows from the net."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine import contract
+from models.multitask import step_code
+
+ROOT = Path(contract.REPOSITORY)
+pytestmark = pytest.mark.skipif(
+    not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
+)
+
+
+def run(*arguments):
+    command = [sys.executable, str(ROOT / "benchmarks" / "operators.py"), "-m"]
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def counts(*arguments):
+    """Returns forward and backward kernels, and parameters."""
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    return [int(number) for number in done.stdout.splitlines()[1].split()[:3]]
+
+
+def test_what_is_counted_follows_from_the_net():
+    yaml = ROOT / "models" / "multitask" / "mmoe" / "config.yaml"
+    forward, backward, parameters = counts(yaml)
+    # Eight experts of 16 and two gates on 499 features, two towers of 8 and two logits each.
+    assert parameters == 499 * 144 + 144 + 2 * (16 * 8 + 8) + 2 * (8 * 2 + 2)
+    more = counts(yaml, "-o", "hyper_parameters.expert_num=16")
+    assert more[:2] == [forward, backward]  # as many kernels, on larger matrices
+    assert more[2] == parameters + 500 * 144
+    deeper = counts(yaml, "-o", "hyper_parameters.tower_size=[8,8]")
+    # One more product, bias and ReLU; back the ReLU, the product and the bias.
+    assert deeper[:2] == [forward + 3, backward + 3]
+
+
+def test_a_net_whose_step_is_not_written_is_named():
+    yaml = ROOT / "models" / "multitask" / "dselect_k" / "config.yaml"
+    done = run(yaml)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {yaml}: its step is not written as code: ")
+    assert len(done.stderr.splitlines()) == 1
