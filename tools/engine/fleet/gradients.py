@@ -16,13 +16,11 @@ import numpy as np
 import paddle
 import paddle.distributed as distributed
 import paddle.nn.functional as F
-from paddle.distributed.parallel import _split_tensors, build_groups
 from paddle.nn.clip import get_tensor_from_selected_rows, merge_selected_rows
 
 from engine.errors import UserError
 from engine.fleet import World, lost_processes
 
-_GROUP = 128 << 20  # bytes exchanged at once, as Fleet has it
 _NONE, _DENSE, _SPARSE = 0, 1, 2  # kinds of gradients
 _HALF = 1 << 20  # a row's number travels beside its values as two floats, each of them exact
 
@@ -53,10 +51,11 @@ class Exchange:
         self._split: tuple[list, list] | None = None  # dense parameters, and sparse ones
 
     @paddle.no_grad()
-    def __call__(self, fault: bool, signals: Sequence[int]) -> Told:
-        """Puts the sum of all gradients in the place of each process's own.
+    def __call__(self, weight: float, fault: bool, signals: Sequence[int]) -> Told:
+        """Puts the weighted sum of all gradients in the place of each process's own.
 
         Args:
+            weight: what this process's gradients count by.
             fault: whether this process's loss is no number; it may then have no gradients.
             signals: for each of some signals, whether this process was asked to end by it.
 
@@ -68,24 +67,23 @@ class Exchange:
             return Told(self._world.size, tuple(0 for _ in signals))
         dense, sparse = self._split
         present = [parameter.grad is not None for parameter in dense]
-        for parameter, there in zip(dense, present):
-            if not there:
-                parameter.grad = paddle.zeros(parameter.shape, parameter.dtype)
         rows = [_rows(parameter) for parameter in sparse]
         counts = np.zeros([len(sparse), self._world.size])
         counts[:, self._world.rank] = [len(numbers) for numbers, _ in rows]
         about = np.concatenate([[fault], signals, counts.reshape(-1), present])
-        about = self._sum([parameter.grad for parameter in dense], about)
-        head, counts, present = np.split(about, [1 + len(signals), len(about) - len(dense)])
+        beside = paddle.to_tensor(about.astype(np.float32))
+        *sums, beside = _added([*(_weighted(each, weight) for each in dense), beside])
+        ends = [1 + len(signals), len(about) - len(dense)]
+        head, counts, present = np.split(beside.numpy(), ends)
         told = Told(int(head[0]), tuple(map(int, head[1:])))
         if told.faults:
             return told
-        for parameter, there in zip(dense, present):
-            if not there:  # in no process
-                parameter.clear_gradient(False)
+        for parameter, there, total in zip(dense, present, sums):
+            if there:  # in some process
+                parameter.grad = total
         lengths = counts.astype(int).reshape(len(sparse), self._world.size)
-        for parameter, own, each in zip(sparse, rows, lengths):
-            _gather(parameter, *own, each)
+        for parameter, (numbers, values), each in zip(sparse, rows, lengths):
+            _gather(parameter, numbers, values * weight, each)
         return told
 
     def _kinds(self) -> tuple[list, list] | None:
@@ -100,15 +98,27 @@ class Exchange:
         dense = [parameter for parameter, kind in pairs if kind != _SPARSE]
         return dense, [parameter for parameter, kind in pairs if kind == _SPARSE]
 
-    def _sum(self, gradients: list[paddle.Tensor], about: np.ndarray) -> np.ndarray:
-        """Adds up gradients in place, and returns the sum of what is said beside them."""
-        beside = paddle.to_tensor(about.astype(np.float32))
-        groups = build_groups([*gradients, beside], _GROUP)
+
+def _added(tensors: list[paddle.Tensor]) -> list[paddle.Tensor]:
+    """Returns the sums over all processes of tensors, by one exchange for each dtype."""
+    sums = list(tensors)
+    for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+        places = [place for place, tensor in enumerate(tensors) if tensor.dtype == dtype]
+        some = [tensors[place] for place in places]
+        joined = paddle.concat([paddle.reshape(tensor, [-1]) for tensor in some])
         with lost_processes():
-            for flat, _, _ in groups:
-                distributed.all_reduce(flat)
-        _split_tensors(groups)
-        return beside.numpy()
+            distributed.all_reduce(joined)
+        parts = paddle.split(joined, [tensor.size for tensor in some])
+        for place, tensor, part in zip(places, some, parts):
+            sums[place] = paddle.reshape(part, tensor.shape)
+    return sums
+
+
+def _weighted(parameter: paddle.Tensor, weight: float) -> paddle.Tensor:
+    """Returns a parameter's gradient times a weight; zeros if it has none."""
+    if parameter.grad is None:
+        return paddle.zeros(parameter.shape, parameter.dtype)
+    return parameter.grad * weight
 
 
 def _kind(parameter: paddle.Tensor) -> int:

@@ -40,7 +40,6 @@ class FleetSession(DygraphSession):
         self._training = training
         self._exchange = Exchange(self.net.parameters(), world)
         self._own, self._total = 0, 1  # rows of the step, this process's and all
-        self._weights: dict[tuple, paddle.Tensor] = {}
         problem = merging.lacking(self._metrics, self.metric_names)
         if problem and not training:
             raise UserError(problem)
@@ -62,15 +61,13 @@ class FleetSession(DygraphSession):
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step together; returns what the model wants shown, of its rows."""
         before = [] if self._own else self._kept_metrics()
-        loss, self._metrics, shown = self._contract.train_forward(
-            self.net, self._metrics, batch, self._settings
-        )
+        loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
         fault = self._watch(loss)
         clock.lap("forward")
         if fault is None:
-            loss.backward(self._weight(loss))
-        asked = interrupts.asked()
-        told = self._exchange(fault is not None, [asked == each for each in interrupts.SIGNALS])
+            loss.backward()
+        asked = [interrupts.asked() == each for each in interrupts.SIGNALS]
+        told = self._exchange(self._weight(loss), fault is not None, asked)
         for number, count in zip(interrupts.SIGNALS, told.signals):
             if count:
                 interrupts.agree(number)
@@ -86,13 +83,9 @@ class FleetSession(DygraphSession):
         clock.lap("optimizer")
         return shown or {}
 
-    def _weight(self, loss: paddle.Tensor) -> paddle.Tensor:
-        """Returns what the backward pass starts from, so that gradients need no scaling."""
-        share = self._own / self._total if loss.size == 1 else float(self._own > 0)
-        key = (share, tuple(loss.shape), loss.dtype)
-        if key not in self._weights:
-            self._weights[key] = paddle.full(loss.shape, share, loss.dtype)
-        return self._weights[key]
+    def _weight(self, loss: Any) -> float:
+        """Returns what this process's gradients count by."""
+        return self._own / self._total if loss.detach().size == 1 else float(self._own > 0)
 
     def _kept_metrics(self) -> list[dict[str, np.ndarray]]:
         states = [merging.state_of(metric) for metric in self._metrics]
