@@ -23,7 +23,6 @@ def check(config: Config, purpose: str) -> None:
     valid, test = config.runner("valid_data_dir"), config.get("runner.test_data_dir")
     if valid is None:
         raise config.error(_KEY, f"{purpose} needs rows that choose: the folder of validation data")
-    files = contract.files(config, "valid_data_dir")
     if test is None:
         return
     test = config.runner("test_data_dir")
@@ -31,6 +30,7 @@ def check(config: Config, purpose: str) -> None:
     if inner == outer or inner.startswith(os.path.join(outer, "")):
         raise config.error(_KEY, f"{purpose} may not look at the test data, runner.test_data_dir")
     tested = {_identity(path) for path in contract.files_in(test)} if os.path.isdir(test) else ()
+    files = contract.files_in(valid) if tested and os.path.isdir(valid) else ()
     for path in files:  # links, and a test folder inside
         if _identity(path) in tested:
             raise config.error(_KEY, f"{purpose} may not look at the test data: {path} is of them")
