@@ -16,6 +16,16 @@ from optuna.trial import TrialState
 from engine import contract
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+BREAKS = """
+
+class Breaks(MMoELayer):
+    def logits(self, features):
+        found = super().logits(features)
+        return found * float("nan") if self.experts.expert_num == 3 else found
+
+
+MMoELayer = Breaks
+"""
 SEARCH = os.path.join(contract.REPOSITORY, "tools", "search.py")
 
 
@@ -96,20 +106,22 @@ def test_a_search_goes_on_after_any_end_and_its_yaml_trains_to_its_value(
 
 def test_trials_that_fail_are_noted_and_static_graph_is_searched_too(model, run_command, tmp_path):
     space = tmp_path / "space.yaml"
-    rates = {"choices": [0.003, 9e8]}
-    space.write_text(yaml.safe_dump({"hyper_parameters.optimizer.learning_rate": rates}))
+    experts = {"choices": [2, 3]}
+    space.write_text(yaml.safe_dump({"hyper_parameters.expert_num": experts}))
+    with open(model / "net.py", "a", encoding="utf-8") as file:
+        file.write(BREAKS)
     options = ("--space", space, "--seed", "3", "--sampler", "random", "--static", "--keep")
     done = run_command("search", "-m", model / "search.yaml", "--trials", "3", *options)
     assert done.code == 0, done.stderr
     found = trials_of(model / "output_model_mmoe_search" / "study.db")
     for one in found:
-        failed = one.params["hyper_parameters.optimizer.learning_rate"] == "900000000.0"
+        failed = one.params["hyper_parameters.expert_num"] == "3"
         assert (one.state is TrialState.FAIL) == failed
         folder = model / "output_model_mmoe_search" / "study_trials" / str(one.number)
         assert (folder / "log.txt").is_file()
         assert (folder / "output/best/rec_static.pdparams").is_file() != failed
         if failed:
-            assert "nan" in one.user_attrs["problem"]
+            assert "the loss is nan" in one.user_attrs["problem"]
             assert f"trial {one.number}: failed: " in done.stderr
     assert {one.state for one in found} == {TrialState.COMPLETE, TrialState.FAIL}
     # What failed counts: nothing is left to do.
