@@ -19,8 +19,8 @@ import paddle
 
 from benchmarking import provenance
 from engine import interrupts
-from engine.config import Config
-from engine.contract import REPOSITORY
+from engine.config import Config, load_config
+from engine.contract import REPOSITORY, hyper_parameters
 from engine.errors import UserError
 from searching import space as spaces
 from searching import trials, tuned
@@ -99,8 +99,8 @@ class Search:
             interrupts.check()
             self._trial(study)
         if study.best is None:
-            problems = [trial.user_attrs["problem"] for trial in study.ended if trial.user_attrs]
-            raise UserError(f"none of {count} trials has a value; the last: {problems[-1]}")
+            problem = study.problems[-1] if study.problems else "pruned"
+            raise UserError(f"none of {count} trials has a value; the last: {problem}")
 
     def _trial(self, study: Study) -> None:
         trial, began = study.ask(), time.perf_counter()
@@ -180,7 +180,9 @@ class Search:
             f"{np.__version__}, Python {platform.python_version()}, "
             f"commit {provenance.commit(REPOSITORY) or 'unknown'}",
         ]
-        tree = tuned.content(self.config, self.overrides, study.values(best))
+        given = [spaces.text(key, value) for key, value in study.values(best).items()]
+        known = load_config(self.config.yaml_path, [*self.overrides, *given], hyper_parameters)
+        tree = tuned.content(self.config, self.overrides, {key: known[key] for key in self.space})
         tuned.write(self.output, tree, comments)
 
     def remove_killed(self) -> None:

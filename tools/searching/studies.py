@@ -88,6 +88,11 @@ class Study:
         return [trial for trial in self.ended if trial.state is TrialState.COMPLETE]
 
     @property
+    def problems(self) -> list[str]:
+        """Why trials that count have failed."""
+        return [trial.user_attrs[_PROBLEM] for trial in self.ended if _PROBLEM in trial.user_attrs]
+
+    @property
     def best(self) -> FrozenTrial | None:
         """The best of them, the first of equals."""
         return self._study.best_trial if self.finished else None
