@@ -84,7 +84,7 @@ def main() -> None:
         study = None
         if os.path.exists(path):
             study = studies.Study(path, about, lower)
-        asked.remove_killed()
+        asked.remove_killed(study)
         if study is None or len(study.ended) < arguments.trials:
             asked.check()  # before anything is written
         study = study or studies.Study(path, about, lower)

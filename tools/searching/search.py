@@ -185,12 +185,10 @@ class Search:
         tree = tuned.content(self.config, self.overrides, {key: known[key] for key in self.space})
         tuned.write(self.output, tree, comments)
 
-    def remove_killed(self) -> None:
-        """Removes the folders of trials that a killed search has left."""
-        if not self.keep and os.path.isdir(self.folder):
-            for name in os.listdir(self.folder):
-                if name.isdigit() or name == CHECK:
-                    _remove(os.path.join(self.folder, name))
+    def remove_killed(self, study: Study | None) -> None:
+        """Removes what a killed search has left in the trials' folder."""
+        for name in [CHECK, *map(str, study.killed if study else ())]:
+            _remove(os.path.join(self.folder, name))
 
     def remove_empty(self) -> None:
         """Removes the trials' folder, if nothing is kept there."""

@@ -83,6 +83,13 @@ class Study:
         ]
 
     @property
+    def killed(self) -> list[int]:
+        """The numbers of the trials that do not count."""
+        counted = {trial.number for trial in self.ended}
+        every = self._study.get_trials(deepcopy=False)
+        return [trial.number for trial in every if trial.number not in counted]
+
+    @property
     def finished(self) -> list[FrozenTrial]:
         """The trials that have a value."""
         return [trial for trial in self.ended if trial.state is TrialState.COMPLETE]
