@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
+from paddle import _C_ops
 
 from models.multitask.checks import probability
 
@@ -34,6 +34,7 @@ class Smoothing:
         self.share = probability("label_smoothing", given)
         rows = self.share * (np.eye(class_num) - 1 / class_num)
         self._table = np.concatenate([np.zeros([1, class_num]), rows]).astype(np.float32)
+        self._last = class_num - 1.0
         self._tensor = paddle.to_tensor(self._table) if paddle.in_dynamic_mode() else None
 
     def pull(self, labels):
@@ -41,8 +42,10 @@ class Smoothing:
 
         These are the rows that do not count.
         """
-        table = paddle.assign(self._table) if self._tensor is None else self._tensor
-        return F.embedding((paddle.clip(labels, min=-1) + 1).squeeze(-1), table)
+        if self._tensor is None:
+            return paddle.gather_nd(paddle.assign(self._table), paddle.clip(labels, min=-1) + 1)
+        rows = _C_ops.scale(_C_ops.clip(labels, -1.0, self._last), 1.0, 1.0, True)  # 1 added
+        return _C_ops.gather_nd(self._tensor, rows)
 
     def added_to(self, losses, logits, labels):
         """Returns losses ``[..., 1]`` with what smoothing adds to them.

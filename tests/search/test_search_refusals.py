@@ -132,3 +132,17 @@ def test_the_shipped_space_fits_every_model(folder, tmp_path):
     config = load_config(str(folder / "config.yaml"), (), contract.hyper_parameters)
     with open(shipped, encoding="utf-8") as file:
         assert space.read(config, shipped, []).keys() == yaml.safe_load(file).keys()
+
+
+def test_other_commands_leave_the_section_alone(model, caplog):
+    from engine import contract, report
+    from engine.config import load_config
+
+    path = str(model / "search.yaml")
+    config = load_config(path, [], contract.hyper_parameters)
+    assert f"search.{LR}.low" in config
+    assert "unknown key" not in caplog.text
+    with caplog.at_level("INFO"):
+        report.log_config(config)
+    assert LR in caplog.text
+    assert "search." not in caplog.text.replace(path, "")
