@@ -19,7 +19,7 @@ test: $(VENV)/.requirements-dev
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/benchmarking tests/ps tests/results
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/benchmarking tests/ps tests/results tests/search
 
 results-quick: $(VENV)/.requirements-visual
 	$(VENV)/bin/python tools/compare.py -m models/multitask/results.yaml --matrix quick
@@ -62,7 +62,7 @@ $(VENV)/.requirements-visual: requirements-visual.txt $(VENV)/.requirements
 	$(VENV)/bin/python -m pip install -q -r requirements-visual.txt
 	@touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt requirements-deploy.txt requirements-table.txt requirements-visual.txt $(VENV)/.requirements
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-deploy.txt requirements-table.txt requirements-visual.txt requirements-search.txt $(VENV)/.requirements
 	$(VENV)/bin/python -m pip install -q -r requirements-dev.txt
 	@touch $@
 

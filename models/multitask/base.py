@@ -15,6 +15,7 @@ from models.multitask import paddlerec
 from models.multitask.inputs import Inputs, input_specs, inputs_of
 from models.multitask.metrics import Accuracy, Auc, Choices, Scores
 from models.multitask.multitask_net import MultiTaskNet
+from models.multitask.smoothing import Smoothing
 from models.multitask.tasks import IGNORED, Task, conditions, tasks_of
 
 _HYPER = "hyper_parameters"
@@ -60,6 +61,7 @@ class MultiTaskModel:
             "embedding_size": 16,
             "sparse_gradients": True,
             "hash_ids": False,
+            "label_smoothing": 0.0,
             **{f"table.{name}": None for name in _TABLE},
             "optimizer.class": "adam",
             "optimizer.learning_rate": 0.001,
@@ -98,6 +100,7 @@ class MultiTaskModel:
         self._class_num = net.class_num
         self._weights = np.array([task.weight for task in self.tasks], np.float32)
         self._conditions = conditions(self.tasks)
+        self._smoothing = Smoothing(config, net.class_num)
         return net
 
     def create_inputs(self, config) -> Inputs:

@@ -68,9 +68,10 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return [Feeds(*piece) for piece in zip(zip(*parts), labels)]
 
     def create_loss(self, logits, labels):
-        """Returns the tasks' mean cross-entropies, weighted and added."""
+        """Returns the tasks' mean cross-entropies, of smoothed labels, weighted and added."""
         weights = self._weights_of_batch(labels.shape[1])
-        return (ops.softmax_cross_entropy(logits, labels) * weights).sum()
+        losses = ops.softmax_cross_entropy(logits, labels)
+        return (self._smoothing.added_to(losses, logits, labels) * weights).sum()
 
     def _weights_of_batch(self, rows: int):
         """Returns each row's share of the loss, ``[task_num, rows, 1]``; kept between batches."""
@@ -114,7 +115,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
             if getattr(type(self), name) is not own:
                 return None
         if self._written is None or self._written.net is not model:
-            self._written = WrittenStep(model)
+            pull = self._smoothing.pull if self._smoothing.share else None
+            self._written = WrittenStep(model, pull)
         return self._written.function()
 
     def infer_forward(self, model, metrics, batch, config):

@@ -41,7 +41,9 @@ class MultiTaskStaticModel(MultiTaskModel):
         for task, condition in self._conditions:
             ignored = paddle.full_like(labels[task], IGNORED)
             labels[task] = paddle.where(labels[condition] == 1, labels[task], ignored)
-        losses = ops.softmax_cross_entropy(logits, paddle.stack(labels)).mean(axis=[1, 2])
+        labels = paddle.stack(labels)
+        losses = ops.softmax_cross_entropy(logits, labels)
+        losses = self._smoothing.added_to(losses, logits, labels).mean(axis=[1, 2])
         self._loss = (losses * paddle.assign(self._weights)).sum()
         if self.network.penalty is not None:
             self._loss = self._loss + self.network.penalty

@@ -113,8 +113,13 @@ class StepCode:
         added = self.back(expression)
         self._gradients[name] = self.back(f"_C_ops.add({before}, {added})") if before else added
 
-    def finish(self, logits: Symbol) -> None:
-        """Writes the loss of some logits, and all gradients."""
+    def finish(self, logits: Symbol, pull: Callable | None = None) -> None:
+        """Writes the loss of some logits, and all gradients.
+
+        Args:
+            logits: the logits.
+            pull: see `written_step.WrittenStep`.
+        """
         softmax, rows = self.lines(
             f"_C_ops.cross_entropy_with_softmax({logits.name}, labels, {_CROSS_ENTROPY})", 2
         )
@@ -125,6 +130,11 @@ class StepCode:
             f"_C_ops.cross_entropy_with_softmax_grad(labels, {softmax.name}, weights, "
             f"{_CROSS_ENTROPY})"
         )
+        if pull:  # linear in the logits, so the factor is the gradient
+            pulled = self.line(f"_C_ops.multiply({self.name(pull)}(labels), weights)")
+            products = f"_C_ops.multiply({logits.name}, {pulled.name})"
+            loss = self.line(f"_C_ops.add({loss.name}, _C_ops.sum({products}, [], None, False))")
+            logits.give(pulled.name)
         while self._rules:
             self._rules.pop()()
         gradients = ", ".join([str(self.features.gradient), *self._gradients.values()])

@@ -31,10 +31,12 @@ class WrittenStep:
 
     Args:
         net: the net.
+        pull: given labels, returns what label smoothing adds to the logits' gradient in a row's
+            loss (`smoothing.Smoothing.pull`); None without it.
     """
 
-    def __init__(self, net: MultiTaskNet):
-        self.net = net
+    def __init__(self, net: MultiTaskNet, pull: Callable | None = None):
+        self.net, self._pull = net, pull
         self._layers, self._parameters = net.sublayers(include_self=True), net.parameters()
         self._steps: dict[tuple, Callable | None] = {}
         self._possible = AVAILABLE and net.writable
@@ -59,7 +61,7 @@ class WrittenStep:
 
     def _write(self) -> Callable | None:
         try:
-            return _step(written(self.net))
+            return _step(written(self.net, self._pull))
         except Exception as error:  # Paddle's functions say in many ways that they take tensors
             self._log(error)
             return None
@@ -86,7 +88,7 @@ def _hooked(parameter: paddle.Tensor) -> bool:
     return helper._hook_id != own
 
 
-def written(net: MultiTaskNet) -> StepCode:
+def written(net: MultiTaskNet, pull: Callable | None = None) -> StepCode:
     """Returns the code of a net's training step, and leaves the net and chance as they were.
 
     Raises:
@@ -95,9 +97,9 @@ def written(net: MultiTaskNet) -> StepCode:
     layers = net.sublayers(include_self=True)
     start, chance = _attributes(layers), _chance()
     try:
-        first = _code(net)  # a net may keep what it makes in its first call
+        first = _code(net, pull)  # a net may keep what it makes in its first call
         before = _attributes(layers)
-        code = _code(net)
+        code = _code(net, pull)
         if net.penalty is not None:
             raise ValueError("the loss has a penalty")
         after = _attributes(layers)
@@ -112,10 +114,10 @@ def written(net: MultiTaskNet) -> StepCode:
         _set_chance(chance)
 
 
-def _code(net: MultiTaskNet) -> StepCode:
+def _code(net: MultiTaskNet, pull: Callable | None) -> StepCode:
     flat = all(len(spec.shape) == 2 for spec in net.inputs.specs)
     code = StepCode(net.inputs.trained, rank=2 if flat else None)
-    code.finish(net.logits(code.features))
+    code.finish(net.logits(code.features), pull)
     return code
 
 

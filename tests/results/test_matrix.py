@@ -64,7 +64,7 @@ FEW = ("data", "few")
         ((*FEW, "protocol"), {"en": "x"}, "zh is not set"),
         ((*FEW, "metrics"), ["auc", "f1"], "expected a list of auc, gauc"),
         ((*FEW, "metrics"), ["gauc"], "gauc needs gauc_column"),
-        ((*FEW, "choose"), "best", "expected last or {by: ..., metric: ...}"),
+        ((*FEW, "choose"), "first", "expected last, best or {by: ..., metric: ...}"),
         ((*FEW, "choose"), {"by": "valid"}, "expected by to name one of curves (none)"),
         ((*FEW, "curves"), {"valid": 3}, "valid: expected a folder, found 3"),
         ((*FEW, "curves"), {"../x": "y"}, "expected a name of letters"),

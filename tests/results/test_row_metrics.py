@@ -154,7 +154,7 @@ def test_gauc_groups_by_any_column_of_a_table(own_table, evaluated, tmp_path):
     options = ["runner.metrics=[gauc]", "runner.gauc_column=person"]
     done, found, table = evaluated(None, *options, yaml_path=path)
     assert done.code == 0, done.stderr
-    with open(next((tmp_path / "data" / "test_all").iterdir()), encoding="utf-8") as file:
+    with open(tmp_path / "data" / "test_all" / "test.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for task, figures in found["epochs"]["0"]["tasks"].items():
         aucs, weights = [], []

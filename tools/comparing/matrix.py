@@ -16,7 +16,7 @@ from engine.errors import UserError, nearest
 from engine.schema import METRICS
 
 LANGUAGES = ("en", "zh")
-LAST, MEAN = "last", "mean"
+LAST, BEST, MEAN = "last", "best", "mean"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _FIGURES = ("auc", "acc")
 
@@ -51,10 +51,12 @@ class Choice:
     Attributes:
         by: the curve that chooses; None takes the last epoch.
         metric: the metric of that curve, such as ``auc_income``, or ``mean`` of all.
+        best: whether the trainer's own choice is taken, by ``runner.valid_metric``.
     """
 
     by: str | None = None
     metric: str = MEAN
+    best: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,10 +257,10 @@ class _Reader:
             yield from (Cell(data, model, path, tuple(options), seed) for seed in own)
 
     def _choice(self, place: str, value: Any, curves: Mapping) -> Choice:
-        if value == LAST:
-            return Choice()
+        if value in (LAST, BEST):
+            return Choice(best=value == BEST)
         if isinstance(value, str):
-            raise self._error(place, f"expected {LAST} or {{by: ..., metric: ...}}")
+            raise self._error(place, f"expected {LAST}, {BEST} or {{by: ..., metric: ...}}")
         found = self._section(place, value, {"by": str, "metric": str}, {"by"})
         if found["by"] not in curves:
             known = ", ".join(curves) or "none"

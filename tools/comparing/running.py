@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarking import processes, provenance
 from comparing.matrix import MEAN, Cell
-from engine import contract, outcome
+from engine import checkpoint, contract, held_out, outcome
 from engine.config import Config, load_config
 from engine.errors import UserError
 
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FINISHED, FAILED = "finished", "failed"
+_VALID = "valid"  # the curve that the trainer draws, where no other has this name
 
 
 def configuration(cell: Cell) -> Config:
@@ -40,6 +41,12 @@ def configuration(cell: Cell) -> Config:
         chosen_by = cell.data.curves.get(cell.data.choose.by)
         if chosen_by and os.path.realpath(chosen_by) == tested:
             raise UserError(f"choose: {cell.data.choose.by} is the test data, which may not choose")
+        if cell.data.choose.best:
+            held_out.check(config, "choose: best")
+        elif config.runner("early_stopping_patience"):
+            held_out.check(config, "early stopping")
+        elif config.get("hyper_parameters.optimizer.schedule") == "plateau":
+            held_out.check(config, "schedule: plateau")
     except UserError as error:
         raise UserError(f"{cell.name}: {error}") from error
     return config
@@ -110,6 +117,7 @@ class Results:
         curves = [(key, os.path.relpath(path, folder)) for key, path in data.curves.items()]
         parts: list[Any] = [content, cell.options, cell.seed, curves]
         parts += [(data.choose.by, data.choose.metric), data.metrics, data.gauc_column]
+        parts += ["best"] if data.choose.best else []
         return hashlib.sha256(repr((*parts, self._threads)).encode()).hexdigest()[:16]
 
 
@@ -126,24 +134,30 @@ class _Run:
     def __init__(self, cell: Cell, place: str, threads: int, commands: list[str]):
         self._cell, self._place, self._threads, self._commands = cell, place, threads, commands
         self._output = os.path.join(place, "output")
-        self._epochs = configuration(cell).runner("epochs")
+        self._config = configuration(cell)
 
     def all(self) -> dict[str, Any]:
         """Trains, looks at every epoch's checkpoint, chooses one and tests that alone."""
         cell = self._cell
         trained = self._command("trainer", "train", "runner.resume=False")
+        saved, valid = len(trained["epochs"]), _validated(trained)
         curves = {"train": _by_epoch(trained)}
         for name, folder in cell.data.curves.items():
-            options = self._tested(0, self._epochs, folder)
-            curves[name] = _by_epoch(self._command("infer", f"curve-{name}", *options))
-        epoch = self._choose(curves)
+            if valid and self._chooses(folder):
+                curves[name] = valid
+            elif saved:
+                options = self._tested(0, saved, folder)
+                curves[name] = _by_epoch(self._command("infer", f"curve-{name}", *options))
+        if valid and valid not in curves.values():
+            curves.setdefault(_VALID, valid)
+        epoch = self._choose(curves, trained)
         options = [f"runner.metrics=[{','.join(cell.data.metrics)}]"]
         if cell.data.gauc_column:
             options.append(f"runner.gauc_column={cell.data.gauc_column}")
         tested = self._command("infer", "test", *self._tested(epoch, epoch + 1), *options)
         self._remove_others(epoch)
         return {
-            "epochs": self._epochs,
+            "epochs": 1 + max(map(int, [*trained["epochs"], *valid])),
             "chosen_epoch": epoch,
             "curves": curves,
             "tasks": tested["epochs"][str(epoch)]["tasks"],
@@ -155,8 +169,14 @@ class _Run:
             "environment": trained["environment"],
         }
 
+    def _chooses(self, folder: str) -> bool:
+        """Whether a folder's rows are those that training was evaluated on."""
+        return os.path.realpath(folder) == os.path.realpath(self._config.runner("valid_data_dir"))
+
     def _tested(self, first: int, end: int, folder: str | None = None) -> Iterator[str]:
         yield f"runner.infer_load_path={self._output}"
+        best = self._cell.data.choose.best and folder is None
+        yield f"runner.infer_checkpoint={checkpoint.BEST if best else 'null'}"
         yield from (f"runner.infer_start_epoch={first}", f"runner.infer_end_epoch={end}")
         if folder:
             yield f"runner.test_data_dir={folder}"
@@ -183,15 +203,23 @@ class _Run:
         with open(measured, encoding="utf-8") as file:
             return json.load(file)
 
-    def _choose(self, curves: dict[str, dict[str, dict]]) -> int:
+    def _choose(self, curves: dict[str, dict[str, dict]], trained: dict[str, Any]) -> int:
         """Returns the epoch that is tested.
+
+        Args:
+            curves: metrics by epoch.
+            trained: what the trainer measured.
 
         Raises:
             UserError: the curve that chooses has no such metric, or no number.
         """
         choice = self._cell.data.choose
+        if choice.best:
+            return trained["best"]["epoch"]
+        if not trained["epochs"]:
+            raise UserError("training stopped early inside the first epoch: choose: best takes it")
         if choice.by is None:
-            return self._epochs - 1
+            return len(trained["epochs"]) - 1
         values = {epoch: _value(found, choice.metric) for epoch, found in curves[choice.by].items()}
         known = {epoch: value for epoch, value in values.items() if value is not None}
         if not known:
@@ -203,20 +231,28 @@ class _Run:
 
     def _remove_others(self, epoch: int) -> None:
         """Removes the checkpoints that were not chosen."""
+        chosen = checkpoint.BEST if self._cell.data.choose.best else str(epoch)
         for name in os.listdir(self._output):
-            if name.isdigit() and name != str(epoch):
+            others = name.isdigit() or name in (checkpoint.BEST, checkpoint.INTERRUPTED)
+            if others and name != chosen:
                 shutil.rmtree(os.path.join(self._output, name))
 
 
 def _by_epoch(measured: dict[str, Any]) -> dict[str, dict[str, float | None]]:
     """Returns a run's single-number metrics by epoch."""
+    return {epoch: _single(found["metrics"]) for epoch, found in measured["epochs"].items()}
+
+
+def _validated(trained: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Returns the metrics of each epoch's last evaluation in training."""
+    return {str(one["epoch"]): _single(one["metrics"]) for one in trained["valid"]}
+
+
+def _single(metrics: dict[str, Any]) -> dict[str, float | None]:
     return {
-        epoch: {
-            name: value
-            for name, value in found["metrics"].items()
-            if value is None or isinstance(value, (int, float))
-        }
-        for epoch, found in measured["epochs"].items()
+        name: value
+        for name, value in metrics.items()
+        if value is None or isinstance(value, (int, float))
     }
 
 

@@ -15,6 +15,8 @@ from engine.schema import REQUIRED, RUNNER, Key
 
 logger = logging.getLogger(__name__)
 
+SEARCH = "search."  # keys that tools/search.py alone reads
+
 
 class Config(Mapping):
     """A frozen flat mapping: ``config.get("hyper_parameters.expert_num", 8)``.
@@ -95,9 +97,9 @@ def load_config(
         UserError: the file cannot be read, a key of ``-o`` is unknown, or a value is bad.
     """
     yaml_path = os.path.abspath(yaml_path)
-    content, repeated = _read_yaml(yaml_path)
+    content, repeated = read_yaml(yaml_path)
     values: dict[str, Any] = {}
-    for key, value in _flat(content):
+    for key, value in flat(content):
         if key in values:  # runner.epochs and, in runner, epochs; or 1 and "1"
             repeated.append((key, None))
         values[key] = value
@@ -114,8 +116,9 @@ def load_config(
         inside = _known_inside(key, known)
         if inside and value not in (None, {}):
             raise UserError(f"{yaml_path}: {key} = {value!r}: expected a section with {inside}")
-        models_own = declared is None and key.startswith("hyper_parameters.")
-        if key not in known and not models_own:
+        others_own = key.startswith(SEARCH)
+        others_own |= declared is None and key.startswith("hyper_parameters.")
+        if key not in known and not others_own:
             logger.warning("%s: unknown key %s%s", yaml_path, key, nearest(key, known))
     overridden = []
     for text in overrides:
@@ -139,8 +142,12 @@ def _known_inside(key: str, known: Iterable[str]) -> str | None:
     return next((name for name in known if name.startswith(f"{key}.")), None)
 
 
-def _read_yaml(path: str) -> tuple[dict, list[tuple[str, int | None]]]:
-    """Returns the keys and values of a file, and what stands there twice, with the line."""
+def read_yaml(path: str) -> tuple[dict, list[tuple[str, int | None]]]:
+    """Returns the keys and values of a file, and what stands there twice, with the line.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
         with open(path, encoding="utf-8-sig") as file:
             content, repeated = yaml_files.load(file)
@@ -165,10 +172,11 @@ def _expect_keys(place: str, content: Any) -> None:
         raise UserError(f"{place}: expected keys and values, found {found}")
 
 
-def _flat(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Returns what a tree of keys holds, by the keys' full names."""
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

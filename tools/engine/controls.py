@@ -34,6 +34,7 @@ class Controls:
 
     Attributes:
         found: each evaluation's metrics, by epoch and batches done.
+        stopping: which evaluation was the best one.
         step: takes a training step; returns what the model wants shown.
         after: what is to be done after each step, or None; may raise `Stopped`.
 
@@ -46,7 +47,7 @@ class Controls:
         self.found: dict[tuple[int, int], dict[str, Any]] = {}
         self._evaluated: tuple[int, int] | None = None  # epoch and batches of the last one
         self._validation: Validation | None = None
-        self._stopping = EarlyStopping(config)
+        self.stopping = EarlyStopping(config)
         self.step: Callable[[Any, Clock], dict[str, Any]] = session.train_step
         self.after: Callable[[], None] | None = None
         self._schedule = schedules.of(config, length)
@@ -59,7 +60,7 @@ class Controls:
             self._validation = Validation(config, session.prefix)
             names = self._validation.metric_names
             if names or session.prefix == "rec":  # else they are what the program's fetches are
-                self._stopping.check(names)
+                self.stopping.check(names)
             self.after = self._after_step if config.runner("valid_interval") else None
         elif config.runner("early_stopping_patience"):
             reason = "early stopping needs runner.valid_data_dir"
@@ -82,12 +83,12 @@ class Controls:
             self._schedule.load(known["schedule"])
         if known and self._validation:
             self._evaluated = known.get("evaluated") and tuple(known["evaluated"])
-            self._stopping.load(known.get("early_stopping", self._stopping.state()))
+            self.stopping.load(known.get("early_stopping", self.stopping.state()))
 
     @property
     def stopped(self) -> bool:
         """Whether training has ended early."""
-        return self._validation is not None and self._stopping.stopped
+        return self._validation is not None and self.stopping.stopped
 
     def facts(self) -> dict[str, Any]:
         """Returns what a checkpoint says of it."""
@@ -95,7 +96,7 @@ class Controls:
         if self._schedule:
             found.update(steps=self._steps, schedule=self._schedule.state())
         if self._validation:
-            found.update(evaluated=self._evaluated, early_stopping=self._stopping.state())
+            found.update(evaluated=self._evaluated, early_stopping=self.stopping.state())
         return {_FACTS: found} if found else {}
 
     def _scheduled_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
@@ -116,7 +117,7 @@ class Controls:
     def _after_step(self) -> None:
         if self._report.batches % self._config.runner("valid_interval") == 0:
             self._evaluate()
-            if self._stopping.stopped:
+            if self.stopping.stopped:
                 raise Stopped
 
     def end_epoch(self) -> None:
@@ -126,12 +127,12 @@ class Controls:
 
     def say(self) -> None:
         """Logs how the run has ended."""
-        if self._stopping.best is None:
+        if self.stopping.best is None:
             return
         if self.stopped:
-            logger.info("stopped early: %d evaluations were no better", self._stopping.waited)
+            logger.info("stopped early: %d evaluations were no better", self.stopping.waited)
         folder = f"{self._config.runner('model_save_path')}/{checkpoint.BEST}"
-        logger.info("the best evaluation: %s, saved in %s", self._stopping.told(), folder)
+        logger.info("the best evaluation: %s, saved in %s", self.stopping.told(), folder)
 
     def _evaluate(self) -> None:
         place = (self._report.epoch, self._report.batches)
@@ -141,7 +142,7 @@ class Controls:
         weights = self._session.weights()  # the averages, where there are any
         metrics = self._validation(weights, self._session.prefix, self._report)
         self.found[place] = metrics
-        better = self._stopping.better(metrics, place)
+        better = self.stopping.better(metrics, place)
         self._evaluated = place
         if self._schedule:
             self._schedule.evaluated(better)

@@ -15,6 +15,11 @@ MEAN = "mean"  # of all AUCs
 _LOWER = re.compile(r"(?!auc|acc).*(loss|cost|error|mae|mse)", re.IGNORECASE)  # less is better
 
 
+def lower_is_better(metric: str) -> bool:
+    """Whether less of a metric is better, as of a loss; its name tells."""
+    return bool(_LOWER.match(metric))
+
+
 class EarlyStopping:
     """Compares evaluations by ``runner.valid_metric``.
 
@@ -22,6 +27,7 @@ class EarlyStopping:
         config: the configuration.
 
     Attributes:
+        value: that of the last evaluation; None before the first.
         best: the best value so far; None before the first evaluation.
         place: epoch and batches done of the best evaluation.
         waited: how many evaluations have been no better since.
@@ -32,7 +38,8 @@ class EarlyStopping:
         self._metric = config.runner("valid_metric")
         self._patience = config.runner("early_stopping_patience")
         self._least = float(config.runner("early_stopping_min_delta"))
-        self._lower = bool(_LOWER.match(self._metric))
+        self._lower = lower_is_better(self._metric)
+        self.value: float | None = None
         self.best: float | None = None
         self.place = (0, 0)
         self.waited = 0
@@ -59,7 +66,7 @@ class EarlyStopping:
         Raises:
             UserError: the metric is not there, or is nan and was never anything else.
         """
-        value = self._value(metrics)
+        self.value = value = self._value(metrics)
         if np.isnan(value) and self.best is None:
             undefined = [name for name, each in metrics.items() if _is_nan(each)]
             reason = f"{', '.join(undefined)} is nan on the rows of runner.valid_data_dir"

@@ -32,6 +32,7 @@ from engine.batches import Source
 from engine.clock import Clock
 from engine.config import Config
 from engine.controls import Controls, Stopped
+from engine.early_stopping import EarlyStopping
 from engine.errors import UserError
 from engine.interrupts import Interrupted
 from engine.report import Report, Visual
@@ -51,6 +52,7 @@ class Summary:
     Attributes:
         metrics: the metrics of each epoch, by name.
         valid: those of each evaluation in training, by epoch and batches done.
+        stopping: which of these evaluations was the best one, of a run that trains.
         rows: rows visited.
         seconds: time spent on batches; start-up and saving do not count.
         tasks: what ``runner.metrics`` asked for, of each epoch and task.
@@ -58,13 +60,25 @@ class Summary:
 
     metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
     valid: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    stopping: EarlyStopping | None = None
     rows: int = 0
     seconds: float = 0.0
     tasks: dict[int, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
-def train(session: Any, config: Config, source: Source) -> Summary:
+def train(
+    session: Any,
+    config: Config,
+    source: Source,
+    watch: Callable[[int, EarlyStopping], None] | None = None,
+) -> Summary:
     """Trains up to ``runner.epochs`` epochs and saves a checkpoint after each.
+
+    Args:
+        session: what is trained.
+        config: its configuration.
+        source: the training batches.
+        watch: called with every epoch that is done, and with how evaluations have gone.
 
     Raises:
         Interrupted: a signal came; what was trained is saved.
@@ -73,13 +87,19 @@ def train(session: Any, config: Config, source: Source) -> Summary:
     wanted = config.runner("use_visual") and fleet.current().rank == 0
     visual = Visual(config.runner("visual_dir")) if wanted else None
     try:
-        return _train(session, config, source, visual)
+        return _train(session, config, source, visual, watch)
     finally:
         if visual:
             visual.close()
 
 
-def _train(session: Any, config: Config, source: Source, visual: Visual | None) -> Summary:
+def _train(
+    session: Any,
+    config: Config,
+    source: Source,
+    visual: Visual | None,
+    watch: Callable[[int, EarlyStopping], None] | None,
+) -> Summary:
     world = fleet.current()
     epochs, root = config.runner("epochs"), config.runner("model_save_path")
     formats.check_installed(config.runner("checkpoint_format"))
@@ -98,7 +118,7 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
     undefined = Undefined()
     looked = losses.ParameterCheck(session, config.runner("on_nan"))
     controls.start(position, report, looked.at_end)
-    summary.valid = controls.found
+    summary.valid, summary.stopping = controls.found, controls.stopping
     with interrupts.deferred(together=world.size > 1):
         for epoch in range(position.epoch, epochs):
             if controls.stopped:
@@ -137,6 +157,8 @@ def _train(session: Any, config: Config, source: Source, visual: Visual | None) 
                 raise UserError(world.told(problem)) from None
             folder = world.on_first(lambda epoch=epoch: _save(session, config, epoch, controls))
             world.settle()
+            if watch:
+                watch(epoch, controls.stopping)
             try:
                 interrupts.check()
             except Interrupted as stop:

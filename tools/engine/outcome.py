@@ -55,6 +55,7 @@ def _collect(
     whole = mode == "evaluate" and fleet.current().size == 1  # here are all rows
     gates = session.gate_weights(source, batches=None) if whole else None
     return {
+        **(_validation(summary) if mode == "train" else {}),
         "mode": mode,
         "yaml": config.yaml_path,
         "seed": config.runner("seed"),
@@ -69,6 +70,19 @@ def _collect(
         "gates": gates,
         "environment": environment(),
     }
+
+
+def _validation(summary: Summary) -> dict[str, Any]:
+    """Returns each evaluation in training, and which was the best one, whose checkpoint is kept."""
+    stopping, best = summary.stopping, None
+    if stopping is not None and stopping.best is not None:
+        epoch, batches = stopping.place
+        best = {"epoch": epoch, "batches": batches, "value": stopping.best}
+    valid = [
+        {"epoch": epoch, "batches": batches, "metrics": metrics}
+        for (epoch, batches), metrics in summary.valid.items()
+    ]
+    return {"valid": valid, "best": best}
 
 
 def parameters(session: Any) -> int:

@@ -13,7 +13,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from engine import fleet
 from engine.clock import Clock
-from engine.config import Config
+from engine.config import SEARCH, Config
 from engine.errors import UserError
 from engine.schema import RUNNER
 
@@ -31,7 +31,7 @@ def log_config(config: Config) -> None:
     """Logs every key of the configuration, and the defaults of ``runner.*`` keys not in it."""
     shown = {f"runner.{name}": key.default for name, key in RUNNER.items()}
     shown = {key: value for key, value in shown.items() if isinstance(value, (bool, int, str))}
-    shown.update(config)
+    shown.update((key, value) for key, value in config.items() if not key.startswith(SEARCH))
     width = max(map(len, shown))
     lines = [f"{key:<{width}}  {value}" for key, value in sorted(shown.items())]
     logger.info("configuration\n%s", "\n".join(lines))

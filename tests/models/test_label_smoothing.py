@@ -1,0 +1,143 @@
+"""Label smoothing: the loss is that of smoothed labels, in every way to train; metrics are not."""
+
+import numpy as np
+import paddle
+import pytest
+
+from engine import contract, loop
+from engine.dygraph import DygraphSession
+from engine.static import StaticSession
+from models.multitask import step_code
+from models.multitask.smoothing import Smoothing
+
+SHARE = 0.2
+OPTION = f"hyper_parameters.label_smoothing={SHARE}"
+
+
+@pytest.fixture(autouse=True)
+def _start():
+    paddle.disable_static()
+
+
+def smoothed_loss(logits, labels, weights, share=SHARE):
+    """The loss by its definition: the mean over rows of -sum q log p, a task at a time, added."""
+    logits = logits.astype(np.float64)
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    classes = logits.shape[-1]
+    counted = labels[..., 0] >= 0
+    q = share / classes + (1 - share) * np.eye(classes)[labels[..., 0].clip(0)]
+    rows = np.where(counted, -(q * log_p).sum(axis=-1), 0)
+    return (rows.mean(axis=1) * weights).sum()
+
+
+def first_batch(folder, configure, *options):
+    session = DygraphSession(configure(folder, *options))
+    source = loop.training_source(session._config)
+    session.fit_inputs(source)
+    session.start_epoch(training=True)
+    return session, next(session.batches(source, 0))[0]
+
+
+def step(session, batch):
+    """The loss, logits, labels and gradients of a step."""
+    model, net = session._contract, session.net
+    paddle.seed(7)
+    loss, _, _ = model.step_forward(net, None, batch, None)
+    loss.backward()
+    logits, labels = model._scores._pending[-1]
+    found = {n: p.grad.numpy() for n, p in net.named_parameters() if p.grad is not None}
+    net.clear_gradients()
+    return loss.item(), logits.numpy(), labels.numpy(), found
+
+
+def test_every_models_loss_is_that_of_smoothed_labels(folder, configure):
+    options = [OPTION, "runner.train_batch_size=16"]
+    if folder.name == "esmm":  # whose gradients are rows
+        options.append("hyper_parameters.sparse_gradients=False")
+    if folder.name == "dselect_k":  # its penalty would be added
+        options.append("hyper_parameters.entropy=0")
+    session, batch = first_batch(folder, configure, *options)
+    loss, logits, labels, written = step(session, batch)
+    weights = session._contract._weights
+    assert loss == pytest.approx(smoothed_loss(logits, labels, weights), rel=1e-5)
+    assert abs(loss - smoothed_loss(logits, labels, weights, 0)) > 1e-4
+    model, net = session._contract, session.net
+    assert (model._step_of(net) is not None) == (step_code.AVAILABLE and net.writable)
+    net.writable, model._written = False, None  # by autograd
+    expected, _, _, gradients = step(session, batch)
+    assert loss == pytest.approx(expected, rel=1e-6)
+    assert written.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(written[name], gradient, rtol=1e-4, atol=1e-7, err_msg=name)
+
+
+def test_rows_that_do_not_count_are_not_smoothed(configure):
+    rows = "[{name: click, label_column: 0}, {name: cvr, label_column: 1, rows: click}, "
+    tasks = f"hyper_parameters.tasks={rows}{{name: ctcvr, label_column: 1, weight: 0.5}}]"
+    options = (OPTION, tasks, "hyper_parameters.sparse_gradients=False")
+    session, batch = first_batch("esmm", configure, *options)
+    loss, logits, labels, gradients = step(session, batch)
+    assert (labels[1] < 0).any()
+    assert (labels[1] >= 0).any()
+    assert loss == pytest.approx(smoothed_loss(logits, labels, [1, 1, 0.5]), rel=1e-5)
+    session.net.writable, session._contract._written = False, None
+    _, _, _, expected = step(session, batch)
+    for name, gradient in expected.items():
+        np.testing.assert_allclose(gradients[name], gradient, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["mmoe", "esmm"])
+def test_static_graph_takes_the_same_steps(name, configure):
+    options = [OPTION, "runner.epochs=2", "runner.train_batch_size=100", "runner.shuffle=False"]
+    options += ["hyper_parameters.sparse_gradients=False"] if name == "esmm" else []
+    config = configure(name, *options)
+
+    def losses(session, first):
+        session.load(session.relevant(first, "rec"), "rec")
+        source = loop.training_source(config)
+        session.start_epoch(training=True)
+        batches = session.batches(source, 0)
+        clock = loop.Clock()
+        return [float(np.asarray(session.train_step(b, clock)["loss"])) for b, _ in batches]
+
+    dygraph = DygraphSession(config)
+    dygraph.fit_inputs(loop.training_source(config))
+    first = {key: np.array(value) for key, value in dygraph.weights().items()}
+    expected = losses(dygraph, first)
+    paddle.enable_static()
+    found = losses(StaticSession(config, True), first)
+    np.testing.assert_allclose(found, expected, rtol=2e-4)
+    assert len(found) >= 4
+
+
+def test_metrics_are_those_of_the_labels_as_they_are(configure):
+    plain, smooth = (
+        first_batch("mmoe", configure, "runner.train_batch_size=64", *given)
+        for given in ((), (OPTION,))
+    )
+    smooth[0].net.set_state_dict(plain[0].net.state_dict())
+    found = []
+    for session, batch in (plain, smooth):
+        session.start_epoch(training=False)
+        session.infer_step(batch, loop.Clock())
+        predictions = session._contract.predict(session.net, batch)
+        labels = session._contract.labels(batch)
+        found.append((session.metrics(), {k: v.numpy() for k, v in predictions.items()}, labels))
+    assert found[0][0] == found[1][0]
+    for task, labels in found[0][2].items():
+        np.testing.assert_array_equal(found[0][1][task], found[1][1][task])
+        np.testing.assert_array_equal(labels, found[1][2][task])
+
+
+@pytest.mark.parametrize("value", [1.0, -0.1, "much", True])
+def test_a_share_that_is_none_is_an_error(value):
+    with pytest.raises(ValueError, match=r"hyper_parameters\.label_smoothing"):
+        Smoothing({"hyper_parameters.label_smoothing": value}, 2)
+
+
+def test_without_it_the_step_is_as_it_was(configure):
+    session, _ = first_batch("mmoe", configure)
+    losses = paddle.to_tensor([1.0])
+    assert session._contract._smoothing.added_to(losses, None, None) is losses
+    assert contract.hyper_parameters(session._config.folder)["label_smoothing"] == 0.0

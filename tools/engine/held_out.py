@@ -1,0 +1,41 @@
+"""Rows that choose are not rows that judge: validation data must be no test data."""
+
+from __future__ import annotations
+
+import os
+
+from engine import contract
+from engine.config import Config
+
+_KEY = "runner.valid_data_dir"
+
+
+def check(config: Config, purpose: str) -> None:
+    """Makes sure that there are validation data, and that none of their files is a test file.
+
+    Args:
+        config: the configuration.
+        purpose: what needs them, for the error.
+
+    Raises:
+        UserError: there are none, or the test data may not choose.
+    """
+    valid, test = config.runner("valid_data_dir"), config.get("runner.test_data_dir")
+    if valid is None:
+        raise config.error(_KEY, f"{purpose} needs rows that choose: the folder of validation data")
+    if test is None:
+        return
+    test = config.runner("test_data_dir")
+    inner, outer = os.path.realpath(valid), os.path.realpath(test)
+    if inner == outer or inner.startswith(os.path.join(outer, "")):
+        raise config.error(_KEY, f"{purpose} may not look at the test data, runner.test_data_dir")
+    tested = {_identity(path) for path in contract.files_in(test)} if os.path.isdir(test) else ()
+    files = contract.files_in(valid) if tested and os.path.isdir(valid) else ()
+    for path in files:  # links, and a test folder inside
+        if _identity(path) in tested:
+            raise config.error(_KEY, f"{purpose} may not look at the test data: {path} is of them")
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
