@@ -17,9 +17,10 @@ demo: $(VENV)/.requirements
 test: $(VENV)/.requirements-dev
 	$(VENV)/bin/python -m pytest
 
-# Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version.
+# Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version. Left out is what does not
+# depend on Paddle's version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/benchmarking tests/ps tests/results tests/search
+	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/ps
 
 results-quick: $(VENV)/.requirements-visual
 	$(VENV)/bin/python tools/compare.py -m models/multitask/results.yaml --matrix quick
