@@ -82,7 +82,7 @@ def test_a_net_that_is_torn_apart_is_not_saved(run_command, model, tmp_path, nam
         assert re.match(rf"error: epoch: 1, batch_id: {batches}: parameter \S+ is NaN or", error)
         assert not re.search("loss: ?(nan|inf)", done.stderr)
         assert {path: path.read_bytes() for path in before} == before
-        assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["0"]
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["0"]
 
 
 def test_a_skipped_step_leaves_no_trace(run_command, model, data, tmp_path):

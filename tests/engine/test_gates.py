@@ -12,7 +12,7 @@ from engine.dygraph import DygraphSession
 WEIGHTS = {"left": np.array([0.0, 0.25, 0.0, 0.75]), "right": np.array([4e-4, 0.0, 0.9996, 0.0])}
 
 
-def shown(folder, caplog, visual=None):
+def shown(folder, caplog, visual):
     caplog.clear()
     caplog.set_level("INFO")
     gates.show(WEIGHTS, str(folder), visual)
@@ -20,10 +20,11 @@ def shown(folder, caplog, visual=None):
 
 
 def test_lines_name_the_experts_in_use_the_heaviest_first(tmp_path, caplog):
-    assert shown(tmp_path, caplog)[:2] == [
+    assert shown(tmp_path, caplog, None) == [
         "gate of left: 2 of 4 experts, expert 3: 0.750, expert 1: 0.250",
         "gate of right: 1 of 4 experts, expert 2: 1.000",
     ]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_heat_map_is_drawn(tmp_path, caplog):
@@ -52,7 +53,7 @@ def test_weights_and_names_are_in_the_picture():
 def test_without_matplotlib_the_log_says_what_to_install(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(gates.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    lines = shown(tmp_path, caplog)
+    lines = shown(tmp_path, caplog, SimpleNamespace())
     assert len(lines) == 3
     assert lines[-1] == "no heat map of the gates: pip install -r requirements-visual.txt"
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Which experts each task has come to use: lines of the log, and a heat map."""
+"""Which experts each task has come to use: lines of the log, and a heat map for VisualDL."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _UNUSED = 1e-3  # a weight below it counts as none
 
 
 def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
-    """Logs each task's experts and their weights, and draws ``gates.png`` into a folder.
+    """Logs each task's experts and their weights; with VisualDL it also draws ``gates.png``.
 
     Args:
         weights: each task's weights over the experts.
-        folder: where the picture goes; it is drawn where matplotlib is installed.
+        folder: where the picture goes.
         visual: VisualDL's records, where the picture goes too, or None.
 
     Raises:
@@ -31,6 +31,8 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
         used = [number for number in np.argsort(-row) if row[number] >= _UNUSED]
         text = ", ".join(f"expert {number}: {row[number]:.3f}" for number in used)
         logger.info("gate of %s: %d of %d experts, %s", task, len(used), len(row), text)
+    if not visual:  # to import matplotlib alone takes a second
+        return
     if not importlib.util.find_spec("matplotlib"):
         logger.info("no heat map of the gates: pip install -r requirements-visual.txt")
         return
@@ -43,9 +45,8 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
             os.remove(path)
         raise
     logger.info("drew %s", path)
-    if visual:
-        picture.canvas.draw()
-        visual.image("gates", np.asarray(picture.canvas.buffer_rgba())[..., :3])
+    picture.canvas.draw()
+    visual.image("gates", np.asarray(picture.canvas.buffer_rgba())[..., :3])
 
 
 def _heat_map(weights: Mapping[str, np.ndarray]) -> Any:

@@ -228,7 +228,11 @@ RUNNER = {
         "Folder for parsed copies of text data that cannot be written beside their source; "
         "`~/.cache/paddlemtl` if not set.",
     ),
-    "use_visual": Key("bool", False, "Write loss, metrics, learning rate and speed for VisualDL."),
+    "use_visual": Key(
+        "bool",
+        False,
+        "Write loss, metrics, learning rate and speed for VisualDL, and a picture of the gates.",
+    ),
     "visual_dir": Key("output path", "visualDL_log", "Folder for VisualDL's records."),
     "use_auc": Key(
         "bool", True, "Accepted for PaddleRec's YAMLs: metrics always start anew every epoch."
