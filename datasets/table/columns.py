@@ -74,8 +74,9 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """All columns that are read."""
-        return [*self.labels, *(column.name for column in (*self.dense, *self.sparse))]
+        """All columns that are read, each once: one may be a number and a category."""
+        columns = (*self.dense, *self.sparse)
+        return list(dict.fromkeys([*self.labels, *(column.name for column in columns)]))
 
     @property
     def meaning(self) -> dict[str, Any]:
@@ -107,9 +108,11 @@ def table_of(config: Mapping) -> Table:
     )
     if not table.dense and not table.sparse:
         raise ValueError(f"{KEY}: expected columns under dense, sparse or both, found none")
-    twice = [name for name in table.names if table.names.count(name) > 1]
-    if twice:
-        raise ValueError(f"{KEY}: column {twice[0]} stands there twice")
+    for columns in (table.dense, table.sparse):
+        names = [*table.labels, *(column.name for column in columns)]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{KEY}: column {twice[0]} stands there twice")
     for column in table.dense:
         _check_dense(column)
     owners = {column.name: column for column in table.sparse if column.share is None}

@@ -58,6 +58,15 @@ def test_columns_become_dense_numbers_ids_and_labels(tmp_path):
     assert [array.dtype for array in (dense, ids, click, like)] == ["f4", "i8", "i8", "i8"]
 
 
+@pytest.mark.parametrize("write", [write_text, write_parquet])
+def test_a_column_may_be_a_number_and_a_category(tmp_path, write):
+    path = write(tmp_path / ("a.csv" if write is write_text else "a.parquet"))
+    data = trained(tmp_path, path, table={"dense": ["price", "age"], "sparse": ["age", "city"]})
+    dense, ids, *_ = arrays(data)
+    assert dense[:, 1].tolist() == [20, 30, 30, 40, 30]  # the mean where it is missing
+    assert ids.tolist() == [[2, 1], [1, 2], [0, 1], [3, 3], [1, 0]]  # 30 twice, then by the text
+
+
 def test_the_models_hyper_parameters_follow_from_the_table(tmp_path):
     config = completed(configuration(tmp_path), [write_text(tmp_path / "a.csv")])
     assert config["hyper_parameters.dense_input_dim"] == 2

@@ -221,6 +221,9 @@ def test_columns_without_a_value(tmp_path):
         ({"labels": [1]}, "table.labels: expected texts, found 1"),
         ({"dense": None, "sparse": None}, "table: expected columns under dense, sparse or both"),
         ({"dense": ["age", "click"]}, "table: column click stands there twice"),
+        ({"dense": ["age", "age"]}, "table: column age stands there twice"),
+        ({"sparse": ["city", "city"]}, "table: column city stands there twice"),
+        ({"sparse": ["city", "click"]}, "table: column click stands there twice"),
         (
             {"dense": [{"name": "age", "fil": 0}]},
             "table.dense: age: expected keys among name, fill",
