@@ -199,6 +199,7 @@ def _contents(
         yield names[0], finished(_encode(train_path, train_rows, plan))
         yield names[1], finished(lines[row] for row in chosen)
         yield names[2], finished(lines[row] for row in rest)
+        lines.clear()  # written by now; the next ones take as much
 
 
 def _with_header(lines: Iterator[bytes]) -> Iterator[bytes]:
