@@ -133,6 +133,10 @@ STARTS = dict(
 )
 WIDTH = FIRST_BLOCK + sum(block.size for block in BLOCKS)
 
+# Of the tables with a header: the labels, then every other raw column but the two that are labels.
+FEATURES = tuple(column for column in RAW_COLUMNS if column not in {item.column for item in LABELS})
+HEADER = (*(label.task for label in LABELS), *FEATURES)
+
 
 def one_hot(size: int, position: int) -> str:
     """The block's text: `0,0,1,0` is position 2 of 4."""

@@ -1,10 +1,12 @@
-"""Census-Income (KDD): the raw files become the 501-column files that the models read.
+"""Census-Income (KDD): the raw files become the files that the models read.
 
     python -m datasets.census.prepare [--raw_dir DIR] [--output_dir DIR] [--force]
 
 makes in the output folder `train_all/train_data.csv` (the raw training file, in its order),
 `valid_all/valid_data.csv` (a random half of the raw test file) and `test_all/test_data.csv` (the
-other half, in its order). `columns.py` says what the columns are. Options:
+other half, in its order): 501 columns of numbers. `table_train_all/train.csv`,
+`table_valid_all/valid.csv` and `table_test_all/test.csv` are the same rows as tables with a header,
+their values as text. `columns.py` says what the columns are. Options:
 
     --raw_dir     folder that holds the raw files (default: the environment variable RAW_DIR;
                   without either they are downloaded, from CENSUS_URL if that is set)
@@ -27,7 +29,16 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.census.columns import BLOCKS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH, one_hot
+from datasets.census.columns import (
+    BLOCKS,
+    FEATURES,
+    HEADER,
+    LABELS,
+    NUMERICS,
+    RAW_COLUMNS,
+    WIDTH,
+    one_hot,
+)
 from datasets.command import DataError, run_preparation
 from datasets.fetch import RawFile, Source, obtain
 from datasets.publish import publish
@@ -40,6 +51,7 @@ MIRRORS = (
     "http://kdd.ics.uci.edu/databases/census-income/{name}.gz",
 )
 OUTPUTS = ("train_all/train_data.csv", "valid_all/valid_data.csv", "test_all/test_data.csv")
+TABLES = ("table_train_all/train.csv", "table_valid_all/valid.csv", "table_test_all/test.csv")
 
 
 TRAIN = Source(
@@ -69,10 +81,10 @@ def prepare(
     train: Source | None = None,
     test: Source | None = None,
 ) -> None:
-    """Make the three files in `output_dir`, or say that they are there already.
+    """Make the files in `output_dir`, or say that they are there already.
 
     Args:
-        output_dir: where `train_all`, `valid_all` and `test_all` go.
+        output_dir: where the folders go, `train_all` and the others.
         raw_dir: folder of the raw files, instead of a download.
         force: prepare anew even if the files are there.
         train: the raw training file; the official one by default.
@@ -85,7 +97,7 @@ def prepare(
     train, test = train or TRAIN, test or TEST
     recipe = {
         "raw": {source.file.name: source.file.sha256 for source in (train, test)},
-        "columns": hashlib.sha256(repr((LABELS, NUMERICS, BLOCKS)).encode()).hexdigest(),
+        "columns": hashlib.sha256(repr((LABELS, NUMERICS, BLOCKS, HEADER)).encode()).hexdigest(),
     }
 
     def contents() -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -94,7 +106,8 @@ def prepare(
         return _contents(train_path, train.rows, test_path, test.rows)
 
     for name, output in publish(output_dir, recipe, contents, force).items():
-        print(f"  {name}: {output['rows']} rows of {WIDTH} columns")
+        width = len(HEADER) if name in TABLES else WIDTH
+        print(f"  {name}: {output['rows']} rows of {width} columns")
 
 
 class _Field(dict):
@@ -116,6 +129,17 @@ class _Numeric(_Field):
         text = value.strip()
         if not re.fullmatch(r"-?\d+(\.\d+)?", text):
             raise ValueError(f"column {self.column}: '{value}', expected a number")
+        self[value] = text
+        return text
+
+
+class _Text(_Field):
+    """A value as it is, without the space around it."""
+
+    def __missing__(self, value: str) -> str:
+        text = value.strip()
+        if '"' in text:
+            raise ValueError(f"column {self.column}: '{value}' has a quotation mark")
         self[value] = text
         return text
 
@@ -166,13 +190,22 @@ def _contents(
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each output file and its lines."""
     fields = _fit(train_path, train_rows)
-    lines = list(_encode(test_path, test_rows, fields))
+    texts = fields[: len(LABELS)] + [_Text(column, {}) for column in FEATURES]
     # What pandas' DataFrame.sample(frac=0.5, replace=False, random_state=1) draws.
-    chosen = np.random.RandomState(1).choice(len(lines), round(0.5 * len(lines)), replace=False)
-    rest = np.setdiff1d(np.arange(len(lines)), chosen)
-    yield OUTPUTS[0], _encode(train_path, train_rows, fields)
-    yield OUTPUTS[1], (lines[row] for row in chosen)
-    yield OUTPUTS[2], (lines[row] for row in rest)
+    chosen = np.random.RandomState(1).choice(test_rows, round(0.5 * test_rows), replace=False)
+    rest = np.setdiff1d(np.arange(test_rows), chosen)
+    for names, plan, finished in ((OUTPUTS, fields, iter), (TABLES, texts, _with_header)):
+        lines = list(_encode(test_path, test_rows, plan))
+        yield names[0], finished(_encode(train_path, train_rows, plan))
+        yield names[1], finished(lines[row] for row in chosen)
+        yield names[2], finished(lines[row] for row in rest)
+        lines.clear()  # written by now; the next ones take as much
+
+
+def _with_header(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines, a header with the first of them: what counts them counts rows."""
+    yield ",".join(HEADER).encode("ascii") + b"\n" + next(lines)
+    yield from lines
 
 
 def main(arguments: list[str] | None = None) -> int:

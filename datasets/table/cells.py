@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
 
 from datasets.table import values
-from datasets.table.arrow import pa
+from datasets.table.arrow import pa, pc
 from datasets.table.columns import Sparse, Table
 from datasets.table.files import Place
 
+_BETWEEN = "\x1f"  # ASCII's unit separator: between the values of a cross
 
-def category_cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.ndarray]:
-    """Returns a column's values as texts, and the row of each."""
+
+def category_cells(
+    column: Sparse, arrays: Mapping[str, pa.Array], table: Table, place: Place
+) -> tuple[pa.Array, np.ndarray]:
+    """Returns a column's values as texts, and the row of each.
+
+    Args:
+        column: the column.
+        arrays: the batch's columns by name.
+        table: what the columns are.
+        place: says where a row of the batch is.
+
+    Raises:
+        ValueError: a cell cannot be used.
+    """
+    parts = []
+    for name in column.sources:
+        with located(place, name):
+            parts.append(_cells(column, arrays[name], table))
+    (texts, rows), *others = parts
+    if others:  # null where one is missing
+        texts = pc.binary_join_element_wise(texts, *(other for other, _ in others), _BETWEEN)
+    return texts, rows
+
+
+def _cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.ndarray]:
     if column.separator is not None:
         return values.lists(array, column.separator, table.missing)
     return values.texts(array, table.missing), np.arange(len(array))

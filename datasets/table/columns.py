@@ -39,6 +39,7 @@ class Sparse:
         max_len: how many values of a cell are kept.
         pooling: how their embeddings become one.
         share: the column whose ids and embeddings it uses.
+        cross: the columns whose values together are its values; None for a column of the files.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Sparse:
     max_len: int = 1
     pooling: str = "mean"
     share: str | None = None
+    cross: tuple[str, ...] | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the files that its values come from."""
+        return self.cross or (self.name,)
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,10 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """All columns that are read."""
-        return [*self.labels, *(column.name for column in (*self.dense, *self.sparse))]
+        """All columns that are read, each once: one may be a number and a category."""
+        numbers = [column.name for column in self.dense]
+        categories = [name for column in self.sparse for name in column.sources]
+        return list(dict.fromkeys([*self.labels, *numbers, *categories]))
 
     @property
     def meaning(self) -> dict[str, Any]:
@@ -83,7 +92,7 @@ class Table:
         return {
             "labels": list(self.labels),
             "dense": [asdict(column) for column in self.dense],
-            "sparse": [asdict(column) for column in self.sparse],
+            "sparse": [_meaning(column) for column in self.sparse],
             "missing": list(self.missing),
         }
 
@@ -107,15 +116,29 @@ def table_of(config: Mapping) -> Table:
     )
     if not table.dense and not table.sparse:
         raise ValueError(f"{KEY}: expected columns under dense, sparse or both, found none")
-    twice = [name for name in table.names if table.names.count(name) > 1]
-    if twice:
-        raise ValueError(f"{KEY}: column {twice[0]} stands there twice")
+    for columns in (table.dense, table.sparse):
+        names = [*table.labels, *(column.name for column in columns)]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{KEY}: column {twice[0]} stands there twice")
     for column in table.dense:
         _check_dense(column)
+    for column in table.sparse:
+        read = [name for name in column.sources if name in table.labels]
+        if column.cross and read:
+            _refuse(column, "cross", "columns that are no labels", read[0])
     owners = {column.name: column for column in table.sparse if column.share is None}
     for column in table.sparse:
         _check_sparse(column, owners)
     return table
+
+
+def _meaning(column: Sparse) -> dict[str, Any]:
+    """Returns what a column's ids follow from; what has no cross is as it was before there were."""
+    found = {**asdict(column), "cross": column.cross and list(column.cross)}
+    if column.cross is None:
+        del found["cross"]
+    return found
 
 
 def _list(config: Mapping, key: str, default: Sequence = ()) -> Sequence:
@@ -150,6 +173,8 @@ def _column(kind: type, key: str, entry: Any) -> Any:
             f"{KEY}.{key}: {entry['name']}: expected keys among {', '.join(known)}, "
             f"found {unknown[0]!r}"
         )
+    if isinstance(entry.get("cross"), list):
+        entry = {**entry, "cross": tuple(entry["cross"])}
     return kind(**entry)
 
 
@@ -188,6 +213,8 @@ def _check_sparse(column: Sparse, owners: Mapping[str, Sparse]) -> None:
         _refuse(column, "separator", f"a text, as max_len is {column.max_len}", None)
     if column.hash_buckets is not None and column.min_count != 1:
         _refuse(column, "min_count", "none where values are hashed", column.min_count)
+    if column.cross is not None:
+        _check_cross(column)
     if column.share is None:
         return
     if not isinstance(column.share, str) or column.share not in owners:
@@ -195,6 +222,17 @@ def _check_sparse(column: Sparse, owners: Mapping[str, Sparse]) -> None:
     for key in ("min_count", "hash_buckets"):
         if getattr(column, key) != getattr(Sparse, key):
             _refuse(column, key, f"none, as {column.share} has it", getattr(column, key))
+
+
+def _check_cross(column: Sparse) -> None:
+    crossed = column.cross
+    texts = isinstance(crossed, tuple) and all(isinstance(name, str) for name in crossed)
+    if not texts or len(crossed) < 2 or len(set(crossed)) < len(crossed):
+        found = list(crossed) if isinstance(crossed, tuple) else crossed
+        _refuse(column, "cross", "a list of at least two columns, each once", found)
+    for key in ("separator", "share"):
+        if getattr(column, key) is not None:
+            _refuse(column, key, "none where columns are crossed", getattr(column, key))
 
 
 def _refuse(column: Sparse, key: str, expected: str, found: Any):

@@ -39,8 +39,7 @@ def learn(paths: Sequence[str], table: Table) -> Encoding:
                 sums[number] += np.nansum(found)
                 present[number] += np.count_nonzero(~np.isnan(found))
             for sparse in table.sparse:
-                with located(place, sparse.name):
-                    found = category_cells(sparse, columns[sparse.name], table)[0]
+                found = category_cells(sparse, columns, table, place)[0]
                 if owners[sparse.name].hash_buckets is None:
                     texts, where = values.distinct(found)
                     times = np.bincount(where[where >= 0], minlength=len(texts))

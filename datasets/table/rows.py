@@ -65,11 +65,10 @@ def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
             filled = np.where(np.isnan(found), encoding.fills[dense.name], found)
             parts.append(filled.astype(np.float32).view(np.int32))
         for sparse in table.sparse:
-            with located(place, sparse.name):
-                found, rows = category_cells(sparse, columns[sparse.name], table)
+            found, rows = category_cells(sparse, columns, table, place)
             texts, where = values.distinct(found)
             ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]
-            parts.append(_placed(ids, rows, sparse, len(columns[sparse.name])))
+            parts.append(_placed(ids, rows, sparse, len(columns[sparse.sources[0]])))
         yield np.column_stack(parts).astype(np.int32, copy=False)
 
 

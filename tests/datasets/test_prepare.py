@@ -14,16 +14,17 @@ import pytest
 from raw_table import ROOT, RawTable
 
 from datasets.census import prepare
-from datasets.census.columns import BLOCKS, LABELS, NUMERICS, RAW_COLUMNS, STARTS, WIDTH
+from datasets.census.columns import BLOCKS, HEADER, LABELS, NUMERICS, RAW_COLUMNS, STARTS, WIDTH
 from datasets.command import DataError
 
 # pandas.DataFrame(31 rows).sample(frac=0.5, replace=False, random_state=1)
 VALIDATION_OF_31 = [27, 3, 19, 23, 22, 21, 20, 18, 10, 25, 17, 14, 24, 4, 2, 26]
 DATA_SETS = ("census", "video")
+FILES = (*prepare.OUTPUTS, *prepare.TABLES)
 
 
 def read(output: Path) -> dict[str, bytes]:
-    return {name: (output / name).read_bytes() for name in prepare.OUTPUTS}
+    return {name: (output / name).read_bytes() for name in FILES}
 
 
 def rows(output: Path, name: str) -> list[list[str]]:
@@ -61,6 +62,23 @@ def test_every_field_of_a_small_table(table, tmp_path):
             assert hot == ["1" if n == number % block.size else "0" for n in range(block.size)]
 
 
+def test_tables_are_the_same_rows_with_a_header(table, tmp_path):
+    table.prepare(tmp_path / "out")
+    assert not {"marital_stat", "income_50k"} & set(HEADER)
+    raws = table.train, table.test, table.test
+    for raw, numbers, name in zip(raws, prepare.OUTPUTS, prepare.TABLES):
+        header, *found = rows(tmp_path / "out", name)
+        assert tuple(header) == HEADER
+        ages = [row[2] for row in rows(tmp_path / "out", numbers)]
+        assert [row[header.index("age")] for row in found] == ages
+        by_age = {row[0].strip(): dict(zip(RAW_COLUMNS, row)) for row in raw}
+        for row in found:
+            source = by_age[row[2]]
+            positive = (source[label.column] == label.positive for label in LABELS)
+            assert row[:2] == [str(int(one)) for one in positive]
+            assert row[2:] == [source[column].strip() for column in HEADER[2:]]
+
+
 def test_validation_and_test_halves(table, tmp_path):
     table.prepare(tmp_path / "out")
     drawn = [int(row[2]) // 3 for row in rows(tmp_path / "out", "valid_all/valid_data.csv")]
@@ -85,13 +103,16 @@ def test_second_run_says_so_and_force_makes_it_again(table, tmp_path, capsys):
     table.prepare(output)
     told = capsys.readouterr().out
     assert told.startswith("already prepared")
-    assert "train_all/train_data.csv: 60 rows of 501 columns" in told
+    assert "  train_all/train_data.csv: 60 rows of 501 columns" in told
+    assert "  table_train_all/train.csv: 60 rows of 42 columns" in told
     table.folder.mkdir()
     table.save()
     table.prepare(output, force=True)
     assert capsys.readouterr().out.startswith("prepared in ")
     assert read(output) == first
-    assert sorted(os.listdir(output)) == [".prepared", "test_all", "train_all", "valid_all"]
+    assert sorted(os.listdir(output)) == sorted(
+        [".prepared", *(name.split("/")[0] for name in FILES)]
+    )
     assert sorted(os.listdir(output / ".prepared")) == [".lock", "manifest.json"]
 
 
@@ -144,6 +165,7 @@ def spoil_test(column, value, line=7):
         (spoil_test("income_50k", " 50000+"), r"column income_50k: ' 50000\+'"),
         (spoil_test("age", "old"), r"line 7, column age: 'old', expected a number"),
         (spoil_train("instance_weight", " nan"), r"line 4, column instance_weight: ' nan'"),
+        (spoil_train("age", '7"'), r"line 4, column age: '7\"', expected a number"),
         (spoil_train("race", " Martian"), r"train.csv.gz: column race: 6 categories, expected 5"),
         (spoil_train("det_ind_code", " ?"), r"column det_ind_code: 53 categories, expected 52"),
     ],
@@ -221,7 +243,7 @@ def test_killed_run_leaves_whole_files_and_the_next_heals(tmp_path, owner, name,
     new.prepare(output)
     healed = read(output)
     assert not (output / ".prepared" / "new").exists()
-    for place, file in enumerate(prepare.OUTPUTS):
+    for place, file in enumerate(FILES):
         assert killed[file] == (healed if place < moved else earlier)[file]
         assert healed[file] != earlier[file]
 
@@ -330,8 +352,8 @@ def test_real_files(tmp_path):
     ):
         assert beginning.startswith(known + ",")
     manifest = json.loads((tmp_path / ".prepared" / "manifest.json").read_text())
-    counts = [manifest["outputs"][name]["rows"] for name in prepare.OUTPUTS]
-    assert counts == [199_523, 49_881, 49_881]
+    counts = [manifest["outputs"][name]["rows"] for name in FILES]
+    assert counts == [199_523, 49_881, 49_881] * 2
     test = np.loadtxt(tmp_path / "test_all" / "test_data.csv", delimiter=",", dtype=np.float32)
     assert test.shape == (49_881, 501)
     marital, income = 100 * test[:, :2].mean(axis=0, dtype=np.float64)

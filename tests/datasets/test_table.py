@@ -58,6 +58,52 @@ def test_columns_become_dense_numbers_ids_and_labels(tmp_path):
     assert [array.dtype for array in (dense, ids, click, like)] == ["f4", "i8", "i8", "i8"]
 
 
+@pytest.mark.parametrize("write", [write_text, write_parquet])
+def test_a_column_may_be_a_number_and_a_category(tmp_path, write):
+    path = write(tmp_path / ("a.csv" if write is write_text else "a.parquet"))
+    data = trained(tmp_path, path, table={"dense": ["price", "age"], "sparse": ["age", "city"]})
+    dense, ids, *_ = arrays(data)
+    assert dense[:, 1].tolist() == [20, 30, 30, 40, 30]  # the mean where it is missing
+    assert ids.tolist() == [[2, 1], [1, 2], [0, 1], [3, 3], [1, 0]]  # 30 twice, then by the text
+
+
+def test_columns_that_are_crossed(tmp_path):
+    rows = [[*row] for row in ROWS]
+    rows[4][3], rows[4][2] = "Rome", 20
+    rows[4][4] = 8
+    crossed = {"name": "city_age", "cross": ["city", "age"]}
+    table = {"sparse": [crossed, "user"], "dense": ["price"]}
+    data = trained(tmp_path, write_text(tmp_path / "a.csv", rows), table=table)
+    _, ids, *_ = arrays(data)
+    # (Rome, 20) twice; then "Oslo, Norway" before 'the "old" town'; Rome's age is missing once.
+    assert ids[:, 0].tolist() == [1, 2, 0, 3, 1]
+    same = trained(tmp_path, write_parquet(tmp_path / "a.parquet", rows), table=table)
+    assert_equal(same, data)
+
+
+def test_crossed_values_may_be_rare_or_hashed(tmp_path):
+    crossed = [
+        {"name": "often", "cross": ["city", "user"], "min_count": 2},
+        {"name": "hashed", "cross": ["city", "user"], "hash_buckets": 50},
+    ]
+    rows = [["Rome", 7, 1], ["Rome", 7, 0], ["Rom", "e7", 0], [None, 7, 1], ["Rome", 8, 0]]
+    path = write_text(tmp_path / "a.csv", rows, ["city", "user", "like"])
+    table = {"labels": ["like"], "dense": None, "sparse": crossed}
+    ids, _ = arrays(trained(tmp_path, path, table=table))
+    assert ids[:, 0].tolist() == [1, 1, 0, 0, 0]
+    assert ids[:, 1].tolist() == [
+        *[bucket("Rome\x1f7")] * 2,
+        bucket("Rom\x1fe7"),
+        0,
+        bucket("Rome\x1f8"),
+    ]
+
+
+def test_a_table_without_a_cross_has_the_vocabulary_that_it_had(tmp_path):
+    table = columns.table_of(configuration(tmp_path))
+    assert all("cross" not in entry for entry in table.meaning["sparse"])
+
+
 def test_the_models_hyper_parameters_follow_from_the_table(tmp_path):
     config = completed(configuration(tmp_path), [write_text(tmp_path / "a.csv")])
     assert config["hyper_parameters.dense_input_dim"] == 2

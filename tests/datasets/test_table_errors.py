@@ -221,6 +221,27 @@ def test_columns_without_a_value(tmp_path):
         ({"labels": [1]}, "table.labels: expected texts, found 1"),
         ({"dense": None, "sparse": None}, "table: expected columns under dense, sparse or both"),
         ({"dense": ["age", "click"]}, "table: column click stands there twice"),
+        ({"dense": ["age", "age"]}, "table: column age stands there twice"),
+        *(
+            ({"sparse": [{"name": "c", "cross": cross}]}, f"c: cross: expected a list of at{rest}")
+            for cross, rest in (
+                ("city", " least two columns, each once, found 'city'"),
+                (["city"], " least two columns, each once, found ['city']"),
+                (["city", "city"], " least two"),
+                (["city", 7], " least two"),
+            )
+        ),
+        ({"sparse": [{"name": "c", "cross": ["city", "click"]}]}, "columns that are no labels"),
+        (
+            {"sparse": [{"name": "c", "cross": ["city", "user"], "separator": "|"}]},
+            "c: separator: expected none where columns are crossed",
+        ),
+        (
+            {"sparse": ["city", {"name": "c", "cross": ["city", "user"], "share": "city"}]},
+            "c: share: expected none where columns are crossed",
+        ),
+        ({"sparse": ["city", "city"]}, "table: column city stands there twice"),
+        ({"sparse": ["city", "click"]}, "table: column click stands there twice"),
         (
             {"dense": [{"name": "age", "fil": 0}]},
             "table.dense: age: expected keys among name, fill",

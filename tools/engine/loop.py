@@ -211,14 +211,7 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
     report = Report(clock, config.runner("print_interval"), length(source), None)
     undefined = Undefined()
     for epoch, folder in folders.items():
-        saved, prefix = foreign.parameters(session, folder)
-        matching.check(saved, session.shapes(prefix), folder)
-        session.load(saved, prefix)
-        facts = checkpoint.facts_beside(folder, prefix)
-        learned.check(config, facts, folder)
-        problem = resume.other_tasks(facts, session)
-        if problem:
-            logger.warning("%s %s", folder, problem)
+        facts = load(session, config, folder)
         session.start_epoch(training=False)
         report.start_epoch(epoch)
         kept = predictions.Predictions(labels=bool(asked)) if wanted or asked else None
@@ -236,10 +229,29 @@ def evaluate(session: Any, config: Config, source: Source) -> Summary:
             fleet.current().on_first(lambda kept=kept, number=number: kept.save(wanted, number))
         if asked:
             summary.tasks[epoch] = fleet.current().on_first(
-                lambda kept=kept, epoch=epoch: asked.report(epoch, kept.columns, kept.labels)
+                lambda kept=kept, epoch=epoch: asked.report(
+                    f"epoch: {epoch}", kept.columns, kept.labels
+                )
             )
     summary.seconds = clock.total()
     return summary
+
+
+def load(session: Any, config: Config, folder: str) -> dict[str, Any]:
+    """Gives a session the parameters of a checkpoint that is to be evaluated; returns its facts.
+
+    Raises:
+        UserError: the checkpoint does not fit, or was trained with another encoding.
+    """
+    saved, prefix = foreign.parameters(session, folder)
+    matching.check(saved, session.shapes(prefix), folder)
+    session.load(saved, prefix)
+    facts = checkpoint.facts_beside(folder, prefix)
+    learned.check(config, facts, folder)
+    problem = resume.other_tasks(facts, session)
+    if problem:
+        logger.warning("%s %s", folder, problem)
+    return facts
 
 
 def visit(

@@ -34,12 +34,12 @@ class RowMetrics:
     _told: set[str] = field(default_factory=set)
 
     def report(
-        self, epoch: int, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+        self, what: str, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
     ) -> dict[str, dict[str, Any]]:
         """Logs a line a task and returns each task's figures, its reliability diagram included.
 
         Args:
-            epoch: the epoch that is evaluated.
+            what: what is evaluated, for the lines: ``epoch: 2``.
             predictions: every row's, as ``runner.save_predictions`` writes them.
             labels: every row's label by task; rows with a negative one do not count.
         """
@@ -52,7 +52,7 @@ class RowMetrics:
             groups = found[task].get("gauc_groups")
             of_groups = "" if groups is None else f", of {groups} groups"
             rows = found[task]["rows"]
-            logger.info("epoch: %d, %s on %d rows, %s%s", epoch, task, rows, shown, of_groups)
+            logger.info("%s, %s on %d rows, %s%s", what, task, rows, shown, of_groups)
         return found
 
     def _of_task(self, task: str, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
