@@ -1,7 +1,6 @@
 """Every model, interrupted inside an epoch, goes on to the parameters of an undisturbed run."""
 
 import os
-import signal
 
 import numpy as np
 import pytest
@@ -15,19 +14,9 @@ PREFIX = {"dygraph": "rec", "static": "rec_static"}
 STEPS = 3  # done when the signal comes
 
 
-def train(graph, config, monkeypatch, steps=None):
-    """Trains; a signal comes after some steps. Returns the last checkpoint's state."""
-    count = 0
-
-    def check():
-        nonlocal count
-        count += 1
-        if count == steps:
-            raise interrupts.Interrupted(signal.SIGTERM)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(interrupts, "check", check)
-        loop.train(GRAPHS[graph](config), config, loop.training_source(config))
+def train(graph, config):
+    """Trains; returns the last checkpoint's state."""
+    loop.train(GRAPHS[graph](config), config, loop.training_source(config))
     found, _ = checkpoint.newest(config.runner("model_save_path"), PREFIX[graph])
     return {
         part: checkpoint.load(checkpoint.path_of(found, PREFIX[graph], part))
@@ -36,16 +25,17 @@ def train(graph, config, monkeypatch, steps=None):
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_it_goes_on_inside_the_epoch(folder, graph, configure, tmp_path, monkeypatch):
+def test_it_goes_on_inside_the_epoch(folder, graph, configure, tmp_path, signal_at):
     options = ["runner.epochs=1", "runner.train_batch_size=40", "hyper_parameters.dropout=0.1"]
     whole = configure(folder.name, *options, f"runner.model_save_path={tmp_path / 'whole'}")
-    undisturbed = train(graph, whole, monkeypatch)
+    undisturbed = train(graph, whole)
     config = configure(folder.name, *options, "runner.resume=True")
     root = config.runner("model_save_path")
-    with pytest.raises(interrupts.Interrupted, match=rf"in epoch 0, {STEPS} batches done; saved"):
-        train(graph, config, monkeypatch, STEPS)
+    told = pytest.raises(interrupts.Interrupted, match=rf"in epoch 0, {STEPS} batches done; saved")
+    with signal_at(STEPS), told:
+        train(graph, config)
     assert os.listdir(root) == ["interrupted"]
-    resumed = train(graph, config, monkeypatch)
+    resumed = train(graph, config)
     assert "interrupted" not in os.listdir(root)
     for part, content in undisturbed.items():
         assert content.keys() == resumed[part].keys()

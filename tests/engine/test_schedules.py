@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import signal
 
 import numpy as np
 import paddle
@@ -173,22 +172,12 @@ def test_the_rate_counts_in_both_graphs(settings):
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("steps", [2, 5])
-def test_a_resumed_run_goes_on_in_the_schedule(graph, steps, settings, monkeypatch):
+def test_a_resumed_run_goes_on_in_the_schedule(graph, steps, settings, signal_at):
     whole = settings("whole", *WARM_COSINE)
     train(graph, whole)
     config = settings("parted", *WARM_COSINE, "runner.resume=True")
-    count = 0
-
-    def check():
-        nonlocal count
-        count += 1
-        if count == steps:
-            raise interrupts.Interrupted(signal.SIGTERM)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(interrupts, "check", check)
-        with pytest.raises(interrupts.Interrupted):
-            train(graph, config)
+    with signal_at(steps), pytest.raises(interrupts.Interrupted):
+        train(graph, config)
     train(graph, config)
     for part, content in state(graph, whole).items():
         for name, value in content.items():

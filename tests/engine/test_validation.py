@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import signal
 
 import numpy as np
 import pytest
@@ -93,24 +92,15 @@ def test_it_finds_what_infer_finds(graph, settings):
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("strikes", [3, 5, 14])
-def test_a_resumed_run_knows_the_best(graph, strikes, settings, monkeypatch):
+def test_a_resumed_run_knows_the_best(graph, strikes, settings, signal_at):
     """The signal comes after a step or inside an evaluation."""
     more = ("runner.valid_interval=2", "runner.infer_batch_size=40")
     whole = settings("whole", *more)
     train(graph, whole)
     config = settings("parted", *more, "runner.resume=True")
-    count = 0
-
-    def check():
-        nonlocal count
-        count += 1
-        if count == strikes:
-            raise interrupts.Interrupted(signal.SIGTERM)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(interrupts, "check", check)
-        with pytest.raises(interrupts.Interrupted, match=r"runner.resume=True goes on there"):
-            train(graph, config)
+    told = pytest.raises(interrupts.Interrupted, match=r"runner.resume=True goes on there")
+    with signal_at(strikes), told:
+        train(graph, config)
     train(graph, config)
     assert_same(parts(graph, config), parts(graph, whole))
     assert_same(parts(graph, config, "best"), parts(graph, whole, "best"))
