@@ -8,6 +8,7 @@ import pytest
 
 from engine import averages, checkpoint, interrupts, loop
 from engine.dygraph import DygraphSession
+from engine.errors import UserError
 from engine.static import StaticSession
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
@@ -152,3 +153,25 @@ def test_static_exports_hold_them(settings):
         if value.size > 20:
             assert saved["pdparams"][name].tobytes() in written
             assert value.tobytes() not in written
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_another_decay_is_refused(graph, settings):
+    train(graph, settings("run", "runner.epochs=1"))
+    with pytest.raises(UserError, match=r"the run to resume has averages with decay 0\.9"):
+        train(graph, settings("run", "runner.resume=True", decay=0.99))
+
+
+def test_the_gates_shown_are_theirs(settings):
+    config = settings("run", "runner.infer_batch_size=1000")
+    session = DygraphSession(config)
+    loop.train(session, config, loop.training_source(config))
+    before = session.parameters()
+    found = session.gate_weights(loop.test_source(config))
+    assert_same(session.parameters(), before)
+    averaged = DygraphSession(settings("other", "runner.infer_batch_size=1000", decay=0))
+    averaged.load(session.weights(), "rec")
+    assert_same(found, averaged.gate_weights(loop.test_source(config)))
+    averaged.load(before, "rec")
+    own = averaged.gate_weights(loop.test_source(config))
+    assert max(np.abs(own[task] - row).max() for task, row in found.items()) > 1e-4

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import paddle
@@ -10,8 +11,10 @@ import pytest
 
 from engine import checkpoint, interrupts, loop, schedules
 from engine.config import load_config
+from engine.controls import Controls
 from engine.dygraph import DygraphSession
 from engine.errors import UserError
+from engine.resume import Position
 from engine.static import StaticSession
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
@@ -38,7 +41,7 @@ def rates(tmp_path):
 
 def test_nothing_is_set_where_nothing_changes(rates):
     assert rates([(0, 0)]) is None
-    assert rates([(0, 0)], length=None, schedule="constant", gamma=0.5) is None
+    assert rates([(0, 0)], length=None, schedule="constant") is None
 
 
 def test_steps_of_a_size(rates):
@@ -96,6 +99,8 @@ def test_a_stream_counts_steps(rates):
         ({"warmup_steps": 1, "warmup_epochs": 1}, "choose one"),
         ({"schedule": "step", "step_size": 0}, "expected a number, more than 0"),
         ({"minimum_rate": "low"}, "expected a number, at least 0"),
+        ({"milestones": [2]}, "schedule = constant does not use it"),
+        ({"schedule": "cosine", "gamma": 0.5}, "schedule = cosine does not use it"),
     ],
 )
 def test_bad_values_are_refused(rates, options, problem):
@@ -207,3 +212,18 @@ def test_a_schedule_of_the_models_own_stays(settings):
     session._optimizer = paddle.optimizer.SGD(own, session.net.parameters())
     with pytest.raises(UserError, match="the model's optimizer has a schedule of its own"):
         loop.train(session, config, loop.training_source(config))
+
+
+def test_it_goes_on_where_other_processes_have_begun_the_epoch(settings):
+    """They took rows of an epoch in other batches: half of it, and ten batches of 20 now."""
+    config, seen = settings("run", *optimizer(schedule="cosine")), []
+    session = DygraphSession(config)
+    session.train_step = lambda batch, clock: seen.append(session.learning_rate())
+    controls = Controls(session, config, length=20)
+    report = SimpleNamespace(epoch=0, batches=0, steps=0)
+    controls.start(Position(0, first_row=200, same=False), report, look=None)
+    for report.epoch, report.batches in ((0, 0), (0, 9), (1, 0)):
+        controls.step(None, None)
+    schedule = schedules.of(config, 20)
+    assert seen == [schedule.rate(0.001, *place, 0) for place in ((0, 10), (0, 19), (1, 0))]
+    assert seen[0] > seen[1] > seen[2]

@@ -11,7 +11,7 @@ from engine import checkpoint, interrupts, loop
 from engine.config import load_config
 from engine.deployment import export
 from engine.dygraph import DygraphSession
-from engine.early_stopping import EarlyStopping
+from engine.early_stopping import EarlyStopping, lower_is_better
 from engine.errors import UserError
 from engine.static import StaticSession
 
@@ -154,9 +154,10 @@ def test_what_cannot_be_done_is_said_before_training(settings, options, problem,
     assert written() == before
 
 
-def test_early_stopping_needs_rows(settings):
-    config = settings("run", "runner.early_stopping_patience=2", valid=False)
-    with pytest.raises(UserError, match=r"early stopping needs runner.valid_data_dir"):
+@pytest.mark.parametrize("key", ["early_stopping_patience", "valid_interval"])
+def test_evaluation_needs_rows(settings, key):
+    config = settings("run", f"runner.{key}=2", valid=False)
+    with pytest.raises(UserError, match=rf"runner.{key} = 2: it needs runner.valid_data_dir"):
         train("dygraph", config)
 
 
@@ -203,3 +204,50 @@ def test_a_metric_that_is_never_defined_is_refused(tmp_path):
     watch = stopping(tmp_path)
     with pytest.raises(UserError, match=r"valid_metric.*auc_a is nan on the rows of runner.valid"):
         watch.better({"auc_a": float("nan"), "auc_b": 0.7}, (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "lower"),
+    [
+        ("loss", True),
+        ("avg_cost", True),
+        ("logloss_income", True),
+        ("RMSE", True),
+        ("auc_loss", False),
+        ("lossless_auc", False),
+        ("accuracy", False),
+        ("acc_left", False),
+        ("gauc", False),
+    ],
+)
+def test_a_name_tells_whether_less_is_better(name, lower):
+    assert lower_is_better(name) == lower
+
+
+def test_no_mean_is_taken_of_losses(settings):
+    stopping = EarlyStopping(settings("run"))
+    with pytest.raises(UserError, match=r"less of loss, mse is better: name one metric"):
+        stopping.check(["loss", "mse"])
+    stopping.check(["loss", "auc_income"])  # the mean is that of the AUC alone
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_another_metric_is_not_held_against_the_old_one(graph, settings, caplog):
+    caplog.set_level(logging.INFO)
+    train(graph, settings("run", "runner.epochs=1", "runner.valid_metric=auc_marital"))
+    again = settings("run", "runner.resume=True", "runner.valid_metric=auc_income")
+    summary = train(graph, again)
+    assert "early stopping starts anew: it is judged by another metric or other rows" in caplog.text
+    (found,) = summary.valid.values()
+    assert facts(graph, again, "best")["epoch"] == 1
+    assert facts(graph, again)["controls"]["early_stopping"]["best"] == found["auc_income"]
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_an_end_after_the_last_batch_ends_the_epoch(graph, settings):
+    more = ["runner.epochs=9", "runner.early_stopping_min_delta=1", "runner.valid_interval=10"]
+    config = settings("run", *more, "runner.early_stopping_patience=1")
+    summary = train(graph, config)  # of ten batches an epoch: both evaluations are at an end
+    assert list(summary.valid) == [(0, 10), (1, 10)]
+    assert list(summary.metrics) == [0, 1]
+    assert set(os.listdir(config.runner("model_save_path"))) == {"0", "1", "best"}

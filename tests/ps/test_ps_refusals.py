@@ -10,6 +10,8 @@ from engine.ps import training
     ("option", "problem"),
     [
         ("runner.valid_data_dir=data/test", "no trainer has all parameters"),
+        ("runner.early_stopping_patience=2", "no trainer evaluates"),
+        ("runner.save_metrics=out.json", "each trainer has the metrics of its own rows"),
         ("runner.ema_decay=0.9", "the servers' tables keep no averages"),
         ("hyper_parameters.optimizer.schedule=cosine", "the servers' tables keep their learning"),
         ("hyper_parameters.optimizer.warmup_steps=5", "the servers' tables keep their learning"),

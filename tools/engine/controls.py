@@ -43,7 +43,7 @@ class Controls:
     """
 
     def __init__(self, session: Any, config: Config, length: int | None):
-        self._session, self._config = session, config
+        self._session, self._config, self._length = session, config, length
         self.found: dict[tuple[int, int], dict[str, Any]] = {}
         self._evaluated: tuple[int, int] | None = None  # epoch and batches of the last one
         self._validation: Validation | None = None
@@ -62,9 +62,10 @@ class Controls:
             if names or session.prefix == "rec":  # else they are what the program's fetches are
                 self.stopping.check(names)
             self.after = self._after_step if config.runner("valid_interval") else None
-        elif config.runner("early_stopping_patience"):
-            reason = "early stopping needs runner.valid_data_dir"
-            raise config.error("runner.early_stopping_patience", reason)
+        else:
+            for name in ("early_stopping_patience", "valid_interval"):
+                if config.runner(name):
+                    raise config.error(f"runner.{name}", "it needs runner.valid_data_dir")
 
     def start(self, position: Position, report: Report, look: Callable[[int, int], None]) -> None:
         """Takes up where a checkpoint left off.
@@ -74,16 +75,36 @@ class Controls:
             report: the run's lines.
             look: makes sure that all parameters are numbers, after a batch of an epoch.
         """
-        self._report, self._look = report, look
+        self._report, self._look, self._position = report, look, position
         self._steps = report.steps
         facts = checkpoint.facts_beside(position.folder, self._session.prefix)
         known = facts.get(_FACTS, {}) if position.folder else {}
         self._steps = known.get("steps", self._steps)
         if self._schedule and "schedule" in known:
             self._schedule.load(known["schedule"])
-        if known and self._validation:
+        decay = self._config.runner("ema_decay")
+        if decay and known.get("ema_decay", decay) != decay:
+            reason = f"the run to resume has averages with decay {known['ema_decay']:g}"
+            raise self._config.error("runner.ema_decay", reason)
+        if not self._validation or "early_stopping" not in known:
+            return
+        if known.get("judged_by") != self._judged_by():
+            logger.info("early stopping starts anew: it is judged by another metric or other rows")
+            return
+        self.stopping.load(known["early_stopping"])
+        if position.same:  # else batches are others
             self._evaluated = known.get("evaluated") and tuple(known["evaluated"])
-            self.stopping.load(known.get("early_stopping", self.stopping.state()))
+
+    def _judged_by(self) -> list:
+        return [self._config.runner("valid_metric"), self._validation.rows]
+
+    def _done(self) -> float:
+        """Returns how many of the epoch's batches are done, those of other processes included."""
+        position = self._position
+        if not position.first_row or self._report.epoch != position.epoch:
+            return self._report.batches
+        size = self._config.runner("train_batch_size") * fleet.current().size
+        return self._report.batches + position.first_row / size
 
     @property
     def stopped(self) -> bool:
@@ -97,12 +118,13 @@ class Controls:
             found.update(steps=self._steps, schedule=self._schedule.state())
         if self._validation:
             found.update(evaluated=self._evaluated, early_stopping=self.stopping.state())
+            found["judged_by"] = self._judged_by()
+        if self._config.runner("ema_decay"):
+            found["ema_decay"] = self._config.runner("ema_decay")
         return {_FACTS: found} if found else {}
 
     def _scheduled_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
-        rate = self._schedule.rate(
-            self._base, self._report.epoch, self._report.batches, self._steps
-        )
+        rate = self._schedule.rate(self._base, self._report.epoch, self._done(), self._steps)
         if rate != self._rate:
             self._session.set_learning_rate(rate)
             self._rate = rate
@@ -117,8 +139,8 @@ class Controls:
     def _after_step(self) -> None:
         if self._report.batches % self._config.runner("valid_interval") == 0:
             self._evaluate()
-            if self.stopping.stopped:
-                raise Stopped
+            if self.stopping.stopped and not (self._length and self._done() >= self._length):
+                raise Stopped  # inside the epoch; a whole one ends as any does
 
     def end_epoch(self) -> None:
         """Evaluates the epoch, unless that has been done after its last step."""
@@ -155,7 +177,6 @@ class Controls:
         about = {
             **resume.facts(session, config),
             **self.facts(),
-            "batches_done": place[1],
             "valid": {name: value for name, value in measured.items() if value is not None},
         }
         checkpoint.save(

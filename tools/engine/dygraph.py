@@ -157,11 +157,14 @@ class DygraphSession:
         if weights is None:
             return None
         self.net.eval()
+        own = self.parameters() if self._averages else {}
+        self.load(self._averages.values() if self._averages else {}, "rec")
         total, sums = 0, {}
         for batch, rows in islice(self.batches(source, 0), batches):
             for task, mean in (weights(self.net, batch) or {}).items():
                 sums[task] = sums.get(task, 0.0) + rows * mean
             total += rows
+        self.load(own, "rec")
         return {task: values / total for task, values in sums.items()} or None
 
     def network(self) -> Any:

@@ -12,12 +12,21 @@ from engine.config import Config
 from engine.errors import UserError, nearest
 
 MEAN = "mean"  # of all AUCs
-_LOWER = re.compile(r"(?!auc|acc).*(loss|cost|error|mae|mse)", re.IGNORECASE)  # less is better
+_LOWER = ("loss", "cost", "error", "mae", "mse")  # less is better of what is called so
+_HIGHER = ("auc", "acc", "accuracy")
 
 
 def lower_is_better(metric: str) -> bool:
-    """Whether less of a metric is better, as of a loss; its name tells."""
-    return bool(_LOWER.match(metric))
+    """Whether less of a metric is better, as of a loss; the words of its name tell."""
+    words = re.findall("[a-z]+", metric.lower())
+    if any(word.endswith(_HIGHER) for word in words):
+        return False
+    return any(word.endswith(_LOWER) for word in words)
+
+
+def meant(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the metrics that `MEAN` is the mean of: AUCs, or all without one."""
+    return [name for name in metrics if "auc" in name.lower()] or list(metrics)
 
 
 class EarlyStopping:
@@ -89,7 +98,10 @@ class EarlyStopping:
             raise self._error(reason)
         single = {name: each for name, each in metrics.items() if np.size(each) == 1}
         if self._metric == MEAN:
-            chosen = [name for name in single if "auc" in name.lower()] or list(single)
+            chosen = meant(single)
+            losses = [name for name in chosen if lower_is_better(name)]
+            if losses:
+                raise self._error(f"less of {', '.join(losses)} is better: name one metric")
         else:
             chosen = [name for name in single if name == self._metric]
         if not chosen:

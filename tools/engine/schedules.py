@@ -17,6 +17,15 @@ NAMES = ("constant", "step", "cosine", "exponential", "plateau")
 _KEY = "hyper_parameters.optimizer."
 _CLOSE = 1e-9  # of epochs, which are sums of fractions
 
+# What gives a schedule its shape, and which of it each takes.
+_SHAPE = ("step_size", "milestones", "gamma", "schedule_length", "plateau_patience")
+_USED = {
+    "step": ("step_size", "milestones", "gamma"),
+    "cosine": ("schedule_length",),
+    "exponential": ("gamma",),
+    "plateau": ("gamma", "plateau_patience"),
+}
+
 
 def of(config: Config, length: int | None) -> Schedule | None:
     """Returns the schedule of ``hyper_parameters.optimizer``; None if the rate stays as it is.
@@ -68,6 +77,9 @@ class Schedule:
             name = "warmup_epochs" if self._warmup_epochs else "schedule_by"
             reason = "the reader does not say how many rows there are: count in steps"
             raise self._error(name, reason)
+        for name in _SHAPE:
+            if config.get(_KEY + name) is not None and name not in _USED.get(self.name, ()):
+                raise self._error(name, f"schedule = {self.name} does not use it")
         self._start = self._in_own_unit()
         self._read_shape()
 
@@ -111,13 +123,14 @@ class Schedule:
         """Whether the rate is ever another than the base rate."""
         return self.name != "constant" or bool(self._warmup_steps or self._warmup_epochs)
 
-    def rate(self, base: float, epoch: int, batch: int, step: int) -> float:
+    def rate(self, base: float, epoch: int, batch: float, step: int) -> float:
         """Returns a step's learning rate.
 
         Args:
             base: the optimizer's ``learning_rate``.
             epoch: of the step.
-            batch: its number in the epoch.
+            batch: how many of the epoch's are done; no whole number where other processes, of
+                other batches, have begun the epoch.
             step: its number in the training.
         """
         epochs = epoch + batch / self._length if self._length else 0.0

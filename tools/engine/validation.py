@@ -37,6 +37,11 @@ class Validation:
         self._undefined = Undefined()
 
     @property
+    def rows(self) -> int | None:
+        """How many rows there are; None for a stream."""
+        return getattr(self._source, "rows", None)
+
+    @property
     def metric_names(self) -> list[str]:
         """The names of the metrics; empty where a program's fetches are the metrics."""
         return self._session.metric_names

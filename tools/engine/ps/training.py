@@ -41,6 +41,8 @@ _REFUSED = {
     "use_inference": "run to_static.py on a checkpoint afterwards",
     "ema_decay": "the servers' tables keep no averages",
     "valid_data_dir": "no trainer has all parameters: run static_infer.py on the checkpoints",
+    "early_stopping_patience": "no trainer evaluates",
+    "save_metrics": "each trainer has the metrics of its own rows",
 }
 
 
