@@ -42,10 +42,15 @@ class Predictions:
         return step
 
     def join(self, world: World) -> None:
-        """Takes the predictions of all processes, whose batches follow each other in turn."""
+        """Takes the predictions of all processes, whose batches follow each other in turn.
+
+        A process without a batch takes part, too: the others wait for it.
+        """
         if world.size == 1:
             return
-        for kept in filter(None, (self._columns, self._labels)):
+        for kept in (self._columns, self._labels):
+            if kept is None:
+                continue
             found = world.gathered(kept)
             for name, batches in kept.items():
                 parts = [columns.get(name, []) for columns in found]
