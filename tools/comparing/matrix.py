@@ -50,7 +50,7 @@ class Choice:
 
     Attributes:
         by: the curve that chooses; None takes the last epoch.
-        metric: the metric of that curve, such as ``auc_income``, or ``mean`` of all.
+        metric: the metric of that curve, such as ``auc_income``, or ``mean`` of all AUCs.
         best: whether the trainer's own choice is taken, by ``runner.valid_metric``.
     """
 
