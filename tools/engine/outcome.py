@@ -56,11 +56,8 @@ def _collect(
     gates = session.gate_weights(source, batches=None) if whole else None
     return {
         **(_validation(summary) if mode == "train" else {}),
-        "mode": mode,
-        "yaml": config.yaml_path,
+        **about(config, session, mode),
         "seed": config.runner("seed"),
-        "finished_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "parameters": parameters(session),
         "rows": summary.rows,
         "seconds": summary.seconds,
         "epochs": {
@@ -68,6 +65,16 @@ def _collect(
             for epoch, values in summary.metrics.items()
         },
         "gates": gates,
+    }
+
+
+def about(config: Config, session: Any, mode: str) -> dict[str, Any]:
+    """Returns what a command's file says whatever it measured: of which model, when, with what."""
+    return {
+        "mode": mode,
+        "yaml": config.yaml_path,
+        "finished_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "parameters": parameters(session),
         "environment": environment(),
     }
 
