@@ -10,6 +10,7 @@ from typing import Any
 KEY = "hyper_parameters.table"
 POOLINGS = ("sum", "mean", "max")
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None")  # besides empty cells
+_CROSSED = "a list of at least two columns, each once"
 _MOST = (1 << 31) - 2  # ids are stored as int32
 
 
@@ -126,7 +127,7 @@ def table_of(config: Mapping) -> Table:
     for column in table.sparse:
         read = [name for name in column.sources if name in table.labels]
         if column.cross and read:
-            _refuse(column, "cross", "columns that are no labels", read[0])
+            _refuse(column.name, "cross", "columns that are no labels", read[0])
     owners = {column.name: column for column in table.sparse if column.share is None}
     for column in table.sparse:
         _check_sparse(column, owners)
@@ -173,8 +174,11 @@ def _column(kind: type, key: str, entry: Any) -> Any:
             f"{KEY}.{key}: {entry['name']}: expected keys among {', '.join(known)}, "
             f"found {unknown[0]!r}"
         )
-    if isinstance(entry.get("cross"), list):
-        entry = {**entry, "cross": tuple(entry["cross"])}
+    crossed = entry.get("cross")
+    if crossed is not None and not isinstance(crossed, (list, tuple)):
+        _refuse(entry["name"], "cross", _CROSSED, crossed)
+    if isinstance(crossed, list):
+        entry = {**entry, "cross": tuple(crossed)}
     return kind(**entry)
 
 
@@ -202,38 +206,37 @@ def _check_sparse(column: Sparse, owners: Mapping[str, Sparse]) -> None:
         if value is None and key == "hash_buckets":
             continue
         if type(value) is not int or not 1 <= value <= _MOST:
-            _refuse(column, key, f"an integer from 1 to {_MOST}", value)
+            _refuse(column.name, key, f"an integer from 1 to {_MOST}", value)
     if column.pooling not in POOLINGS:
-        _refuse(column, "pooling", ", ".join(POOLINGS), column.pooling)
+        _refuse(column.name, "pooling", ", ".join(POOLINGS), column.pooling)
     if column.separator is not None and (
         not isinstance(column.separator, str) or not column.separator
     ):
-        _refuse(column, "separator", "a text", column.separator)
+        _refuse(column.name, "separator", "a text", column.separator)
     if column.max_len > 1 and column.separator is None:
-        _refuse(column, "separator", f"a text, as max_len is {column.max_len}", None)
+        _refuse(column.name, "separator", f"a text, as max_len is {column.max_len}", None)
     if column.hash_buckets is not None and column.min_count != 1:
-        _refuse(column, "min_count", "none where values are hashed", column.min_count)
+        _refuse(column.name, "min_count", "none where values are hashed", column.min_count)
     if column.cross is not None:
         _check_cross(column)
     if column.share is None:
         return
     if not isinstance(column.share, str) or column.share not in owners:
-        _refuse(column, "share", "a sparse column that shares no other's", column.share)
+        _refuse(column.name, "share", "a sparse column that shares no other's", column.share)
     for key in ("min_count", "hash_buckets"):
         if getattr(column, key) != getattr(Sparse, key):
-            _refuse(column, key, f"none, as {column.share} has it", getattr(column, key))
+            _refuse(column.name, key, f"none, as {column.share} has it", getattr(column, key))
 
 
 def _check_cross(column: Sparse) -> None:
     crossed = column.cross
-    texts = isinstance(crossed, tuple) and all(isinstance(name, str) for name in crossed)
+    texts = all(isinstance(name, str) for name in crossed)
     if not texts or len(crossed) < 2 or len(set(crossed)) < len(crossed):
-        found = list(crossed) if isinstance(crossed, tuple) else crossed
-        _refuse(column, "cross", "a list of at least two columns, each once", found)
+        _refuse(column.name, "cross", _CROSSED, list(crossed))
     for key in ("separator", "share"):
         if getattr(column, key) is not None:
-            _refuse(column, key, "none where columns are crossed", getattr(column, key))
+            _refuse(column.name, key, "none where columns are crossed", getattr(column, key))
 
 
-def _refuse(column: Sparse, key: str, expected: str, found: Any):
-    raise ValueError(f"{KEY}.sparse: {column.name}: {key}: expected {expected}, found {found!r}")
+def _refuse(column: str, key: str, expected: str, found: Any):
+    raise ValueError(f"{KEY}.sparse: {column}: {key}: expected {expected}, found {found!r}")

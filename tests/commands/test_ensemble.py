@@ -1,5 +1,6 @@
 """Several trainings evaluated as one, on the command line."""
 
+import json
 import re
 
 import numpy as np
@@ -39,7 +40,9 @@ def test_the_mean_of_two_trainings(trained, command, tmp_path):
         assert command("infer", "-m", yaml, "-o", *options)[0] == 0
         parts.append(columns(path))
     path = tmp_path / "means.csv"
+    measured = tmp_path / "metrics.json"
     options = ["runner.infer_end_epoch=1", f"runner.save_predictions={path}"]
+    options += [f"runner.save_metrics={measured}"]
     code, log = command("ensemble", "-m", yaml, "--runs", *runs, "-o", *options)
     assert code == 0, log
     means = columns(path)
@@ -54,6 +57,12 @@ def test_the_mean_of_two_trainings(trained, command, tmp_path):
             assert float(auc) == pytest.approx(roc_auc_score(rows[:, column], predicted), abs=2e-6)
             assert float(loss) == pytest.approx(log_loss(rows[:, column], predicted), rel=1e-4)
     assert "mean of 2, income on 20 rows" in log
+    found = json.loads(measured.read_text(encoding="utf-8"))
+    assert (found["mode"], found["rows"]) == ("ensemble", 40)
+    assert list(found["runs"]) == [str(run / "0") for run in runs]
+    for predicted, figures in zip((*parts, means), (*found["runs"].values(), found["tasks"])):
+        exact = roc_auc_score(rows[:, 1], predicted["income"])
+        assert figures["income"]["auc"] == pytest.approx(exact, abs=1e-6)
 
 
 def test_metrics_and_a_folder_relative_to_where_one_is(trained, command, monkeypatch):
@@ -98,6 +107,21 @@ def test_bad_input_is_one_line(trained, command, names, options, problem):
     assert last.startswith("error: ")
     assert problem in last
     assert "Traceback" not in log
+
+
+def test_a_run_of_the_tasks_in_another_order_is_refused(trained, command, tmp_path):
+    yaml, runs = trained
+    facts = runs[1] / "0" / "rec.json"
+    saved = json.loads(facts.read_text(encoding="utf-8"))
+    saved["metrics"].reverse()
+    facts.write_text(json.dumps(saved), encoding="utf-8")
+    kept = tmp_path / "means.csv"
+    options = ["runner.infer_end_epoch=1", f"runner.save_predictions={kept}"]
+    code, log = command("ensemble", "-m", yaml, "--runs", *runs, "-o", *options)
+    assert code == 2
+    last = log.splitlines()[-1]
+    assert last.startswith(f"error: {runs[1] / '0'} was trained for auc_")
+    assert not kept.exists()
 
 
 def test_one_checkpoint_of_each_run(trained, command):

@@ -226,6 +226,11 @@ def test_columns_without_a_value(tmp_path):
             ({"sparse": [{"name": "c", "cross": cross}]}, f"c: cross: expected a list of at{rest}")
             for cross, rest in (
                 ("city", " least two columns, each once, found 'city'"),
+                (5, " least two columns, each once, found 5"),
+                (True, " least two columns, each once, found True"),
+                ({"city": "user"}, " least two columns, each once, found {'city': 'user'}"),
+                ([], " least two columns, each once, found []"),
+                ([["city"], "user"], " least two columns, each once, found [['city'], 'user']"),
                 (["city"], " least two columns, each once, found ['city']"),
                 (["city", "city"], " least two"),
                 (["city", 7], " least two"),

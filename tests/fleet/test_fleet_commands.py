@@ -17,8 +17,12 @@ FLEET = "runner.use_fleet=True"
 CONTRACT = Path(__file__).resolve().parent.parent / "contract"
 
 
-def test_evaluation_in_parts_is_exact(launch, alone, model, tmp_path):
-    """The last of three batches leaves one process idle; predictions stay in the rows' order."""
+@pytest.mark.parametrize("batch", [20, 64])
+def test_evaluation_in_parts_is_exact(launch, alone, model, tmp_path, batch):
+    """The last of three batches leaves one process idle, a single one leaves it without any.
+
+    Predictions stay in the rows' order.
+    """
     yaml = model("mmoe", 57)
     output = f"runner.model_save_path={tmp_path / 'out'}"
     alone("trainer", "-m", yaml, "-o", output, "runner.epochs=1")
@@ -28,7 +32,7 @@ def test_evaluation_in_parts_is_exact(launch, alone, model, tmp_path):
             "-o",
             f"runner.infer_load_path={tmp_path / 'out'}",
             "runner.infer_end_epoch=1",
-            "runner.infer_batch_size=20",
+            f"runner.infer_batch_size={batch}",
             f"runner.save_predictions={tmp_path / name}.npy",
             "runner.metrics=[auc,logloss,ece]",
             f"runner.save_metrics={tmp_path / name}.json",

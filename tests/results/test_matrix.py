@@ -58,6 +58,9 @@ FEW = ("data", "few")
         (("threads",), 0, "threads: expected at least 1"),
         (("seeds",), ["a"], "seeds: expected integers of at least 0, found 'a'"),
         (("matrices", "small", "data"), ["fwe"], "no data set fwe; did you mean 'few'"),
+        (("matrices", "small", "data"), [["few"]], "matrices.small: no data set ['few']"),
+        (("data", 2), {}, "data: expected a name of letters"),
+        (("matrices", 2), {}, "matrices: expected a name of letters"),
         (("matrices", "small", "data"), [], "it has no cells"),
         (("matrices", "small", "data"), ["few", "few"], "few/ShareBottom/1 is there twice"),
         ((*FEW, "protocol"), None, "data.few.protocol: expected a text or keys and values"),
@@ -128,10 +131,18 @@ def test_a_typo_in_an_option_is_found_before_anything_runs(tmp_path, small):
         running.configuration(cell)
 
 
-def test_the_test_data_may_not_choose(tmp_path, small):
-    small["data"]["few"].update(curves={"valid": "data/test"}, choose={"by": "valid"})
+@pytest.mark.parametrize("kind", ["itself", "inside", "above", "links"])
+def test_the_test_data_may_not_choose(tmp_path, small, kind):
+    test = tmp_path / "data" / "test"
+    folder = {"itself": test, "inside": test / "part", "above": test.parent}.get(kind)
+    if kind == "links":
+        folder = tmp_path / "elsewhere"
+        folder.mkdir()
+        (folder / "own.txt").symlink_to(test / "rows.txt")
+    folder.mkdir(exist_ok=True)
+    small["data"]["few"].update(curves={"valid": str(folder)}, choose={"by": "valid"})
     (cell,) = matrix.load(write(tmp_path / "m.yaml", small), None).cells
-    with pytest.raises(UserError, match="valid is the test data, which may not choose"):
+    with pytest.raises(UserError, match="choose: valid may not look at the test data"):
         running.configuration(cell)
 
 

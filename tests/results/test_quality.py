@@ -122,6 +122,32 @@ def test_equal_predictions_share_a_bin_whatever_the_order_of_rows():
     assert again.error == 0.0
 
 
+@pytest.mark.parametrize(
+    ("predictions", "bins", "expected"),
+    [
+        ([0.1] * 3 + [0.9], 2, [(0.1, 3), (0.9, 1)]),
+        ([0.1] + [0.9] * 3, 2, [(0.1, 1), (0.9, 3)]),
+        ([0.1] * 97 + [0.9] * 3, 20, [(0.1, 97), (0.9, 3)]),
+        ([0.1] + [0.5] * 97 + [0.9] * 2, 20, [(0.1, 1), (0.5, 97), (0.9, 2)]),
+        ([0.2, 0.5, 0.5, 0.5, 0.8, 0.9], 2, [(1.7 / 4, 4), (0.85, 2)]),  # after is nearer
+        ([0.2, 0.3, 0.5, 0.5, 0.5, 0.9], 2, [(0.25, 2), (0.6, 4)]),  # before is nearer
+        ([0.3, 0.4], 5, [(0.3, 1), (0.4, 1)]),
+    ],
+)
+def test_bins_end_beside_equal_predictions(predictions, bins, expected):
+    order = np.random.default_rng(0).permutation(len(predictions))
+    found = quality.reliability(np.zeros(len(order), int), np.array(predictions)[order], bins)
+    np.testing.assert_allclose(found.predicted, [mean for mean, _ in expected])
+    np.testing.assert_array_equal(found.rows, [rows for _, rows in expected])
+
+
+def test_opposite_errors_beside_equal_predictions_do_not_cancel():
+    predictions = np.array([0.25] * 96 + [0.75] * 4)
+    labels = np.array([1] * 27 + [0] * 73)  # as many as predicted, of the wrong rows
+    error = quality.reliability(labels, predictions, 20).error
+    assert error == pytest.approx(0.96 * (27 / 96 - 0.25) + 0.04 * 0.75)
+
+
 def test_a_calibrated_model_has_a_small_error_and_a_shifted_one_its_shift():
     rng = np.random.default_rng(0)
     truth = rng.random(200_000)

@@ -12,6 +12,7 @@ from datasets.table import sample
 from engine import contract, loop
 from engine.batches import RowSource
 from engine.errors import UserError
+from engine.row_metrics import RowMetrics
 
 FOLDER = f"{contract.REPOSITORY}/models/multitask"
 BINARY = "[auc,logloss,calibration,ece,acc]"
@@ -218,3 +219,46 @@ def test_a_reader_that_yields_rows_may_know_groups_as_well():
     assert source.groups("user").tolist() == [1, 1, 2]
     with pytest.raises(UserError, match="my_reader: no column item"):
         source.groups("item")
+
+
+class Grouped:
+    """A reader that yields rows, and knows the groups that it is given."""
+
+    def __init__(self, groups):
+        self._groups = groups
+
+    def __len__(self):
+        return 3
+
+    def groups(self, column):
+        return self._groups
+
+
+@pytest.mark.parametrize("batch_size", [2, None])
+def test_groups_may_be_a_list(batch_size):
+    found = RowSource(Grouped([1, 1, 2]), "my_reader", batch_size, None).groups("user")
+    assert isinstance(found, np.ndarray)
+    assert found.tolist() == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("groups", "problem"),
+    [
+        ([1, 2], r"an integer a row, 3 in all; found int64, shape \[2\]"),
+        (["a", "b", "c"], r"an integer a row, 3 in all; found <U1, shape \[3\]"),
+        (np.ones(3), r"found float64, shape \[3\]"),
+        (np.ones((3, 1), int), r"found int64, shape \[3, 1\]"),
+        (None, r"found object, shape \[\]"),
+    ],
+)
+def test_groups_that_are_not_an_integer_a_row_are_one_line(groups, problem):
+    source = RowSource(Grouped(groups), "my_reader", 2, None)
+    with pytest.raises(UserError, match=rf"^my_reader: groups\('user'\): expected .*{problem}$"):
+        source.groups("user")
+
+
+def test_groups_of_other_rows_than_a_stream_yields_are_one_line():
+    asked = RowMetrics(["gauc"], 20, np.array([1, 1, 2]))
+    rows = {"click": np.array([0, 1])}
+    with pytest.raises(UserError, match="groups are those of 3 rows, and it yielded 2"):
+        asked.report("epoch: 0", {"click": np.array([0.2, 0.4])}, rows)

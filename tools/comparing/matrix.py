@@ -50,7 +50,7 @@ class Choice:
 
     Attributes:
         by: the curve that chooses; None takes the last epoch.
-        metric: the metric of that curve, such as ``auc_income``, or ``mean`` of all.
+        metric: the metric of that curve, such as ``auc_income``, or ``mean`` of all AUCs.
         best: whether the trainer's own choice is taken, by ``runner.valid_metric``.
     """
 
@@ -182,6 +182,9 @@ class _Reader:
         every = self._content["matrices"]
         if not every:
             raise self._error("matrices", "expected at least one")
+        for section in ("matrices", "data"):
+            for one in self._content[section]:
+                self._check_name(section, one)
         name = next(iter(every)) if name is None else name
         if name not in every:
             raise UserError(f"--matrix {name}: {self._path} has {', '.join(every)}")
@@ -203,8 +206,8 @@ class _Reader:
         return Matrix(self._path, name, results, reports, threads, tuple(cells))
 
     def _cells(self, asking: str, name: Any, seeds: Any) -> Iterator[Cell]:
-        if name not in self._content["data"]:
-            known = self._content["data"]
+        known = self._content["data"]
+        if not isinstance(name, str) or name not in known:
             raise self._error(asking, f"no data set {name}{nearest(str(name), known)}")
         place = f"data.{name}"
         keys = {
@@ -218,7 +221,6 @@ class _Reader:
             "models": dict,
         }
         found = self._section(place, self._content["data"][name], keys, {"protocol", "models"})
-        self._check_name(place, name)
         curves = self._texts(f"{place}.curves", found.get("curves", {}))
         metrics = found.get("metrics", ["auc", "acc", "logloss", "calibration", "ece"])
         if not metrics or not set(map(str, metrics)) <= set(METRICS):

@@ -8,8 +8,7 @@ import os
 from comparing import document, pages, plots
 from comparing.matrix import Matrix
 from comparing.running import FINISHED, Results
-from engine import checkpoint
-from engine.errors import UserError
+from engine import checkpoint, whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +36,11 @@ def write(matrix: Matrix, results: Results, command: str, pictures: bool = True)
         sections = document.sections(matrix, known, command, language, None)
         other = next(one for one in MARKDOWN if one != language)
         text = pages.markdown(sections, (MARKDOWN[other], _LANGUAGES[other]), _LANGUAGES[language])
-        _save(os.path.join(matrix.reports, name), text)
+        whole_file.write_text(os.path.join(matrix.reports, name), text)
     if not pictures:
         return
     sections = document.sections(matrix, known, command, "en", _pictures(matrix, known))
-    _save(os.path.join(matrix.reports, HTML), pages.page(sections, "en"))
+    whole_file.write_text(os.path.join(matrix.reports, HTML), pages.page(sections, "en"))
     logger.info("wrote %s", ", ".join((*MARKDOWN.values(), f"{HTML} into {matrix.reports}")))
 
 
@@ -56,14 +55,3 @@ def _pictures(matrix: Matrix, known: dict[str, dict]) -> dict[str, list[plots.Pi
         done = [one for one in own if one["state"] == FINISHED]
         found[name] = plots.pictures(data, done) if done else []
     return found
-
-
-def _save(path: str, text: str) -> None:
-    building = f"{path}.{os.getpid()}.part"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(building, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(building, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarking import processes, provenance
 from comparing.matrix import MEAN, Cell
-from engine import checkpoint, contract, held_out, outcome
+from engine import checkpoint, contract, early_stopping, held_out, outcome
 from engine.config import Config, load_config
 from engine.errors import UserError
 
@@ -37,10 +37,10 @@ def configuration(cell: Cell) -> Config:
         config = load_config(cell.yaml, options, contract.hyper_parameters)
         for name in ("epochs", "train_data_dir", "test_data_dir"):
             config.runner(name)
-        tested = os.path.realpath(config.runner("test_data_dir"))
-        chosen_by = cell.data.curves.get(cell.data.choose.by)
-        if chosen_by and os.path.realpath(chosen_by) == tested:
-            raise UserError(f"choose: {cell.data.choose.by} is the test data, which may not choose")
+        by = cell.data.choose.by
+        problem = held_out.shared(config, cell.data.curves[by]) if by else None
+        if problem:
+            raise UserError(f"choose: {by} may not look at the test data{problem}")
         if cell.data.choose.best:
             held_out.check(config, "choose: best")
         elif config.runner("early_stopping_patience"):
@@ -191,6 +191,7 @@ class _Run:
             f"runner.seed={self._cell.seed}",
             f"runner.model_save_path={self._output}",
             "runner.use_fleet=False",
+            "runner.keep_checkpoints=null",  # curves and the choice look at every epoch's
             *options,
         ]
         command = [f"tools/{tool}.py", "-m", self._cell.yaml, "-o", *options]
@@ -211,7 +212,8 @@ class _Run:
             trained: what the trainer measured.
 
         Raises:
-            UserError: the curve that chooses has no such metric, or no number.
+            UserError: the curve that chooses has no such metric, or no number; or no epoch was
+                finished.
         """
         choice = self._cell.data.choose
         if choice.best:
@@ -220,14 +222,16 @@ class _Run:
             raise UserError("training stopped early inside the first epoch: choose: best takes it")
         if choice.by is None:
             return len(trained["epochs"]) - 1
-        values = {epoch: _value(found, choice.metric) for epoch, found in curves[choice.by].items()}
+        curve = curves[choice.by]
+        values = {epoch: _value(curve.get(epoch, {}), choice.metric) for epoch in trained["epochs"]}
         known = {epoch: value for epoch, value in values.items() if value is not None}
         if not known:
-            metrics = ", ".join(next(iter(curves[choice.by].values())))
+            metrics = ", ".join(next(iter(curve.values())))
             raise UserError(
                 f"choose: no epoch has a {choice.metric} on {choice.by}; there are {metrics}"
             )
-        return int(max(known, key=known.get))
+        best = min if early_stopping.lower_is_better(choice.metric) else max
+        return int(best(known, key=known.get))
 
     def _remove_others(self, epoch: int) -> None:
         """Removes the checkpoints that were not chosen."""
@@ -257,7 +261,16 @@ def _single(metrics: dict[str, Any]) -> dict[str, float | None]:
 
 
 def _value(metrics: dict[str, float | None], name: str) -> float | None:
-    if name != MEAN:
-        return metrics.get(name)
-    values = list(metrics.values())
+    """Returns a metric, or what the trainer, too, calls the mean; None if there is no number.
+
+    Raises:
+        UserError: it would be the mean of metrics of which one is a loss.
+    """
+    names = [name]
+    if name == MEAN:
+        names = [one for one in metrics if "auc" in one.lower()] or list(metrics)
+        losses = [one for one in names if early_stopping.lower_is_better(one)]
+        if losses:
+            raise UserError(f"choose: less of {', '.join(losses)} is better: name one metric")
+    values = [metrics.get(one) for one in names]
     return None if not values or None in values else sum(values) / len(values)

@@ -109,7 +109,7 @@ class BlockSource:
 
     def groups(self, column: str) -> np.ndarray:
         """Returns the group of every row, in file order; see `groups_of`."""
-        return groups_of(self._dataset, self._reader, column)
+        return groups_of(self._dataset, self._reader, column, self._rows)
 
     def _own(self, epoch: int | None) -> np.ndarray | None:
         """Returns the numbers of an epoch's rows that are this process's; None for all in turn."""
@@ -204,7 +204,8 @@ class RowSource:
 
     def groups(self, column: str) -> np.ndarray:
         """Returns the group of every row, in the reader's order; see `groups_of`."""
-        return groups_of(self._dataset, self._reader, column)
+        rows = self.rows if self.batch_size else None  # of whole batches their number says nothing
+        return groups_of(self._dataset, self._reader, column, rows)
 
     def _dealt(self, items: list, get: Callable[[Any], Any], deal: Deal) -> Any:
         """Returns this process's batch of a step; of one row, without weight, if it has none."""
@@ -242,17 +243,30 @@ def open_source(
     return kind(dataset, reader, batch_size, seed, deal=deal)
 
 
-def groups_of(dataset: Any, reader: str, column: str) -> np.ndarray:
+def groups_of(dataset: Any, reader: str, column: str, rows: int | None) -> np.ndarray:
     """Returns the group of every row, by the values of a column, ``[rows]``; negative for none.
 
+    Args:
+        dataset: the reader's dataset.
+        reader: its name, for error messages.
+        column: the column.
+        rows: how many rows there are; None if that is not known beforehand.
+
     Raises:
-        UserError: the reader knows no groups, or has no such column.
+        UserError: the reader knows no groups, has no such column, or returns something else.
     """
     find = getattr(dataset, "groups", None)
     if find is None:
         raise UserError(f"runner.gauc_column needs {reader}.RecDataset.groups: not defined")
     with reader_errors(reader):
-        return find(column)
+        found = np.asarray(find(column))
+    if found.dtype.kind not in "iu" or found.shape != (found.size if rows is None else rows,):
+        expected = "an integer a row" if rows is None else f"an integer a row, {rows} in all"
+        raise UserError(
+            f"{reader}: groups({column!r}): expected {expected}; found {found.dtype}, "
+            f"shape {list(found.shape)}"
+        )
+    return found
 
 
 def has_blocks(dataset: Any) -> bool:

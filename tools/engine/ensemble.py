@@ -30,23 +30,27 @@ def main(description: str) -> None:
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise UserError("--runs: expected at least two folders, each once")
     arguments.opt.append(f"runner.infer_load_path={runs[0]}")  # its vocabulary is everybody's
-    from engine import learned, loop, predictions, sessions
+    from engine import learned, loop, outcome, predictions, sessions
 
     config = cli.read_config(arguments, learned.to_evaluate)
     folders = [_checkpoint(config, run) for run in runs]
     if config.runner("save_predictions"):
         predictions.check(config.runner("save_predictions"))
+    outcome.check(config)
     source = loop.test_source(config)
     session = sessions.open_session(config, "dygraph", training=False)
-    means = evaluate(session, config, source, folders)
+    means, figures = evaluate(session, config, source, folders)
     if config.runner("save_predictions"):
         predictions.write(config.runner("save_predictions"), means)
+    if config.runner("save_metrics"):
+        found = {**outcome.about(config, session, "ensemble"), **figures}
+        outcome.write(config.runner("save_metrics"), found)
 
 
 def evaluate(
     session: Any, config: Config, source: Any, folders: Sequence[str]
-) -> Mapping[str, np.ndarray]:
-    """Logs what each checkpoint is worth, and their mean; returns the means, a column a task.
+) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
+    """Logs what each checkpoint is worth, and their mean.
 
     Args:
         session: of the model, in dygraph.
@@ -54,10 +58,15 @@ def evaluate(
         source: the evaluation batches.
         folders: the checkpoints.
 
+    Returns:
+        The means, a column a task; and what ``runner.save_metrics`` writes: ``rows`` and
+        ``seconds`` of all evaluations, figures by task of each of the ``runs`` and, as ``tasks``,
+        of the means.
+
     Raises:
-        UserError: a checkpoint does not fit.
+        UserError: a checkpoint does not fit, or its tasks are others or in another order.
     """
-    from engine import loop
+    from engine import loop, resume
     from engine.clock import Clock
     from engine.predictions import Predictions
     from engine.report import Report
@@ -67,20 +76,23 @@ def evaluate(
     asked = asked or RowMetrics(_METRICS, config.runner("ece_bins"))
     clock, sums = Clock(), {}
     report = Report(clock, config.runner("print_interval"), length(source), None)
+    runs, rows = {}, 0
     for number, folder in enumerate(folders):
-        loop.load(session, config, folder)
+        problem = resume.other_tasks(loop.load(session, config, folder), session)
+        if problem:  # the mean would be of predictions of different things
+            raise UserError(f"{folder} {problem}")
         session.start_epoch(training=False)
         report.start_epoch(number)
         kept = Predictions(labels=True)
         batches = session.batches(source, number)
-        loop.visit(session, batches, kept.around(session), clock, report)
-        asked.report(folder, kept.columns, kept.labels)
+        rows += loop.visit(session, batches, kept.around(session), clock, report)
+        runs[folder] = asked.report(folder, kept.columns, kept.labels)
         for name, values in kept.columns.items():
             sums[name] = sums.get(name, 0.0) + values.astype(np.float64)
     kinds = {name: values.dtype for name, values in kept.columns.items()}
     means = {name: (sums[name] / len(folders)).astype(kind) for name, kind in kinds.items()}
-    asked.report(f"mean of {len(folders)}", means, kept.labels)
-    return means
+    tasks = asked.report(f"mean of {len(folders)}", means, kept.labels)
+    return means, {"rows": rows, "seconds": clock.total(), "runs": runs, "tasks": tasks}
 
 
 def _checkpoint(config: Config, run: str) -> str:

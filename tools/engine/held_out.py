@@ -20,20 +20,33 @@ def check(config: Config, purpose: str) -> None:
     Raises:
         UserError: there are none, or the test data may not choose.
     """
-    valid, test = config.runner("valid_data_dir"), config.get("runner.test_data_dir")
+    valid = config.runner("valid_data_dir")
     if valid is None:
         raise config.error(_KEY, f"{purpose} needs rows that choose: the folder of validation data")
-    if test is None:
-        return
+    problem = shared(config, valid)
+    if problem:
+        raise config.error(_KEY, f"{purpose} may not look at the test data{problem}")
+
+
+def shared(config: Config, folder: str) -> str | None:
+    """Returns which of a folder's rows are test rows, as the end of a sentence; None if none are.
+
+    Args:
+        config: the configuration, of ``runner.test_data_dir``.
+        folder: the folder of rows that choose.
+    """
+    if config.get("runner.test_data_dir") is None:
+        return None
     test = config.runner("test_data_dir")
-    inner, outer = os.path.realpath(valid), os.path.realpath(test)
+    inner, outer = os.path.realpath(folder), os.path.realpath(test)
     if inner == outer or inner.startswith(os.path.join(outer, "")):
-        raise config.error(_KEY, f"{purpose} may not look at the test data, runner.test_data_dir")
+        return ", runner.test_data_dir"
     tested = {_identity(path) for path in contract.files_in(test)} if os.path.isdir(test) else ()
-    files = contract.files_in(valid) if tested and os.path.isdir(valid) else ()
+    files = contract.files_in(folder) if tested and os.path.isdir(folder) else ()
     for path in files:  # links, and a test folder inside
         if _identity(path) in tested:
-            raise config.error(_KEY, f"{purpose} may not look at the test data: {path} is of them")
+            return f": {path} is of them"
+    return None
 
 
 def _identity(path: str) -> tuple[int, int]:

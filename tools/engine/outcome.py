@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import checkpoint, fleet
+from engine import checkpoint, fleet, whole_file
 from engine.config import Config
 from engine.deployment.inference_report import environment
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.loop import Summary
@@ -56,11 +54,8 @@ def _collect(
     gates = session.gate_weights(source, batches=None) if whole else None
     return {
         **(_validation(summary) if mode == "train" else {}),
-        "mode": mode,
-        "yaml": config.yaml_path,
+        **about(config, session, mode),
         "seed": config.runner("seed"),
-        "finished_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "parameters": parameters(session),
         "rows": summary.rows,
         "seconds": summary.seconds,
         "epochs": {
@@ -68,6 +63,16 @@ def _collect(
             for epoch, values in summary.metrics.items()
         },
         "gates": gates,
+    }
+
+
+def about(config: Config, session: Any, mode: str) -> dict[str, Any]:
+    """Returns what a command's file says whatever it measured: of which model, when, with what."""
+    return {
+        "mode": mode,
+        "yaml": config.yaml_path,
+        "finished_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "parameters": parameters(session),
         "environment": environment(),
     }
 
@@ -100,16 +105,8 @@ def write(path: str, content: Any) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    building = f"{path}.{os.getpid()}.part"
-    try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(building, "w", encoding="utf-8") as file:
-            json.dump(plain(content), file, indent=1, ensure_ascii=False, allow_nan=False)
-        os.replace(building, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(building)
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    with whole_file.writing(path) as building, open(building, "w", encoding="utf-8") as file:
+        json.dump(plain(content), file, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import checkpoint
+from engine import checkpoint, whole_file
 from engine.errors import UserError
 from engine.fleet import World
 
@@ -42,10 +41,15 @@ class Predictions:
         return step
 
     def join(self, world: World) -> None:
-        """Takes the predictions of all processes, whose batches follow each other in turn."""
+        """Takes the predictions of all processes, whose batches follow each other in turn.
+
+        A process without a batch takes part, too: the others wait for it.
+        """
         if world.size == 1:
             return
-        for kept in filter(None, (self._columns, self._labels)):
+        for kept in (self._columns, self._labels):
+            if kept is None:
+                continue
             found = world.gathered(kept)
             for name, batches in kept.items():
                 parts = [columns.get(name, []) for columns in found]
@@ -105,10 +109,7 @@ def write(path: str, columns: Mapping[str, np.ndarray]) -> None:
     """
     check(path)
     ending = os.path.splitext(path)[1]
-    folder, name = os.path.split(os.path.abspath(path))
-    building = os.path.join(folder, f".{name}.{os.getpid()}{ending}")
-    try:
-        os.makedirs(folder, exist_ok=True)
+    with whole_file.writing(path) as building:
         if ending == ".npy":
             np.save(building, np.stack(list(columns.values()), axis=1))
         elif ending == ".parquet":
@@ -120,8 +121,3 @@ def write(path: str, columns: Mapping[str, np.ndarray]) -> None:
             table = np.stack(list(columns.values()), axis=1)
             header = ",".join(columns)
             np.savetxt(building, table, fmt="%.9g", delimiter=",", header=header, comments="")
-        os.replace(building, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(building)
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error

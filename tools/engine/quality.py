@@ -113,6 +113,8 @@ def calibration(labels: np.ndarray, predictions: np.ndarray) -> float:
 def reliability(labels: np.ndarray, predictions: np.ndarray, bins: int) -> Bins:
     """Returns bins of about equal counts; rows of one prediction stay together.
 
+    Where equal counts would part such rows, the bin ends before or after them, whichever is nearer.
+
     Args:
         labels: 0 or 1, ``[n]``.
         predictions: probabilities, ``[n]``.
@@ -122,7 +124,11 @@ def reliability(labels: np.ndarray, predictions: np.ndarray, bins: int) -> Bins:
         return Bins(*np.zeros((3, 0)))
     ordered = np.sort(predictions)
     starts = np.arange(1, bins) * len(ordered) // bins
-    place = np.searchsorted(np.unique(ordered[starts]), predictions, side="right")
+    before = np.searchsorted(ordered, ordered[starts], side="left")
+    after = np.searchsorted(ordered, ordered[starts], side="right")
+    cuts = np.unique(np.where(starts - before < after - starts, before, after))
+    lowest = ordered[cuts[cuts < len(ordered)]]  # of each bin but the first
+    place = np.searchsorted(lowest, predictions, side="right")
     rows = np.bincount(place).astype(np.float64)
     full = rows > 0
     predicted = np.bincount(place, predictions.astype(np.float64))[full] / rows[full]

@@ -42,6 +42,9 @@ class RowMetrics:
             what: what is evaluated, for the lines: ``epoch: 2``.
             predictions: every row's, as ``runner.save_predictions`` writes them.
             labels: every row's label by task; rows with a negative one do not count.
+
+        Raises:
+            UserError: a task has no predictions, or rows have no groups.
         """
         found = {}
         for task, truth in labels.items():
@@ -68,6 +71,11 @@ class RowMetrics:
         if "auc" in names:
             found["auc"] = quality.auc(truth, predicted)
         if "gauc" in names:
+            if len(self.groups) != len(counted):
+                raise UserError(
+                    f"runner.gauc_column: the reader's groups are those of {len(self.groups)} "
+                    f"rows, and it yielded {len(counted)}"
+                )
             grouped = quality.grouped_auc(truth, predicted, self.groups[counted])
             found.update(gauc=grouped.value, gauc_groups=grouped.groups, gauc_rows=grouped.rows)
         if "acc" in names:

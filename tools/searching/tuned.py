@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
+from engine import whole_file
 from engine.config import SEARCH, Config, read_yaml
 from engine.errors import UserError
 from engine.schema import RUNNER
@@ -116,14 +116,4 @@ def write(path: str, tree: Mapping[str, Any], comments: Iterable[str]) -> None:
     text = "\n".join(lines) + yaml.dump(
         dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )
-    building = f"{path}.{os.getpid()}.part"
-    try:
-        with open(building, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(building, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(building)
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    whole_file.write_text(path, text)
