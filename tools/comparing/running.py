@@ -268,7 +268,7 @@ def _value(metrics: dict[str, float | None], name: str) -> float | None:
     """
     names = [name]
     if name == MEAN:
-        names = [one for one in metrics if "auc" in one.lower()] or list(metrics)
+        names = early_stopping.meant(metrics)
         losses = [one for one in names if early_stopping.lower_is_better(one)]
         if losses:
             raise UserError(f"choose: less of {', '.join(losses)} is better: name one metric")
