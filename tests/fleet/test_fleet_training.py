@@ -167,7 +167,8 @@ def test_a_loss_that_is_none_stops_all_or_is_skipped_by_all(launch, alone, model
         "error: epoch: 0, batch_id: 3: the loss is nan, of task marital, "
         f"in 1 of 4 rows: {data}:{LINE} (runner.on_nan = stop)"
     )
-    assert all(problem in stopped.log(rank).splitlines() for rank in (0, 1))
+    # Both say it, unless the launcher, which sees that one has ended, kills the other first.
+    assert any(problem in stopped.log(rank).splitlines() for rank in (0, 1))
     assert not (tmp_path / "no").exists()
     assert skipped.end() == 0, skipped.log(0)
     assert "skipped: 1 batches" in skipped.log(0)
