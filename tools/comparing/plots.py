@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ _STYLES = [
 ]
 _SIZE = (4.6, 3.9)  # inches: as wide as a phone, so that its text is not made smaller there
 _TRAIN = "train"
+_MARKS = 20  # on a curve, at most
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _legend(figure: Any) -> None:
 
 
 def _curves(title, models, records, task, style):
-    """Learning curves: solid what was held out, dotted the training rows."""
+    """Learning curves: dotted those of the training itself, solid and dashed what is evaluated."""
     metric = f"{figures.main_metric(records, task)}_{task}"
     figure, axes = _axes(f"{title}: {task} by epoch", "epoch", metric.split("_")[0].upper())
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -113,13 +115,14 @@ def _curves(title, models, records, task, style):
     for model, own in models.items():
         colour, marker = style[model]
         names = [name for name in own[0]["curves"] if name != _TRAIN]
+        lines = dict(zip(names, cycle(("-", "--", "-."))))
         for name in (_TRAIN, *names):
             epochs, values = figures.curve(own, name, metric)
             if not epochs:
                 continue
-            look = {"linestyle": ":"} if name == _TRAIN else {"marker": marker, "markersize": 4}
-            if len(epochs) == 1:  # a line of one point is none
-                look["marker"] = marker
+            look = {"linestyle": lines.get(name, ":")}
+            if name in lines or len(epochs) == 1:  # a line of one point is none
+                look.update(marker=marker, markersize=4, markevery=1 + len(epochs) // _MARKS)
             axes.plot(epochs, values, color=colour, label=f"{model}, {name}", **look)
             drawn += 1
             words.append(f"{model} on {name} {values[0]:.4f} to {values[-1]:.4f}")
@@ -277,11 +280,14 @@ def _svg(figure: Any, name: str, title: str, description: str) -> str:
     FigureCanvasSVG(figure)
     buffer = io.StringIO()
     # A fixed salt: the same results make the same file.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    one = {"font.sans-serif": ["DejaVu Sans"]}  # the browser's own where it is not installed
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, **one}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", text)  # which turns nothing
+    text = re.sub(r'\b[dxy]="[^"]*"', lambda at: re.sub(r"(\.\d\d)\d+", r"\1", at[0]), text)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
