@@ -76,10 +76,9 @@ class Controls:
             look: makes sure that all parameters are numbers, after a batch of an epoch.
         """
         self._report, self._look, self._position = report, look, position
-        self._steps = report.steps
         facts = checkpoint.facts_beside(position.folder, self._session.prefix)
         known = facts.get(_FACTS, {}) if position.folder else {}
-        self._steps = known.get("steps", self._steps)
+        self._steps = known.get("steps", report.steps)
         if self._schedule and "schedule" in known:
             self._schedule.load(known["schedule"])
         decay = self._config.runner("ema_decay")

@@ -17,14 +17,14 @@ NAMES = ("constant", "step", "cosine", "exponential", "plateau")
 _KEY = "hyper_parameters.optimizer."
 _CLOSE = 1e-9  # of epochs, which are sums of fractions
 
-# What gives a schedule its shape, and which of it each takes.
-_SHAPE = ("step_size", "milestones", "gamma", "schedule_length", "plateau_patience")
+# What gives a schedule its shape.
 _USED = {
     "step": ("step_size", "milestones", "gamma"),
     "cosine": ("schedule_length",),
     "exponential": ("gamma",),
     "plateau": ("gamma", "plateau_patience"),
 }
+_SHAPE = tuple(dict.fromkeys(name for names in _USED.values() for name in names))
 
 
 def of(config: Config, length: int | None) -> Schedule | None:
