@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from datasets.command import Parser, naming, run_command
+from datasets.preparing.command import Parser, naming, run_command
 
 BLOCK = 1 << 18  # rows
 

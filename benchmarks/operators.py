@@ -15,9 +15,11 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tools"), ROOT]
 
-from engine import cli, contract, runtime  # noqa: E402
-from engine.config import load_config  # noqa: E402
-from engine.errors import UserError  # noqa: E402
+from engine import command_line  # noqa: E402
+from engine.config.config import load_config  # noqa: E402
+from engine.model_folder import loading  # noqa: E402
+from engine.system import process  # noqa: E402
+from engine.system.errors import UserError  # noqa: E402
 
 
 def counted(yaml: str, overrides: list[str]) -> tuple[int, int, int]:
@@ -26,12 +28,12 @@ def counted(yaml: str, overrides: list[str]) -> tuple[int, int, int]:
     Raises:
         UserError: the net's step is not written as code.
     """
-    config = load_config(yaml, overrides, contract.hyper_parameters)
-    runtime.prepare()
-    from engine import sessions
-    from models.multitask.written_step import written
+    config = load_config(yaml, overrides, loading.hyper_parameters)
+    process.prepare()
+    from engine.graphs import opening
+    from models.common.fast_step.written_step import written
 
-    net = sessions.open_session(config, "dygraph", training=True).net
+    net = opening.open_session(config, "dygraph", training=True).net
     try:
         forward, backward = written(net).source.split("def backward():")
     except Exception as error:  # whatever a net does that cannot be written
@@ -46,7 +48,7 @@ def _kernels(code: str) -> int:
 
 def main() -> None:
     """Prints a line a configuration."""
-    parser = cli.Parser(description=__doc__.partition("\n")[0])
+    parser = command_line.Parser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("-m", dest="config_yaml", metavar="YAML", nargs="+", required=True)
     add("-o", dest="opt", metavar="KEY=VALUE", nargs="*", default=[])
@@ -58,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

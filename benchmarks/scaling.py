@@ -31,31 +31,33 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tools"), ROOT]
 
-from engine import cli  # noqa: E402
-from engine.errors import UserError  # noqa: E402
+from engine import command_line  # noqa: E402
+from engine.system.errors import UserError  # noqa: E402
 
 _WARM_UP = 30  # steps
 
 
 def work(arguments: argparse.Namespace) -> None:
     """Trains as one of the processes that are measured; rank 0 prints what it found."""
-    config = cli.read_config(arguments, graph="dygraph")
+    config = command_line.read_config(arguments, graph="dygraph")
     import logging
 
     import paddle
 
-    from engine import fleet, loop, sessions
-    from engine.clock import Clock
-    from engine.report import Report
+    from engine.distributed import processes
+    from engine.evaluation.log_lines import Report
+    from engine.graphs import opening
+    from engine.system.clock import Clock
+    from engine.training import loop
 
     logging.disable(logging.INFO)
-    world = fleet.current()
+    world = processes.current()
     with world.first():
         source = loop.training_source(config)
     size = config.runner("train_batch_size") * world.size
     if source.rows is not None and source.rows < size:
         raise UserError(f"a step takes {size} rows, the data have {source.rows}")
-    session = sessions.open_session(config, "dygraph", training=True)
+    session = opening.open_session(config, "dygraph", training=True)
     loop.start(session, config, source)
     batches = _endless(session, source)
     session.start_epoch(training=True)
@@ -192,8 +194,8 @@ def compare(arguments: argparse.Namespace, yaml: str, batch_size: int) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = cli.parser(__doc__)
-    number = cli.at_least(1)
+    parser = command_line.parser(__doc__)
+    number = command_line.at_least(1)
     add = parser.add_argument
     add("--batch_size", nargs="+", type=number, default=[32, 1024], metavar="N")
     add("--steps", type=number, default=200, metavar="N", help="measured steps (200)")
@@ -227,4 +229,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

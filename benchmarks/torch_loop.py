@@ -30,7 +30,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from datasets.text_matrix import TextMatrix
+from datasets.readers.text_matrix import TextMatrix
 
 DENSE = 11  # leading features that are numbers, not one-hot
 EXPERTS, EXPERT_SIZE, TOWER_SIZE, TASKS = 8, 16, 8, 2

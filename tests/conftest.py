@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import pytest
 
-from engine import contract, runtime
-from engine.config import load_config
+from engine.config.config import load_config
+from engine.model_folder import loading
+from engine.system import process
 
-runtime.prepare()
+process.prepare()
 # A shell's background jobs ignore Ctrl-C, and so would the commands that tests start from there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,7 +37,7 @@ def configure(tmp_path):
         output = f"runner.model_save_path={tmp_path / 'output'}"
         load = f"runner.infer_load_path={tmp_path / 'output'}"
         path = str(ROOT / "models" / "multitask" / folder / yaml)
-        return load_config(path, [output, load, *overrides], contract.hyper_parameters)
+        return load_config(path, [output, load, *overrides], loading.hyper_parameters)
 
     return make
 

@@ -26,9 +26,10 @@ from benchmarking.contestants import Contestant, contestant
 from benchmarking.meter import WARM_UP
 from benchmarking.provenance import commit
 from benchmarking.tools_folder import ToolsFolder
-from engine import cli, interrupts
-from engine.errors import UserError
-from engine.sessions import GRAPHS
+from engine import command_line
+from engine.graphs.opening import GRAPHS
+from engine.system import interrupts
+from engine.system.errors import UserError
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LETTERS = "BCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -36,8 +37,8 @@ _LETTERS = "BCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 def parsed_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = cli.parser(__doc__)
-    several, positive = {"nargs": "+"}, {"type": cli.at_least(1), "metavar": "N"}
+    parser = command_line.parser(__doc__)
+    several, positive = {"nargs": "+"}, {"type": command_line.at_least(1), "metavar": "N"}
     parser.add_argument(
         "--mode", choices=MODES, default=list(MODES), help="default: both", **several
     )
@@ -61,7 +62,7 @@ def parsed_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--split_batches",
-        type=cli.at_least(0),
+        type=command_line.at_least(0),
         default=200,
         metavar="N",
         help="batches of the run that splits a step; 0 for none; default: 200",
@@ -116,11 +117,11 @@ def measure(
 
 def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
     """Measures all cases, printing and writing as it goes."""
-    from engine import contract
-    from engine.config import load_config
-    from engine.deployment import inference_report
+    from engine.config.config import load_config
+    from engine.deployment.inference import benchmark_report
+    from engine.model_folder import loading
 
-    config = load_config(arguments.config_yaml, arguments.opt, contract.hyper_parameters)
+    config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
     interrupts.catch(signal.SIGTERM)  # after Paddle, which takes it
     folders = folders_of(config, arguments.mode)
     given = arguments.mode, arguments.graph, arguments.threads, arguments.batch_size
@@ -143,7 +144,7 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "repeat": arguments.repeat,
         "warm_up_batches": WARM_UP,
-        "environment": inference_report.environment(),
+        "environment": benchmark_report.environment(),
         "cases": [],
     }
     for number, case in enumerate(cases, 1):
@@ -153,7 +154,7 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
         report["cases"].append(found)
         print(table.case_line(number, found), flush=True)
         if arguments.json:
-            inference_report.save(report, arguments.json)
+            benchmark_report.save(report, arguments.json)
     if arguments.split_batches:
         print("\nmilliseconds of a step, split in a run of its own, which the split slows down")
         print("\n".join(table.phases_table(report["cases"])))
@@ -170,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

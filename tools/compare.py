@@ -19,14 +19,16 @@ import os
 import shlex
 import signal
 
-from engine import cli
+from engine import command_line
 
 logger = logging.getLogger("compare")
 
 
 def parsed_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-m", "--matrices_yaml", required=True, metavar="YAML")
     parser.add_argument("--matrix", metavar="NAME", help="one of the YAML's; default: the first")
     parser.add_argument(
@@ -51,9 +53,9 @@ def main() -> None:
 
     from comparing import matrix as matrices
     from comparing import report, running
-    from engine import interrupts, lock
-    from engine import report as log
-    from engine.errors import UserError
+    from engine.evaluation import log_lines as log
+    from engine.system import folder_lock, interrupts
+    from engine.system.errors import UserError
 
     interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
     log.start_logging()
@@ -68,7 +70,7 @@ def main() -> None:
             print(f"{'not run' if record is None else record['state']:<9} {cell.name}")
         return
     command = f"python tools/compare.py -m {_shown(arguments.matrices_yaml)} --matrix {matrix.name}"
-    with lock.locked(matrix.results):
+    with folder_lock.locked(matrix.results):
         if not arguments.no_run:
             for number, cell in enumerate(chosen, 1):
                 run_cell(results, cell, f"{number} of {len(chosen)}")
@@ -112,11 +114,11 @@ def run_cell(results, cell, place: str) -> None:
 
 def _shown(path: str) -> str:
     """Returns a path as it is typed in the repository's root, where it lies in there."""
-    from engine.contract import REPOSITORY
+    from engine.model_folder.loading import REPOSITORY
 
     inside = os.path.relpath(os.path.abspath(path), REPOSITORY)
     return shlex.quote(path if inside.startswith("..") else inside)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -10,15 +10,15 @@ standardises the inputs is folded into PaddleRec's first layer, which has nothin
 
 import os
 
-from engine import cli
-from engine.errors import UserError
+from engine import command_line
+from engine.system.errors import UserError
 
 _PREFIXES = {"dygraph": "rec", "static": "rec_static"}
 
 
 def main() -> None:
     """Runs the command."""
-    parser = cli.parser(__doc__)
+    parser = command_line.parser(__doc__)
     add = parser.add_argument
     add("--checkpoint", required=True, metavar="DIR", help="folder of the checkpoint to rewrite")
     add("--output", required=True, metavar="DIR", help="folder for the result, another one")
@@ -28,11 +28,11 @@ def main() -> None:
     source, target = map(os.path.abspath, (arguments.checkpoint, arguments.output))
     if os.path.realpath(source) == os.path.realpath(target):
         raise UserError(f"--output {arguments.output}: that is the checkpoint to rewrite")
-    config = cli.read_config(arguments)
-    from engine import foreign
+    config = command_line.read_config(arguments)
+    from engine.graphs import checkpoint_loading
 
-    foreign.convert(config, source, target, arguments.to, _PREFIXES[arguments.form])
+    checkpoint_loading.convert(config, source, target, arguments.to, _PREFIXES[arguments.form])
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -12,18 +12,19 @@ import glob
 import os
 import tempfile
 
-from engine import cli, contract
+from engine import command_line
+from engine.model_folder import loading
 
 
 def run_sample(yaml: str) -> list[str]:
     """Trains and evaluates one model and returns its row: name, rows a second, metrics."""
-    from engine import loop
-    from engine.sessions import open_session
+    from engine.graphs.opening import open_session
+    from engine.training import loop
 
     with tempfile.TemporaryDirectory() as output:
         overrides = ["runner.print_interval=100", f"runner.model_save_path={output}"]
         overrides.append(f"runner.infer_load_path={output}")
-        config = cli.read_config(argparse.Namespace(config_yaml=yaml, opt=overrides))
+        config = command_line.read_config(argparse.Namespace(config_yaml=yaml, opt=overrides))
         session = open_session(config, "dygraph", training=True)
         trained = loop.train(session, config, loop.training_source(config))
         tested = loop.evaluate(session, config, loop.test_source(config))
@@ -37,14 +38,14 @@ def run_sample(yaml: str) -> list[str]:
 
 def main() -> None:
     """Runs the command."""
-    cli.Parser(
+    command_line.Parser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
-    pattern = os.path.join(contract.REPOSITORY, "models", "multitask", "*", "config.yaml")
+    pattern = os.path.join(loading.REPOSITORY, "models", "multitask", "*", "config.yaml")
     table = [run_sample(yaml) for yaml in sorted(glob.glob(pattern))]
     for model, speed, metrics in [["model", "rows/s", "on the test sample"], *table]:
         print(f"{model:<14}{speed:>6}  {metrics}")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -14,7 +14,8 @@ not fit the YAML's model or its tasks, or was trained with another vocabulary; f
 one twice.
 """
 
-from engine import cli, ensemble
+from engine import command_line
+from engine.evaluation import ensemble
 
 if __name__ == "__main__":
-    cli.run(lambda: ensemble.main(__doc__))
+    command_line.run(lambda: ensemble.main(__doc__))

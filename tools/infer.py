@@ -7,7 +7,7 @@ runner.infer_end_epoch, or for the best one (runner.infer_checkpoint: best); a s
 serves where there is no dygraph one.
 """
 
-from engine import cli
+from engine import command_line
 
 if __name__ == "__main__":
-    cli.run(lambda: cli.evaluate(__doc__, "dygraph"))
+    command_line.run(lambda: command_line.evaluate(__doc__, "dygraph"))

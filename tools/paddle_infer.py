@@ -11,13 +11,13 @@ size. Paths are relative to the current directory. Reader and model fit each oth
 beside the model (.meta.json).
 """
 
-from engine import cli
-from engine.deployment.predictor import ENGINES, PRECISIONS
+from engine import command_line
+from engine.deployment.predictors.predictor import ENGINES, PRECISIONS
 
 
 def parse_arguments():
     """Returns the command line's options; PaddleRec's have its names and defaults."""
-    parser = cli.parser(__doc__, config_required=False)
+    parser = command_line.parser(__doc__, config_required=False)
     model = parser.add_argument_group("the model")
     model.add_argument("--model_file", metavar="FILE", help=".json, .pdmodel or .onnx")
     model.add_argument("--params_file", metavar="FILE", help=".pdiparams; default: beside it")
@@ -26,13 +26,15 @@ def parse_arguments():
     data = parser.add_argument_group("the data")
     data.add_argument("--data_dir", metavar="DIR", help="folder of the data files")
     data.add_argument("--reader_file", metavar="FILE", help="module that defines RecDataset")
-    data.add_argument("--batchsize", type=cli.at_least(1), metavar="N", help="default: 1")
-    data.add_argument("--limit", type=cli.at_least(1), metavar="N", help="only the first N rows")
+    data.add_argument("--batchsize", type=command_line.at_least(1), metavar="N", help="default: 1")
+    data.add_argument(
+        "--limit", type=command_line.at_least(1), metavar="N", help="only the first N rows"
+    )
     how = parser.add_argument_group("how it runs")
     how.add_argument(
         "--engine", choices=ENGINES, help="default: what the model's file is for, ONNX first"
     )
-    how.add_argument("--cpu_threads", type=cli.at_least(1), default=1, metavar="N")
+    how.add_argument("--cpu_threads", type=command_line.at_least(1), default=1, metavar="N")
     how.add_argument("--precision", choices=PRECISIONS, default="fp32")
     for name, meaning in (
         ("use_gpu", "on the GPU"),
@@ -41,16 +43,28 @@ def parse_arguments():
         ("enable_mkldnn", "by oneDNN, on a CPU"),
         ("enable_tensorRT", "by TensorRT, on a GPU"),
     ):
-        how.add_argument(f"--{name}", type=cli.boolean, default=False, metavar="BOOL", help=meaning)
+        how.add_argument(
+            f"--{name}", type=command_line.boolean, default=False, metavar="BOOL", help=meaning
+        )
     out = parser.add_argument_group("what it gives")
     out.add_argument("--save_predictions", metavar="FILE", help=".csv, .npy or .parquet")
-    out.add_argument("--show", type=cli.at_least(1), default=0, metavar="N", help="first N rows")
     out.add_argument(
-        "--benchmark", type=cli.boolean, default=False, metavar="BOOL", help="print the report"
+        "--show", type=command_line.at_least(1), default=0, metavar="N", help="first N rows"
+    )
+    out.add_argument(
+        "--benchmark",
+        type=command_line.boolean,
+        default=False,
+        metavar="BOOL",
+        help="print the report",
     )
     out.add_argument("--save_log_path", metavar="FILE", help="write the report there, as JSON")
-    out.add_argument("--warmup", type=cli.at_least(0), default=10, metavar="N", help="batches")
-    out.add_argument("--repeat", type=cli.at_least(1), default=1, metavar="N", help="timed passes")
+    out.add_argument(
+        "--warmup", type=command_line.at_least(0), default=10, metavar="N", help="batches"
+    )
+    out.add_argument(
+        "--repeat", type=command_line.at_least(1), default=1, metavar="N", help="timed passes"
+    )
     out.add_argument(
         "--compare", action="store_true", help="time every engine and option of this machine"
     )
@@ -60,19 +74,19 @@ def parse_arguments():
 def main() -> None:
     """Runs the command."""
     arguments = parse_arguments()
-    from engine import report
-    from engine.deployment import inference_job
+    from engine.deployment.inference import prediction_job
+    from engine.evaluation import log_lines
 
-    report.start_logging()
-    job = inference_job.open_job(arguments)
+    log_lines.start_logging()
+    job = prediction_job.open_job(arguments)
     if arguments.compare:
-        from engine.deployment import comparison
+        from engine.deployment.inference import comparison
 
         sizes = (arguments.batchsize,) if arguments.batchsize else ()
         comparison.run(job, sizes, arguments.warmup)
         return
-    inference_job.run(job, arguments)
+    prediction_job.run(job, arguments)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -17,17 +17,17 @@ import logging
 import os
 import signal
 
-from engine import cli
+from engine import command_line
 
 logger = logging.getLogger("search")
 
 
 def parsed_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = cli.parser(__doc__)
+    parser = command_line.parser(__doc__)
     parser.add_argument(
         "--trials",
-        type=cli.at_least(1),
+        type=command_line.at_least(1),
         required=True,
         metavar="N",
         help="how many the study is to have, those of earlier commands included",
@@ -43,7 +43,9 @@ def parsed_arguments() -> argparse.Namespace:
         metavar="YAML",
         help="the best trial's, in the model's folder; default: the name of -m and _tuned",
     )
-    parser.add_argument("--seed", type=cli.at_least(0), default=1, help="of the sampler; default 1")
+    parser.add_argument(
+        "--seed", type=command_line.at_least(0), default=1, help="of the sampler; default 1"
+    )
     parser.add_argument("--sampler", choices=("tpe", "random"), default="tpe", help="default: tpe")
     parser.add_argument(
         "--pruner", choices=("median", "asha", "none"), default="median", help="default: median"
@@ -58,14 +60,18 @@ def main() -> None:
     arguments = parsed_arguments()
     import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
 
-    from engine import contract, early_stopping, held_out, interrupts, lock, report
-    from engine.config import load_config
+    from engine.config.config import load_config
+    from engine.data import splits
+    from engine.evaluation import log_lines
+    from engine.model_folder import loading
+    from engine.system import folder_lock, interrupts
+    from engine.training import early_stopping
     from searching import search, space, studies, tuned
 
     interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
-    report.start_logging()
-    config = load_config(arguments.config_yaml, arguments.opt, contract.hyper_parameters)
-    held_out.check(config, "a search")
+    log_lines.start_logging()
+    config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
+    splits.check(config, "a search")
     default = studies.default(config.runner("model_save_path"))
     path = os.path.abspath(arguments.study or default)
     asked = search.Search(
@@ -78,7 +84,7 @@ def main() -> None:
         arguments.keep,
     )
     tuned.check(config, asked.output)
-    with lock.locked(asked.folder):
+    with folder_lock.locked(asked.folder):
         about = asked.about(arguments.seed, arguments.sampler, arguments.pruner)
         lower = early_stopping.lower_is_better(config.runner("valid_metric"))
         study = None
@@ -103,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

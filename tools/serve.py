@@ -14,15 +14,17 @@ import math
 import os
 from collections.abc import Callable
 
-from engine import cli, report
-from engine.deployment import exported, predictor
-from engine.errors import UserError
+from engine import command_line
+from engine.deployment.exported_model import model_files
+from engine.deployment.predictors import predictor
+from engine.evaluation import log_lines
+from engine.system.errors import UserError
 
 _LEVELS = ("debug", "info", "warning", "error")
 
 
 def _port(text: str) -> int:
-    port = cli.at_least(0)(text)
+    port = command_line.at_least(0)(text)
     if port > 65535:
         raise argparse.ArgumentTypeError(f"expected an integer of at most 65535, found {text!r}")
     return port
@@ -45,7 +47,7 @@ def _number(lowest: float, highest: float) -> Callable[[str], float]:
 
 def read_arguments() -> argparse.Namespace:
     """Returns the command line's options."""
-    parser = cli.Parser(
+    parser = command_line.Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -60,15 +62,21 @@ def read_arguments() -> argparse.Namespace:
     add("--port", type=_port, metavar="N", default=8000, help="0: any; default: 8000")
     add(
         "--cpu_threads",
-        type=cli.at_least(1),
+        type=command_line.at_least(1),
         metavar="N",
         default=1,
         help="of the model; default: 1",
     )
-    add("--enable_mkldnn", type=cli.boolean, metavar="BOOL", default=False, help="run by oneDNN")
+    add(
+        "--enable_mkldnn",
+        type=command_line.boolean,
+        metavar="BOOL",
+        default=False,
+        help="run by oneDNN",
+    )
     add(
         "--max_batch_size",
-        type=cli.at_least(1),
+        type=command_line.at_least(1),
         metavar="ROWS",
         default=1024,
         help="rows of requests joined; a longer request is run alone, in parts; default: 1024",
@@ -89,21 +97,21 @@ def read_arguments() -> argparse.Namespace:
     )
     add(
         "--max_rows",
-        type=cli.at_least(1),
+        type=command_line.at_least(1),
         metavar="N",
         default=65536,
         help="of a request, else 400",
     )
     add(
         "--max_pending",
-        type=cli.at_least(1),
+        type=command_line.at_least(1),
         metavar="N",
         default=256,
         help="inference requests at once, read, waiting or run; more are answered 503",
     )
     add("--log_level", choices=_LEVELS, default="info", help="default: info")
     add("--example_request", metavar="FILE", help="write a request's body there, and end")
-    add("--example_rows", type=cli.at_least(1), metavar="N", default=8, help="default: 8")
+    add("--example_rows", type=command_line.at_least(1), metavar="N", default=8, help="default: 8")
     return parser.parse_args()
 
 
@@ -116,8 +124,8 @@ def main() -> None:
         raise UserError(
             f"serving needs {error.name}: pip install -r requirements-deploy.txt"
         ) from error
-    report.start_logging()
-    found = exported.find(
+    log_lines.start_logging()
+    found = model_files.find(
         arguments.model_dir, arguments.model_file, arguments.params_file, arguments.engine
     )
     # A port in use shows before the model is loaded.
@@ -129,7 +137,7 @@ def main() -> None:
         enable_mkldnn=arguments.enable_mkldnn,
     )
     opened = predictor.open_predictor(found, options)
-    report.start_logging()  # once more: Paddle 2.6 silences the log when it is imported
+    log_lines.start_logging()  # once more: Paddle 2.6 silences the log when it is imported
     logging.getLogger().setLevel(arguments.log_level.upper())
     name = arguments.model_name or found.about.get("model") or os.path.basename(found.prefix)
     model = protocol.ServedModel(
@@ -154,4 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -10,21 +10,21 @@ trainer saves a checkpoint after every epoch to runner.model_save_path/<epoch>/r
 
 import os
 
-from engine import cli
+from engine import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    arguments = cli.parser(__doc__).parse_args()
+    arguments = command_line.parser(__doc__).parse_args()
     os.environ.update(FLAGS_enable_pir_api="0")  # Fleet's servers know no PIR programs
-    from engine.ps import fleet_module, roles, watch
+    from engine.parameter_servers import fleet_module, roles, watch
 
     fleet_module.check_installed()
     role = roles.from_environment()
     watcher = watch.start(role)
     try:
-        config = cli.read_config(arguments)
-        from engine.ps import training
+        config = command_line.read_config(arguments)
+        from engine.parameter_servers import training
 
         training.run(config, role, watcher)
     finally:
@@ -33,10 +33,10 @@ def main() -> None:
 
 def end(code: int) -> None:
     """Ends the process."""
-    from engine.ps import job
+    from engine.parameter_servers import job
 
     job.end_process(code)
 
 
 if __name__ == "__main__":
-    cli.run(main, end)
+    command_line.run(main, end)

@@ -7,7 +7,7 @@ after every epoch to runner.model_save_path/<epoch>/rec_static.*; with runner.va
 evaluates as it goes, and saves the best one to runner.model_save_path/best/rec_static.*
 """
 
-from engine import cli
+from engine import command_line
 
 if __name__ == "__main__":
-    cli.run(lambda: cli.train(__doc__, "static"))
+    command_line.run(lambda: command_line.train(__doc__, "static"))

@@ -9,12 +9,12 @@ Paddle 2), .pdiparams and .meta.json, which names inputs, outputs and tasks; .on
 for. Each is checked against the trained net before it replaces an older one.
 """
 
-from engine import cli
+from engine import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    parser = cli.parser(__doc__)
+    parser = command_line.parser(__doc__)
     parser.add_argument(
         "--format",
         choices=("paddle", "onnx"),
@@ -22,11 +22,11 @@ def main() -> None:
         help="onnx: ONNX besides Paddle's own (requirements-deploy.txt)",
     )
     arguments = parser.parse_args()
-    from engine.deployment import export
+    from engine.deployment.export import dygraph_export
 
-    config = cli.read_config(arguments, export.encoding)
-    export.export_checkpoint(config, arguments.format)
+    config = command_line.read_config(arguments, dygraph_export.checkpoint_encoding)
+    dygraph_export.export_checkpoint(config, arguments.format)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -7,7 +7,7 @@ after every epoch to runner.model_save_path/<epoch>/rec.*; with runner.valid_dat
 as it goes, and saves the best one to runner.model_save_path/best/rec.*
 """
 
-from engine import cli
+from engine import command_line
 
 if __name__ == "__main__":
-    cli.run(lambda: cli.train(__doc__, "dygraph"))
+    command_line.run(lambda: command_line.train(__doc__, "dygraph"))

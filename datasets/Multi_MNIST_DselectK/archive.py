@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from datasets.command import DataError, exclusive
-from datasets.download import download
 from datasets.Multi_MNIST_DselectK.pairs import Pairs, from_pickle
-from datasets.publish import sha256_of
+from datasets.preparing.command import DataError, exclusive
+from datasets.preparing.download import download
+from datasets.preparing.publish import sha256_of
 
 # A guess at its place in PaddleRec's bucket; it has not been tried.
 URL = "https://paddlerec.bj.bcebos.com/datasets/Multi_MNIST_DselectK/Multi_MNIST_DselectK.tar.gz"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.command import DataError
+from datasets.preparing.command import DataError
 
 UNSIGNED_BYTE = 0x08  # the only type of number that MNIST's files have
 
 
 def read_idx(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
-    """Unsigned bytes of an idx file that :func:`datasets.fetch.obtain` returned.
+    """Unsigned bytes of an idx file that :func:`datasets.preparing.fetch.obtain` returned.
 
     Args:
         path: the file; one that ends in `.gz` is decompressed.

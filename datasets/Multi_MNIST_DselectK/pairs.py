@@ -16,8 +16,8 @@ import numpy as np
 
 from datasets.Multi_MNIST_DselectK.overlay import CANVAS, CLASSES
 from datasets.Multi_MNIST_DselectK.unpickle import load_arrays
-from datasets.stored_rows import StoredRows
-from datasets.text_matrix import Rows
+from datasets.readers.stored_rows import StoredRows
+from datasets.readers.text_matrix import Rows
 
 IMAGES, LABELS = "_images.npy", "_labels.npy"
 Pairs = tuple[np.ndarray, np.ndarray]

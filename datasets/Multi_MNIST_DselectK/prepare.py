@@ -33,14 +33,14 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.command import DataError, Parser, run_command
-from datasets.fetch import RawFile, obtain
 from datasets.Multi_MNIST_DselectK import archive
 from datasets.Multi_MNIST_DselectK.idx import read_idx
 from datasets.Multi_MNIST_DselectK.overlay import CANVAS, PATCH, classes_of, lay_out, overlay
 from datasets.Multi_MNIST_DselectK.pairs import IMAGES, LABELS
 from datasets.Multi_MNIST_DselectK.splits import SPLITS, Split
-from datasets.publish import publish
+from datasets.preparing.command import DataError, Parser, run_command
+from datasets.preparing.fetch import RawFile, obtain
+from datasets.preparing.publish import publish
 
 HERE = Path(__file__).resolve().parent
 SEED = 2022

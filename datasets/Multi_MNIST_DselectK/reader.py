@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from paddle.io import IterableDataset
 
-from datasets.labelled_table import label_columns
 from datasets.Multi_MNIST_DselectK.overlay import CANVAS
 from datasets.Multi_MNIST_DselectK.pairs import DigitPairs
-from datasets.text_matrix import Rows
+from datasets.readers.labelled_table import label_columns
+from datasets.readers.text_matrix import Rows
 
 
 class RecDataset(IterableDataset):

@@ -5,4 +5,4 @@
 #   sh run.sh --source paddlerec          PaddleRec's archive (MULTI_MNIST_URL: from elsewhere)
 # Options are those of prepare.py, such as --force. PYTHON says which Python runs it.
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 2
-exec sh "$here/../prepare.sh" Multi_MNIST_DselectK "$@"
+exec sh "$here/../preparing/prepare.sh" Multi_MNIST_DselectK "$@"

@@ -23,7 +23,7 @@ import numpy as np
 
 from datasets.Multi_MNIST_DselectK.overlay import CLASSES, PATCH, classes_of, lay_out, overlay
 from datasets.Multi_MNIST_DselectK.pairs import Pairs
-from datasets.sampling import run_generator
+from datasets.preparing.sampling import run_generator
 
 # (x, y) in pixels from the upper left corner of the 28 x 28 patch.
 STROKES = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from datasets.fetch import RawFile
+from datasets.preparing.fetch import RawFile
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/{name}.gz",

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from datasets.array_pickle import Array, unpickled
+from datasets.readers.array_pickle import Array, unpickled
 
 
 def load_arrays(stream: BinaryIO, origin: str) -> list[np.ndarray]:

@@ -28,11 +28,11 @@ from pathlib import Path
 import numpy as np
 
 from datasets.adult.columns import FIELDS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH
-from datasets.command import DataError, run_preparation
-from datasets.fetch import RawFile, Source, obtain
-from datasets.publish import publish
-from datasets.raw_rows import read_rows
-from datasets.vocabulary import Vocabulary, listing
+from datasets.preparing.command import DataError, run_preparation
+from datasets.preparing.fetch import RawFile, Source, obtain
+from datasets.preparing.publish import publish
+from datasets.preparing.raw_rows import read_rows
+from datasets.readers.vocabulary import Vocabulary, listing
 
 HERE = Path(__file__).resolve().parent
 MIRRORS = ("https://archive.ics.uci.edu/ml/machine-learning-databases/adult/{name}",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datasets.adult.columns import LABELS
-from datasets.field_matrix import FieldDataset
+from datasets.readers.field_matrix import FieldDataset
 
 
 class RecDataset(FieldDataset):

@@ -26,7 +26,7 @@ from __future__ import annotations
 import sys
 
 from datasets.adult.columns import FIELDS, NUMERICS
-from datasets.sampling import Draw, run_sample, table_of
+from datasets.preparing.sampling import Draw, run_sample, table_of
 
 # Positions below are those of the sorted values in the real table, as are the ids less one.
 HUSBAND, NOT_IN_FAMILY, OTHER_RELATIVE, OWN_CHILD, UNMARRIED, WIFE = range(6)

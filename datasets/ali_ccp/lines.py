@@ -9,7 +9,7 @@ import numpy as np
 
 from datasets.ali_ccp.block import BlockParser
 from datasets.ali_ccp.columns import EXPECTED, ID_LIMIT, LABELS, Kept
-from datasets.parsed_copy import open_text
+from datasets.readers.parsed_copy import open_text
 
 _LINES_AT_ONCE = 256  # some 150 KB, which the processor's cache holds
 

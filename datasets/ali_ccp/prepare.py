@@ -7,7 +7,7 @@ PaddleRec's files in their order, without blank ones. `columns.py` says what a l
 
     --raw_dir     folder that holds the raw files (default: the environment variable RAW_DIR;
                   without either they are downloaded, from ALI_CCP_URL if that is set)
-    --output_dir  default: datasets/ali-ccp
+    --output_dir  default: this folder
     --force       prepare anew even if the files are there
 
 Nobody publishes a hash or a number of rows of these files. What can be checked is that they arrive
@@ -28,11 +28,11 @@ from pathlib import Path
 
 from datasets.ali_ccp.lines import parsed_blocks
 from datasets.ali_ccp.summary import KEPT, Summary
-from datasets.command import DataError, run_preparation
-from datasets.fetch import RawFile, obtain
-from datasets.publish import publish
+from datasets.preparing.command import DataError, run_preparation
+from datasets.preparing.fetch import RawFile, obtain
+from datasets.preparing.publish import publish
 
-HERE = Path(__file__).resolve().parents[1] / "ali-ccp"
+HERE = Path(__file__).resolve().parent
 VARIABLE = "ALI_CCP_URL"
 # PaddleRec's bucket; the addresses have not been tried.
 MIRRORS = ("https://paddlerec.bj.bcebos.com/esmm/{name}",)

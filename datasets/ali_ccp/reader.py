@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets import parsed_copy
 from datasets.ali_ccp.columns import FIELDS, ID_LIMIT, LABELS, Kept
 from datasets.ali_ccp.lines import table_blocks
-from datasets.field_matrix import FieldDataset
-from datasets.sparse_fields import SparseField, fields_of
-from datasets.text_matrix import TextTable
+from datasets.readers import parsed_copy
+from datasets.readers.field_matrix import FieldDataset
+from datasets.readers.sparse_fields import SparseField, fields_of
+from datasets.readers.text_matrix import TextTable
 
 
 class RecDataset(FieldDataset):

@@ -27,7 +27,7 @@ import sys
 from itertools import accumulate
 
 from datasets.ali_ccp.columns import FIELDS
-from datasets.sampling import Draw, run_sample, table_of
+from datasets.preparing.sampling import Draw, run_sample, table_of
 
 # Features of each field, in the order of FIELDS.
 SIZES = (250, 60, 60, 40, 40, 12, 12, 3, 8, 4, 4, 3, 4, 200, 40, 80, 40, 30, 20, 20, 15, 15, 3)

@@ -39,10 +39,10 @@ from datasets.census.columns import (
     WIDTH,
     one_hot,
 )
-from datasets.command import DataError, run_preparation
-from datasets.fetch import RawFile, Source, obtain
-from datasets.publish import publish
-from datasets.raw_rows import read_rows
+from datasets.preparing.command import DataError, run_preparation
+from datasets.preparing.fetch import RawFile, Source, obtain
+from datasets.preparing.publish import publish
+from datasets.preparing.raw_rows import read_rows
 
 HERE = Path(__file__).resolve().parent
 MIRRORS = (

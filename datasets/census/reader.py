@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.labelled_table import LabelledTable
-from datasets.text_matrix import Rows
+from datasets.readers.labelled_table import LabelledTable
+from datasets.readers.text_matrix import Rows
 
 
 class RecDataset(LabelledTable):

@@ -4,4 +4,4 @@
 #   RAW_DIR=/path/to/files sh run.sh      takes them from there
 # Options are those of prepare.py, such as --force. PYTHON says which Python runs it.
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 2
-exec sh "$here/../prepare.sh" census "$@"
+exec sh "$here/../preparing/prepare.sh" census "$@"

@@ -24,7 +24,7 @@ from __future__ import annotations
 import sys
 
 from datasets.census.columns import BLOCKS, NUMERICS, one_hot
-from datasets.sampling import Draw, run_sample, table_of
+from datasets.preparing.sampling import Draw, run_sample, table_of
 
 # Positions below are those of the sorted categories in the real table.
 DEGREES = (9, 11, 14, 15)  # bachelor, doctorate, master, professional school

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from datasets.kuairand.columns import SMOOTHING, TRAIN_DAYS, Field
-from datasets.vocabulary import Vocabulary
+from datasets.readers.vocabulary import Vocabulary
 
 
 class FieldIds:

@@ -31,13 +31,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets.command import run_preparation
-from datasets.fetch import RawFile, obtain
 from datasets.kuairand import columns
 from datasets.kuairand.columns import WIDTH
 from datasets.kuairand.splits import SPLITS, VOCABULARY, contents_of
-from datasets.publish import publish
-from datasets.raw_rows import open_text
+from datasets.preparing.command import run_preparation
+from datasets.preparing.fetch import RawFile, obtain
+from datasets.preparing.publish import publish
+from datasets.preparing.raw_rows import open_text
 
 HERE = Path(__file__).resolve().parent
 MIRRORS = ("https://zenodo.org/records/10439422/files/KuaiRand-Pure.tar.gz",)

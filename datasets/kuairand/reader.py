@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datasets.field_matrix import FieldDataset
 from datasets.kuairand import columns
+from datasets.readers.field_matrix import FieldDataset
 
 
 class RecDataset(FieldDataset):

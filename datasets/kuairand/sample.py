@@ -25,7 +25,7 @@ from __future__ import annotations
 import sys
 
 from datasets.kuairand.columns import DENSE, DURATION_BOUNDS, FIELDS, HISTORY, LABELS
-from datasets.sampling import Draw, run_sample, table_of
+from datasets.preparing.sampling import Draw, run_sample, table_of
 
 USERS, VIDEOS = 200, 100  # few enough to be seen often
 TAGS = (20, 60, 20)  # percent of rows with none, one and two

@@ -12,7 +12,7 @@ from datasets.kuairand import columns
 from datasets.kuairand.columns import DAYS, FIELDS, FIT_DAYS, HISTORY_OF, LABELS, TRAIN_DAYS
 from datasets.kuairand.features import FieldIds, history, lines
 from datasets.kuairand.tables import Log, Table, read_log, read_users, read_videos
-from datasets.vocabulary import listing
+from datasets.readers.vocabulary import listing
 
 VOCABULARY = "vocabulary.csv"
 

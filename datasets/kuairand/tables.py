@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.command import DataError
 from datasets.kuairand.columns import (
     DAYS,
     LOG_DENSE,
@@ -17,7 +16,8 @@ from datasets.kuairand.columns import (
     VIDEO_DENSE,
     VIDEO_FIELDS,
 )
-from datasets.raw_rows import read_named
+from datasets.preparing.command import DataError
+from datasets.preparing.raw_rows import read_named
 
 FLAGS = ("is_click", "is_like", "long_view")
 LOG_COLUMNS = ("user_id", "video_id", "date", "hourmin", "time_ms", "tab", *LOG_DENSE, *FLAGS)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import contract
-from models.multitask import step_code
+from engine.model_folder import loading
+from models.common.fast_step import step_code
 
-ROOT = Path(contract.REPOSITORY)
+ROOT = Path(loading.REPOSITORY)
 pytestmark = pytest.mark.skipif(
     not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import contract
+from engine.model_folder import loading
 
-ROOT = Path(contract.REPOSITORY)
+ROOT = Path(loading.REPOSITORY)
 
 
 @pytest.fixture

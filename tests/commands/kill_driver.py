@@ -16,14 +16,14 @@ import sys
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
 sys.path.insert(0, os.path.abspath(TOOLS))
 
-from engine import runtime  # noqa: E402
+from engine.system import process  # noqa: E402
 
-runtime.prepare()
+process.prepare()
 
 import numpy  # noqa: E402
 import paddle  # noqa: E402
 
-from engine import interrupts  # noqa: E402
+from engine.system import interrupts  # noqa: E402
 
 
 def kill_inside_saving(operation, when):

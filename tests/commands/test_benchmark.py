@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from models.multitask import step_code
+from models.common.fast_step import step_code
 
 ROOT = Path(__file__).resolve().parents[2]
 YAML = "models/multitask/mmoe/config.yaml"

@@ -9,7 +9,7 @@ import sys
 import paddle
 import pytest
 
-from engine import contract
+from engine.model_folder import loading
 
 TRAINERS = ["trainer", "static_trainer"]
 EVALUATORS = ["infer", "static_infer"]
@@ -306,7 +306,7 @@ def test_no_checkpoint_to_start_from(refusal, elsewhere, name):
 
 
 def started(elsewhere, name, *arguments):
-    path = os.path.join(contract.REPOSITORY, "tools", f"{name}.py")
+    path = os.path.join(loading.REPOSITORY, "tools", f"{name}.py")
     return subprocess.Popen(
         [sys.executable, path, *map(str, arguments)],
         cwd=elsewhere,

@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from engine import checkpoint, contract
+from engine.checkpoints import store
+from engine.model_folder import loading
 
 DROPOUT = "hyper_parameters.dropout=0.1"
 
@@ -58,7 +59,7 @@ runpy.run_path(path, run_name="__main__")
 def slow(name, seconds, model, *settings):
     """A command whose steps take long enough for a signal to meet the one it is meant for."""
     code = SLOW.format(
-        path=os.path.join(contract.REPOSITORY, "tools", f"{name}.py"), seconds=seconds
+        path=os.path.join(loading.REPOSITORY, "tools", f"{name}.py"), seconds=seconds
     )
     return [sys.executable, "-c", code, "-m", str(model / "config.yaml"), "-o", *settings]
 
@@ -66,7 +67,7 @@ def slow(name, seconds, model, *settings):
 def parameters(folder, prefix):
     found = {}
     for part in ("pdparams", "pdopt"):
-        content = checkpoint.load(os.path.join(folder, f"{prefix}.{part}"))
+        content = store.load(os.path.join(folder, f"{prefix}.{part}"))
         found.update({f"{part}.{name}": value for name, value in content.items()})
     return found
 
@@ -144,7 +145,7 @@ def test_a_second_ctrl_c_ends_at_once(model, tmp_path):
 
 def test_an_ignored_signal_stays_ignored(model, tmp_path):
     """As `nohup` and background jobs of a script leave it."""
-    command = [sys.executable, os.path.join(contract.REPOSITORY, "tools", "trainer.py")]
+    command = [sys.executable, os.path.join(loading.REPOSITORY, "tools", "trainer.py")]
     arguments = ["-m", str(model / "config.yaml"), "-o", f"runner.model_save_path={tmp_path}/out"]
     process = subprocess.Popen(
         ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command, *arguments],

@@ -12,7 +12,8 @@ import time
 import numpy as np
 import pytest
 
-from engine import checkpoint, contract
+from engine.checkpoints import store
+from engine.model_folder import loading
 
 # How a run ends: at a random moment; inside saving an epoch, one operation half done; inside
 # saving what SIGTERM asks for; having gone on inside an epoch, in its first save.
@@ -26,7 +27,7 @@ class Driver:
     def __init__(self, model, output, log, name):
         self.output, self.log = str(output), str(log)
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kill_driver.py")
-        self._argv = [os.path.join(contract.REPOSITORY, "tools", f"{name}.py")]
+        self._argv = [os.path.join(loading.REPOSITORY, "tools", f"{name}.py")]
         self._argv += ["-m", str(model / "config.yaml"), "-o", f"runner.model_save_path={output}"]
         self._argv += ["hyper_parameters.dropout=0.1", "runner.resume=True"]
         self.process = subprocess.Popen(
@@ -106,7 +107,7 @@ def stop(driver, child, number, rng):
 def same_state(folder, other, prefix):
     """Whether two folders' checkpoints are equal to the last bit."""
     for part in ("pdparams", "pdopt"):
-        one, two = (checkpoint.load(f"{place}/{prefix}.{part}") for place in (folder, other))
+        one, two = (store.load(f"{place}/{prefix}.{part}") for place in (folder, other))
         assert one.keys() == two.keys()
         for name, value in one.items():
             np.testing.assert_array_equal(value, two[name], err_msg=f"{folder}: {name}")
@@ -124,10 +125,10 @@ def test_killed_again_and_again(driver, tmp_path, name, prefix, kills):
         runs += 1
         # What a resuming run finds. In a copy: that run itself must clear up.
         shutil.copytree(parts.output, tmp_path / "copy", dirs_exist_ok=True)
-        found = checkpoint.newest(str(tmp_path / "copy"), prefix)
+        found = store.newest(str(tmp_path / "copy"), prefix)
         if found:
             names = os.listdir(found[0])
-            checkpoint.state(found[0], prefix, shapes(found[0], prefix))
+            store.state(found[0], prefix, shapes(found[0], prefix))
             inside += f"{prefix}.progress.npz" in names
         shutil.rmtree(tmp_path / "copy")
     last = found[1]["epoch"] + 1
@@ -144,6 +145,6 @@ def test_killed_again_and_again(driver, tmp_path, name, prefix, kills):
 
 
 def shapes(folder, prefix):
-    found = checkpoint.load(f"{folder}/{prefix}.pdparams")
+    found = store.load(f"{folder}/{prefix}.pdparams")
     names = found.keys() - {"StructuredToParameterName@@"}
     return {name: tuple(found[name].shape) for name in names}

@@ -6,9 +6,11 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, loop, losses
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
+from engine.checkpoints import store
+from engine.graphs import finite_check
+from engine.graphs.dygraph import DygraphSession
+from engine.system.errors import UserError
+from engine.training import loop
 
 PLAIN = ["hyper_parameters.standardize=False", "runner.epochs=1", "runner.print_interval=1"]
 FUTURE = "from __future__ import annotations\n"
@@ -104,7 +106,7 @@ def test_a_skipped_step_leaves_no_trace(run_command, model, data, tmp_path):
     assert with_it == f"{without}, skipped: 1 batches"
     for part in ("pdparams", "pdopt"):
         one, two = (
-            checkpoint.load(str(tmp_path / output / "0" / f"rec.{part}"))
+            store.load(str(tmp_path / output / "0" / f"rec.{part}"))
             for output in ("with", "without")
         )
         for key, value in one.items():
@@ -153,28 +155,28 @@ def test_the_task_is_named(configure, tmp_path):
 
 
 def test_a_model_and_a_reader_that_cannot_say(configure):
-    fault = losses.NotFinite(float("inf"))
-    error = losses.error(fault, object(), 2, 17)
+    fault = finite_check.NotFinite(float("inf"))
+    error = finite_check.error(fault, object(), 2, 17)
     assert str(error) == "epoch: 2, batch_id: 17: the loss is inf (runner.on_nan = stop)"
 
 
 def test_on_a_gpu_it_looks_at_many_steps_at_once():
     """And tells which of them it was; no step waits for its loss."""
-    watch = losses.watch("stop", "gpu")
+    watch = finite_check.watch("stop", "gpu")
     values = [1.0] * 70
     values[5], values[9] = float("inf"), float("nan")
     found = [watch(paddle.to_tensor([value])) for value in values]
     assert [bool(fault) for fault in found] == [number == 63 for number in range(70)]
     assert (found[63].value, found[63].steps_ago) == (float("inf"), 58)
-    assert "batch_id: 5: " in str(losses.error(found[63], object(), 0, 63))
-    assert losses.watch("skip", "gpu")(paddle.to_tensor([float("nan")]))
-    assert losses.watch("ignore", "cpu")(paddle.to_tensor([float("nan")])) is None
+    assert "batch_id: 5: " in str(finite_check.error(found[63], object(), 0, 63))
+    assert finite_check.watch("skip", "gpu")(paddle.to_tensor([float("nan")]))
+    assert finite_check.watch("ignore", "cpu")(paddle.to_tensor([float("nan")])) is None
 
 
 def test_a_loss_a_row_counts_as_their_sum():
-    assert losses.look(paddle.to_tensor([1.0, 2.0])) is None
-    assert losses.look(paddle.to_tensor([1.0, float("nan")]))
-    assert losses.look(np.array([[1.0], [np.inf]], "f4")).value == float("inf")
+    assert finite_check.look(paddle.to_tensor([1.0, 2.0])) is None
+    assert finite_check.look(paddle.to_tensor([1.0, float("nan")]))
+    assert finite_check.look(np.array([[1.0], [np.inf]], "f4")).value == float("inf")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -182,20 +184,20 @@ def test_a_parameter_that_is_no_number_is_found(configure, value):
     session = DygraphSession(configure("mmoe"))
     bias = session.net.towers.output.bias
     bias.set_value(np.full(bias.shape, 3e38, "f4"))  # large, but numbers
-    losses.ParameterCheck(session, "stop").at_line(3, 9)
+    finite_check.ParameterCheck(session, "stop").at_line(3, 9)
     values = bias.numpy()
     values.reshape(-1)[1] = value
     bias.set_value(values)
     found = "epoch: 3, batch_id: 9: parameter towers.output.bias is NaN or infinite after"
     with pytest.raises(UserError, match=found):
-        losses.ParameterCheck(session, "skip").at_line(3, 9)
-    losses.ParameterCheck(session, "ignore").at_end(3, 9)
+        finite_check.ParameterCheck(session, "skip").at_line(3, 9)
+    finite_check.ParameterCheck(session, "ignore").at_end(3, 9)
 
 
 def test_a_large_net_is_looked_over_at_the_end_of_an_epoch_only(configure, monkeypatch):
     session = DygraphSession(configure("mmoe"))
-    monkeypatch.setattr(losses, "_LOOKED_OVER", 10)
-    check = losses.ParameterCheck(session, "stop")
+    monkeypatch.setattr(finite_check, "_LOOKED_OVER", 10)
+    check = finite_check.ParameterCheck(session, "stop")
     looked = []
     monkeypatch.setattr(session, "parameters", lambda: looked.append(1) or {})
     check.at_line(0, 0)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engine import contract
+from engine.model_folder import loading
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def start(model, elsewhere):
     started = []
 
     def run(name, *overrides):
-        path = os.path.join(contract.REPOSITORY, "tools", f"{name}.py")
+        path = os.path.join(loading.REPOSITORY, "tools", f"{name}.py")
         started.append(
             subprocess.Popen(
                 [sys.executable, path, "-m", str(model / "config.yaml"), "-o", *overrides],

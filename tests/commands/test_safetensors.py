@@ -7,7 +7,7 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, formats
+from engine.checkpoints import formats, store
 
 pytest.importorskip("safetensors")
 
@@ -30,8 +30,8 @@ def run(run_command, model, tmp_path):
 
 
 def state(folder, prefix):
-    found = {part: checkpoint.path_of(str(folder), prefix, part) for part in ("pdparams", "pdopt")}
-    return {part: checkpoint.load(path) for part, path in found.items()}
+    found = {part: store.path_of(str(folder), prefix, part) for part in ("pdparams", "pdopt")}
+    return {part: store.load(path) for part, path in found.items()}
 
 
 def assert_same(one, two):

@@ -10,14 +10,15 @@ import sys
 
 import pytest
 
-from engine import checkpoint, contract
+from engine.checkpoints import store
+from engine.model_folder import loading
 
 PREFIX = {"trainer": "rec", "static_trainer": "rec_static"}
 
 
 def train(model, name, *settings, **how):
     """Runs a trainer; returns its exit code and the last line of its standard error."""
-    command = [sys.executable, os.path.join(contract.REPOSITORY, "tools", f"{name}.py")]
+    command = [sys.executable, os.path.join(loading.REPOSITORY, "tools", f"{name}.py")]
     command += ["-m", str(model / "config.yaml"), "-o", *settings]
     done = subprocess.run(command, capture_output=True, text=True, **how)
     assert "Traceback" not in done.stderr, done.stderr
@@ -57,8 +58,8 @@ def test_a_file_that_cannot_be_written_whole(model, tmp_path, name, epochs):
     assert output.exists() == bool(before)
     assert content(output) == before
     if before:
-        found, _ = checkpoint.newest(str(output), PREFIX[name])
-        assert checkpoint.parameters(found, PREFIX[name])
+        found, _ = store.newest(str(output), PREFIX[name])
+        assert store.parameters(found, PREFIX[name])
 
 
 def test_a_safetensors_file_that_cannot_be_written_whole(model, tmp_path):
@@ -104,8 +105,8 @@ def test_a_full_disk(model, small_disk, name, form):
     code, error = train(model, name, *settings)
     assert (code, error) == (2, f"error: cannot save to {output / '1'}: No space left on device")
     assert os.listdir(output) == ["0"]
-    found, _ = checkpoint.newest(str(output), PREFIX[name])
-    assert checkpoint.parameters(found, PREFIX[name])
+    found, _ = store.newest(str(output), PREFIX[name])
+    assert store.parameters(found, PREFIX[name])
     small_disk(4000)
     assert train(model, name, *settings)[0] == 0
     assert {"0", "1"} <= set(os.listdir(output))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from datasets.table import sample
-from engine import contract
+from datasets.example_table import sample
+from engine.model_folder import loading
 
-MODELS = Path(contract.REPOSITORY) / "models" / "multitask"
+MODELS = Path(loading.REPOSITORY) / "models" / "multitask"
 TABLE = {
     "labels": ["click", "like", "both"],
     "dense": ["age", "duration"],

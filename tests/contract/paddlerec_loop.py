@@ -5,12 +5,12 @@ import paddle
 from paddle.io import DataLoader
 from paddle.utils import unique_name
 
-from engine import contract, imports
-from engine.pir_functions import fresh_names
+from engine.model_folder import importing, loading
+from engine.model_folder.pir_functions import fresh_names
 
 
 def _loader(config, name, files, size, drop_last):
-    dataset = imports.module(config.folder, name).RecDataset(files, dict(config))
+    dataset = importing.module(config.folder, name).RecDataset(files, dict(config))
     if config.get("runner.user_define_reader"):
         return DataLoader(dataset, batch_size=None)
     return DataLoader(dataset, batch_size=size, drop_last=drop_last)
@@ -19,14 +19,14 @@ def _loader(config, name, files, size, drop_last):
 def train_loader(config):
     """The training batches: rows in the files' order, the last partial batch left out."""
     name, size = config["runner.train_reader_path"], config["runner.train_batch_size"]
-    return _loader(config, name, contract.files(config, "train_data_dir"), size, True)
+    return _loader(config, name, loading.files(config, "train_data_dir"), size, True)
 
 
 def test_loader(config):
     """The test batches, the partial one included: PaddleRec leaves it out, the engine does not."""
     name = config.get("runner.infer_reader_path") or config["runner.train_reader_path"]
     size = config["runner.infer_batch_size"]
-    return _loader(config, name, contract.files(config, "test_data_dir"), size, False)
+    return _loader(config, name, loading.files(config, "test_data_dir"), size, False)
 
 
 def train_dygraph(config):
@@ -34,7 +34,7 @@ def train_dygraph(config):
     paddle.disable_static()
     paddle.seed(12345)
     settings = dict(config)
-    model = imports.module(config.folder, "dygraph_model").DygraphModel()
+    model = importing.module(config.folder, "dygraph_model").DygraphModel()
     with unique_name.guard():
         net = model.create_model(settings)
         optimizer = model.create_optimizer(net, settings)
@@ -76,7 +76,7 @@ def train_static(config):
         fresh_names(),
         paddle.static.scope_guard(scope),
     ):
-        model = imports.module(config.folder, "static_model").StaticModel(dict(config))
+        model = importing.module(config.folder, "static_model").StaticModel(dict(config))
         inputs = model.create_feeds()
         names = [variable.name for variable in inputs]
         fetches = model.net(inputs)

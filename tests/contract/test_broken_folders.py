@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine import imports
+from engine.model_folder import importing
 
 COMMANDS = {
     "trainer": "dygraph_model",
@@ -34,7 +34,7 @@ def edit(path, old, new):
     text = path.read_text()
     assert old in text, path
     path.write_text(text.replace(old, new, 1))
-    imports.forget(str(path.parent))  # which a test may have run before
+    importing.forget(str(path.parent))  # which a test may have run before
 
 
 def ready(folder, run_command, name):

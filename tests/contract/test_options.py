@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from engine import checkpoint, contract, imports
-from engine.config import load_config
+from engine.checkpoints import store
+from engine.config.config import load_config
+from engine.model_folder import importing, loading
 
 TRAINERS = ["trainer", "static_trainer"]
 PREFIX = {"trainer": "rec", "static_trainer": "rec_static"}
@@ -28,7 +29,7 @@ def trained(stand_in, run_command):
         done = run_command(trainer, "-m", folder / "config.yaml", "-o", *options)
         assert done.code == 0, done.stderr
         path = folder / output / str(epoch) / f"{PREFIX[trainer]}.pdparams"
-        saved = checkpoint.load(str(path))
+        saved = store.load(str(path))
         saved.pop("StructuredToParameterName@@", None)
         return saved, done.stderr
 
@@ -132,12 +133,12 @@ def test_the_net_of_each_folder_is_its_own(stand_in):
     for name in ("rank/dnn", "rank/deepfm", "match/dssm", "rank/dnn"):
         folder = found[name] if name in found else stand_in(name)
         found[name] = folder
-        net = imports.module(str(folder), "net")
+        net = importing.module(str(folder), "net")
         assert net.__file__ == str(folder / "net.py")
         siblings = [entry for entry in sys.path if entry.endswith("common_blocks")]
         assert len(siblings) == (name == "rank/deepfm")
         assert ("fm_block" in sys.modules) == (name == "rank/deepfm")
-        contract.dygraph_model(load_config(str(folder / "config.yaml")))
+        loading.dygraph_model(load_config(str(folder / "config.yaml")))
     assert len(sys.path) <= len(path) + 2
 
 
@@ -150,11 +151,11 @@ def test_the_net_of_each_folder_is_its_own(stand_in):
     ],
 )
 def test_static_training_saves_an_inference_model(trained, tmp_path, name, feeds, inputs):
-    from engine.deployment import exported
+    from engine.deployment.exported_model import model_files
 
     options = ["runner.use_inference=True", f"runner.save_inference_feed_varnames={feeds}"]
     trained(name, "static_trainer", *options)
-    model = exported.find(str(tmp_path / "their_models" / name / "out" / "0"), engine="paddle")
+    model = model_files.find(str(tmp_path / "their_models" / name / "out" / "0"), engine="paddle")
     assert [spec.name for spec in model.inputs] == feeds.strip("[]").split(",")
     assert len(model.inputs) == inputs
 

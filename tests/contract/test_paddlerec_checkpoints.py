@@ -11,13 +11,15 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, contract, loop
-from engine.config import load_config
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.config.config import load_config
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.model_folder import loading
+from engine.system.errors import UserError
+from engine.training import loop
 
-ROOT = Path(contract.REPOSITORY)
+ROOT = Path(loading.REPOSITORY)
 FEATURES, EXPERT, TOWER, BOTTOM = 499, 16, 8, 117
 FOLDERS = ["share_bottom", "mmoe", "ple"]
 RAW = "hyper_parameters.standardize=False"
@@ -169,9 +171,9 @@ def test_a_warm_start_of_static_graph(theirs, configure, folder):
     place, state = theirs(folder)
     config, session = warm(configure, folder, place, RAW, static=True)
     root = config.runner("model_save_path")
-    checkpoint.save(root, 0, "rec_static", session.state(), {})
+    store.save(root, 0, "rec_static", session.state(), {})
     reader = DygraphSession(config)
-    reader.load(*checkpoint.parameters(f"{root}/0", "rec_static"))
+    reader.load(*store.parameters(f"{root}/0", "rec_static"))
     x = rows()
     for mine, original in zip(ours(config, reader, x), REFERENCES[folder](state, x.astype(float))):
         np.testing.assert_allclose(mine, original, rtol=0, atol=1e-6)
@@ -187,7 +189,7 @@ def test_it_is_evaluated_as_it_is(theirs, run_command, tmp_path, folder, command
     options += ["runner.infer_end_epoch=4", f"runner.save_predictions={path}", RAW]
     done = run_command(command, "-m", yaml, "-o", *options)
     assert done.code == 0, done.stderr
-    config = load_config(str(yaml), [RAW], contract.hyper_parameters)
+    config = load_config(str(yaml), [RAW], loading.hyper_parameters)
     x = np.concatenate([block[0] for block in loop.test_source(config).blocks()])
     expected = np.stack([out[:, 1] for out in REFERENCES[folder](state, x.astype(float))], 1)
     np.testing.assert_allclose(np.load(path), expected, rtol=0, atol=1e-6)
@@ -270,7 +272,7 @@ def test_what_is_written_computes_the_same_there(
     done = convert(run_command, folder, source, target, "paddlerec", form, *options)
     assert done.code == 0, done.stderr
     prefix = {"dygraph": "rec", "static": "rec_static"}[form]
-    written = checkpoint.load(str(target / f"{prefix}.pdparams"))
+    written = store.load(str(target / f"{prefix}.pdparams"))
     sizes = {"exp_per_task": 2, "shared_num": 1} if folder == "ple" else {}
     expected = made(folder, **sizes)
     names = dict(zip(static_form(expected) if form == "static" else expected, expected))
@@ -278,7 +280,7 @@ def test_what_is_written_computes_the_same_there(
     state = {names[name]: value for name, value in written.items()}
     paddle.disable_static()
     session = DygraphSession(config)
-    session.load(*checkpoint.parameters(source, "rec"))
+    session.load(*store.parameters(source, "rec"))
     x = rows()
     before = ours(config, session, x)
     for mine, theirs in zip(
@@ -291,7 +293,7 @@ def test_what_is_written_computes_the_same_there(
     assert done.code == 0, done.stderr
     paddle.disable_static()
     session = DygraphSession(config)
-    session.load(*checkpoint.parameters(str(back), prefix))
+    session.load(*store.parameters(str(back), prefix))
     for first, second in zip(before, ours(config, session, x)):
         np.testing.assert_array_equal(first, second)
 
@@ -304,11 +306,11 @@ def test_standardised_inputs_are_folded_into_the_first_layer(configure, run_comm
     arrays = {"mean": mean, "deviation": deviation, "logarithmic": np.zeros(11)}
     session.load({f"inputs.scale.{n}": v.astype("f4") for n, v in arrays.items()}, "rec")
     root = config.runner("model_save_path")
-    checkpoint.save(root, 0, "rec", session.state(), {})
+    store.save(root, 0, "rec", session.state(), {})
     target = tmp_path / "for_paddlerec"
     done = convert(run_command, "mmoe", f"{root}/0", target, "paddlerec", "dygraph")
     assert done.code == 0, done.stderr
-    state = checkpoint.load(str(target / "rec.pdparams"))
+    state = store.load(str(target / "rec.pdparams"))
     x = rows()
     for mine, original in zip(ours(config, session, x), mmoe(state, x.astype(float))):
         np.testing.assert_allclose(mine, original, rtol=0, atol=1e-5)
@@ -320,7 +322,7 @@ def test_paddlerecs_ple_comes_back_as_it_was(theirs, run_command, tmp_path):
     target = tmp_path / "again"
     done = convert(run_command, "ple", place, target, "paddlerec", "dygraph", RAW)
     assert done.code == 0, done.stderr
-    written = checkpoint.load(str(target / "rec.pdparams"))
+    written = store.load(str(target / "rec.pdparams"))
     assert written.keys() == state.keys()
     for name, value in state.items():
         if "exp_1_2" not in name:

@@ -5,10 +5,11 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine import contract, loop, running_auc
-from engine.clock import Clock
-from engine.config import load_config
-from engine.static import StaticSession
+from engine.config.config import load_config
+from engine.graphs.static import StaticSession
+from engine.model_folder import loading, running_auc
+from engine.system.clock import Clock
+from engine.training import loop
 
 folders = pytest.mark.parametrize(
     ("name", "metrics", "thresholds"),
@@ -56,7 +57,7 @@ def exact(batches, number, thresholds):
 def test_it_is_scikit_learns(stand_in, monkeypatch, name, metrics, thresholds, training):
     """After every batch, and in the second epoch as if there had been no first."""
     folder = stand_in(name)
-    config = load_config(str(folder / "config.yaml"), [], contract.hyper_parameters)
+    config = load_config(str(folder / "config.yaml"), [], loading.hyper_parameters)
     assert "runner.auc_num" not in config
     watched = Watched(monkeypatch)
     session = StaticSession(config, training)

@@ -4,8 +4,8 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from datasets import fetch
 from datasets.adult import columns, prepare
+from datasets.preparing import fetch
 
 STATES = tuple(columns.LABELS[1].values)
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from raw_table import RawTable
 
-from datasets import download
+from datasets.preparing import download
 
 
 class Server(ThreadingHTTPServer):

@@ -5,9 +5,9 @@ import hashlib
 import io
 from pathlib import Path
 
-from datasets.fetch import RawFile
 from datasets.kuairand import prepare
 from datasets.kuairand.columns import DAYS, USER_DENSE, USER_FIELDS, VIDEO_DENSE, VIDEO_FIELDS
+from datasets.preparing.fetch import RawFile
 
 FLAGS = ("click", "like", "follow", "comment", "forward", "hate", "profile_enter")
 TIMES = ("play_time_ms", "profile_stay_time", "comment_stay_time")

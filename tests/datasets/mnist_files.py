@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import fetch
 from datasets.Multi_MNIST_DselectK import prepare
 from datasets.Multi_MNIST_DselectK.splits import SPLITS, Split
+from datasets.preparing import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")

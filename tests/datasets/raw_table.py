@@ -4,8 +4,8 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from datasets import fetch
 from datasets.census import columns, prepare
+from datasets.preparing import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
-from datasets.table.reader import RecDataset
-from engine.config import Config
+from datasets.readers.table.reader import RecDataset
+from engine.config.config import Config
 
 TABLE = {
     "labels": ["click", "like"],

@@ -14,7 +14,7 @@ from raw_table import ROOT
 from datasets.adult import prepare
 from datasets.adult.columns import FIELDS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH
 from datasets.adult.reader import RecDataset
-from datasets.command import DataError
+from datasets.preparing.command import DataError
 
 CONFIG = {
     "hyper_parameters.tasks": [

@@ -16,7 +16,7 @@ from raw_table import ROOT
 
 from datasets.ali_ccp import prepare, sample
 from datasets.ali_ccp.columns import FIELDS
-from datasets.command import DataError
+from datasets.preparing.command import DataError
 
 # Of the bytes that seed 2022 gives; the same on numpy 1.26 and 2.x.
 SHA256 = {

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.command import DataError
-from datasets.fetch import RawFile, obtain
 from datasets.Multi_MNIST_DselectK.archive import read_archive
+from datasets.preparing.command import DataError
+from datasets.preparing.fetch import RawFile, obtain
 
 NAME, CONTENT = "table.data", b"1,2,3\n"
 RAW = RawFile(NAME, hashlib.sha256(CONTENT).hexdigest(), (), "TABLE_URL")

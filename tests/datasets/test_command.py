@@ -5,12 +5,12 @@ import sys
 
 from raw_table import ROOT
 
-from datasets.command import exclusive
+from datasets.preparing.command import exclusive
 
 
 def test_second_run_waits_for_the_first(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from datasets.command import exclusive\n"
+        "import sys; from pathlib import Path; from datasets.preparing.command import exclusive\n"
         "with exclusive(Path(sys.argv[1])): print('mine')"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]

@@ -18,9 +18,9 @@ import pyarrow.parquet as pa_parquet
 import pytest
 from text_families import FAMILIES, ROWS, left_behind
 
-from datasets import parsed_copy, text_matrix
 from datasets.Multi_MNIST_DselectK.reader import RecDataset as Pictures
-from datasets.table import learning
+from datasets.readers import parsed_copy, text_matrix
+from datasets.readers.table import learning
 
 BOM = b"\xef\xbb\xbf"
 

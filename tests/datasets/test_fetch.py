@@ -9,10 +9,10 @@ import tarfile
 
 import pytest
 
-from datasets import download
-from datasets.command import DataError
-from datasets.fetch import RawFile, obtain
-from datasets.raw_rows import open_text
+from datasets.preparing import download
+from datasets.preparing.command import DataError
+from datasets.preparing.fetch import RawFile, obtain
+from datasets.preparing.raw_rows import open_text
 
 NAME = "table.data"
 CONTENT = b"".join(b"%d, some row of the table\n" % (number * number) for number in range(5_000))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.field_matrix import FieldDataset
+from datasets.readers.field_matrix import FieldDataset
 
 FIELDS = [{"name": "user", "size": 5}, {"name": "tag", "size": 4, "max_len": 3, "pooling": "max"}]
 TASKS = [{"name": "buy", "label_column": 1}, {"name": "click", "label_column": 0, "weight": 2.0}]

@@ -14,7 +14,6 @@ import pytest
 from kuairand_tables import A_DAY, KuaiRandTables
 from raw_table import ROOT
 
-from datasets.command import DataError
 from datasets.kuairand import prepare
 from datasets.kuairand.columns import (
     DAYS,
@@ -28,6 +27,7 @@ from datasets.kuairand.columns import (
     WIDTH,
 )
 from datasets.kuairand.reader import RecDataset
+from datasets.preparing.command import DataError
 
 TRAIN, FIT, VALID, TEST = (split.name for split in prepare.SPLITS)
 DAYS_OF = {TRAIN: DAYS[:6], FIT: DAYS[:5], VALID: DAYS[5:6], TEST: DAYS[6:]}

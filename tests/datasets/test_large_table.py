@@ -12,7 +12,7 @@ import pyarrow.parquet as pa_parquet
 import pytest
 import yaml
 
-from datasets.table import large
+from datasets.example_table import large
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["click", "buy", *(f"n{i}" for i in range(1, 14)), *(f"c{i}" for i in range(1, 27))]
@@ -112,7 +112,7 @@ def test_it_is_trained_on_and_learned_from(run_command, tmp_path, made, form):
 
 def test_a_full_disk_leaves_nothing(tmp_path):
     code = (
-        "import resource, sys; from datasets.table import large\n"
+        "import resource, sys; from datasets.example_table import large\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "sys.exit(large.main(sys.argv[1:]))"
     )
@@ -140,7 +140,7 @@ def test_options_out_of_range(capsys, option):
 @pytest.mark.parametrize("form", large.FORMATS)
 def test_memory_does_not_grow_with_the_rows(tmp_path, form):
     code = (
-        "import resource, sys; from pathlib import Path; from datasets.table import large\n"
+        "import resource, sys; from pathlib import Path; from datasets.example_table import large\n"
         "def peak(blocks):\n"
         "    large.write(Path(sys.argv[1]), 1, (blocks * large.BLOCK, 1), sys.argv[2])\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

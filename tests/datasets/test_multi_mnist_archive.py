@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from mnist_files import MnistFiles, written
 
-from datasets.command import DataError
 from datasets.Multi_MNIST_DselectK import archive, prepare
+from datasets.preparing.command import DataError
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from mnist_files import NAMES, ROOT, TEST_NAMES, MnistFiles, idx, written
 
-from datasets.command import DataError
 from datasets.Multi_MNIST_DselectK import prepare
 from datasets.Multi_MNIST_DselectK.idx import read_idx
 from datasets.Multi_MNIST_DselectK.overlay import lay_out, overlay
 from datasets.Multi_MNIST_DselectK.splits import SPLITS
+from datasets.preparing.command import DataError
 
 
 @pytest.fixture
@@ -208,13 +208,13 @@ def test_run_sh_from_any_folder(mnist, tmp_path, command_env):
     folder = tmp_path / "copy" / "datasets" / "Multi_MNIST_DselectK"
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "datasets" / "Multi_MNIST_DselectK" / "run.sh", folder)
-    shutil.copy(ROOT / "datasets" / "prepare.sh", folder.parent)
+    shutil.copytree(ROOT / "datasets" / "preparing", folder.parent / "preparing")
     driver = tmp_path / "driver.py"
     driver.write_text(
         f"import sys\nsys.path[:0] = [{str(ROOT)!r}]\n"
         "from datasets.Multi_MNIST_DselectK import prepare\n"
         "from datasets.Multi_MNIST_DselectK.splits import Split\n"
-        "from datasets.fetch import RawFile\n"
+        "from datasets.preparing.fetch import RawFile\n"
         f"prepare.prepare.__defaults__ = (*prepare.prepare.__defaults__[:-1], {mnist.splits})\n"
         "sys.exit(prepare.main())\n"
     )

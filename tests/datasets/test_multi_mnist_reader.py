@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets.Multi_MNIST_DselectK.reader import RecDataset
-from datasets.stored_rows import StoredRows
+from datasets.readers.stored_rows import StoredRows
 
 RIGHT_FIRST = [{"name": "right", "label_column": 1}, {"name": "left", "label_column": 0}]
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from datasets import array_pickle
 from datasets.Multi_MNIST_DselectK.unpickle import load_arrays
+from datasets.readers import array_pickle
 
 # (uint8 [2, 3], int32 [2, 2]) as numpy 1.26 pickles them, by protocol.
 NUMPY_1 = {

@@ -15,7 +15,7 @@ from raw_table import ROOT, RawTable
 
 from datasets.census import prepare
 from datasets.census.columns import BLOCKS, HEADER, LABELS, NUMERICS, RAW_COLUMNS, STARTS, WIDTH
-from datasets.command import DataError
+from datasets.preparing.command import DataError
 
 # pandas.DataFrame(31 rows).sample(frac=0.5, replace=False, random_state=1)
 VALIDATION_OF_31 = [27, 3, 19, 23, 22, 21, 20, 18, 10, 25, 17, 14, 24, 4, 2, 26]
@@ -296,7 +296,7 @@ def test_run_sh_from_any_folder(table, tmp_path, command_env, data_set, inside):
     for name in DATA_SETS:
         (copy / "datasets" / name).mkdir(parents=True)
         shutil.copy(ROOT / "datasets" / name / "run.sh", copy / "datasets" / name)
-    shutil.copy(ROOT / "datasets" / "prepare.sh", copy / "datasets")
+    shutil.copytree(ROOT / "datasets" / "preparing", copy / "datasets" / "preparing")
     folder = copy / "datasets" / data_set
     # A Python that is asked for the preparation runs the driver, with the options it was given.
     driver = table.driver(tmp_path / "driver.py")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from datasets.command import DataError
-from datasets.publish import publish
+from datasets.preparing.command import DataError
+from datasets.preparing.publish import publish
 
 FILES = {"a.csv": [b"1\n", b"2\n"], "in/a/folder.csv": [b"3\n"], "in/a/twin.csv": []}
 

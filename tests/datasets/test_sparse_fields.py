@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from datasets.sparse_fields import SparseField, fields_of
+from datasets.readers.sparse_fields import SparseField, fields_of
 
 
 def config(entries):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import text_matrix
-from datasets.stored_rows import StoredRows
-from datasets.text_matrix import TextMatrix
+from datasets.readers import text_matrix
+from datasets.readers.stored_rows import StoredRows
+from datasets.readers.text_matrix import TextMatrix
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -142,7 +142,7 @@ def test_memory_does_not_grow_with_the_table(tmp_path):
     del table
     code = (
         "import resource, sys, numpy as np\n"
-        "from datasets.stored_rows import StoredRows\n"
+        "from datasets.readers.stored_rows import StoredRows\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "rows, order = StoredRows(sys.argv[1]), np.random.default_rng(0).permutation(1_000_000)\n"
         "before = peak()\n"

@@ -26,8 +26,8 @@ from table_files import (
     write_text,
 )
 
-from datasets.table import columns, files, learning, rows
-from datasets.table.reader import RecDataset
+from datasets.readers.table import columns, files, learning, rows
+from datasets.readers.table.reader import RecDataset
 
 
 def bucket(text, buckets=50):

@@ -23,8 +23,8 @@ from table_files import (
     write_text,
 )
 
-from datasets.table.reader import RecDataset
-from engine import contract
+from datasets.readers.table.reader import RecDataset
+from engine.model_folder import loading
 
 
 def refused(folder, *paths, **values):
@@ -138,7 +138,7 @@ def test_a_column_that_is_there_twice(tmp_path):
         ("a.csv", b"\xef\xbb\xbf"),
         ("a.csv", ",".join(HEADER).encode()),
         ("a.csv", (",".join(HEADER) + "\n\n").encode()),
-        ("a.csv.gz", gzip.compress(b"")),
+        ("a.csv.gz", gzip.compress(b"", mtime=0)),
     ],
 )
 def test_an_empty_file(tmp_path, name, content):
@@ -381,9 +381,12 @@ def test_a_copy_that_cannot_be_written_leaves_nothing(tmp_path):
 
 
 def test_without_pyarrow_it_says_what_to_install(tmp_path):
-    code = "import sys; sys.modules['pyarrow'] = None\nfrom datasets.table.reader import RecDataset"
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from datasets.readers.table.reader import RecDataset"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=contract.REPOSITORY, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=loading.REPOSITORY, capture_output=True, text=True
     )
     assert "pip install -r requirements-table.txt" in done.stderr
 

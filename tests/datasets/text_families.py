@@ -13,7 +13,7 @@ from datasets.adult.reader import RecDataset as Adult
 from datasets.ali_ccp.reader import RecDataset as AliCcp
 from datasets.census.reader import RecDataset as Census
 from datasets.kuairand.reader import RecDataset as KuaiRand
-from datasets.table.reader import RecDataset as Table
+from datasets.readers.table.reader import RecDataset as Table
 
 ROWS = 8
 TWO = [{"name": "first", "label_column": 0}, {"name": "second", "label_column": 1}]

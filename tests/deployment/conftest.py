@@ -8,11 +8,14 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, contract, loop
-from engine.config import load_config
-from engine.deployment import export, exported
-from engine.dygraph import DygraphSession
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.config.config import load_config
+from engine.deployment.export import dygraph_export
+from engine.deployment.exported_model import model_files
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.model_folder import loading
+from engine.training import loop
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +33,7 @@ def trained(tmp_path_factory):
             "runner.train_batch_size=16",
             f"runner.use_inference={graph == 'static'}",
         ]
-        config = load_config(str(folder / "config.yaml"), options, contract.hyper_parameters)
+        config = load_config(str(folder / "config.yaml"), options, loading.hyper_parameters)
         session = StaticSession(config, True) if graph == "static" else DygraphSession(config)
         loop.train(session, config, loop.training_source(config))
         return config
@@ -46,7 +49,7 @@ def exports(trained, tmp_path_factory):
     def make(folder, how):
         if how == "static":
             config = trained(folder, "static")
-            return exported.find(f"{config.runner('model_save_path')}/0", engine="paddle")
+            return model_files.find(f"{config.runner('model_save_path')}/0", engine="paddle")
         if how == "onnx":
             pytest.importorskip("paddle2onnx")
         target = tmp_path_factory.mktemp(f"{folder.name}_{how}")
@@ -54,8 +57,8 @@ def exports(trained, tmp_path_factory):
         options.append(
             f"runner.infer_load_path={trained(folder, 'dygraph').runner('model_save_path')}"
         )
-        config = load_config(str(folder / "config.yaml"), options, contract.hyper_parameters)
-        return export.export_checkpoint(config, "onnx" if how == "onnx" else "paddle")
+        config = load_config(str(folder / "config.yaml"), options, loading.hyper_parameters)
+        return dygraph_export.export_checkpoint(config, "onnx" if how == "onnx" else "paddle")
 
     return make
 
@@ -68,7 +71,7 @@ def exported_copy(exports, tmp_path):
         model = exports(folder, how)
         target = tmp_path / "exported"
         target.mkdir(exist_ok=True)
-        for ending in exported.ENDINGS:
+        for ending in model_files.ENDINGS:
             if os.path.isfile(model.prefix + ending):
                 shutil.copy(model.prefix + ending, target)
         return target
@@ -82,14 +85,14 @@ def sample_rows():
 
     @functools.cache
     def read(folder):
-        config = load_config(str(folder / "config.yaml"), [], contract.hyper_parameters)
+        config = load_config(str(folder / "config.yaml"), [], loading.hyper_parameters)
         files = [
-            *contract.files(config, "train_data_dir"),
-            *contract.files(config, "test_data_dir"),
+            *loading.files(config, "train_data_dir"),
+            *loading.files(config, "test_data_dir"),
         ]
         reader = config.runner("train_reader_path")
         source = loop.open_reader(config, reader, files, 64, None)
-        inputs = len(contract.dygraph_model(config).input_specs(config))
+        inputs = len(loading.dygraph_model(config).input_specs(config))
         blocks = list(source.blocks())
         return [np.concatenate([block[place] for block in blocks]) for place in range(inputs)]
 
@@ -104,7 +107,7 @@ def eager(trained, sample_rows):
     def predict(folder, graph):
         config = trained(folder, graph)
         session = DygraphSession(config)
-        saved, prefix = checkpoint.parameters(f"{config.runner('model_save_path')}/0", "rec")
+        saved, prefix = store.parameters(f"{config.runner('model_save_path')}/0", "rec")
         session.load(saved, prefix)
         session.start_epoch(training=False)
         with paddle.no_grad():

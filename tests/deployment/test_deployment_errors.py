@@ -10,11 +10,13 @@ from pathlib import Path
 import paddle
 import pytest
 
-from engine import contract
-from engine.deployment import export, exported, graph_files, paddle_predictor, predictor
-from engine.errors import UserError
+from engine.deployment.export import dygraph_export
+from engine.deployment.exported_model import graph_files, model_files
+from engine.deployment.predictors import paddle_predictor, predictor
+from engine.model_folder import loading
+from engine.system.errors import UserError
 
-FOLDER = Path(contract.REPOSITORY) / "models" / "multitask" / "share_bottom"
+FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
 GRAPH = "json" if PADDLE_3 else "pdmodel"
 on_a_cpu_build = pytest.mark.skipif(
@@ -333,7 +335,7 @@ def test_parameters_of_another_model(infer, model, exports, tmp_path):
 def test_the_same_parameters_by_another_name_are_welcome(model, tmp_path):
     path = tmp_path / "other.pdiparams"
     shutil.copy(model / "tostatic.pdiparams", path)
-    found = exported.find(model_file=str(model / f"tostatic.{GRAPH}"), params_file=str(path))
+    found = model_files.find(model_file=str(model / f"tostatic.{GRAPH}"), params_file=str(path))
     assert found.parameters == str(path)
 
 
@@ -469,7 +471,7 @@ def test_a_parquet_file_without_pyarrow(infer, monkeypatch):
 
 
 def test_a_model_of_paddles_format_without_paddle(model, monkeypatch):
-    found = exported.find(str(model))
+    found = model_files.find(str(model))
     monkeypatch.setitem(sys.modules, "paddle", None)
     with pytest.raises(UserError, match=r"tostatic\.\w+ needs Paddle: pip install -r require"):
         predictor.open_predictor(found, predictor.Options())
@@ -566,7 +568,7 @@ def test_an_unknown_format(to_static):
 
 
 def test_an_export_with_other_numbers_is_none(to_static, monkeypatch):
-    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    monkeypatch.setattr(dygraph_export, "TOLERANCE", -1.0)
     error = to_static()
     assert error.startswith(f"error: tostatic.{GRAPH}: output income differs by ")
     assert error.endswith("; nothing was exported")
@@ -575,7 +577,7 @@ def test_an_export_with_other_numbers_is_none(to_static, monkeypatch):
 def test_an_older_export_outlives_a_failed_one(to_static, model, tmp_path, monkeypatch):
     shutil.copytree(model, tmp_path / "target" / "0")
     before = {path.name: path.read_bytes() for path in (tmp_path / "target" / "0").iterdir()}
-    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    monkeypatch.setattr(dygraph_export, "TOLERANCE", -1.0)
     to_static()
     after = {path.name: path.read_bytes() for path in (tmp_path / "target" / "0").iterdir()}
     assert after == before

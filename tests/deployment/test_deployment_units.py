@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from engine import predictions
-from engine.deployment import exported, graph_files, inference, inference_report, scores, tensors
-from engine.deployment.predictor import Options
-from engine.deployment.tensors import TensorSpec
-from engine.errors import UserError
+from engine.deployment.exported_model import graph_files, model_files, tensors
+from engine.deployment.exported_model.tensors import TensorSpec
+from engine.deployment.inference import benchmark_report, passes, scores
+from engine.deployment.predictors.predictor import Options
+from engine.evaluation import predictions
+from engine.system.errors import UserError
 
 # Graph files
 
@@ -96,7 +97,7 @@ def fake(folder, *names):
 )
 def test_a_graph_named_in_the_other_format_is_found(tmp_path, caplog, named, there, found):
     folder = fake(tmp_path / "m", there, "m.pdiparams")
-    model = exported.find(model_file=str(folder / named))
+    model = model_files.find(model_file=str(folder / named))
     assert model.graph == str(folder / found)
     assert model.parameters == str(folder / "m.pdiparams")
     notices = [record.getMessage() for record in caplog.records]
@@ -106,20 +107,20 @@ def test_a_graph_named_in_the_other_format_is_found(tmp_path, caplog, named, the
 
 def test_names_within_a_folder(tmp_path):
     folder = fake(tmp_path / "m", "a.json", "b.pdiparams")
-    model = exported.find(str(folder), "a.json", "b.pdiparams")
+    model = model_files.find(str(folder), "a.json", "b.pdiparams")
     assert (model.graph, model.parameters) == (str(folder / "a.json"), str(folder / "b.pdiparams"))
 
 
 def test_a_checkpoints_json_is_no_model(tmp_path):
     folder = fake(tmp_path / "m", "rec.json", "rec.pdparams", "tostatic.json", "tostatic.pdiparams")
-    assert exported.find(str(folder)).graph == str(folder / "tostatic.json")
+    assert model_files.find(str(folder)).graph == str(folder / "tostatic.json")
 
 
 def test_tostatic_is_taken_before_rec_inference(tmp_path):
     names = [f"{name}.{end}" for name in ("rec_inference", "tostatic") for end in ("json", "pdi")]
     names = [name.replace("pdi", "pdiparams") for name in names]
     folder = fake(tmp_path / "m", *names)
-    assert exported.find(str(folder)).graph == str(folder / "tostatic.json")
+    assert model_files.find(str(folder)).graph == str(folder / "tostatic.json")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +135,8 @@ def test_tostatic_is_taken_before_rec_inference(tmp_path):
 )
 def test_the_format_depends_on_the_engine(tmp_path, monkeypatch, engine, installed, ending):
     folder = fake(tmp_path / "m", "m.pdmodel", "m.pdiparams", "m.onnx")
-    monkeypatch.setattr(exported, "_onnxruntime", lambda: installed)
-    assert exported.find(str(folder), engine=engine).graph == str(folder / f"m.{ending}")
+    monkeypatch.setattr(model_files, "_onnxruntime", lambda: installed)
+    assert model_files.find(str(folder), engine=engine).graph == str(folder / f"m.{ending}")
 
 
 @pytest.mark.parametrize(
@@ -149,8 +150,8 @@ def test_the_format_depends_on_the_engine(tmp_path, monkeypatch, engine, install
 )
 def test_the_same_model_in_an_engines_format(tmp_path, start, engine, end):
     folder = fake(tmp_path / "m", "m.pdmodel", "m.pdiparams", "m.onnx", "alone.onnx")
-    model = exported.find(model_file=str(folder / start))
-    assert exported.in_format(model, engine).graph == str(folder / end)
+    model = model_files.find(model_file=str(folder / start))
+    assert model_files.in_format(model, engine).graph == str(folder / end)
 
 
 # Batches for inputs
@@ -306,7 +307,7 @@ class Rows:
 
 
 def test_all_rows_once_and_in_order():
-    result = inference.run(Doubling(), Rows(), None, 0, 1)
+    result = passes.run(Doubling(), Rows(), None, 0, 1)
     np.testing.assert_allclose(result.predictions["a"], np.arange(10) / 100, atol=1e-6)
     np.testing.assert_allclose(result.predictions["b"], np.arange(10) / 100 + 1, atol=1e-6)
     np.testing.assert_array_equal(result.labels["a"], np.arange(10) % 2)
@@ -316,7 +317,7 @@ def test_all_rows_once_and_in_order():
 def test_warm_up_and_passes_are_counted():
     """Warming up goes round if the data are short; only the passes are timed."""
     runner = Doubling()
-    result = inference.run(runner, Rows(), None, 5, 2)
+    result = passes.run(runner, Rows(), None, 5, 2)
     assert runner.sizes == [4, 4, 2, 4, 4] + 2 * [4, 4, 2]
     assert result.rows == 20
     assert {len(times) for times in result.milliseconds.values()} == {6}
@@ -330,24 +331,24 @@ def test_warm_up_and_passes_are_counted():
 )
 def test_a_limit_ends_every_pass(limit, sizes):
     runner = Doubling()
-    result = inference.run(runner, Rows(), limit, 0, 2)
+    result = passes.run(runner, Rows(), limit, 0, 2)
     assert runner.sizes == 2 * sizes
     assert len(result.predictions["a"]) == len(result.labels["b"]) == sum(sizes)
 
 
 def test_labels_go_by_their_tasks():
-    result = inference.run(Doubling(["b"]), Rows(), None, 0, 1, ["a", "b"])
+    result = passes.run(Doubling(["b"]), Rows(), None, 0, 1, ["a", "b"])
     assert list(result.predictions) == ["b"]
     np.testing.assert_array_equal(result.labels["b"], np.arange(10) % 3)
 
 
 def test_a_reader_without_labels():
-    assert inference.run(Doubling(), Rows(labels=0), None, 0, 1).labels == {}
+    assert passes.run(Doubling(), Rows(labels=0), None, 0, 1).labels == {}
 
 
 def test_as_many_labels_as_tasks():
     with pytest.raises(UserError, match="yields 1 labels a row, the model has 2 tasks: a, b"):
-        inference.run(Doubling(), Rows(labels=1), None, 0, 1)
+        passes.run(Doubling(), Rows(labels=1), None, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_as_many_labels_as_tasks():
 def test_columns_of_an_output(shape, names):
     """Of two classes the second counts; of three all do."""
     output = np.arange(np.prod(shape), dtype="float32").reshape(shape)
-    columns = inference._columns(["a"], [inference.column_of(output)])
+    columns = passes._columns(["a"], [passes.column_of(output)])
     assert list(columns) == names
     flat = output.reshape(6, -1)
     expected = flat[:, 1:] if shape == [6, 2] else flat
@@ -389,5 +390,5 @@ def test_options_that_contradict(options, message):
 
 
 def test_the_reports_summary_of_known_times():
-    found = inference_report._summary([float(number) for number in range(1, 102)])
+    found = benchmark_report._summary([float(number) for number in range(1, 102)])
     assert found == {"mean": 51.0, "p50": 51.0, "p90": 91.0, "p99": 100.0}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.deployment import predictor
-from engine.deployment.predictor import Options
-from engine.errors import UserError
+from engine.deployment.predictors import predictor
+from engine.deployment.predictors.predictor import Options
+from engine.system.errors import UserError
 
 TOLERANCE = 1e-5
 WAYS = [

@@ -9,15 +9,18 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine import contract, loop
-from engine.config import load_config
-from engine.deployment import export, exported, graph_files, predictor
-from engine.deployment.tensors import TensorSpec
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.static import StaticSession
+from engine.config.config import load_config
+from engine.deployment.export import dygraph_export
+from engine.deployment.exported_model import graph_files, model_files
+from engine.deployment.exported_model.tensors import TensorSpec
+from engine.deployment.predictors import predictor
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.model_folder import loading
+from engine.system.errors import UserError
+from engine.training import loop
 
-FOLDER = Path(contract.REPOSITORY) / "models" / "multitask" / "share_bottom"
+FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
 GRAPH = "json" if PADDLE_3 else "pdmodel"
 CLASSES = "hyper_parameters.class_num"
@@ -26,8 +29,8 @@ TASKS = ["income", "marital"]
 
 def declared(folder):
     """What a folder's YAML and model say: its input, its tasks' names, the shape of an output."""
-    config = load_config(str(folder / "config.yaml"), [], contract.hyper_parameters)
-    (spec,) = contract.dygraph_model(config).input_specs(config)
+    config = load_config(str(folder / "config.yaml"), [], loading.hyper_parameters)
+    (spec,) = loading.dygraph_model(config).input_specs(config)
     dtype = str(spec.dtype).rpartition(".")[2].lower().replace("fp32", "float32")
     shape = tuple(None if size < 0 else size for size in spec.shape)
     tasks = [task["name"] for task in config["hyper_parameters.tasks"]]
@@ -49,7 +52,7 @@ def configured(tmp_path):
         }
         options = [f"runner.{name}={value}" for name, value in chosen.items()]
         yaml = str(FOLDER / "config.yaml")
-        return load_config(yaml, [*options, *overrides], contract.hyper_parameters)
+        return load_config(yaml, [*options, *overrides], loading.hyper_parameters)
 
     return make
 
@@ -94,12 +97,12 @@ def test_metadata_say_what_the_model_is(folder, exports, trained, how):
         expected["tostatic.onnx"] = "ONNX"
     assert formats == expected
     for name, entry in about["files"].items():
-        assert entry["sha256"] == exported.sha256(str(meta.parent / name))
+        assert entry["sha256"] == model_files.sha256(str(meta.parent / name))
     source = "rec_static.pdparams" if how == "static" else "rec.pdparams"
     checkpoint = Path(trained(folder, graph).runner("model_save_path")) / "0" / source
     assert about["source"] == {
         "checkpoint": source,
-        "sha256": exported.sha256(str(checkpoint)),
+        "sha256": model_files.sha256(str(checkpoint)),
     }
 
 
@@ -115,7 +118,7 @@ def test_an_onnx_file_names_its_tensors_itself(folder, exports, tmp_path):
     pytest.importorskip("onnxruntime")
     path = tmp_path / "alone.onnx"
     path.write_bytes(Path(exports(folder, "onnx").graph).read_bytes())
-    runner = predictor.open_predictor(exported.find(model_file=str(path)), predictor.Options())
+    runner = predictor.open_predictor(model_files.find(model_file=str(path)), predictor.Options())
     spec, tasks, _ = declared(folder)
     assert runner.inputs == [spec]
     assert [found.name for found in runner.outputs] == tasks
@@ -123,12 +126,12 @@ def test_an_onnx_file_names_its_tensors_itself(folder, exports, tmp_path):
 
 def test_the_hash_of_a_known_file(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
-    assert exported.sha256(str(tmp_path / "file")).startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert model_files.sha256(str(tmp_path / "file")).startswith("ba7816bf8f01cfea414140de5dae2223")
 
 
 def test_a_static_checkpoint_is_exported_too(trained, configured, eager, sample_rows):
     root = trained(FOLDER, "static").runner("model_save_path")
-    model = export.export_checkpoint(configured(infer_load_path=root))
+    model = dygraph_export.export_checkpoint(configured(infer_load_path=root))
     assert model.about["source"]["checkpoint"] == "rec_static.pdparams"
     outputs = predictor.open_predictor(model, predictor.Options()).run(sample_rows(FOLDER))
     for ours, theirs in zip(outputs, eager(FOLDER, "static").values()):
@@ -137,7 +140,7 @@ def test_a_static_checkpoint_is_exported_too(trained, configured, eager, sample_
 
 def test_a_checkpoint_named_by_itself_keeps_its_epochs_name(trained, configured, tmp_path):
     root = trained(FOLDER, "dygraph").runner("model_save_path")
-    model = export.export_checkpoint(
+    model = dygraph_export.export_checkpoint(
         configured(model_init_path=f"{root}/0", infer_load_path=tmp_path / "none")
     )
     assert model.graph == str(tmp_path / "output" / "0" / f"tostatic.{GRAPH}")
@@ -159,18 +162,18 @@ def test_an_epoch_trained_anew_loses_the_export_of_its_old_checkpoint(configured
         loop.train(DygraphSession(config), config, loop.training_source(config))
 
     train()
-    export.export_checkpoint(config)
+    dygraph_export.export_checkpoint(config)
     train_static()
     made = listing(folder, "tostatic", "rec_inference")
     assert {f"tostatic.{GRAPH}", f"rec_inference.{GRAPH}"} <= set(made)
-    exported.find(str(folder), f"tostatic.{GRAPH}")  # whole still
+    model_files.find(str(folder), f"tostatic.{GRAPH}")  # whole still
 
     train()
     assert listing(folder, "tostatic.") == []
     assert listing(folder, "rec_inference.") == [name for name in made if name[0] == "r"]
-    exported.find(str(folder), f"rec_inference.{GRAPH}")
+    model_files.find(str(folder), f"rec_inference.{GRAPH}")
 
-    export.export_checkpoint(config)
+    dygraph_export.export_checkpoint(config)
     static = configured(use_inference=False)
     loop.train(StaticSession(static, True), static, loop.training_source(static))
     assert listing(folder, "rec_inference.") == []
@@ -182,9 +185,9 @@ def test_an_export_replaces_all_formats_of_an_older_one(configured):
     config = configured()
     loop.train(DygraphSession(config), config, loop.training_source(config))
     folder = Path(config.runner("model_save_path")) / "0"
-    export.export_checkpoint(config, "onnx")
+    dygraph_export.export_checkpoint(config, "onnx")
     assert (folder / "tostatic.onnx").is_file()
-    export.export_checkpoint(config)
+    dygraph_export.export_checkpoint(config)
     assert not (folder / "tostatic.onnx").exists()
     assert "tostatic.onnx" not in json.loads((folder / "tostatic.meta.json").read_text())["files"]
 
@@ -233,7 +236,7 @@ def test_tasks_in_another_order(configured, run_command):
     tasks = "[{name: marital, label_column: 0}, {name: income, label_column: 1}]"
     config = configured(f"hyper_parameters.tasks={tasks}", train_batch_size=4)
     loop.train(DygraphSession(config), config, loop.training_source(config))
-    model = export.export_checkpoint(config)
+    model = dygraph_export.export_checkpoint(config)
     found = aucs(model)
     assert list(found) == ["marital", "income"]
     assert min(found.values()) > 0.6  # 0.32 with the other task's labels
@@ -244,7 +247,7 @@ def test_tasks_in_another_order(configured, run_command):
 @pytest.mark.parametrize("names", [["marital", "income"], ["marital"], ["income"]])
 def test_fetches_are_those_named_in_their_order(train_static, run_command, names):
     folder = train_static(train_batch_size=4, save_inference_fetch_varnames=f"[{','.join(names)}]")
-    model = exported.find(str(folder))
+    model = model_files.find(str(folder))
     assert [spec.name for spec in model.outputs] == names
     assert model.about["tasks"] == TASKS
     found = aucs(model)
@@ -257,7 +260,7 @@ def test_feeds_and_fetches_by_the_names_that_count(train_static):
     folder = train_static(
         save_inference_feed_varnames="[input]", save_inference_fetch_varnames="[income,marital]"
     )
-    model = exported.find(str(folder))
+    model = model_files.find(str(folder))
     assert [spec.name for spec in model.inputs] == ["input"]
     assert [spec.name for spec in model.outputs] == TASKS
 
@@ -277,7 +280,7 @@ def test_names_that_paddle_once_gave_are_taken_by_position(train_static, caplog)
         "runner.save_inference_fetch_varnames: clip_1.tmp_0, a name that Paddle once gave by "
         "itself, is taken for marital",
     ]
-    assert [spec.name for spec in exported.find(str(folder)).outputs] == TASKS
+    assert [spec.name for spec in model_files.find(str(folder)).outputs] == TASKS
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,14 @@ import paddle
 import pytest
 from paddle import inference
 
-from engine import device
-from engine.deployment import gpu_usage, paddle_predictor, predictor
-from engine.deployment import inference as run_inference
-from engine.deployment.exported import ExportedModel
-from engine.deployment.paddle_predictor import PaddlePredictor
-from engine.deployment.predictor import Options
-from engine.errors import UserError
+from engine.deployment.exported_model.model_files import ExportedModel
+from engine.deployment.inference import gpu_usage
+from engine.deployment.inference import passes as run_inference
+from engine.deployment.predictors import paddle_predictor, predictor
+from engine.deployment.predictors.paddle_predictor import PaddlePredictor
+from engine.deployment.predictors.predictor import Options
+from engine.system import device
+from engine.system.errors import UserError
 
 pytestmark = pytest.mark.skipif(
     paddle.is_compiled_with_cuda(), reason="this Paddle is built for the GPU"

@@ -7,13 +7,17 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, contract, imports, loop
-from engine.config import load_config
-from engine.deployment import export, exported, predictor
-from engine.deployment.predictor import Options
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.config.config import load_config
+from engine.deployment.export import dygraph_export
+from engine.deployment.exported_model import model_files
+from engine.deployment.predictors import predictor
+from engine.deployment.predictors.predictor import Options
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.model_folder import importing, loading
+from engine.system.errors import UserError
+from engine.training import loop
 
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
 
@@ -134,9 +138,9 @@ def write_model(tmp_path):
             ("config.yaml", YAML),
         ):
             (folder / name).write_text(content)
-        imports.forget(str(folder))  # a test may write a folder twice
+        importing.forget(str(folder))  # a test may write a folder twice
         options = [f"runner.{name}={value}" for name, value in runner.items()]
-        return load_config(str(folder / "config.yaml"), options, contract.hyper_parameters)
+        return load_config(str(folder / "config.yaml"), options, loading.hyper_parameters)
 
     return write
 
@@ -162,9 +166,9 @@ def export_net(write_model):
         config = write_model(net(body, specs, more), rows=rows)
         session = DygraphSession(config)
         root = config.runner("model_save_path")
-        checkpoint.save(root, 0, "rec", {"pdparams": session.net.state_dict()}, {})
+        store.save(root, 0, "rec", {"pdparams": session.net.state_dict()}, {})
         session.start_epoch(training=False)
-        return session.net, export.export_checkpoint(config, wanted)
+        return session.net, dygraph_export.export_checkpoint(config, wanted)
 
     return make
 
@@ -194,7 +198,7 @@ def test_a_model_that_declares_nothing_is_told_what_to_add(write_model, tmp_path
     folder = tmp_path / "own" / "output_model" / "0"
     before = sorted(folder.iterdir())
     with pytest.raises(UserError) as caught:
-        export.export_checkpoint(config)
+        dygraph_export.export_checkpoint(config)
     assert str(caught.value) == (
         f"{tmp_path / 'own'}/dygraph_model.py: to export a model, add to DygraphModel a method "
         "input_specs(self, config) that returns its net's inputs, e.g. "
@@ -208,7 +212,7 @@ def test_a_model_that_declares_its_inputs_is_exported(write_model, run_command, 
     """And predicts through paddle_infer.py; outputs are numbered without output_names."""
     config = write_model(DYGRAPH + DECLARED)
     loop.train(DygraphSession(config), config, loop.training_source(config))
-    model = export.export_checkpoint(config)
+    model = dygraph_export.export_checkpoint(config)
     assert model.about["inputs"] == [{"name": "dense", "shape": [None, 3], "dtype": "float32"}]
     assert model.about["tasks"] == ["output_0"]
     path = tmp_path / "predictions.csv"
@@ -225,7 +229,7 @@ def test_outputs_have_the_names_that_the_model_gives(write_model):
     names = "\n    def output_names(self):\n        return ['click']\n"
     config = write_model(DYGRAPH + DECLARED + names)
     loop.train(DygraphSession(config), config, loop.training_source(config))
-    assert export.export_checkpoint(config).about["tasks"] == ["click"]
+    assert dygraph_export.export_checkpoint(config).about["tasks"] == ["click"]
 
 
 def test_more_names_than_outputs(write_model, tmp_path):
@@ -235,7 +239,7 @@ def test_more_names_than_outputs(write_model, tmp_path):
     folder = tmp_path / "own" / "output_model" / "0"
     before = sorted(folder.iterdir())
     with pytest.raises(UserError, match=r"the net gives 1 outputs, named are click, buy"):
-        export.export_checkpoint(config)
+        dygraph_export.export_checkpoint(config)
     assert sorted(folder.iterdir()) == before
 
 
@@ -360,7 +364,7 @@ def test_more_than_ten_outputs_keep_their_order(write_model, export_net, graph):
         )
         config = write_model(static=static, use_inference=True)
         loop.train(StaticSession(config, True), config, loop.training_source(config))
-        model = exported.find(f"{config.runner('model_save_path')}/0")
+        model = model_files.find(f"{config.runner('model_save_path')}/0")
     assert [spec.name for spec in model.outputs] == names
     for engine in predictor.ENGINES:
         if engine == "onnxruntime":
@@ -377,7 +381,7 @@ def test_more_than_ten_outputs_keep_their_order(write_model, export_net, graph):
 
 def trained_static(config):
     loop.train(StaticSession(config, True), config, loop.training_source(config))
-    return exported.find(f"{config.runner('model_save_path')}/0")
+    return model_files.find(f"{config.runner('model_save_path')}/0")
 
 
 def test_a_static_model_in_paddlerecs_form_names_its_feeds(write_model, run_command, tmp_path):

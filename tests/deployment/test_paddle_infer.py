@@ -9,10 +9,11 @@ import paddle
 import pytest
 from sklearn.metrics import log_loss
 
-from engine import contract
-from engine.deployment import comparison, paddle_predictor
+from engine.deployment.inference import comparison
+from engine.deployment.predictors import paddle_predictor
+from engine.model_folder import loading
 
-FOLDER = Path(contract.REPOSITORY) / "models" / "multitask" / "share_bottom"
+FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
 TASKS = ["income", "marital"]
 BLOCKS = ["runtime", "data", "model", "environment", "performance"]
 

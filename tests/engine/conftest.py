@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from engine import interrupts
+from engine.system import interrupts
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from engine.ahead import ahead
+from engine.system.prefetch import ahead
 
 
 def test_the_next_item_is_made_meanwhile():

@@ -6,10 +6,13 @@ import signal
 import numpy as np
 import pytest
 
-from engine import averages, checkpoint, interrupts, loop
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.graphs import averages
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system import interrupts
+from engine.system.errors import UserError
+from engine.training import loop
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
 PREFIX = {"dygraph": "rec", "static": "rec_static"}
@@ -29,9 +32,7 @@ def settings(configure, tmp_path):
 def parts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
     names = ["pdparams", "pdopt"] + (["pdema"] if config.runner("ema_decay") else [])
-    return {
-        part: checkpoint.load(checkpoint.path_of(folder, PREFIX[graph], part)) for part in names
-    }
+    return {part: store.load(store.path_of(folder, PREFIX[graph], part)) for part in names}
 
 
 def train(graph, config, noted=None):

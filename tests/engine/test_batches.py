@@ -6,8 +6,8 @@ import pytest
 from paddle.io import DataLoader, Dataset, IterableDataset
 from paddle.utils import flatten
 
-from engine.batches import BlockSource, RowSource, batch_rows, open_source
-from engine.errors import UserError
+from engine.data.batches import BlockSource, RowSource, batch_rows, open_source
+from engine.system.errors import UserError
 
 
 class Blocks(IterableDataset):

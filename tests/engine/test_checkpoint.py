@@ -8,10 +8,11 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, loop, matching
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.static import StaticSession
+from engine.checkpoints import matching, store
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system.errors import UserError
+from engine.training import loop
 
 
 def files(folder):
@@ -20,7 +21,7 @@ def files(folder):
 
 def saved(root, epoch=0, prefix="rec", value=1.0):
     parts = {"pdparams": {"w": np.full(3, value, "f4")}, "pdopt": {"m": np.zeros(3, "f4")}}
-    return checkpoint.save(str(root), epoch, prefix, parts, {"seed": 1})
+    return store.save(str(root), epoch, prefix, parts, {"seed": 1})
 
 
 def test_a_checkpoint_replaces_its_own_files_and_keeps_the_other_graphs(tmp_path):
@@ -34,8 +35,8 @@ def test_a_checkpoint_replaces_its_own_files_and_keeps_the_other_graphs(tmp_path
     ]
     assert files(folder) == sorted(kinds)
     assert files(tmp_path) == ["0"]
-    assert checkpoint.load(f"{folder}/rec.pdparams")["w"][0] == 3.0
-    assert checkpoint.load(f"{folder}/rec_static.pdparams")["w"][0] == 2.0
+    assert store.load(f"{folder}/rec.pdparams")["w"][0] == 3.0
+    assert store.load(f"{folder}/rec_static.pdparams")["w"][0] == 2.0
 
 
 def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
@@ -47,7 +48,7 @@ def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(paddle, "save", full)
     with pytest.raises(UserError, match=r"cannot save to .*: No space left on device"):
         saved(tmp_path, value=2.0)
-    assert checkpoint.load(f"{folder}/rec.pdparams")["w"][0] == 1.0
+    assert store.load(f"{folder}/rec.pdparams")["w"][0] == 1.0
     assert files(tmp_path) == ["0"]
 
 
@@ -59,7 +60,7 @@ def test_what_a_killed_save_left_is_cleared(tmp_path):
     (tmp_path / ".1.rec.new" / "rec.pdparams").write_bytes(b"half")
     (tmp_path / "0").rename(tmp_path / ".0.rec.old")
     (tmp_path / ".2.rec_static.new").mkdir()  # a static run that may still be writing
-    folder, facts = checkpoint.newest(str(tmp_path), "rec")
+    folder, facts = store.newest(str(tmp_path), "rec")
     assert (os.path.basename(folder), facts["epoch"]) == ("1", 1)
     assert files(tmp_path) == [".2.rec_static.new", "0", "1"]
 
@@ -69,9 +70,9 @@ def test_the_newest_is_the_last_one_saved(tmp_path):
     for epoch in (0, 1, 2):
         saved(tmp_path, epoch)
     saved(tmp_path, 0)
-    assert checkpoint.newest(str(tmp_path), "rec")[1]["epoch"] == 0
-    assert checkpoint.newest(str(tmp_path), "rec_static") is None
-    assert checkpoint.newest(str(tmp_path / "nowhere"), "rec") is None
+    assert store.newest(str(tmp_path), "rec")[1]["epoch"] == 0
+    assert store.newest(str(tmp_path), "rec_static") is None
+    assert store.newest(str(tmp_path / "nowhere"), "rec") is None
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
@@ -80,7 +81,7 @@ def test_damaged_facts_are_named(tmp_path, content):
     with open(f"{folder}/rec.json", "w") as file:
         file.write(content)
     with pytest.raises(UserError, match=r"rec\.json is damaged"):
-        checkpoint.newest(str(tmp_path), "rec")
+        store.newest(str(tmp_path), "rec")
 
 
 @pytest.mark.parametrize("name", ["seed", "epoch"])
@@ -147,7 +148,7 @@ def test_a_damaged_file_is_named(tmp_path):
     with open(f"{folder}/rec.pdparams", "r+b") as file:
         file.truncate(20)
     with pytest.raises(UserError, match=r"rec\.pdparams is damaged"):
-        checkpoint.load(f"{folder}/rec.pdparams")
+        store.load(f"{folder}/rec.pdparams")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_a_warm_start_takes_what_fits_and_says_what_does_not(configure, tmp_path
         names = session._variable_names("rec") if graph == "static" else {n: n for n in state}
         return {name: np.asarray(state[variable]) for name, variable in names.items()}
 
-    before = checkpoint.load(str(tmp_path / "first" / "0" / "rec.pdparams"))
+    before = store.load(str(tmp_path / "first" / "0" / "rec.pdparams"))
     everything = start()
     for name, value in before.items():
         np.testing.assert_array_equal(everything[name], value)

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from engine.config import load_config
-from engine.errors import UserError
+from engine.config.config import load_config
+from engine.system.errors import UserError
 
 BASE = """\
 runner:

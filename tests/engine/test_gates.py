@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import gates, loop
-from engine.dygraph import DygraphSession
+from engine.evaluation import gates
+from engine.graphs.dygraph import DygraphSession
+from engine.training import loop
 
 WEIGHTS = {"left": np.array([0.0, 0.25, 0.0, 0.75]), "right": np.array([4e-4, 0.0, 0.9996, 0.0])}
 

@@ -5,15 +5,16 @@ import os
 import numpy as np
 import pytest
 
-from engine import checkpoint, loop
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system.errors import UserError
+from engine.training import loop
 
 
 def saved(root, epoch, prefix="rec"):
     parts = {"pdparams": {"w": np.ones(3, "f4")}, "pdopt": {"m": np.zeros(3, "f4")}}
-    return checkpoint.save(str(root), epoch, prefix, parts, {"seed": 1})
+    return store.save(str(root), epoch, prefix, parts, {"seed": 1})
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_what_a_person_put_there_stays(tmp_path):
     (tmp_path / "0" / "tostatic.json").write_text("{}")
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "rec.pdparams").write_bytes(b"")
-    checkpoint.prune(str(tmp_path), "rec", 1)
+    store.prune(str(tmp_path), "rec", 1)
     found = {name: sorted(os.listdir(tmp_path / name)) for name in sorted(os.listdir(tmp_path))}
     assert found == {
         "0": ["tostatic.json"],
@@ -63,7 +64,7 @@ def test_the_last_saved_counts_not_the_highest(tmp_path):
     """A new run into a folder that holds a longer, older one."""
     for epoch in (0, 1, 2, 3, 0):
         saved(tmp_path, epoch)
-    checkpoint.prune(str(tmp_path), "rec", 2)
+    store.prune(str(tmp_path), "rec", 2)
     assert sorted(os.listdir(tmp_path)) == ["0", "3"]
 
 
@@ -71,8 +72,8 @@ def test_a_run_inside_an_epoch_is_none_of_them(tmp_path):
     for epoch in range(3):
         saved(tmp_path, epoch)
     parts = {"pdparams": {"w": np.ones(3, "f4")}}
-    checkpoint.save(str(tmp_path), 3, "rec", parts, {}, name=checkpoint.INTERRUPTED)
-    checkpoint.prune(str(tmp_path), "rec", 2)
+    store.save(str(tmp_path), 3, "rec", parts, {}, name=store.INTERRUPTED)
+    store.prune(str(tmp_path), "rec", 2)
     assert sorted(os.listdir(tmp_path)) == ["1", "2", "interrupted"]
 
 
@@ -97,12 +98,12 @@ def test_a_killed_removal_leaves_no_half_checkpoint(tmp_path, monkeypatch, besid
         patched.setattr(os, "remove", stop(remove))
         patched.setattr(os, "unlink", stop(unlink))
         with pytest.raises(KeyboardInterrupt):
-            checkpoint.prune(str(tmp_path), "rec", 1)
+            store.prune(str(tmp_path), "rec", 1)
     assert len(removed) == 1
-    assert checkpoint.newest(str(tmp_path), "rec")[1]["epoch"] == 1
+    assert store.newest(str(tmp_path), "rec")[1]["epoch"] == 1
     assert sorted(os.listdir(tmp_path)) == (["0", "1"] if beside else ["1"])
     assert not (tmp_path / "0" / "rec.json").exists()
-    assert [name for name, _ in checkpoint.saved(str(tmp_path), "rec")] == [str(tmp_path / "1")]
+    assert [name for name, _ in store.saved(str(tmp_path), "rec")] == [str(tmp_path / "1")]
 
 
 def test_a_checkpoint_that_cannot_be_removed_is_named(tmp_path, monkeypatch):
@@ -114,4 +115,4 @@ def test_a_checkpoint_that_cannot_be_removed_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(UserError, match=r"cannot remove .*/0: Operation not permitted"):
-        checkpoint.prune(str(tmp_path), "rec", 1)
+        store.prune(str(tmp_path), "rec", 1)

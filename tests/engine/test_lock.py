@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from engine import contract, lock
-from engine.errors import UserError
+from engine.model_folder import loading
+from engine.system import folder_lock
+from engine.system.errors import UserError
 
 HOLDER = """
 import sys
@@ -27,7 +28,7 @@ def hold(tmp_path):
     started = []
 
     def start(root):
-        code = HOLDER.format(tools=os.path.join(contract.REPOSITORY, "tools"), root=str(root))
+        code = HOLDER.format(tools=os.path.join(loading.REPOSITORY, "tools"), root=str(root))
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -44,9 +45,9 @@ def hold(tmp_path):
 def test_a_second_run_is_told_who_is_there(tmp_path, hold):
     process = hold(tmp_path / "out")
     found = rf"out is in use: -c, process {process.pid} on \S+, trains there since \d{{4}}-"
-    with pytest.raises(UserError, match=found), lock.locked(str(tmp_path / "out")):
+    with pytest.raises(UserError, match=found), folder_lock.locked(str(tmp_path / "out")):
         pass
-    with lock.locked(str(tmp_path / "another")):
+    with folder_lock.locked(str(tmp_path / "another")):
         pass
 
 
@@ -56,36 +57,36 @@ def test_the_lock_ends_with_its_process(tmp_path, hold, number):
     if number:
         process.send_signal(number)
     process.communicate()
-    assert bool(number) == (tmp_path / lock.NAME).exists()  # left behind, it locks nothing
-    with lock.locked(str(tmp_path)):
+    assert bool(number) == (tmp_path / folder_lock.NAME).exists()  # left behind, it locks nothing
+    with folder_lock.locked(str(tmp_path)):
         pass
     assert not os.listdir(tmp_path)
 
 
 def test_folders_that_a_failed_run_made_are_gone(tmp_path):
     (tmp_path / "there").mkdir()
-    with pytest.raises(KeyError), lock.locked(str(tmp_path / "there" / "a" / "b")):
+    with pytest.raises(KeyError), folder_lock.locked(str(tmp_path / "there" / "a" / "b")):
         raise KeyError
     assert os.listdir(tmp_path / "there") == []
-    with lock.locked(str(tmp_path / "there" / "a" / "b")):
+    with folder_lock.locked(str(tmp_path / "there" / "a" / "b")):
         (tmp_path / "there" / "a" / "kept").mkdir()
     assert os.listdir(tmp_path / "there" / "a") == ["kept"]
 
 
 def test_a_lock_whose_file_went_meanwhile_is_taken_anew(tmp_path, monkeypatch):
     """Its holder ends, and removes it, between our opening and our locking it."""
-    root, flock, calls = str(tmp_path), lock.fcntl.flock, []
+    root, flock, calls = str(tmp_path), folder_lock.fcntl.flock, []
 
     def late(descriptor, operation):
         if not calls:
-            os.remove(tmp_path / lock.NAME)
+            os.remove(tmp_path / folder_lock.NAME)
         calls.append(descriptor)
         flock(descriptor, operation)
 
-    monkeypatch.setattr(lock.fcntl, "flock", late)
-    with lock.locked(root):
+    monkeypatch.setattr(folder_lock.fcntl, "flock", late)
+    with folder_lock.locked(root):
         assert len(calls) == 2
-        with pytest.raises(UserError, match="is in use"), lock.locked(root):
+        with pytest.raises(UserError, match="is in use"), folder_lock.locked(root):
             pass
 
 
@@ -93,14 +94,14 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, caplog)
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock.fcntl, "flock", refuse)
-    with lock.locked(str(tmp_path / "out")):
+    monkeypatch.setattr(folder_lock.fcntl, "flock", refuse)
+    with folder_lock.locked(str(tmp_path / "out")):
         pass
     assert "no locks on this file system (No locks available)" in caplog.text
 
 
 def test_a_lock_that_cannot_be_opened(tmp_path):
-    (tmp_path / lock.NAME).mkdir()
+    (tmp_path / folder_lock.NAME).mkdir()
     problem = r"cannot save to .*\.lock: Is a directory"
-    with pytest.raises(UserError, match=problem), lock.locked(str(tmp_path)):
+    with pytest.raises(UserError, match=problem), folder_lock.locked(str(tmp_path)):
         pass

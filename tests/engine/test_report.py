@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from engine import loop
-from engine.clock import Clock
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.report import Report, Visual
+from engine.evaluation.log_lines import Report, Visual
+from engine.graphs.dygraph import DygraphSession
+from engine.system.clock import Clock
+from engine.system.errors import UserError
+from engine.training import loop
 
 
 class SteppedClock(Clock):

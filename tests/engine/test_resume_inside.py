@@ -5,9 +5,11 @@ import os
 import numpy as np
 import pytest
 
-from engine import checkpoint, interrupts, loop
-from engine.dygraph import DygraphSession
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system import interrupts
+from engine.training import loop
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
 PREFIX = {"dygraph": "rec", "static": "rec_static"}
@@ -17,9 +19,9 @@ STEPS = 3  # done when the signal comes
 def train(graph, config):
     """Trains; returns the last checkpoint's state."""
     loop.train(GRAPHS[graph](config), config, loop.training_source(config))
-    found, _ = checkpoint.newest(config.runner("model_save_path"), PREFIX[graph])
+    found, _ = store.newest(config.runner("model_save_path"), PREFIX[graph])
     return {
-        part: checkpoint.load(checkpoint.path_of(found, PREFIX[graph], part))
+        part: store.load(store.path_of(found, PREFIX[graph], part))
         for part in ("pdparams", "pdopt")
     }
 

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from engine import contract, runtime
+from engine.model_folder import loading
+from engine.system import process
 
-TOOLS = f"{contract.REPOSITORY}/tools"
+TOOLS = f"{loading.REPOSITORY}/tools"
 
 
 def printed(code):
@@ -38,8 +39,8 @@ def test_mkl_takes_wide_kernels_on_amd(tmp_path, monkeypatch, cpuinfo, expected)
     monkeypatch.setattr(os, "environ", {})
     path = tmp_path / "cpuinfo"
     path.write_text(cpuinfo)
-    runtime._widest_kernels(str(path))
-    runtime._widest_kernels(str(tmp_path / "absent"))
+    process._widest_kernels(str(path))
+    process._widest_kernels(str(tmp_path / "absent"))
     assert os.environ.get("MKL_DEBUG_CPU_TYPE") == expected
 
 
@@ -90,11 +91,11 @@ def test_freed_memory_is_kept_for_the_next_batch():
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
-    from engine import runtime
+    from engine.system import process
 
     def refuse(name):
         raise OSError(name)
 
-    monkeypatch.setattr(runtime.platform, "libc_ver", lambda: ("", ""))
-    monkeypatch.setattr(runtime.ctypes, "CDLL", refuse)
-    runtime._keep_memory()
+    monkeypatch.setattr(process.platform, "libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(process.ctypes, "CDLL", refuse)
+    process._keep_memory()

@@ -9,13 +9,15 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, interrupts, loop, schedules
-from engine.config import load_config
-from engine.controls import Controls
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.resume import Position
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.config.config import load_config
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system import interrupts
+from engine.system.errors import UserError
+from engine.training import loop, schedules
+from engine.training.monitor import Controls
+from engine.training.resume import Position
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
 PREFIX = {"dygraph": "rec", "static": "rec_static"}
@@ -142,7 +144,7 @@ def train(graph, config, seen=None):
 def state(graph, config, epoch=1):
     folder = os.path.join(config.runner("model_save_path"), str(epoch))
     return {
-        part: checkpoint.load(checkpoint.path_of(folder, PREFIX[graph], part))
+        part: store.load(store.path_of(folder, PREFIX[graph], part))
         for part in ("pdparams", "pdopt")
     }
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
-from engine import contract
-from engine.schema import REQUIRED, RUNNER
+from engine.config.runner_keys import REQUIRED, RUNNER
+from engine.model_folder import loading
 
-ROOT = Path(contract.REPOSITORY)
+ROOT = Path(loading.REPOSITORY)
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SHARED = "Every model"  # the heading of the hyper-parameters that no net has of its own
 
@@ -39,7 +39,7 @@ def test_the_runner_table_is_the_schema():
 
 
 def test_the_hyper_parameters_are_the_models(folder):
-    declared = contract.hyper_parameters(str(folder))
+    declared = loading.hyper_parameters(str(folder))
     rows = table(folder.name) + table(SHARED)
     documented = {key: default for key, default, _ in rows}
     assert len(documented) == len(rows), "a key is there twice"

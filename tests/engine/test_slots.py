@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from engine.slots import SlotDataset
+from engine.model_folder.slot_data import SlotDataset
 
 
 class Generator:

@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.clock import Clock
-from engine.static import StaticSession, _remember_program
+from engine.graphs.static import StaticSession, _remember_program
+from engine.system.clock import Clock
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.undefined import Undefined
+from engine.evaluation.undefined_metrics import Undefined
 
 
 def counted(label):

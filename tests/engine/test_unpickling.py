@@ -13,8 +13,9 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import contract, formats, unpickling
-from engine.errors import UserError
+from engine.checkpoints import formats, safe_pickle
+from engine.model_folder import loading
+from engine.system.errors import UserError
 
 
 class Runs:
@@ -77,7 +78,7 @@ def test_the_commands_do_not_run_it(run_command, tmp_path, name):
     (tmp_path / "out" / "0").mkdir(parents=True)
     path = tmp_path / "out" / "0" / "rec.pdparams"
     written(path, {"a": Runs(os.system, f"touch {mark}")})
-    yaml = os.path.join(contract.REPOSITORY, "models", "multitask", "mmoe", "config.yaml")
+    yaml = os.path.join(loading.REPOSITORY, "models", "multitask", "mmoe", "config.yaml")
     options = [f"runner.infer_load_path={tmp_path / 'out'}", "runner.infer_end_epoch=1"]
     options.append(f"runner.model_save_path={tmp_path / 'saved'}")
     if name == "trainer":
@@ -93,7 +94,7 @@ def test_states_of_stand_ins_cannot_be_forged(tmp_path):
     """A state sets attributes of whatever object it is given to: here, of a function."""
     body = b"\x80\x02c_codecs\nencode\n}X\x0c\x00\x00\x00__defaults__K\x01sb."
     with pytest.raises(pickle.UnpicklingError, match="a state of a function"):
-        unpickling.load(io.BytesIO(body))
+        safe_pickle.load(io.BytesIO(body))
     forged = np.array([{}], object)  # its bytes would be taken for pointers
     path = written(tmp_path / "x.pdparams", {"a": forged})
     with pytest.raises(UserError, match=r"is damaged: UnpicklingError: numbers of type 'O8'"):
@@ -193,7 +194,7 @@ for opcode in (b"\\x8e", b"\\x8d", b"\\x96"):
     except Exception as error:
         print(type(error).__name__)
 """
-    tools = os.path.join(contract.REPOSITORY, "tools")
+    tools = os.path.join(loading.REPOSITORY, "tools")
     done = subprocess.run([sys.executable, "-c", code, tools], capture_output=True, text=True)
     assert len(done.stdout.split()) == 3, done.stderr
     assert set(done.stdout.split()) <= {"EOFError", "UnpicklingError"}

@@ -7,13 +7,15 @@ import os
 import numpy as np
 import pytest
 
-from engine import checkpoint, interrupts, loop
-from engine.config import load_config
-from engine.deployment import export
-from engine.dygraph import DygraphSession
-from engine.early_stopping import EarlyStopping, lower_is_better
-from engine.errors import UserError
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.config.config import load_config
+from engine.deployment.export import dygraph_export
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system import interrupts
+from engine.system.errors import UserError
+from engine.training import loop
+from engine.training.early_stopping import EarlyStopping, lower_is_better
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
 PREFIX = {"dygraph": "rec", "static": "rec_static"}
@@ -40,14 +42,14 @@ def train(graph, config):
 def parts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
     return {
-        part: checkpoint.load(checkpoint.path_of(folder, PREFIX[graph], part))
+        part: store.load(store.path_of(folder, PREFIX[graph], part))
         for part in ("pdparams", "pdopt")
     }
 
 
 def facts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
-    return checkpoint.facts_beside(folder, PREFIX[graph])
+    return store.facts_beside(folder, PREFIX[graph])
 
 
 def assert_same(found, expected):
@@ -134,7 +136,7 @@ def test_the_best_one_is_exported(settings):
     train("dygraph", config)
     root = config.runner("model_save_path")
     best = settings("run", "runner.infer_checkpoint=best", f"runner.infer_load_path={root}")
-    export.export_checkpoint(best)
+    dygraph_export.export_checkpoint(best)
     assert "tostatic.pdiparams" in os.listdir(f"{root}/best")
 
 

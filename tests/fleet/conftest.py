@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fleet_runs import Run
 
-from engine import contract
+from engine.model_folder import loading
 
-ROOT = Path(contract.REPOSITORY)
+ROOT = Path(loading.REPOSITORY)
 
 
 @pytest.fixture

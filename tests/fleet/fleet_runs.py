@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import contract
+from engine.model_folder import loading
 
-TOOLS = Path(contract.REPOSITORY) / "tools"
+TOOLS = Path(loading.REPOSITORY) / "tools"
 DRIVER = Path(__file__).with_name("rank_driver.py")
 DEADLINE = 100  # seconds; a run that hangs is killed then, and fails
 

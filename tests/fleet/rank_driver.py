@@ -17,19 +17,16 @@ path = sys.argv[1]
 sys.argv = sys.argv[1:]
 sys.path.insert(0, os.path.dirname(path))
 
-from engine import (  # noqa: E402
-    cli,
-    interrupts,
-    runtime,
-)
+from engine import command_line  # noqa: E402
+from engine.system import interrupts, process  # noqa: E402
 
 NOTES = os.environ["FLEET_NOTES"]
 RANK = os.environ.get("PADDLE_TRAINER_ID", "0")
 with open(os.path.join(NOTES, f"pid.{RANK}"), "w", encoding="utf-8") as file:
     file.write(str(os.getpid()))
 
-runtime.prepare()
-from engine import loop  # noqa: E402
+process.prepare()
+from engine.training import loop  # noqa: E402
 
 train, check = loop.train, interrupts.check
 
@@ -50,5 +47,5 @@ def slow():
 
 
 loop.train, interrupts.check = noted, slow
-assert cli  # imported by the command, after what it calls was replaced here
+assert command_line  # imported by the command, after what it calls was replaced here
 runpy.run_path(path, run_name="__main__")

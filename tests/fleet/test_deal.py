@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from paddle.io import Dataset, IterableDataset
 
-from engine.batches import BlockSource, RowSource
-from engine.fleet.deal import Deal
+from engine.data.batches import BlockSource, RowSource
+from engine.distributed.row_shares import Deal
 
 
 class Blocks:

@@ -10,8 +10,9 @@ import paddle
 import pytest
 from fleet_runs import same_lines, told
 
-from engine import checkpoint, merging
-from engine.fleet import World
+from engine.checkpoints import store
+from engine.distributed import metric_counts
+from engine.distributed.processes import World
 
 FLEET = "runner.use_fleet=True"
 CONTRACT = Path(__file__).resolve().parent.parent / "contract"
@@ -87,9 +88,7 @@ def test_a_world_of_one_trains_as_without(alone, model, tmp_path):
     for name in ("True", "False"):
         options = [f"runner.model_save_path={tmp_path / name}", "runner.epochs=1"]
         alone("trainer", "-m", yaml, "-o", *options, f"runner.use_fleet={name}")
-    one, two = (
-        checkpoint.load(str(tmp_path / n / "0" / "rec.pdparams")) for n in ("True", "False")
-    )
+    one, two = (store.load(str(tmp_path / n / "0" / "rec.pdparams")) for n in ("True", "False"))
     for name, value in one.items():
         np.testing.assert_array_equal(value, two[name], err_msg=name)
 
@@ -144,8 +143,8 @@ def test_what_metrics_count_is_added_up(kind):
             metric.update(both if kind is paddle.metric.Auc else one, right)
     first, second, whole = metrics
     before = first.accumulate()
-    others = [value for state in merging.added(World(), [second]) for value in state.values()]
-    assert merging.values(Two(others), [first]) == [whole.accumulate()]
+    others = [value for state in metric_counts.added(World(), [second]) for value in state.values()]
+    assert metric_counts.values(Two(others), [first]) == [whole.accumulate()]
     assert first.accumulate() == before != whole.accumulate()
 
 
@@ -153,6 +152,6 @@ def test_a_metric_that_cannot_be_added_up_is_named():
     class Own(paddle.metric.Auc):
         pass
 
-    assert merging.lacking([paddle.metric.Auc(), Own()], ["auc", "mine"]).startswith(
+    assert metric_counts.lacking([paddle.metric.Auc(), Own()], ["auc", "mine"]).startswith(
         "runner.use_fleet: mine (Own): what it counts is not known"
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import contract
+from engine.model_folder import loading
 
-PATH = Path(contract.REPOSITORY) / "benchmarks" / "scaling.py"
+PATH = Path(loading.REPOSITORY) / "benchmarks" / "scaling.py"
 
 
 @pytest.fixture

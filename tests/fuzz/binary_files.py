@@ -11,10 +11,10 @@ import zipfile
 import numpy as np
 from fuzz_guard import FaultError, put, refusal, watched
 
-from datasets import text_matrix
 from datasets.Multi_MNIST_DselectK.pairs import DigitPairs
-from engine import formats
-from engine.errors import UserError
+from datasets.readers import text_matrix
+from engine.checkpoints import formats
+from engine.system.errors import UserError
 
 ENDINGS = ("pdparams", "safetensors", "npz")
 PAIRS = ("pairs.pickle", "pairs.npz", "x_images.npy", "x_labels.npy")

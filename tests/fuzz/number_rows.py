@@ -8,9 +8,9 @@ import re
 import numpy as np
 from fuzz_guard import FaultError, put, refusal, watched
 
-from datasets import text_matrix
 from datasets.census.reader import RecDataset as CensusRows
-from datasets.field_matrix import FieldDataset
+from datasets.readers import text_matrix
+from datasets.readers.field_matrix import FieldDataset
 
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 SPARSE = [{"name": "city", "size": 5}, {"name": "tags", "size": 4, "max_len": 2}]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from fuzz_guard import FaultError, put, refusal, watched
 
-from engine.batches import open_source, reader_errors
-from engine.errors import UserError
-from engine.slots import SlotDataset
+from engine.data.batches import open_source, reader_errors
+from engine.model_folder.slot_data import SlotDataset
+from engine.system.errors import UserError
 
 
 class Generator:

@@ -11,11 +11,11 @@ import numpy as np
 from fuzz_guard import FaultError, put, refusal, watched
 from number_rows import number
 
-from datasets.table import stored
-from datasets.table.columns import MISSING, table_of
-from datasets.table.encoding import Encoding
-from datasets.table.reader import RecDataset
-from engine.config import Config
+from datasets.readers.table import stored
+from datasets.readers.table.columns import MISSING, table_of
+from datasets.readers.table.encoding import Encoding
+from datasets.readers.table.reader import RecDataset
+from engine.config.config import Config
 
 TABLE = {
     "labels": ["y"],

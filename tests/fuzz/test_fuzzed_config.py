@@ -5,7 +5,7 @@ import yaml_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.schema import RUNNER
+from engine.config.runner_keys import RUNNER
 
 scalars = st.one_of(
     st.none(),

@@ -14,7 +14,7 @@ ODD += ["9223372036854775808", "1" * 400, "0." + "1" * 400, "1;2", "1e-46", "00"
 numbers = st.one_of(
     st.integers(-3, 3),
     st.integers(),
-    # The smallest are 0 where engine.runtime has been: Hypothesis refuses to make them there.
+    # The smallest are 0 where `engine.system.process` was: Hypothesis refuses to make them there.
     st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False),
     st.floats(allow_subnormal=False),
 ).map(repr)

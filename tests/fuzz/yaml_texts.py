@@ -12,14 +12,15 @@ from unittest import mock
 import yaml
 from fuzz_guard import FaultError, put, refusal, watched
 
-from datasets.labelled_table import label_columns
-from datasets.sparse_fields import fields_of
-from datasets.table.columns import table_of
-from engine import cli, report
-from engine.config import Config, load_config
-from engine.errors import UserError
-from engine.schema import RUNNER
-from models.multitask.tasks import tasks_of
+from datasets.readers.labelled_table import label_columns
+from datasets.readers.sparse_fields import fields_of
+from datasets.readers.table.columns import table_of
+from engine import command_line
+from engine.config.config import Config, load_config
+from engine.config.runner_keys import RUNNER
+from engine.evaluation import log_lines
+from engine.system.errors import UserError
+from models.common.tasks.tasks import tasks_of
 
 DECLARED = {
     "expert_num": 8,
@@ -88,8 +89,8 @@ def _use(config: Config, said: int) -> None:
     stream = io.StringIO()
     alone = logging.Logger("fuzz", logging.INFO)
     alone.addHandler(logging.StreamHandler(stream))
-    with mock.patch.object(report, "logger", alone):
-        report.log_config(config)
+    with mock.patch.object(log_lines, "logger", alone):
+        log_lines.log_config(config)
     if len(stream.getvalue()) > 10_000_000:  # what is read stands for a million at most
         raise FaultError(f"a log of {len(stream.getvalue())} characters")
     check_blocks_of(config, said)
@@ -119,7 +120,7 @@ def check_options(texts: list[str]) -> None:
         errors = io.StringIO()
         try:
             with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
-                parsed = cli.parser("fuzzed").parse_args(["-m", path, "-o", *texts])
+                parsed = command_line.parser("fuzzed").parse_args(["-m", path, "-o", *texts])
         except SystemExit as end:
             line = errors.getvalue()
             if end.code not in (0, 2) or (end.code == 2 and not line.startswith("error: ")):

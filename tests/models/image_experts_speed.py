@@ -12,9 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
-from engine import runtime  # noqa: E402
+from engine.system import process  # noqa: E402
 
-runtime.prepare()
+process.prepare()
 
 import numpy as np  # noqa: E402
 import paddle  # noqa: E402

@@ -4,11 +4,11 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import loop
-from engine.clock import Clock
-from engine.dygraph import DygraphSession
-from engine.static import StaticSession
-from models.multitask.optimizers import create_optimizer
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system.clock import Clock
+from engine.training import loop
+from models.common.optimizers.optimizers import create_optimizer
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
 NORM = "hyper_parameters.optimizer.clip_grad_norm"

@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from datasets.sparse_fields import POOLINGS, SparseField
-from models.multitask.embeddings import FieldEmbedding
+from datasets.readers.sparse_fields import POOLINGS, SparseField
+from models.common.inputs.embeddings import FieldEmbedding
 
 SIZE = 3
 SINGLES = [SparseField("user", 5), SparseField("item", 4), SparseField("hour", 6)]

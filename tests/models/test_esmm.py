@@ -5,15 +5,16 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine import contract, loop
-from engine.clock import Clock
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
-from engine.static import StaticSession
-from models.multitask.base_dygraph import MultiTaskDygraphModel
-from models.multitask.tasks import IGNORED
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.model_folder import loading
+from engine.system.clock import Clock
+from engine.system.errors import UserError
+from engine.training import loop
+from models.common.contract.dygraph import MultiTaskDygraphModel
+from models.common.tasks.tasks import IGNORED
 
-FOLDER = f"{contract.REPOSITORY}/models/multitask/esmm"
+FOLDER = f"{loading.REPOSITORY}/models/multitask/esmm"
 CTR, CVR, CTCVR = range(3)
 TASKS = [
     {"name": "ctr", "label_column": 0},
@@ -27,7 +28,7 @@ def sigmoid(x):
 
 
 def layer(**options):
-    return contract._attribute(FOLDER, "net", "ESMMLayer")(**options)
+    return loading._attribute(FOLDER, "net", "ESMMLayer")(**options)
 
 
 def model(**hyper):

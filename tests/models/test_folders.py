@@ -7,11 +7,13 @@ import paddle
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from engine import checkpoint, contract, loop
-from engine.clock import Clock
-from engine.config import load_config
-from engine.dygraph import DygraphSession
-from engine.static import StaticSession
+from engine.checkpoints import store
+from engine.config.config import load_config
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.model_folder import loading
+from engine.system.clock import Clock
+from engine.training import loop
 
 STEPS = 20
 USEFUL = {"dselect_k": 0.3}  # of ten digits, after the sample's few steps; AUC elsewhere
@@ -31,7 +33,7 @@ def losses(session, source, steps=STEPS):
 def first_rows(config, number):
     """Returns the net's inputs for the first test rows."""
     block = next(loop.test_source(config).blocks())
-    inputs = len(contract.dygraph_model(config).input_specs(config))
+    inputs = len(loading.dygraph_model(config).input_specs(config))
     return [paddle.to_tensor(column[:number]) for column in block[:inputs]]
 
 
@@ -61,7 +63,7 @@ def test_every_yaml_loads_without_a_warning(folder, caplog):
     assert {"config.yaml", "config_bigdata.yaml"} <= {path.name for path in paths}
     with caplog.at_level(logging.WARNING):
         for path in paths:
-            load_config(str(path), [], contract.hyper_parameters)
+            load_config(str(path), [], loading.hyper_parameters)
     assert not caplog.records
 
 
@@ -90,7 +92,7 @@ def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
     session = DygraphSession(first)
     session.fit_inputs(loop.training_source(first))
     parts = {"pdparams": session.state()["pdparams"]}
-    checkpoint.save(str(tmp_path), 0, "rec", parts, {})
+    store.save(str(tmp_path), 0, "rec", parts, {})
     (tmp_path / "0").rename(tmp_path / "init")
 
     config = configure(folder, *options)

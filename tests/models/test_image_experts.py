@@ -6,7 +6,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from models.multitask.image_experts import ImageExperts
+from models.common.layers.image_experts import ImageExperts
 
 EXPERTS, OUT = 8, 5
 

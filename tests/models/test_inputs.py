@@ -4,12 +4,12 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.dygraph import DygraphSession
-from models.multitask.base_dygraph import MultiTaskDygraphModel
-from models.multitask.checks import whole
-from models.multitask.inputs import input_specs, inputs_of
-from models.multitask.multitask_net import MultiTaskNet
-from models.multitask.scaling import PiecewiseLinear, Standardize
+from engine.graphs.dygraph import DygraphSession
+from models.common.checks import whole
+from models.common.contract.dygraph import MultiTaskDygraphModel
+from models.common.contract.net import MultiTaskNet
+from models.common.inputs.inputs import input_specs, inputs_of
+from models.common.inputs.scaling import PiecewiseLinear, Standardize
 
 
 def table(rows=5000):

@@ -4,11 +4,12 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import contract, loop
-from engine.dygraph import DygraphSession
-from engine.static import StaticSession
-from models.multitask import step_code
-from models.multitask.smoothing import Smoothing
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.model_folder import loading
+from engine.training import loop
+from models.common.fast_step import step_code
+from models.common.tasks.label_smoothing import Smoothing
 
 SHARE = 0.2
 OPTION = f"hyper_parameters.label_smoothing={SHARE}"
@@ -140,4 +141,4 @@ def test_without_it_the_step_is_as_it_was(configure):
     session, _ = first_batch("mmoe", configure)
     losses = paddle.to_tensor([1.0])
     assert session._contract._smoothing.added_to(losses, None, None) is losses
-    assert contract.hyper_parameters(session._config.folder)["label_smoothing"] == 0.0
+    assert loading.hyper_parameters(session._config.folder)["label_smoothing"] == 0.0

@@ -4,9 +4,9 @@ import numpy as np
 import paddle
 import pytest
 
-from models.multitask.checks import layer_sizes
-from models.multitask.experts import ExpertGroup
-from models.multitask.layers import StackedLinear, Towers
+from models.common.checks import layer_sizes
+from models.common.layers.experts import ExpertGroup
+from models.common.layers.layers import StackedLinear, Towers
 
 
 def relu(x):

@@ -5,7 +5,7 @@ import paddle
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from models.multitask.metrics import _PENDING, Accuracy, Auc, Choices, Scores
+from models.common.tasks.metrics import _PENDING, Accuracy, Auc, Choices, Scores
 
 
 def logits(odds):

@@ -3,10 +3,11 @@
 import paddle
 import pytest
 
-from engine import contract, loop
-from engine.clock import Clock
-from engine.dygraph import DygraphSession
-from engine.errors import UserError
+from engine.graphs.dygraph import DygraphSession
+from engine.model_folder import loading
+from engine.system.clock import Clock
+from engine.system.errors import UserError
+from engine.training import loop
 
 
 def net(folder, configure, *overrides):
@@ -146,12 +147,12 @@ def test_a_task_of_no_weight_is_not_learned(configure):
 
 
 def test_the_classes_take_their_well_known_arguments():
-    folder = f"{contract.REPOSITORY}/models/multitask"
+    folder = f"{loading.REPOSITORY}/models/multitask"
     names = {
         "share_bottom": ("ShareBottomLayer", (20, 3, 9, 4)),
         "mmoe": ("MMoELayer", (20, 4, 6, 5, 3)),
         "ple": ("PLELayer", (20, 3, 2, 1, 6, 5, 2)),
     }
     for name, (cls, arguments) in names.items():
-        made = contract._attribute(f"{folder}/{name}", "net", cls)(*arguments)
+        made = loading._attribute(f"{folder}/{name}", "net", cls)(*arguments)
         assert [output.shape for output in made(paddle.rand([7, 20]))] == [[7, 2]] * 3

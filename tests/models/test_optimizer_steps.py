@@ -5,11 +5,11 @@ import paddle
 import pytest
 from paddle import nn
 
-from engine import loop
-from engine.clock import Clock
-from engine.dygraph import DygraphSession
-from engine.static import StaticSession
-from models.multitask.optimizers import create_optimizer
+from engine.graphs.dygraph import DygraphSession
+from engine.graphs.static import StaticSession
+from engine.system.clock import Clock
+from engine.training import loop
+from models.common.optimizers.optimizers import create_optimizer
 
 NAMES = ["adam", "adamw", "adagrad", "momentum", "sgd"]
 KEY = "hyper_parameters.optimizer"

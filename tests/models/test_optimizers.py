@@ -6,7 +6,7 @@ import pytest
 from paddle import nn
 from paddle.utils import unique_name
 
-from models.multitask.optimizers import FusedAdam, create_optimizer
+from models.common.optimizers.optimizers import FusedAdam, create_optimizer
 
 STEPS = 30
 

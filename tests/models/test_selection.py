@@ -4,7 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
-from models.multitask.selection import DSelectK, smooth_step
+from models.common.layers.dselect_k_gates import DSelectK, smooth_step
 
 ANYTHING = paddle.zeros([1, 3])  # static gates do not look at it
 

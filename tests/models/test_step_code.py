@@ -7,12 +7,14 @@ import paddle
 import pytest
 from paddle import nn
 
-from engine import contract, loop
-from engine.clock import Clock
-from engine.dygraph import DygraphSession
-from models.multitask import ops, step_code
-from models.multitask.layers import Linear
-from models.multitask.multitask_net import MultiTaskNet
+from engine.graphs.dygraph import DygraphSession
+from engine.model_folder import loading
+from engine.system.clock import Clock
+from engine.training import loop
+from models.common.contract.net import MultiTaskNet
+from models.common.fast_step import step_code
+from models.common.layers import ops
+from models.common.layers.layers import Linear
 
 needs_kernels = pytest.mark.skipif(
     not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
@@ -107,7 +109,7 @@ class Custom(MultiTaskNet):
 
 @pytest.mark.parametrize("composed", [False, True])
 def test_other_functions_are_left_to_autograd(composed, configure, caplog, monkeypatch):
-    module = contract.dygraph_model(configure("mmoe")).__class__
+    module = loading.dygraph_model(configure("mmoe")).__class__
     monkeypatch.setattr(module, "net_class", Custom)
     options = [f"composed={composed}", "expert_num=8"]
     config = configure("mmoe", *(f"hyper_parameters.{option}" for option in options[:1]))

@@ -6,12 +6,14 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from engine import contract, loop
-from engine.clock import Clock
-from engine.dygraph import DygraphSession
-from models.multitask import ops, step_code
-from models.multitask.layers import Linear
-from models.multitask.multitask_net import MultiTaskNet
+from engine.graphs.dygraph import DygraphSession
+from engine.model_folder import loading
+from engine.system.clock import Clock
+from engine.training import loop
+from models.common.contract.net import MultiTaskNet
+from models.common.fast_step import step_code
+from models.common.layers import ops
+from models.common.layers.layers import Linear
 
 needs_kernels = pytest.mark.skipif(
     not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
@@ -210,7 +212,7 @@ NETS = {
 
 def trained(net_class, configure, monkeypatch, writable=True, between=None, epochs=3):
     """The parameters after some epochs of the sample, and the session."""
-    module = contract.dygraph_model(configure("mmoe")).__class__
+    module = loading.dygraph_model(configure("mmoe")).__class__
     monkeypatch.setattr(module, "net_class", net_class)
     monkeypatch.setattr(net_class, "writable", writable)
     session = DygraphSession(configure("mmoe", "runner.print_interval=100000"))

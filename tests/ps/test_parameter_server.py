@@ -16,9 +16,9 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import contract
+from engine.model_folder import loading
 
-ROOT = Path(contract.REPOSITORY)
+ROOT = Path(loading.REPOSITORY)
 YAML = ROOT / "models" / "multitask" / "esmm" / "config.yaml"
 HAS_SERVERS = hasattr(paddle.base.core, "CommContext")
 LIMIT = 120  # seconds, of a job on a busy machine; alone it takes fifteen

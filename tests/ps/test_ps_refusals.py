@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.errors import UserError
-from engine.ps import training
+from engine.parameter_servers import training
+from engine.system.errors import UserError
 
 
 @pytest.mark.parametrize(

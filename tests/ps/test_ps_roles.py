@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.errors import UserError
-from engine.ps import roles
+from engine.parameter_servers import roles
+from engine.system.errors import UserError
 
 SERVERS, TRAINERS = "10.0.0.1:6170,10.0.0.2:6170", "10.0.0.1:6180,10.0.0.2:6180,10.0.0.3:6180"
 

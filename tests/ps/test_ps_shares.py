@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from paddle.io import Dataset, IterableDataset
 
-from engine.batches import BlockSource, RowSource
-from engine.ps.shares import share
+from engine.data.batches import BlockSource, RowSource
+from engine.parameter_servers.row_shares import share
 
 ROWS = 23
 

@@ -5,8 +5,8 @@ import gzip
 import numpy as np
 import pytest
 
-from engine import checkpoint, tables
-from engine.errors import UserError
+from engine.checkpoints import server_tables, store
+from engine.system.errors import UserError
 
 TABLES = {"embedding_0.w_0": {"id": 0, "shape": [5, 3]}}
 
@@ -30,7 +30,7 @@ def shards(folder, *texts):
 
 def test_rows_come_from_all_shards_and_others_are_0(tmp_path):
     shards(tmp_path, line(0, (1, 2, 3)) + line(4, (-1e-3, 5, 6)), line(2, (7, 8, 9)), "")
-    found = tables.read(str(tmp_path), TABLES)["embedding_0.w_0"]
+    found = server_tables.read(str(tmp_path), TABLES)["embedding_0.w_0"]
     assert found.dtype == np.float32
     expected = [[1, 2, 3], [0, 0, 0], [7, 8, 9], [0, 0, 0], [-1e-3, 5, 6]]
     np.testing.assert_array_equal(found, np.array(expected, np.float32))
@@ -38,14 +38,14 @@ def test_rows_come_from_all_shards_and_others_are_0(tmp_path):
 
 def test_a_row_that_was_only_looked_up_has_one_number(tmp_path):
     shards(tmp_path, line(3, (0.5,)))
-    assert tables.read(str(tmp_path), TABLES)["embedding_0.w_0"][3].tolist() == [0.5, 0, 0]
+    assert server_tables.read(str(tmp_path), TABLES)["embedding_0.w_0"][3].tolist() == [0.5, 0, 0]
 
 
 @pytest.mark.parametrize("text", ["9 0", line(5, (1, 2, 3)), line(1, (1, 2)), "a b c"])
 def test_a_damaged_shard_is_named(tmp_path, text):
     shards(tmp_path, text)
     with pytest.raises(UserError, match=r"part-000-00000\.gz is damaged"):
-        tables.read(str(tmp_path), TABLES)
+        server_tables.read(str(tmp_path), TABLES)
 
 
 def test_a_shard_cut_short_is_named(tmp_path):
@@ -53,12 +53,12 @@ def test_a_shard_cut_short_is_named(tmp_path):
     path = tmp_path / "000" / "part-000-00000.gz"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UserError, match="is damaged"):
-        tables.read(str(tmp_path), TABLES)
+        server_tables.read(str(tmp_path), TABLES)
 
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(UserError, match=r"there is no table embedding_0\.w_0 in"):
-        tables.read(str(tmp_path), TABLES)
+        server_tables.read(str(tmp_path), TABLES)
 
 
 def save(root, epoch, prefix="rec_static"):
@@ -70,20 +70,20 @@ def save(root, epoch, prefix="rec_static"):
     def tmp_folder(folder):
         from pathlib import Path
 
-        return Path(tables.folder_of(folder, prefix))
+        return Path(server_tables.folder_of(folder, prefix))
 
     parts = {"pdparams": {"linear_0.b_0": np.ones(2, np.float32)}}
     servers = prefix == "rec_static"
     about = {"tables": TABLES} if servers else {}
-    return checkpoint.save(root, epoch, prefix, parts, about, write if servers else None)
+    return store.save(root, epoch, prefix, parts, about, write if servers else None)
 
 
 def test_a_checkpoint_has_its_tables(tmp_path):
-    found, prefix = checkpoint.parameters(save(str(tmp_path), 7), "rec_static")
+    found, prefix = store.parameters(save(str(tmp_path), 7), "rec_static")
     assert prefix == "rec_static"
     assert found["linear_0.b_0"].tolist() == [1, 1]
     assert found["embedding_0.w_0"][1].tolist() == [7, 2, 3]
-    assert checkpoint.parameters(str(tmp_path / "7"), "rec")[1] == "rec_static"
+    assert store.parameters(str(tmp_path / "7"), "rec")[1] == "rec_static"
 
 
 def test_another_graphs_checkpoint_leaves_the_tables_and_their_removal_takes_them(tmp_path):
@@ -91,7 +91,7 @@ def test_another_graphs_checkpoint_leaves_the_tables_and_their_removal_takes_the
     for epoch in (0, 1):
         save(root, epoch)
     save(root, 0, "rec")
-    assert checkpoint.parameters(f"{root}/0", "rec_static")[0]["embedding_0.w_0"][1, 0] == 0
-    checkpoint.prune(root, "rec_static", 1)
+    assert store.parameters(f"{root}/0", "rec_static")[0]["embedding_0.w_0"][1, 0] == 0
+    store.prune(root, "rec_static", 1)
     assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["rec.json", "rec.pdparams"]
     assert (tmp_path / "1" / "rec_static.tables").is_dir()

@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from engine import contract
+from engine.model_folder import loading
 
 # A process of a job without Paddle: it is there, and ends when it reads a line: in the ways of
 # "finish" (trained, then ends), or at once.
 PROCESS = """
 import sys
-from engine.ps import roles, watch
+from engine.parameter_servers import roles, watch
 watch.START_SECONDS = float(sys.argv[4])
 watch.END_SECONDS = 2.0
 servers, trainers = (tuple(text.split(",")) for text in sys.argv[2:4])
@@ -52,7 +52,7 @@ class Processes:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                cwd=os.path.join(contract.REPOSITORY, "tools"),
+                cwd=os.path.join(loading.REPOSITORY, "tools"),
                 start_new_session=True,
             )
         for name in names:

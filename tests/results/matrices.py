@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from engine import contract
+from engine.model_folder import loading
 
-MODELS = Path(contract.REPOSITORY) / "models" / "multitask"
+MODELS = Path(loading.REPOSITORY) / "models" / "multitask"
 
 
 def rows(folder, count=24):

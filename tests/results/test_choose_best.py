@@ -8,7 +8,7 @@ import pytest
 from matrices import content, rows, write
 
 from comparing import matrix, running
-from engine.errors import UserError
+from engine.system.errors import UserError
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from matrices import MODELS, content, rows, write
 
 from comparing import matrix, running
-from engine import contract
-from engine.errors import UserError
+from engine.model_folder import loading
+from engine.system.errors import UserError
 
-SHIPPED = Path(contract.REPOSITORY) / "models" / "multitask" / "results.yaml"
+SHIPPED = Path(loading.REPOSITORY) / "models" / "multitask" / "results.yaml"
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_the_test_data_may_not_choose(tmp_path, small, kind):
 
 @pytest.mark.parametrize("page", ["results.md", "results_CN.md"])
 def test_the_example_of_the_docs_is_sound(page, tmp_path):
-    text = (Path(contract.REPOSITORY) / "docs" / page).read_text(encoding="utf-8")
+    text = (Path(loading.REPOSITORY) / "docs" / page).read_text(encoding="utf-8")
     (example,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
     (tmp_path / "mmoe").symlink_to(MODELS / "mmoe")
     path = tmp_path / "results.yaml"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from engine import quality
+from engine.evaluation import exact_metrics
 
 NAN = pytest.approx(float("nan"), nan_ok=True)
 
@@ -18,7 +18,7 @@ def rows(count=5000, seed=0, rate=0.2):
 
 def test_auc_is_scikit_learns_with_ties():
     labels, predictions = rows()
-    assert quality.auc(labels, predictions) == pytest.approx(
+    assert exact_metrics.auc(labels, predictions) == pytest.approx(
         roc_auc_score(labels, predictions), abs=1e-12
     )
 
@@ -26,17 +26,17 @@ def test_auc_is_scikit_learns_with_ties():
 def test_auc_by_hand():
     # Of the pairs (0.3, 0.1), (0.3, 0.3), (0.9, 0.1), (0.9, 0.3) three are in order, one is a tie.
     labels, predictions = np.array([0, 1, 0, 1]), np.array([0.1, 0.3, 0.3, 0.9])
-    assert quality.auc(labels, predictions) == 3.5 / 4
+    assert exact_metrics.auc(labels, predictions) == 3.5 / 4
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_label_has_no_auc(label):
-    assert quality.auc(np.full(3, label), np.array([0.1, 0.2, 0.3])) == NAN
-    assert quality.auc(np.zeros(0, int), np.zeros(0)) == NAN
+    assert exact_metrics.auc(np.full(3, label), np.array([0.1, 0.2, 0.3])) == NAN
+    assert exact_metrics.auc(np.zeros(0, int), np.zeros(0)) == NAN
 
 
 def test_a_prediction_that_is_no_number_leaves_no_auc():
-    assert quality.auc(np.array([0, 1]), np.array([0.5, np.nan])) == NAN
+    assert exact_metrics.auc(np.array([0, 1]), np.array([0.5, np.nan])) == NAN
 
 
 def test_gauc_by_hand():
@@ -44,7 +44,7 @@ def test_gauc_by_hand():
     labels = np.array([1, 0, 0, 0, 1, 1, 1, 1, 0])
     predictions = np.array([0.5, 0.4, 0.6, 0.2, 0.1, 0.9, 0.8, 0.9, 0.1])
     # Group 7: one of two pairs, weight 3; group 3: none of one, weight 2; 5 has one label alone.
-    found = quality.grouped_auc(labels, predictions, groups)
+    found = exact_metrics.grouped_auc(labels, predictions, groups)
     assert found == (pytest.approx((3 * 0.5 + 2 * 0.0) / 5), 2, 5)
 
 
@@ -57,18 +57,18 @@ def test_gauc_is_the_weighted_mean_of_scikit_learns_aucs():
         if 0 < labels[own].sum() < own.sum():
             aucs.append(roc_auc_score(labels[own], predictions[own]))
             weights.append(own.sum())
-    found = quality.grouped_auc(labels, predictions, groups)
+    found = exact_metrics.grouped_auc(labels, predictions, groups)
     assert found.value == pytest.approx(np.average(aucs, weights=weights), abs=1e-12)
     assert (found.groups, found.rows) == (len(aucs), sum(weights))
 
 
 def test_groups_that_cannot_be_ordered_have_no_gauc():
-    assert quality.grouped_auc(np.array([0, 1]), np.ones(2), np.array([0, 1])) == (NAN, 0, 0)
+    assert exact_metrics.grouped_auc(np.array([0, 1]), np.ones(2), np.array([0, 1])) == (NAN, 0, 0)
 
 
 def test_log_loss_is_scikit_learns():
     labels, predictions = rows()
-    assert quality.log_loss(labels, predictions) == pytest.approx(
+    assert exact_metrics.log_loss(labels, predictions) == pytest.approx(
         log_loss(labels, predictions), abs=1e-12
     )
 
@@ -78,24 +78,24 @@ def test_log_loss_of_several_classes_is_scikit_learns():
     predictions = rng.dirichlet(np.ones(10), 500)
     labels = rng.integers(0, 10, 500)
     expected = log_loss(labels, predictions, labels=range(10))
-    assert quality.log_loss(labels, predictions) == pytest.approx(expected, abs=1e-12)
+    assert exact_metrics.log_loss(labels, predictions) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_certain_and_wrong_prediction_costs_what_its_type_can_tell():
-    loss = quality.log_loss(np.array([0]), np.array([1.0], np.float32))
+    loss = exact_metrics.log_loss(np.array([0]), np.array([1.0], np.float32))
     assert loss == pytest.approx(-np.log(2.0**-23))
 
 
 def test_calibration_is_predicted_over_observed():
     labels = np.array([1, 0, 0, 0])
-    assert quality.calibration(labels, np.array([0.5, 0.3, 0.1, 0.1])) == pytest.approx(1.0)
-    assert quality.calibration(labels, np.full(4, 0.5)) == pytest.approx(2.0)
-    assert quality.calibration(np.zeros(4, int), np.full(4, 0.5)) == NAN
+    assert exact_metrics.calibration(labels, np.array([0.5, 0.3, 0.1, 0.1])) == pytest.approx(1.0)
+    assert exact_metrics.calibration(labels, np.full(4, 0.5)) == pytest.approx(2.0)
+    assert exact_metrics.calibration(np.zeros(4, int), np.full(4, 0.5)) == NAN
 
 
 def test_reliability_by_hand():
     predictions = np.array([0.9, 0.1, 0.2, 0.8])
-    bins = quality.reliability(np.array([1, 0, 1, 1]), predictions, 2)
+    bins = exact_metrics.reliability(np.array([1, 0, 1, 1]), predictions, 2)
     np.testing.assert_allclose(bins.predicted, [0.15, 0.85])
     np.testing.assert_allclose(bins.observed, [0.5, 1.0])
     np.testing.assert_array_equal(bins.rows, [2, 2])
@@ -105,7 +105,7 @@ def test_reliability_by_hand():
 def test_bins_hold_about_equal_counts_and_all_rows():
     labels, predictions = rows(count=10_007)
     noisy = predictions + 1e-6 * np.random.default_rng(2).random(len(labels))
-    bins = quality.reliability(labels, noisy, 20)
+    bins = exact_metrics.reliability(labels, noisy, 20)
     assert bins.rows.sum() == 10_007
     assert len(bins.rows) == 20
     assert bins.rows.max() - bins.rows.min() <= 2
@@ -114,11 +114,11 @@ def test_bins_hold_about_equal_counts_and_all_rows():
 
 def test_equal_predictions_share_a_bin_whatever_the_order_of_rows():
     labels = np.array([0] * 50 + [1] * 50)
-    bins = quality.reliability(labels, np.full(100, 0.5), 10)
+    bins = exact_metrics.reliability(labels, np.full(100, 0.5), 10)
     assert [list(part) for part in bins] == [[0.5], [0.5], [100]]
     assert bins.error == 0.0
     shuffled = np.random.default_rng(0).permutation(100)
-    again = quality.reliability(labels[shuffled], np.full(100, 0.5), 10)
+    again = exact_metrics.reliability(labels[shuffled], np.full(100, 0.5), 10)
     assert again.error == 0.0
 
 
@@ -136,7 +136,7 @@ def test_equal_predictions_share_a_bin_whatever_the_order_of_rows():
 )
 def test_bins_end_beside_equal_predictions(predictions, bins, expected):
     order = np.random.default_rng(0).permutation(len(predictions))
-    found = quality.reliability(np.zeros(len(order), int), np.array(predictions)[order], bins)
+    found = exact_metrics.reliability(np.zeros(len(order), int), np.array(predictions)[order], bins)
     np.testing.assert_allclose(found.predicted, [mean for mean, _ in expected])
     np.testing.assert_array_equal(found.rows, [rows for _, rows in expected])
 
@@ -144,7 +144,7 @@ def test_bins_end_beside_equal_predictions(predictions, bins, expected):
 def test_opposite_errors_beside_equal_predictions_do_not_cancel():
     predictions = np.array([0.25] * 96 + [0.75] * 4)
     labels = np.array([1] * 27 + [0] * 73)  # as many as predicted, of the wrong rows
-    error = quality.reliability(labels, predictions, 20).error
+    error = exact_metrics.reliability(labels, predictions, 20).error
     assert error == pytest.approx(0.96 * (27 / 96 - 0.25) + 0.04 * 0.75)
 
 
@@ -152,19 +152,19 @@ def test_a_calibrated_model_has_a_small_error_and_a_shifted_one_its_shift():
     rng = np.random.default_rng(0)
     truth = rng.random(200_000)
     labels = (rng.random(200_000) < truth).astype(int)
-    assert quality.reliability(labels, truth, 20).error < 0.01
-    shifted = quality.reliability(labels, truth * 0.8 + 0.2, 20).error
+    assert exact_metrics.reliability(labels, truth, 20).error < 0.01
+    shifted = exact_metrics.reliability(labels, truth * 0.8 + 0.2, 20).error
     assert shifted == pytest.approx(0.1, abs=0.01)  # 0.2 at 0, nothing at 1
 
 
 def test_no_rows_have_no_calibration_error():
-    assert quality.reliability(np.zeros(0, int), np.zeros(0), 10).error == NAN
+    assert exact_metrics.reliability(np.zeros(0, int), np.zeros(0), 10).error == NAN
 
 
 def test_of_several_classes_the_one_thought_most_probable_counts():
     predictions = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]])
-    correct, confidence = quality.decided(np.array([1, 2]), predictions)
+    correct, confidence = exact_metrics.decided(np.array([1, 2]), predictions)
     assert correct.tolist() == [1, 0]
     assert confidence.tolist() == [0.7, 0.5]
-    assert quality.accuracy(np.array([1, 2]), predictions) == 0.5
-    assert quality.accuracy(np.array([1, 0]), np.array([0.4, 0.3])) == 0.5
+    assert exact_metrics.accuracy(np.array([1, 2]), predictions) == 0.5
+    assert exact_metrics.accuracy(np.array([1, 0]), np.array([0.4, 0.3])) == 0.5

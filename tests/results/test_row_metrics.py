@@ -8,13 +8,14 @@ import pytest
 import yaml
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from datasets.table import sample
-from engine import contract, loop
-from engine.batches import RowSource
-from engine.errors import UserError
-from engine.row_metrics import RowMetrics
+from datasets.example_table import sample
+from engine.data.batches import RowSource
+from engine.evaluation.task_metrics import RowMetrics
+from engine.model_folder import loading
+from engine.system.errors import UserError
+from engine.training import loop
 
-FOLDER = f"{contract.REPOSITORY}/models/multitask"
+FOLDER = f"{loading.REPOSITORY}/models/multitask"
 BINARY = "[auc,logloss,calibration,ece,acc]"
 
 

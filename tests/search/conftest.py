@@ -8,9 +8,9 @@ import paddle
 import pytest
 from search_models import change
 
-from engine import contract
+from engine.model_folder import loading
 
-SAMPLE = Path(contract.REPOSITORY) / "models" / "multitask" / "mmoe"
+SAMPLE = Path(loading.REPOSITORY) / "models" / "multitask" / "mmoe"
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from engine import contract, interrupts
-from engine.config import load_config
+from engine.config.config import load_config
+from engine.model_folder import loading
+from engine.system import interrupts
 from searching import search, space, studies, trials
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -22,7 +23,7 @@ def make(model, tmp_path):
 
     def build(pruner="median", lower=False):
         path = str(model / "search.yaml")
-        config = load_config(path, [], contract.hyper_parameters)
+        config = load_config(path, [], loading.hyper_parameters)
         found = space.read(config, None, [])
         output = str(model / "search_tuned.yaml")
         asked = search.Search(config, [], found, "dygraph", str(tmp_path / "t"), output, False)

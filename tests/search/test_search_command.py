@@ -13,7 +13,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from engine import contract
+from engine.model_folder import loading
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 BREAKS = """
@@ -26,7 +26,7 @@ class Breaks(MMoELayer):
 
 MMoELayer = Breaks
 """
-SEARCH = os.path.join(contract.REPOSITORY, "tools", "search.py")
+SEARCH = os.path.join(loading.REPOSITORY, "tools", "search.py")
 
 
 def trials_of(path):

@@ -111,7 +111,7 @@ def test_without_optuna_the_line_says_what_to_install(refused, monkeypatch):
 
 
 def test_a_study_of_something_else_is_refused(model, tmp_path):
-    from engine.errors import UserError
+    from engine.system.errors import UserError
     from searching.studies import Study
 
     about = {"space": {"a": [1]}, "metric": "mean", "seed": 1, "sampler": "tpe", "pruner": "none"}
@@ -124,25 +124,26 @@ def test_a_study_of_something_else_is_refused(model, tmp_path):
 
 
 def test_the_shipped_space_fits_every_model(folder, tmp_path):
-    from engine import contract
-    from engine.config import load_config
+    from engine.config.config import load_config
+    from engine.model_folder import loading
     from searching import space
 
-    shipped = os.path.join(contract.REPOSITORY, "models", "multitask", "search.yaml")
-    config = load_config(str(folder / "config.yaml"), (), contract.hyper_parameters)
+    shipped = os.path.join(loading.REPOSITORY, "models", "multitask", "search.yaml")
+    config = load_config(str(folder / "config.yaml"), (), loading.hyper_parameters)
     with open(shipped, encoding="utf-8") as file:
         assert space.read(config, shipped, []).keys() == yaml.safe_load(file).keys()
 
 
 def test_other_commands_leave_the_section_alone(model, caplog):
-    from engine import contract, report
-    from engine.config import load_config
+    from engine.config.config import load_config
+    from engine.evaluation import log_lines
+    from engine.model_folder import loading
 
     path = str(model / "search.yaml")
-    config = load_config(path, [], contract.hyper_parameters)
+    config = load_config(path, [], loading.hyper_parameters)
     assert f"search.{LR}.low" in config
     assert "unknown key" not in caplog.text
     with caplog.at_level("INFO"):
-        report.log_config(config)
+        log_lines.log_config(config)
     assert LR in caplog.text
     assert "search." not in caplog.text.replace(path, "")

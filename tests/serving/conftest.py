@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
-from engine.deployment.tensors import TensorSpec
+from engine.deployment.exported_model.tensors import TensorSpec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXTRAS = ("fastapi", "uvicorn", "orjson", "prometheus_client")

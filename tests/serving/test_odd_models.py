@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.deployment.tensors import TensorSpec
+from engine.deployment.exported_model.tensors import TensorSpec
 
 URL = "/v2/models/toy/infer"
 

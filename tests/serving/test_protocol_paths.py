@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.deployment.tensors import TensorSpec
-from engine.errors import UserError
+from engine.deployment.exported_model.tensors import TensorSpec
+from engine.system.errors import UserError
 
 MODEL = "/v2/models/toy"
 METADATA = {

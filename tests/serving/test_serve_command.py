@@ -14,7 +14,8 @@ import httpx
 import numpy as np
 import pytest
 
-from engine.deployment import exported, predictor
+from engine.deployment.exported_model import model_files
+from engine.deployment.predictors import predictor
 
 parser = pytest.importorskip("prometheus_client.parser")
 
@@ -31,7 +32,7 @@ def server(serve, exported_folder, engine):
 @pytest.fixture
 def reference(exported_folder, engine):
     """The same model in this process."""
-    model = exported.find(exported_folder, engine=engine)
+    model = model_files.find(exported_folder, engine=engine)
     return predictor.open_predictor(model, predictor.Options(engine=engine))
 
 
@@ -115,7 +116,7 @@ def test_an_example_request(serve, exported_folder, tmp_path):
 
 
 def test_a_model_without_metadata(serve, exported_folder, engine, tmp_path):
-    graph = exported.find(exported_folder, engine=engine)
+    graph = model_files.find(exported_folder, engine=engine)
     for path in filter(None, (graph.graph, graph.parameters)):
         shutil.copy(path, tmp_path / f"bare{os.path.splitext(path)[1]}")
     server = serve("--model_dir", tmp_path, "--engine", engine)

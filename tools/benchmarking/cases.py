@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from engine import contract
-from engine.config import Config
+from engine.config.config import Config
+from engine.model_folder import loading
 
 MODES = ("train", "eval")
 PARSED, FIRST = "parsed", "first"  # data whose parsed copies are there, and data without any
@@ -51,7 +51,7 @@ class Case:
         folders = {}
         for mode, folder in self.folders.items():
             folders[mode] = tempfile.mkdtemp(prefix=f"{mode}-", dir=workspace)
-            for path in contract.files_in(folder):
+            for path in loading.files_in(folder):
                 link = os.path.join(folders[mode], os.path.relpath(path, folder))
                 os.makedirs(os.path.dirname(link), exist_ok=True)
                 os.symlink(os.path.abspath(path), link)
@@ -68,7 +68,7 @@ def folders_of(config: Config, modes: list[str]) -> dict[str, str]:
     for mode, key in _KEYS.items():
         needed = mode in modes or mode == "train"  # evaluation needs something trained
         if needed:
-            contract.files(config, key)
+            loading.files(config, key)
         if needed or config.get(f"runner.{key}"):
             folders[mode] = config.runner(key)
     return folders

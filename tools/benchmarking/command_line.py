@@ -11,7 +11,7 @@ import string
 from benchmarking.cases import Case
 from benchmarking.processes import last_object, launched_in
 from benchmarking.runs import Run
-from engine.errors import UserError
+from engine.system.errors import UserError
 
 PLACEHOLDERS = ("data", "test_data", "batch_size", "epochs", "threads", "graph", "mode", "output")
 # The last line of an epoch, as PaddleRec's tools log it.

@@ -9,8 +9,8 @@ from typing import Union
 
 from benchmarking.command_line import CommandLine
 from benchmarking.tools_folder import ToolsFolder
-from engine.errors import UserError
-from engine.imports import REPOSITORY
+from engine.model_folder.importing import REPOSITORY
+from engine.system.errors import UserError
 
 Contestant = Union[ToolsFolder, CommandLine]
 

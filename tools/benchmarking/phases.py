@@ -72,7 +72,7 @@ class Phases:
         """Times what a session calls in a step."""
         import paddle
 
-        from engine.report import Report
+        from engine.evaluation.log_lines import Report
 
         for path, name, phase in _CALLS:
             owner = session
@@ -82,7 +82,7 @@ class Phases:
         for metric in getattr(session, "_metrics", ()):
             self._around(metric, "update", "metrics")
         self._around(paddle.Tensor, "backward", "backward")
-        written = sys.modules.get("models.multitask.written_step")
+        written = sys.modules.get("models.common.fast_step.written_step")
         if written:
             self._around(written.StepLoss, "backward", "backward")
         self._around(Report, "line", "log")

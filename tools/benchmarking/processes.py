@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from benchmarking import launch
-from engine.errors import UserError
+from engine.system.errors import UserError
 
 
 def launched_in(place: str, command: list[str], threads: int, name: str) -> dict[str, Any]:

@@ -24,9 +24,10 @@ def main(task: dict[str, Any]) -> None:
     from benchmarking.phases import Phases
 
     sys.path[0] = task["tools"]
-    from engine import runtime, sessions
+    from engine.graphs import opening
+    from engine.system import process
 
-    runtime.prepare()
+    process.prepare()
     import paddle
 
     imported = time.time()
@@ -39,7 +40,7 @@ def main(task: dict[str, Any]) -> None:
 
     phases = Phases(wait) if task["phases"] else None
     meter = Meter(task["limit"], wait, phases)
-    open_session = sessions.open_session
+    open_session = opening.open_session
 
     def metered(*arguments: Any, **options: Any) -> Any:
         nonlocal on_gpu
@@ -50,7 +51,7 @@ def main(task: dict[str, Any]) -> None:
         session.batches = meter.around(session.batches)
         return session
 
-    sessions.open_session = metered
+    opening.open_session = metered
     path = os.path.join(task["tools"], f"{task['command']}.py")
     sys.argv = [path, *task["arguments"]]
     try:

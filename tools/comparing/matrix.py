@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from engine import yaml_files
-from engine.errors import UserError, nearest
-from engine.schema import METRICS
+from engine.config import yaml_files
+from engine.config.runner_keys import METRICS
+from engine.system.errors import UserError, nearest
 
 LANGUAGES = ("en", "zh")
 LAST, BEST, MEAN = "last", "best", "mean"

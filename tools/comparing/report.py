@@ -8,7 +8,8 @@ import os
 from comparing import document, pages, plots
 from comparing.matrix import Matrix
 from comparing.running import FINISHED, Results
-from engine import checkpoint, whole_file
+from engine.checkpoints import store
+from engine.system import atomic_files
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +30,18 @@ def write(matrix: Matrix, results: Results, command: str, pictures: bool = True)
     Raises:
         UserError: a page cannot be written.
     """
-    checkpoint.check_writable(matrix.reports)
+    store.check_writable(matrix.reports)
     records = {cell.name: results.read(cell) for cell in matrix.cells}
     known = {name: record for name, record in records.items() if record is not None}
     for language, name in MARKDOWN.items():
         sections = document.sections(matrix, known, command, language, None)
         other = next(one for one in MARKDOWN if one != language)
         text = pages.markdown(sections, (MARKDOWN[other], _LANGUAGES[other]), _LANGUAGES[language])
-        whole_file.write_text(os.path.join(matrix.reports, name), text)
+        atomic_files.write_text(os.path.join(matrix.reports, name), text)
     if not pictures:
         return
     sections = document.sections(matrix, known, command, "en", _pictures(matrix, known))
-    whole_file.write_text(os.path.join(matrix.reports, HTML), pages.page(sections, "en"))
+    atomic_files.write_text(os.path.join(matrix.reports, HTML), pages.page(sections, "en"))
     logger.info("wrote %s", ", ".join((*MARKDOWN.values(), f"{HTML} into {matrix.reports}")))
 
 

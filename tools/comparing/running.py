@@ -15,9 +15,13 @@ from typing import Any
 
 from benchmarking import processes, provenance
 from comparing.matrix import MEAN, Cell
-from engine import checkpoint, contract, early_stopping, held_out, outcome
-from engine.config import Config, load_config
-from engine.errors import UserError
+from engine.checkpoints import store
+from engine.config.config import Config, load_config
+from engine.data import splits
+from engine.evaluation import measurements
+from engine.model_folder import loading
+from engine.system.errors import UserError
+from engine.training import early_stopping
 
 logger = logging.getLogger(__name__)
 
@@ -34,19 +38,19 @@ def configuration(cell: Cell) -> Config:
     """
     try:
         options = [*cell.options, f"runner.seed={cell.seed}"]
-        config = load_config(cell.yaml, options, contract.hyper_parameters)
+        config = load_config(cell.yaml, options, loading.hyper_parameters)
         for name in ("epochs", "train_data_dir", "test_data_dir"):
             config.runner(name)
         by = cell.data.choose.by
-        problem = held_out.shared(config, cell.data.curves[by]) if by else None
+        problem = splits.shared(config, cell.data.curves[by]) if by else None
         if problem:
             raise UserError(f"choose: {by} may not look at the test data{problem}")
         if cell.data.choose.best:
-            held_out.check(config, "choose: best")
+            splits.check(config, "choose: best")
         elif config.runner("early_stopping_patience"):
-            held_out.check(config, "early stopping")
+            splits.check(config, "early stopping")
         elif config.get("hyper_parameters.optimizer.schedule") == "plateau":
-            held_out.check(config, "schedule: plateau")
+            splits.check(config, "schedule: plateau")
     except UserError as error:
         raise UserError(f"{cell.name}: {error}") from error
     return config
@@ -106,7 +110,7 @@ class Results:
         except UserError as error:
             found.update(state=FAILED, problem=" ".join(str(error).split()))
         found["seconds"] = time.perf_counter() - started
-        outcome.write(self.path(cell), found)
+        measurements.write(self.path(cell), found)
         return found
 
     def _fingerprint(self, cell: Cell) -> str:
@@ -176,7 +180,7 @@ class _Run:
     def _tested(self, first: int, end: int, folder: str | None = None) -> Iterator[str]:
         yield f"runner.infer_load_path={self._output}"
         best = self._cell.data.choose.best and folder is None
-        yield f"runner.infer_checkpoint={checkpoint.BEST if best else 'null'}"
+        yield f"runner.infer_checkpoint={store.BEST if best else 'null'}"
         yield from (f"runner.infer_start_epoch={first}", f"runner.infer_end_epoch={end}")
         if folder:
             yield f"runner.test_data_dir={folder}"
@@ -235,9 +239,9 @@ class _Run:
 
     def _remove_others(self, epoch: int) -> None:
         """Removes the checkpoints that were not chosen."""
-        chosen = checkpoint.BEST if self._cell.data.choose.best else str(epoch)
+        chosen = store.BEST if self._cell.data.choose.best else str(epoch)
         for name in os.listdir(self._output):
-            others = name.isdigit() or name in (checkpoint.BEST, checkpoint.INTERRUPTED)
+            others = name.isdigit() or name in (store.BEST, store.INTERRUPTED)
             if others and name != chosen:
                 shutil.rmtree(os.path.join(self._output, name))
 

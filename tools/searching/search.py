@@ -18,10 +18,10 @@ import numpy as np
 import paddle
 
 from benchmarking import provenance
-from engine import interrupts
-from engine.config import Config, load_config
-from engine.contract import REPOSITORY, hyper_parameters
-from engine.errors import UserError
+from engine.config.config import Config, load_config
+from engine.model_folder.loading import REPOSITORY, hyper_parameters
+from engine.system import interrupts
+from engine.system.errors import UserError
 from searching import space as spaces
 from searching import trials, tuned
 from searching.studies import Study, optuna  # it says what to install, if it is not there

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config import SEARCH, Config, flat, load_config, read_yaml
-from engine.contract import hyper_parameters
-from engine.errors import UserError, nearest
+from engine.config.config import SEARCH, Config, flat, load_config, read_yaml
+from engine.model_folder.loading import hyper_parameters
+from engine.system.errors import UserError, nearest
 
 # What changes how a run trains, and neither what it reads and writes nor what it is judged by.
 RUNNER = (

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import UserError
+from engine.system.errors import UserError
 
 try:
     import optuna

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from engine import interrupts
-from engine.errors import UserError
+from engine.system import interrupts
+from engine.system.errors import UserError
 from searching import worker
 
 _WAIT = 0.2  # seconds between two looks whether a signal has come

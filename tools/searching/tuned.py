@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from engine import whole_file
-from engine.config import SEARCH, Config, read_yaml
-from engine.errors import UserError
-from engine.schema import RUNNER
+from engine.config.config import SEARCH, Config, read_yaml
+from engine.config.runner_keys import RUNNER
+from engine.system import atomic_files
+from engine.system.errors import UserError
 
 _FIRST = "# Written by tools/search.py"
 _SECTION = SEARCH.rstrip(".")
@@ -116,4 +116,4 @@ def write(path: str, tree: Mapping[str, Any], comments: Iterable[str]) -> None:
     text = "\n".join(lines) + yaml.dump(
         dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )
-    whole_file.write_text(path, text)
+    atomic_files.write_text(path, text)

@@ -19,7 +19,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(sys.path[0])  # tools/, as of a command
 
-from engine import runtime
+from engine.system import process
 
 
 def main(descriptor: int) -> None:
@@ -31,7 +31,7 @@ def main(descriptor: int) -> None:
         def say(message: dict[str, Any]) -> None:
             print(json.dumps(message), file=pipe, flush=True)
 
-        from engine.errors import UserError
+        from engine.system.errors import UserError
 
         try:
             say(_train(order, say))
@@ -59,30 +59,36 @@ def _end_with_parent() -> None:
 def _train(order: dict[str, Any], say: Any) -> dict[str, Any]:
     import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
 
-    from engine import contract, controls, fleet, learned, lock, loop, report, sessions
-    from engine.config import load_config
+    from engine.config.config import load_config
+    from engine.data import encoding
+    from engine.distributed import processes
+    from engine.evaluation import log_lines
+    from engine.graphs import opening
+    from engine.model_folder import loading
+    from engine.system import folder_lock
+    from engine.training import loop, monitor
 
-    report.start_logging()
-    config = load_config(order["yaml"], order["options"], contract.hyper_parameters)
-    fleet.start(config, order["graph"])
-    config = learned.completed(config)
-    report.log_config(config)
+    log_lines.start_logging()
+    config = load_config(order["yaml"], order["options"], loading.hyper_parameters)
+    processes.start(config, order["graph"])
+    config = encoding.completed(config)
+    log_lines.log_config(config)
     source = loop.training_source(config)
-    session = sessions.open_session(config, order["graph"], training=True)
+    session = opening.open_session(config, order["graph"], training=True)
     if order["check"]:
-        controls.Controls(session, config, loop.length(source))
+        monitor.Controls(session, config, loop.length(source))
         return {}
 
     def watch(epoch: int, stopping: Any) -> None:
         if epoch + 1 < config.runner("epochs") and not stopping.stopped:
             say({"epoch": epoch, "value": stopping.value})
 
-    with lock.locked(config.runner("model_save_path")):
+    with folder_lock.locked(config.runner("model_save_path")):
         stopping = loop.train(session, config, source, watch).stopping
     epoch, batches = stopping.place
     return {"best": stopping.best, "epoch": epoch, "batches": batches}
 
 
 if __name__ == "__main__":
-    runtime.prepare()
+    process.prepare()
     main(int(sys.argv[1]))

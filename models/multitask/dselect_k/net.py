@@ -5,11 +5,11 @@ from __future__ import annotations
 import paddle
 import paddle.nn.functional as F
 
-from models.multitask.checks import Sizes, flag, layer_sizes, positive, probability, whole
-from models.multitask.image_experts import ImageExperts
-from models.multitask.layers import Linear, Towers, stacked_mlp
-from models.multitask.multitask_net import MultiTaskNet
-from models.multitask.selection import DSelectK
+from models.common.checks import Sizes, flag, layer_sizes, positive, probability, whole
+from models.common.contract.net import MultiTaskNet
+from models.common.layers.dselect_k_gates import DSelectK
+from models.common.layers.image_experts import ImageExperts
+from models.common.layers.layers import Linear, Towers, stacked_mlp
 
 GATES = ("dselect_k", "softmax")
 

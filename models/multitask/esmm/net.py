@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import paddle
 
-from models.multitask import ops
-from models.multitask.checks import Sizes, layer_sizes, probability, whole
-from models.multitask.layers import Linear, Part, mlp
-from models.multitask.multitask_net import MultiTaskNet
+from models.common.checks import Sizes, layer_sizes, probability, whole
+from models.common.contract.net import MultiTaskNet
+from models.common.layers import ops
+from models.common.layers.layers import Linear, Part, mlp
 
 
 class ESMMLayer(MultiTaskNet):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from models.multitask import ops, paddlerec
-from models.multitask.checks import Sizes, probability, whole
-from models.multitask.experts import ExpertGroup
-from models.multitask.layers import Towers
-from models.multitask.multitask_net import MultiTaskNet
+from models.common.checks import Sizes, probability, whole
+from models.common.contract.net import MultiTaskNet
+from models.common.layers import ops
+from models.common.layers.experts import ExpertGroup
+from models.common.layers.layers import Towers
+from models.common.paddlerec import translation
 
 
 class MMoELayer(MultiTaskNet):
@@ -64,12 +65,12 @@ class MMoELayer(MultiTaskNet):
 
     paddlerec_first = ("experts.inputs.0.weight",)
 
-    def paddlerec_places(self) -> list[paddlerec.Place]:
+    def paddlerec_places(self) -> list[translation.Place]:
         """Returns where the parameters of PaddleRec's net are."""
         group = self.experts
-        paddlerec.check_depth(tower_size=len(self.towers.hidden.layers), **group.depth())
+        translation.check_depth(tower_size=len(self.towers.hidden.layers), **group.depth())
         experts = [f"expert_{number}" for number in range(group.expert_num)]
         gates = [f"gate_{number}" for number in range(self.task_num)]
         sizes = group.out_size, group.expert_num
-        places = paddlerec.experts_and_gates("experts.inputs.0", experts, gates, *sizes)
-        return places + paddlerec.towers(self.task_num)
+        places = translation.experts_and_gates("experts.inputs.0", experts, gates, *sizes)
+        return places + translation.towers(self.task_num)

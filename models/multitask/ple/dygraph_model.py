@@ -2,7 +2,7 @@
 
 from net import PLELayer
 
-from models.multitask.base_dygraph import MultiTaskDygraphModel
+from models.common.contract.dygraph import MultiTaskDygraphModel
 
 
 class DygraphModel(MultiTaskDygraphModel):

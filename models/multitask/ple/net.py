@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from paddle import nn
 
-from models.multitask import ops, paddlerec
-from models.multitask.checks import Sizes, probability, whole
-from models.multitask.experts import ExpertGroup
-from models.multitask.layers import Towers
-from models.multitask.multitask_net import MultiTaskNet
+from models.common.checks import Sizes, probability, whole
+from models.common.contract.net import MultiTaskNet
+from models.common.layers import ops
+from models.common.layers.experts import ExpertGroup
+from models.common.layers.layers import Towers
+from models.common.paddlerec import translation
 
 
 class PLELayer(MultiTaskNet):
@@ -103,7 +104,7 @@ class PLELayer(MultiTaskNet):
 
     paddlerec_first = ("levels.0.inputs.0.weight",)
 
-    def paddlerec_places(self) -> list[paddlerec.Place]:
+    def paddlerec_places(self) -> list[translation.Place]:
         """Returns where the parameters are that PaddleRec's net reads.
 
         It takes, of all experts in turn, number ``i * task_num + j`` for the j-th of task i.
@@ -122,7 +123,7 @@ class PLELayer(MultiTaskNet):
             )
         return self._places([names[number] for number in read] + names[own:])
 
-    def paddlerec_unread(self) -> list[paddlerec.Place]:
+    def paddlerec_unread(self) -> list[translation.Place]:
         """Returns places for the parameters that PaddleRec's net has too, and does not read."""
         return self._places(self._paddlerec_experts())
 
@@ -131,11 +132,11 @@ class PLELayer(MultiTaskNet):
         names = [f"lev_0.lev_0_exp_{task}_{n}" for task, n in own]
         return names + [f"lev_0.lev_0_exp_shared_{n}" for n in range(self._shared_num)]
 
-    def _places(self, experts: list[str]) -> list[paddlerec.Place]:
+    def _places(self, experts: list[str]) -> list[translation.Place]:
         group = self.levels[0]
         layers = {"tower_size": len(self.towers.hidden.layers), **group.depth()}
-        paddlerec.check_depth(level_number=len(self.levels), **layers)
+        translation.check_depth(level_number=len(self.levels), **layers)
         gates = [f"lev_0.lev_0_gate_{task}" for task in range(self.task_num)]
         sizes = group.out_size, self._exp_per_task + self._shared_num
-        places = paddlerec.experts_and_gates("levels.0.inputs.0", experts, gates, *sizes)
-        return places + paddlerec.towers(self.task_num)
+        places = translation.experts_and_gates("levels.0.inputs.0", experts, gates, *sizes)
+        return places + translation.towers(self.task_num)

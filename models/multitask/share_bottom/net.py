@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from models.multitask import paddlerec
-from models.multitask.checks import Sizes, layer_sizes, probability, whole
-from models.multitask.layers import Towers, mlp
-from models.multitask.multitask_net import MultiTaskNet
+from models.common.checks import Sizes, layer_sizes, probability, whole
+from models.common.contract.net import MultiTaskNet
+from models.common.layers.layers import Towers, mlp
+from models.common.paddlerec import translation
 
 
 class ShareBottomLayer(MultiTaskNet):
@@ -45,10 +45,10 @@ class ShareBottomLayer(MultiTaskNet):
 
     paddlerec_first = ("bottom.layers.0.weight",)
 
-    def paddlerec_places(self) -> list[paddlerec.Place]:
+    def paddlerec_places(self) -> list[translation.Place]:
         """Returns where the parameters of PaddleRec's net are."""
         bottom, hidden = self.bottom.layers, self.towers.hidden.layers
-        paddlerec.check_depth(bottom_size=len(bottom), tower_size=len(hidden))
+        translation.check_depth(bottom_size=len(bottom), tower_size=len(hidden))
         size = bottom[0].weight.shape[1]
-        places = paddlerec.columns("bottom", "bottom.layers.0", 0, size)
-        return places + paddlerec.towers(self.task_num)
+        places = translation.columns("bottom", "bottom.layers.0", 0, size)
+        return places + translation.towers(self.task_num)

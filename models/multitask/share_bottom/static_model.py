@@ -2,7 +2,7 @@
 
 from net import ShareBottomLayer
 
-from models.multitask.base_static import MultiTaskStaticModel
+from models.common.contract.static import MultiTaskStaticModel
 
 
 class StaticModel(MultiTaskStaticModel):

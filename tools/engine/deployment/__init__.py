@@ -1,1 +1,4 @@
-"""From a checkpoint to predictions: exports, what runs them, and what they take."""
+"""From a checkpoint to predictions outside training: exports and what runs them.
+
+The HTTP server lives in `engine.serving`.
+"""

@@ -1,1 +1,4 @@
-"""An exported model over HTTP: the Open Inference Protocol (KServe v2) in JSON."""
+"""What ``tools/serve.py`` does: HTTP requests, their checks, and batches joined from them.
+
+The predictors themselves live in `engine.deployment.predictors`.
+"""

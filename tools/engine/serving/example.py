@@ -10,9 +10,9 @@ from urllib.parse import quote
 import numpy as np
 import orjson
 
-from engine.errors import UserError
 from engine.serving.protocol import DATATYPES, ServedModel
 from engine.serving.warm_up import sizes
+from engine.system.errors import UserError
 
 
 def write_request(model: ServedModel, rows: int, path: str) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.deployment.tensors import TensorSpec
-from engine.errors import UserError
+from engine.deployment.exported_model.tensors import TensorSpec
+from engine.system.errors import UserError
 
 # The protocol's datatypes by NumPy's names; BYTES, its strings, is nothing a net computes with.
 DATATYPES = {

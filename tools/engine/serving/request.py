@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from engine.deployment.tensors import TensorSpec
-from engine.errors import nearest
+from engine.deployment.exported_model.tensors import TensorSpec
 from engine.serving.arrays import kind_of, to_array
 from engine.serving.protocol import DATATYPES, RequestError, ServedModel, wire_shape
+from engine.system.errors import nearest
 
 
 @dataclass(frozen=True)

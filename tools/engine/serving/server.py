@@ -10,8 +10,8 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
-from engine.errors import UserError
 from engine.serving.connection import PromptProtocol
+from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
 

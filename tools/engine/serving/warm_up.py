@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.deployment.tensors import TensorSpec
+from engine.deployment.exported_model.tensors import TensorSpec
 from engine.serving.batcher import Run
 from engine.serving.protocol import ServedModel
 

@@ -1,0 +1,102 @@
+"""Download of one address into one file: resumed where it broke off, with a few tries."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import httpx
+
+from datasets.preparing.command import DataError, naming
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds without a byte, and to be answered at all
+PAUSES = (0.5, 1.0, 2.0)  # seconds before each new try; a try that got further starts over
+
+
+def download(url: str, part: Path) -> None:
+    """Fetch all of `url` into `part`, going on from the bytes that are already there.
+
+    A connection that breaks and a server that is busy are tried again, after each of `PAUSES`;
+    what has arrived stays in `part` for the next run.
+
+    Args:
+        url: http(s) address; redirects are followed.
+        part: file `NAME.KEY.part`, of which a person sees NAME. Its bytes must be of this `url`.
+
+    Raises:
+        DataError: the address cannot be used, or the last try failed as well.
+        OSError: `part` cannot be written.
+    """
+    print(f"fetching {url}", file=sys.stderr)
+    pauses = iter(PAUSES)
+    with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
+        while True:
+            have = part.stat().st_size if part.exists() else 0
+            try:
+                problem = _continue(client, url, part, have)
+            except httpx.TransportError as exc:
+                problem = str(exc) or type(exc).__name__
+            except (httpx.HTTPError, httpx.InvalidURL) as exc:
+                raise DataError(f"{url}: {exc}") from exc
+            if problem is None:
+                return
+            if part.exists() and part.stat().st_size > have:
+                pauses = iter(PAUSES)
+            pause = next(pauses, None)
+            if pause is None:
+                raise DataError(f"{url}: {problem}")
+            print(f"{problem}; trying again", file=sys.stderr)
+            time.sleep(pause)
+
+
+def _continue(client: httpx.Client, url: str, part: Path, have: int) -> str | None:
+    """One request. Returns None when `part` is complete, else why to try again."""
+    # Identity: a transfer encoding on top of the .gz would make byte ranges meaningless.
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with client.stream("GET", url, headers=headers) as response:
+        status, span = response.status_code, response.headers.get("Content-Range", "")
+        if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            if span == f"bytes */{have}":
+                return None  # an earlier run got all of it
+            part.unlink()
+            return f"HTTP 416 with {have} bytes here"
+        if status >= 500 or status in (408, 429):
+            return f"HTTP {status}"
+        if status == httpx.codes.PARTIAL_CONTENT and have:
+            if not span.startswith(f"bytes {have}-"):
+                part.unlink()
+                return f"asked for bytes from {have}, was sent {span or 'no Content-Range'}"
+        elif status == httpx.codes.OK:
+            have = 0  # the server sends everything, whatever was asked
+        else:
+            raise DataError(f"{url}: HTTP {status}")
+        length = response.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdigit() else None
+        with (
+            naming(part),
+            part.open("ab" if have else "wb") as file,
+            _progress(part, total, have) as advance,
+        ):
+            for block in response.iter_raw():
+                file.write(block)
+                advance(len(block))
+    return None
+
+
+@contextlib.contextmanager
+def _progress(part: Path, total: int | None, have: int) -> Iterator[Callable[[int], object]]:
+    """A progress line, for a human only."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from tqdm import tqdm  # a person who brings the files, or a log, needs none
+
+    label = part.name.rsplit(".", 2)[0]
+    with tqdm(desc=label, total=total, initial=have, unit="B", unit_scale=True) as bar:
+        yield bar.update

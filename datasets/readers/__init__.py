@@ -1,0 +1,4 @@
+"""Readers: text and tables become rows of arrays.
+
+Downloading and preparing files lives in ``datasets.preparing``.
+"""

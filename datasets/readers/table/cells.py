@@ -1,0 +1,54 @@
+"""A column's cells in a batch: the values in them, and where one stands that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+from datasets.readers.table import values
+from datasets.readers.table.arrow import pa, pc
+from datasets.readers.table.columns import Sparse, Table
+from datasets.readers.table.files import Place
+
+_BETWEEN = "\x1f"  # ASCII's unit separator: between the values of a cross
+
+
+def category_cells(
+    column: Sparse, arrays: Mapping[str, pa.Array], table: Table, place: Place
+) -> tuple[pa.Array, np.ndarray]:
+    """Returns a column's values as texts, and the row of each.
+
+    Args:
+        column: the column.
+        arrays: the batch's columns by name.
+        table: what the columns are.
+        place: says where a row of the batch is.
+
+    Raises:
+        ValueError: a cell cannot be used.
+    """
+    parts = []
+    for name in column.sources:
+        with located(place, name):
+            parts.append(_cells(column, arrays[name], table))
+    (texts, rows), *others = parts
+    if others:  # null where one is missing
+        texts = pc.binary_join_element_wise(texts, *(other for other, _ in others), _BETWEEN)
+    return texts, rows
+
+
+def _cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.ndarray]:
+    if column.separator is not None:
+        return values.lists(array, column.separator, table.missing)
+    return values.texts(array, table.missing), np.arange(len(array))
+
+
+@contextmanager
+def located(place: Place, column: str) -> Iterator[None]:
+    """Says where a cell is that cannot be used: file, line and column."""
+    try:
+        yield
+    except values.CellError as error:
+        raise ValueError(f"{place(error.row)}: column {column}: {error}") from error

@@ -1,0 +1,79 @@
+"""What a table's values become: ids by vocabulary or hash, and numbers where some are missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from datasets.readers.table.columns import Sparse, Table
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What is learned from training files.
+
+    Attributes:
+        table: what the columns are.
+        fills: what stands for a missing number, by column.
+        vocabularies: the values of ids 1 and up, by column; hashed columns have none, nor have
+            those that share another one's.
+    """
+
+    table: Table
+    fills: Mapping[str, float]
+    vocabularies: Mapping[str, Sequence[str]]
+    _ids: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """What tells encodings apart: the hash of all that numbers and ids follow from."""
+        content = [self.table.meaning, dict(self.fills), dict(self.vocabularies)]
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def owner(self, column: Sparse) -> Sparse:
+        """Returns the column whose ids a column has: its own, or the one that it shares."""
+        return next(c for c in self.table.sparse if c.name == (column.share or column.name))
+
+    def size(self, column: Sparse) -> int:
+        """Returns what a column's ids are below."""
+        owner = self.owner(column)
+        return 1 + (owner.hash_buckets or len(self.vocabularies[owner.name]))
+
+    def ids(self, column: Sparse, texts: Sequence[str]) -> np.ndarray:
+        """Returns the ids of distinct values, ``[n]`` int32; 0 for those not known."""
+        owner = self.owner(column)
+        if owner.hash_buckets is not None:
+            found = (hashed(text, owner.hash_buckets) for text in texts)
+        else:
+            if owner.name not in self._ids:
+                known = self.vocabularies[owner.name]
+                self._ids[owner.name] = dict(zip(known, range(1, len(known) + 1)))
+            ids = self._ids[owner.name]
+            found = (ids.get(text, 0) for text in texts)
+        return np.fromiter(found, np.int32, len(texts))
+
+    def hyper_parameters(self) -> dict[str, Any]:
+        """Returns what a model has to know of the table."""
+        fields = []
+        for column in self.table.sparse:
+            entry = {"name": column.name, "size": self.size(column), "max_len": column.max_len}
+            entry["pooling"] = column.pooling
+            fields.append({**entry, "share": column.share} if column.share else entry)
+        dense = {"dense_input_dim": len(self.table.dense)}
+        shape = {"sparse_fields": fields} if fields else {"feature_size": len(self.table.dense)}
+        return {**dense, **shape, "encoding": self.sha256}
+
+
+def hashed(text: str, buckets: int) -> int:
+    """Returns the id of a value: 1 + its hash modulo the buckets, the same everywhere.
+
+    The hash is BLAKE2b of 8 bytes over the text in UTF-8, read as a little-endian integer.
+    """
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return 1 + int.from_bytes(digest, "little") % buckets

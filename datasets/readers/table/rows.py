@@ -1,0 +1,107 @@
+"""A table file's rows as the models take them, encoded once and then served from a memory map."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from datasets.readers import parsed_copy
+from datasets.readers.table import files, values
+from datasets.readers.table.cells import category_cells, located
+from datasets.readers.table.columns import Sparse
+from datasets.readers.table.encoding import Encoding
+
+_FORM = 1  # of the stored rows; another number makes every file be encoded anew
+
+
+def load(path: str, encoding: Encoding, cache_dir: str | None = None) -> np.ndarray:
+    """Returns a file's rows, ``[rows, labels + dense + ids]`` int32, from its copy if it is fresh.
+
+    Dense numbers stand there as the bits of float32: ``rows[:, columns].view(np.float32)``.
+
+    Args:
+        path: the file.
+        encoding: what values become.
+        cache_dir: where the copy goes if the file's own folder cannot be written.
+
+    Raises:
+        ValueError: the file or one of its cells cannot be used, or the copy cannot be written.
+    """
+    table = encoding.table
+    form = repr((_FORM, encoding.sha256, table.delimiter, table.column_names))
+    return parsed_copy.load(
+        path,
+        width(encoding),
+        np.int32,
+        lambda cached, source: _encode_into(cached, source, encoding),
+        cache_dir,
+        hashlib.sha256(form.encode()).hexdigest()[:8],
+    )
+
+
+def width(encoding: Encoding) -> int:
+    """Returns the columns of the stored rows."""
+    table = encoding.table
+    return len(table.labels) + len(table.dense) + sum(c.max_len for c in table.sparse)
+
+
+def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
+    """Yields a file's rows in blocks ``[n, width]`` int32.
+
+    Raises:
+        ValueError: the file or one of its cells cannot be used.
+    """
+    table = encoding.table
+    for columns, place in files.batches(path, table):
+        parts = []
+        for name in table.labels:
+            with located(place, name):
+                parts.append(values.labels(columns[name], table.missing))
+        for dense in table.dense:
+            with located(place, dense.name):
+                found = values.numbers(columns[dense.name], table.missing)
+            filled = np.where(np.isnan(found), encoding.fills[dense.name], found)
+            parts.append(filled.astype(np.float32).view(np.int32))
+        for sparse in table.sparse:
+            found, rows = category_cells(sparse, columns, table, place)
+            texts, where = values.distinct(found)
+            ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]
+            parts.append(_placed(ids, rows, sparse, len(columns[sparse.sources[0]])))
+        yield np.column_stack(parts).astype(np.int32, copy=False)
+
+
+def _placed(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np.ndarray:
+    """Returns each row's first ids that are known ``[count, max_len]``, padded with 0."""
+    if column.separator is None:
+        return ids[:, None]
+    known = ids > 0
+    ids, rows = ids[known], rows[known]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = place < column.max_len
+    table = np.zeros((count, column.max_len), np.int32)
+    table[rows[kept], place[kept]] = ids[kept]
+    return table
+
+
+def _encode_into(cached: str, path: str, encoding: Encoding) -> np.ndarray:
+    """Writes a file's copy, whole or not at all, and returns it from the memory map."""
+    columns, rows = width(encoding), 0
+    with parsed_copy.replacing(cached, path) as file:
+        _write_header(file, rows, columns)
+        start = file.tell()
+        for block in encoded(path, encoding):
+            file.write(np.ascontiguousarray(block, "<i4"))
+            rows += len(block)
+        file.seek(0)
+        _write_header(file, rows, columns)
+        if file.tell() != start:
+            raise ValueError(f"{path}: {rows} rows are more than one file may hold")
+    return np.load(cached, mmap_mode="r").view(np.ndarray)
+
+
+def _write_header(file, rows: int, columns: int) -> None:
+    # NumPy leaves room in it for a larger number of rows, so that it can be written again.
+    header = {"descr": "<i4", "fortran_order": False, "shape": (rows, columns)}
+    np.lib.format.write_array_header_1_0(file, header)

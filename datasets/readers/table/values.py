@@ -1,0 +1,160 @@
+"""Columns of a record batch become labels, numbers and texts.
+
+All functions take one column of one batch; where a cell cannot be used they raise
+:class:`CellError`, which knows its place in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from datasets.readers.table.arrow import pa, pc
+
+_LABELS = {"0": 0, "1": 1, "false": 0, "true": 1}
+
+
+class CellError(ValueError):
+    """A cell that cannot be used.
+
+    Attributes:
+        row: its place in the batch.
+    """
+
+    def __init__(self, row: int, message: str):
+        super().__init__(message)
+        self.row = int(row)
+
+
+def texts(column: pa.Array, missing: Sequence[str]) -> pa.Array:
+    """Returns cells as texts without the space around them; null where they are missing.
+
+    Whole numbers are written without a fraction, whatever type they are stored as: a column of
+    integers of which some are missing is often one of floating-point numbers.
+    """
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if pa.types.is_nested(kind):
+        raise CellError(0, f"expected one value a cell, found {kind}")
+    if pa.types.is_floating(kind):
+        column = _written(column.cast(pa.float64()))
+    if not pa.types.is_string(column.type):
+        try:
+            column = column.cast(pa.string())
+        except pa.ArrowInvalid as error:
+            raise CellError(0, f"expected text, found {kind}") from error
+    column = pc.utf8_trim_whitespace(column)
+    absent = pc.is_in(column, value_set=pa.array(["", *missing], pa.string()))
+    return pc.if_else(absent, pa.scalar(None, pa.string()), column)
+
+
+def _written(numbers: pa.Array) -> pa.Array:
+    """Returns floating-point numbers as texts; null where they are not a number."""
+    plain = numbers.to_numpy(zero_copy_only=False)
+    with np.errstate(invalid="ignore"):
+        whole = (plain == np.floor(plain)) & (np.abs(plain) < 2**53)
+    integers = pa.array(np.where(whole, plain, 0.0).astype(np.int64)).cast(pa.string())
+    written = pc.if_else(pa.array(whole), integers, numbers.cast(pa.string()))
+    return pc.if_else(pa.array(np.isnan(plain)), pa.scalar(None, pa.string()), written)
+
+
+def labels(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
+    """Returns labels ``[n]``, each 0 or 1.
+
+    Raises:
+        CellError: one is neither, or is missing.
+    """
+    found = texts(column, missing).dictionary_encode()
+    known = np.array([_label(text) for text in found.dictionary.to_pylist()] + [-1])
+    values = known[_indices(found)]
+    if (values < 0).any():
+        row = np.argmax(values < 0)
+        raise CellError(row, f"expected a label 0 or 1, found {_shown(found[row].as_py())}")
+    return values
+
+
+def _label(text: str) -> int:
+    return _LABELS.get(text.lower(), {0.0: 0, 1.0: 1}.get(_float(text), -1))
+
+
+def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
+    """Returns numbers ``[n]``, float64, with NaN where they are missing.
+
+    Raises:
+        CellError: a cell is no number, or one beyond those of float32.
+    """
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        found = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        marks = [number for text in missing if np.isfinite(number := _float(text))]
+        if marks:
+            found = np.where(np.isin(found, marks), np.nan, found)
+    else:
+        found = _parsed(texts(column, missing))
+    with np.errstate(over="ignore"):
+        wrong = np.isinf(found.astype(np.float32))
+    if wrong.any():
+        row = np.argmax(wrong)
+        raise CellError(row, f"expected a number, found {_shown(column[row].as_py())}")
+    return found
+
+
+def _parsed(column: pa.Array) -> np.ndarray:
+    try:
+        found = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:  # it does not say where, and takes no +1
+        found = np.array([np.nan if text is None else _float(text) for text in column.to_pylist()])
+    wrong = np.isnan(found) & column.is_valid().to_numpy(zero_copy_only=False)
+    if wrong.any():
+        row = np.argmax(wrong)
+        raise CellError(row, f"expected a number, found {_shown(column[row].as_py())}")
+    return found
+
+
+def _float(text: str) -> float:
+    try:
+        return np.nan if "_" in text else float(text)
+    except ValueError:
+        return np.nan
+
+
+def lists(column: pa.Array, separator: str, missing: Sequence[str]) -> tuple[pa.Array, np.ndarray]:
+    """Returns the values of all cells in order, as texts, and the row ``[values]`` of each.
+
+    Args:
+        column: cells of values with a separator between them, or of lists.
+        separator: what stands between values.
+        missing: texts that stand for a missing cell or value.
+    """
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_fixed_size_list(kind):
+        column = column.cast(pa.list_(kind.value_type))
+    elif not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        column = pc.split_pattern(texts(column, missing), separator)
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    return texts(column.flatten(), missing), np.repeat(np.arange(len(column)), lengths)
+
+
+def distinct(column: pa.Array) -> tuple[list[str], np.ndarray]:
+    """Returns the distinct texts, and each cell's place among them ``[n]``; -1 where it is null."""
+    found = column.dictionary_encode()
+    return found.dictionary.to_pylist(), _indices(found)
+
+
+def _indices(found: pa.DictionaryArray) -> np.ndarray:
+    return pc.fill_null(found.indices, -1).to_numpy(zero_copy_only=False)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return repr(value if len(repr(value)) <= 40 else str(value)[:40])

@@ -1,0 +1,98 @@
+"""PaddleRec's StaticModel, implemented once for every net of ``models/multitask``."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+
+from models.common.contract.model import MultiTaskModel
+from models.common.contract.net import MultiTaskNet
+from models.common.layers import ops
+from models.common.optimizers.optimizers import create_optimizer
+from models.common.tasks.tasks import IGNORED, tasks_of
+
+
+class MultiTaskStaticModel(MultiTaskModel):
+    """PaddleRec's StaticModel for a net and the tasks of a YAML.
+
+    Attributes:
+        network: the net, once ``net`` or ``infer_net`` has built it.
+    """
+
+    network: MultiTaskNet
+
+    def __init__(self, config):
+        self._config = config
+
+    def create_feeds(self, is_infer: bool = False) -> list:
+        """Returns the input variables: the net's inputs, then each task's label."""
+        specs = self.input_specs(self._config)
+        names = [f"label_{task.name}" for task in tasks_of(self._config)]
+        labels = [paddle.static.InputSpec([None, 1], "int64", name) for name in names]
+        return [paddle.static.data(s.name, s.shape, s.dtype) for s in (*specs, *labels)]
+
+    def net(self, inputs, is_infer: bool = False) -> dict:
+        """Builds the net; returns the variables to fetch: loss and logits, or predictions."""
+        if is_infer:
+            return self.infer_net(inputs)
+        self.network = self.build_net(self._config)
+        features, labels = self._parted(inputs)
+        logits = self.network.logits(self.network.features(*features))
+        for task, condition in self._conditions:
+            ignored = paddle.full_like(labels[task], IGNORED)
+            labels[task] = paddle.where(labels[condition] == 1, labels[task], ignored)
+        labels = paddle.stack(labels)
+        losses = ops.softmax_cross_entropy(logits, labels)
+        losses = self._smoothing.added_to(losses, logits, labels).mean(axis=[1, 2])
+        self._loss = (losses * paddle.assign(self._weights)).sum()
+        if self.network.penalty is not None:
+            self._loss = self._loss + self.network.penalty
+        return {"loss": self._loss, "logits": logits}
+
+    def infer_net(self, inputs) -> dict:
+        """Builds the net for evaluation; returns each task's class probabilities ``[n, 2]``."""
+        self.network = self.build_net(self._config)
+        self.network.eval()
+        return dict(zip((task.name for task in self.tasks), self.network(*self._parted(inputs)[0])))
+
+    def _parted(self, fields) -> tuple[list, list]:
+        """Returns the fields of a row as the net's inputs and the labels."""
+        places = len(self.network.inputs.specs)
+        return list(fields[:places]), list(fields[places:])
+
+    def create_optimizer(self, strategy=None):
+        """Adds the optimizer's operators to the program.
+
+        Args:
+            strategy: of Fleet, for training on parameter servers; None for training alone.
+        """
+        self._optimizer = create_optimizer(self._config)
+        if strategy is not None:
+            from paddle.distributed import fleet
+
+            self._optimizer = fleet.distributed_optimizer(self._optimizer, strategy)
+        self._optimizer.minimize(self._loss)
+
+    def update_metrics(self, metrics, fetched: dict, batch) -> None:
+        """Adds a fetched batch to the metrics."""
+        scores = fetched.get("logits")
+        if scores is None:
+            with np.errstate(divide="ignore"):  # a probability of 0 has log-odds at the limit
+                scores = np.log(np.stack([fetched[task.name] for task in self.tasks]))
+        self._scores.add(scores, self.labels_that_count(np.stack(self._parted(batch)[1])))
+
+    def row_losses(self, fetched: dict, batch) -> dict[str, np.ndarray]:
+        """Returns each task's loss in each row, ``[n]``: says whose loss is no number."""
+        return self.losses_of(fetched["logits"], np.stack(self._parted(batch)[1]))
+
+    def predictions(self, fetched: dict) -> dict[str, np.ndarray]:
+        """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
+        return self.named_columns([fetched[task.name] for task in self.tasks])
+
+    def labels(self, batch) -> dict[str, np.ndarray]:
+        """Returns each task's labels ``[n]``; negative in rows where it does not count."""
+        return self.labels_by_task(np.stack(self._parted(batch)[1]))
+
+    def fit_inputs(self, blocks) -> dict:
+        """Returns the parameters that are computed from the training data, by name."""
+        return self._fit(self.network, blocks)

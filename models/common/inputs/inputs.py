@@ -1,0 +1,122 @@
+"""What a net takes, and how that becomes features: dense numbers, sparse ids, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.static import InputSpec
+
+from datasets.readers.sparse_fields import fields_of
+from models.common.checks import flag, whole
+from models.common.inputs.embeddings import FieldEmbedding
+from models.common.inputs.scaling import PiecewiseLinear, Standardize
+
+_HYPER = "hyper_parameters"
+
+
+class Inputs(nn.Layer):
+    """A net's inputs: dense features, scaled, beside the embeddings of sparse fields.
+
+    Args:
+        specs: what the net takes, in order: dense features ``[batch, n]``, ids
+            ``[batch, columns]``, or both.
+        scale: what brings the dense features to one scale, or None.
+        embedding: what looks up the ids, or None.
+
+    Attributes:
+        size: number of features.
+    """
+
+    def __init__(self, specs: Sequence[InputSpec], scale=None, embedding=None):
+        super().__init__()
+        self.specs, self.scale, self.embedding = list(specs), scale, embedding
+        dense = self.specs[0].shape[1] if self.has_dense else 0
+        dense = scale.out_size if scale else dense
+        self.size = dense + (embedding.out_size if embedding else 0)
+
+    @property
+    def has_dense(self) -> bool:
+        """Whether the first input is dense features."""
+        return self.embedding is None or len(self.specs) == 2
+
+    @property
+    def trained(self) -> bool:
+        """Whether anything on the way to the features learns."""
+        return any(not parameter.stop_gradient for parameter in self.parameters())
+
+    def forward(self, *inputs):
+        """Returns features ``[batch, size]`` of inputs as a reader yields them.
+
+        Ids that are out of range count as unknown: a deployed model meets new ones.
+        """
+        inputs = list(inputs)
+        if self.scale is not None:
+            inputs[0] = self.scale(inputs[0])
+        if self.embedding is not None:
+            inputs[-1] = self.embedding.known(inputs[-1])
+        return self.joined(inputs)
+
+    def scaled(self, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns many rows' inputs with the dense ones scaled, for `joined`."""
+        if self.scale is None:
+            return list(columns)
+        return [self.scale.scaled(columns[0]), *columns[1:]]
+
+    def joined(self, inputs: Sequence):
+        """Returns features of inputs that are scaled, and whose ids are in range."""
+        if self.embedding is None:
+            return inputs[0]
+        embedded = self.embedding(inputs[-1])
+        return paddle.concat([inputs[0], embedded], axis=1) if self.has_dense else embedded
+
+
+def input_specs(config) -> list[InputSpec]:
+    """Returns what the net of a configuration takes: names, dtypes, shapes."""
+    fields = fields_of(config)
+    image = whole("image_size", config.get(f"{_HYPER}.image_size", 0), minimum=0)
+    if image:
+        for key in ("feature_size", "dense_input_dim", "sparse_fields"):
+            if config.get(f"{_HYPER}.{key}"):
+                raise ValueError(
+                    f"{_HYPER}.image_size: the inputs are images, so {key} must not be set"
+                )
+        return [InputSpec([None, 1, image, image], "float32", "image")]
+    if not fields:
+        size = whole("feature_size", config.get(f"{_HYPER}.feature_size", 499))
+        return [InputSpec([None, size], "float32", "input")]
+    dense = whole("dense_input_dim", config.get(f"{_HYPER}.dense_input_dim", 0), minimum=0)
+    ids = InputSpec([None, sum(field.max_len for field in fields)], "int64", "sparse")
+    return [InputSpec([None, dense], "float32", "dense"), ids] if dense else [ids]
+
+
+def inputs_of(config) -> Inputs:
+    """Returns the inputs of a configuration.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or contradicts another.
+    """
+    specs, fields = input_specs(config), fields_of(config)
+    if len(specs[0].shape) > 2:  # images
+        return Inputs(specs)
+    embedding = None
+    if fields:
+        size = whole("embedding_size", config.get(f"{_HYPER}.embedding_size", 16))
+        sparse = flag("sparse_gradients", config.get(f"{_HYPER}.sparse_gradients", True))
+        embedding = FieldEmbedding(fields, size, sparse)
+    dense = config.get(f"{_HYPER}.dense_input_dim", 0 if fields else 11)
+    whole("dense_input_dim", dense, minimum=0)
+    return Inputs(specs, _scale(config, specs[0].shape[1], dense), embedding)
+
+
+def _scale(config, width: int, dense: int) -> Standardize | PiecewiseLinear | None:
+    """Returns what scales the leading ``dense`` of ``width`` features."""
+    bins = whole("dense_bins", config.get(f"{_HYPER}.dense_bins", 0), minimum=0)
+    wanted = flag("standardize", config.get(f"{_HYPER}.standardize", True))
+    if not dense or not (bins or wanted):
+        return None
+    if dense > width:
+        raise ValueError(f"{_HYPER}.dense_input_dim: {dense} is more than feature_size, {width}")
+    return PiecewiseLinear(width, dense, bins) if bins else Standardize(width, dense)

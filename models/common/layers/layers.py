@@ -1,0 +1,144 @@
+"""The pieces that the multi-task nets are made of.
+
+Small matrices are stacked so that one operator serves all experts, all gates or all towers: at
+the batch sizes of these models an operator's dispatch costs more than its arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import paddle
+from paddle import nn
+
+from models.common.checks import Sizes, layer_sizes
+from models.common.layers import ops
+
+
+def xavier(fan_in: int, fan_out: int) -> paddle.ParamAttr:
+    """Returns Glorot's uniform initialiser for one matrix of a stack.
+
+    Paddle would take the fans from the stacked shape, which is larger than any one layer's.
+    """
+    return paddle.ParamAttr(initializer=nn.initializer.XavierUniform(fan_in, fan_out))
+
+
+class Part(nn.Layer):
+    """A layer inside a net, without what makes Paddle's layers slow to call.
+
+    Paddle looks for hooks on every call and finds parameters and sub-layers by a search in
+    Python. Over the six layers that a small net nests, that took a sixth of a training step.
+    Hooks on a net as a whole work as ever.
+    """
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        self.__dict__[name] = value  # where Python looks first
+
+    def __call__(self, *inputs):
+        """Returns ``forward(*inputs)``."""
+        return self.forward(*inputs)
+
+
+class Linear(Part, nn.Linear):
+    """A linear layer, Glorot-initialised for columns that are layers of ``fan_out`` outputs."""
+
+    def __init__(self, in_size: int, out_size: int, fan_out: int | None = None):
+        super().__init__(in_size, out_size, xavier(in_size, fan_out or out_size))
+
+    def forward(self, x):
+        """Maps ``[batch, in_size]`` to ``[batch, out_size]``."""
+        return ops.linear(x, self.weight, self.bias)
+
+
+class StackedLinear(Part):
+    """``num`` linear layers side by side, as one batched product.
+
+    Args:
+        num: number of layers.
+        in_size: inputs of each.
+        out_size: outputs of each.
+
+    Shapes:
+        ``[num, batch, in_size]``, or ``[batch, in_size]`` for an input that all layers share,
+        to ``[num, batch, out_size]``.
+    """
+
+    def __init__(self, num: int, in_size: int, out_size: int):
+        super().__init__()
+        shape = [num, in_size, out_size]
+        self.weight = self.create_parameter(shape, attr=xavier(in_size, out_size))
+        self.bias = self.create_parameter([num, 1, out_size], is_bias=True)
+
+    def forward(self, x):
+        """Applies each layer to its own input, or to the shared one."""
+        return ops.stacked_linear(x, self.weight, self.bias)
+
+
+class MLP(Part):
+    """Layers in turn, each followed by ReLU and dropout.
+
+    Args:
+        layers: `Linear` or `StackedLinear` layers; none makes this the identity.
+        dropout: probability that an output is dropped while training.
+    """
+
+    def __init__(self, layers: Sequence[nn.Layer], dropout: float = 0.0):
+        super().__init__()
+        self.layers = nn.LayerList(layers)
+        self.dropout = dropout
+
+    def forward(self, x):
+        """Applies the layers in turn."""
+        for layer in self.layers:
+            x = activate(layer(x), self.dropout, self.training)
+        return x
+
+
+def mlp(in_size: int, sizes: Sequence[int], dropout: float = 0.0) -> MLP:
+    """Returns a multi-layer perceptron of layers of the given sizes."""
+    return MLP([Linear(*shape) for shape in zip([in_size, *sizes], sizes)], dropout)
+
+
+def stacked_mlp(num: int, in_size: int, sizes: Sequence[int], dropout: float = 0.0) -> MLP:
+    """Returns ``num`` multi-layer perceptrons side by side; shapes are `StackedLinear`'s."""
+    return MLP([StackedLinear(num, *shape) for shape in zip([in_size, *sizes], sizes)], dropout)
+
+
+def activate(x, dropout: float, training: bool):
+    """Returns ReLU, then dropout where there is any."""
+    x = ops.relu(x)
+    return ops.dropout(x, dropout) if dropout and training else x
+
+
+class Towers(Part):
+    """One tower a task: hidden layers, then one logit a class.
+
+    Args:
+        task_num: number of tasks.
+        in_size: inputs of a tower.
+        tower_size: size of the hidden layer, or of each of several.
+        dropout: probability that a hidden output is dropped while training.
+        class_num: classes of every task.
+
+    Shapes:
+        ``[task_num, batch, in_size]``, or ``[batch, in_size]`` shared by all towers, to logits
+        ``[task_num, batch, class_num]``.
+    """
+
+    def __init__(
+        self,
+        task_num: int,
+        in_size: int,
+        tower_size: Sizes,
+        dropout: float = 0.0,
+        class_num: int = 2,
+    ):
+        super().__init__()
+        sizes = layer_sizes("tower_size", tower_size)
+        self.hidden = stacked_mlp(task_num, in_size, sizes, dropout)
+        self.output = StackedLinear(task_num, sizes[-1] if sizes else in_size, class_num)
+
+    def forward(self, x):
+        """Returns the logits."""
+        return self.output(self.hidden(x))

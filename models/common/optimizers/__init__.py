@@ -1,0 +1,4 @@
+"""Optimizers by the names that YAML files use.
+
+Learning-rate schedules live in the engine.
+"""

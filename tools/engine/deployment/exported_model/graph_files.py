@@ -1,0 +1,108 @@
+"""What Paddle's graph files say of a model's inputs and outputs.
+
+A predictor does not tell: before its first run every handle reads float32, shape [0]. And on
+Paddle 2.6 a damaged file ends the process where the predictor reads it, so it is read here first.
+"""
+
+from __future__ import annotations
+
+import json
+
+import paddle
+
+from engine.deployment.exported_model.tensors import TensorSpec
+from engine.system.errors import UserError
+
+_PIR_DTYPES = {
+    "t_f64": "float64",
+    "t_f32": "float32",
+    "t_f16": "float16",
+    "t_bf16": "bfloat16",
+    "t_i64": "int64",
+    "t_i32": "int32",
+    "t_i8": "int8",
+    "t_ui8": "uint8",
+    "t_bool": "bool",
+}
+
+
+def tensors(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """Returns the inputs and the outputs of a ``.json`` or ``.pdmodel``, in the graph's order.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    read = _of_pir if graph.endswith(".json") else _of_program
+    try:
+        inputs, outputs = read(graph)
+    except Exception as error:  # whatever parsing a damaged file raises
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"{graph} is no readable Paddle model: {reason[0]}") from error
+    if not inputs or not outputs:
+        raise UserError(f"{graph} is no inference model: it has no inputs or no outputs")
+    return inputs, outputs
+
+
+def operators(graph: str) -> set[str]:
+    """Returns the kinds of operators in a ``.json`` or ``.pdmodel`` that `tensors` could read."""
+    if graph.endswith(".json"):
+        return {operator["#"].partition(".")[2] for operator in _pir_operators(graph)}
+    program = _program(graph)
+    block = program.block(0)
+    return {block.op(number).type() for number in range(block.op_size())}
+
+
+def _pir_operators(graph: str) -> list[dict]:
+    with open(graph, encoding="utf-8") as file:
+        content = json.load(file)
+    if "program" not in content:
+        raise ValueError("a JSON file, but not of a model")
+    return content["program"]["regions"][0]["blocks"][0]["ops"]
+
+
+def _of_pir(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    inputs, outputs = [], []
+    for operator in _pir_operators(graph):
+        kind = operator["#"].partition(".")[2]
+        if kind in ("data", "fetch"):
+            attributes = {entry["N"]: entry["AT"].get("D") for entry in operator["A"]}
+            dtype, shape = operator["O"][0]["TT"]["D"][:2]
+            dtype = _PIR_DTYPES[dtype["#"].partition(".")[2]]
+            spec = TensorSpec(attributes["name"], _shape(shape), dtype)
+            (inputs if kind == "data" else outputs).append(spec)
+    return inputs, outputs
+
+
+def _program(graph: str):
+    with open(graph, "rb") as file:
+        program = paddle.base.core.ProgramDesc(file.read())
+    if not program.num_blocks():  # an empty file is a program too, but asking it for a block dies
+        raise ValueError("it holds no block of operators")
+    return program
+
+
+def _of_program(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    program = _program(graph)  # a block does not keep it alive
+    block = program.block(0)
+    inputs, outputs = {}, {}
+    for number in range(block.op_size()):
+        operator = block.op(number)
+        # By their columns: Paddle 2 puts each feed before those that it has.
+        if operator.type() == "feed":
+            inputs[operator.attr("col")] = _variable(block, operator.output_arg_names()[0])
+        elif operator.type() == "fetch":
+            outputs[operator.attr("col")] = _variable(block, operator.input_arg_names()[0])
+    return [inputs[column] for column in sorted(inputs)], [
+        outputs[column] for column in sorted(outputs)
+    ]
+
+
+def _variable(block, name: str) -> TensorSpec:
+    variable = block.find_var(name.encode())
+    dtype = str(variable.dtype()).rpartition(".")[2].lower()  # VarType.FP32, or paddle.float32
+    names = {"fp64": "float64", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+    return TensorSpec(name, _shape(variable.shape()), names.get(dtype, dtype))
+
+
+def _shape(sizes) -> tuple:
+    return tuple(None if size < 0 else size for size in sizes)

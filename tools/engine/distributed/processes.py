@@ -1,0 +1,259 @@
+"""The other processes of a run: who they are, what they agree on, what they add up.
+
+``runner.use_fleet`` and ``python -m paddle.distributed.launch`` make several processes train one
+model: Paddle's Fleet connects them (gloo on CPUs, NCCL on GPUs). A run of one process is a
+`World` whose members do nothing; `Together` is one that exchanges.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Callable, TypeVar
+
+import numpy as np
+
+from engine.config.config import Config
+from engine.system import interrupts
+from engine.system.errors import UserError
+
+Result = TypeVar("Result")
+
+_LAUNCH = "python -m paddle.distributed.launch --nproc_per_node N tools/trainer.py -m ..."
+
+
+class World:
+    """A run's processes, where there is one.
+
+    Attributes:
+        rank: this process's number.
+        size: how many there are.
+    """
+
+    rank, size = 0, 1
+
+    @contextmanager
+    def first(self, host: bool = True) -> Iterator[None]:
+        """Lets one process do something before the others do the same.
+
+        Args:
+            host: one of each host, whose disks may be their own; else one of all.
+        """
+        yield
+
+    def on_first(self, do: Callable[[], Result]) -> Result:
+        """Returns what rank 0 gets from ``do``, which it alone does; its error is everyone's."""
+        return do()
+
+    def gathered(self, value: Any) -> list:
+        """Returns every rank's value, in the order of ranks."""
+        return [value]
+
+    def added(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Returns the sums over all ranks of arrays that have the same shapes everywhere."""
+        return arrays
+
+    def agree(self, what: str, value: Any, advice: str) -> None:
+        """Makes sure that all ranks have found the same.
+
+        Raises:
+            UserError: they have not.
+        """
+
+    def told(self, problem: str | None) -> str | None:
+        """Returns the problem of the first rank that has one."""
+        return problem
+
+    def settle(self) -> None:
+        """Makes a signal to one process one to all; see `interrupts.check`."""
+
+
+class Together(World):
+    """Several processes that Fleet has connected.
+
+    Args:
+        rank: this process's number.
+        size: how many there are.
+        local_rank: its number among those of its host.
+    """
+
+    def __init__(self, rank: int, size: int, local_rank: int):
+        self.rank, self.size, self._local_rank = rank, size, local_rank
+
+    @contextmanager
+    def first(self, host: bool = True) -> Iterator[None]:
+        """Lets one process do something before the others do the same.
+
+        Args:
+            host: one of each host, whose disks may be their own; else one of all.
+        """
+        problem = None
+        if self._local_rank if host else self.rank:
+            problem = self.told(None)
+            if problem:
+                raise UserError(problem)
+            yield
+            return
+        try:
+            yield
+        except UserError as error:
+            problem = str(error)
+            raise
+        except BaseException as error:
+            problem = f"rank {self.rank}: {type(error).__name__}: {error}"
+            raise
+        finally:
+            self.told(problem)
+
+    def on_first(self, do: Callable[[], Result]) -> Result:
+        """Returns what rank 0 gets from ``do``, which it alone does; its error is everyone's."""
+        result = problem = None
+        if self.rank == 0:
+            try:
+                result = do()
+            except UserError as error:
+                problem = error
+        told, found = self.gathered((str(problem) if problem else None, result))[0]
+        if told:
+            raise problem or UserError(told)
+        return found
+
+    def gathered(self, value: Any) -> list:
+        """Returns every rank's value, in the order of ranks."""
+        import paddle.distributed as distributed
+
+        values: list = []
+        with lost_processes():
+            distributed.all_gather_object(values, value)
+        return values
+
+    def added(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Returns the sums over all ranks of arrays that have the same shapes everywhere."""
+        import paddle
+
+        arrays = [np.asarray(array) for array in arrays]
+        flat = np.concatenate([array.reshape(-1).astype(np.float64) for array in arrays])
+        tensor = paddle.to_tensor(flat)
+        with lost_processes():
+            paddle.distributed.all_reduce(tensor)
+        parts = np.split(tensor.numpy(), np.cumsum([array.size for array in arrays])[:-1])
+        return [part.reshape(array.shape).astype(array.dtype) for part, array in zip(parts, arrays)]
+
+    def agree(self, what: str, value: Any, advice: str) -> None:
+        """Makes sure that all ranks have found the same.
+
+        Raises:
+            UserError: they have not.
+        """
+        found = self.gathered(value)
+        other = next((rank for rank, each in enumerate(found) if each != found[0]), None)
+        if other is not None:
+            raise UserError(
+                f"the processes of this run differ: rank 0 has {what} {found[0]}, rank {other} "
+                f"has {found[other]}: {advice}"
+            )
+
+    def told(self, problem: str | None) -> str | None:
+        """Returns the problem of the first rank that has one."""
+        return next((each for each in self.gathered(problem) if each), None)
+
+    def settle(self) -> None:
+        """Makes a signal to one process one to all; see `interrupts.check`."""
+        numbers = [number for number in self.gathered(interrupts.asked()) if number]
+        if numbers:
+            interrupts.agree(numbers[0])
+
+
+@contextmanager
+def lost_processes() -> Iterator[None]:
+    """Turns what Paddle raises when another process is gone into a UserError."""
+    try:
+        yield
+    except (RuntimeError, OSError, SystemError, ValueError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if "rror" in line), lines[-1] if lines else "")
+        raise UserError(
+            f"another process of this run has ended or cannot be reached ({reason[:200]}); "
+            "what was saved is whole"
+        ) from error
+
+
+_world = World()
+
+
+def current() -> World:
+    """Returns the processes of this run."""
+    return _world
+
+
+def start(config: Config, graph: str) -> World:
+    """Connects this process with the others, if the configuration says so.
+
+    Args:
+        config: the configuration.
+        graph: ``dygraph`` or ``static``.
+
+    Raises:
+        UserError: it cannot be connected.
+    """
+    global _world
+    _world = World()
+    size = int(os.environ.get("PADDLE_TRAINERS_NUM") or 1)
+    rank = int(os.environ.get("PADDLE_TRAINER_ID") or 0)
+    if not config.runner("use_fleet"):
+        if size > 1:
+            raise UserError(
+                f"this is one of {size} processes, which would all train the same: set -o "
+                "runner.use_fleet=True"
+            )
+        return _world
+    if graph == "static":
+        reason = (
+            "Paddle's static graph does not train on several processes on CPUs, and on GPUs it is "
+            f"not supported here: train in dygraph, {_LAUNCH}"
+        )
+        raise config.error("runner.use_fleet", reason)
+    if size > 1:
+        _connect(config)
+        local = int(os.environ.get("PADDLE_LOCAL_RANK") or os.environ.get("PADDLE_RANK_IN_NODE", 0))
+        _world = Together(rank, size, local)
+    return _world
+
+
+def _connect(config: Config) -> None:
+    import paddle
+    from paddle.distributed import fleet
+
+    from engine.system import device
+
+    paddle.disable_static()
+    if device.select_device(config.runner("use_gpu")) == "cpu":
+        os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"  # Paddle for GPUs would take NCCL
+    try:
+        fleet.init(is_collective=True, log_level="ERROR")
+    except AttributeError as error:  # Paddle 2.6 reads its own messages with protobuf
+        raise UserError(
+            f"Paddle's Fleet does not start ({error}): Paddle {paddle.__version__} may need "
+            'another protobuf: pip install "protobuf<7"'
+        ) from error
+    except (RuntimeError, OSError, ValueError) as error:
+        raise UserError(f"Paddle's Fleet does not start: {error}") from error
+
+
+def mean(world: World, values: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """Returns the mean over all ranks of what a step shows: of the values that are one number.
+
+    Args:
+        world: the processes.
+        values: this rank's, by name; empty if it had no rows.
+        share: this rank's rows of the step's.
+    """
+    single = {name: np.asarray(value) for name, value in values.items()}
+    mine = {name: float(value.item()) for name, value in single.items() if value.size == 1}
+    found = [(part, each) for part, each in world.gathered((share, mine)) if each]
+    whole = sum(part for part, _ in found)
+    means = {}
+    for name in found[0][1] if found else ():
+        means[name] = sum(part * each[name] for part, each in found) / whole
+    return {**values, **means}

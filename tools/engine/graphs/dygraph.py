@@ -1,0 +1,296 @@
+"""A model folder's DygraphModel, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle.utils import unique_name
+
+from engine.config.config import Config
+from engine.data.batches import BlockSource, Source, arrays_to, batch_rows
+from engine.data.sources import ModelSource
+from engine.graphs import averages, finite_check
+from engine.model_folder import loading, seeds
+from engine.system import device
+from engine.system.clock import Clock
+from engine.system.errors import UserError
+from engine.system.prefetch import ahead
+
+
+class DygraphSession:
+    """Trains or evaluates the DygraphModel of a configuration's folder."""
+
+    prefix = "rec"
+    export = None  # tools/to_static.py does it afterwards
+
+    def __init__(self, config: Config):
+        paddle.disable_static()
+        self._device = device.select_device(config.runner("use_gpu"))
+        self._on_nan = config.runner("on_nan")
+        self._config = config
+        self._settings = loading.settings(config)
+        seeds.before_building(config)
+        self._contract = loading.dygraph_model(config)
+        # The guard numbers the parameters from zero: static checkpoints are keyed by that name,
+        # optimizer states too.
+        with unique_name.guard(), loading.model_errors(config):
+            self.net = self._contract.create_model(self._settings)
+            self._optimizer = self._contract.create_optimizer(self.net, self._settings)
+        self._step = self._first_step
+        decay = config.runner("ema_decay")
+        self._averages = averages.Averages(self.net, decay) if decay else None
+        self._metrics, self.metric_names = self._contract.create_metrics()
+        # Like train_forward, but of its loss only item, detach and backward are used.
+        self._forward = getattr(self._contract, "step_forward", self._contract.train_forward)
+
+    def start_epoch(self, training: bool) -> None:
+        """Starts the metrics anew and sets what training and evaluation do differently."""
+        self._watch = finite_check.watch(self._on_nan, self._device)
+        self.skipped = 0
+        for metric in self._metrics:
+            if hasattr(metric, "reset"):  # a model's own may be without
+                metric.reset()
+        if training:
+            self.net.train()
+        else:
+            self.net.eval()
+
+    def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
+        """Yields an epoch's batches as the model takes them, each with its number of rows."""
+        if isinstance(source, ModelSource):
+            source = source.reader()
+        prepare = getattr(self._contract, "prepare", None)
+        if prepare is None or not isinstance(source, BlockSource):
+            for columns in source.batches(epoch):
+                yield arrays_to(paddle.to_tensor, columns), batch_rows(columns)
+            return
+        blocks = self._prepared(source, epoch, prepare)
+        # Another thread would not know which GPU this one has chosen.
+        for batches in ahead(blocks) if self._device == "cpu" else blocks:
+            yield from batches
+
+    def _prepared(self, source: BlockSource, epoch: int, prepare: Callable) -> Iterator[list]:
+        """Yields blocks of an epoch's batches, each with its number of rows."""
+        size = source.batch_size
+        for block in source.blocks(epoch):
+            total = len(block[0])
+            with loading.model_errors(self._config):
+                batches = prepare(self.net, block, size)
+            yield [(batch, min(size, total - n * size)) for n, batch in enumerate(batches)]
+
+    def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        """Takes one optimizer step; returns what the model wants shown."""
+        loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
+        fault = self._watch(loss)
+        if fault is not None:
+            return self._not_finite(fault, batch)
+        clock.lap("forward")
+        loss.backward()
+        clock.lap("backward")
+        self._step()
+        self._optimizer.clear_grad()
+        clock.lap("optimizer")
+        return shown or {}
+
+    def _not_finite(self, fault: finite_check.NotFinite, batch: Any) -> dict[str, Any]:
+        """Skips the step of a loss that is none, or ends the run.
+
+        Raises:
+            NotFinite: unless such steps are to be skipped.
+        """
+        if self._on_nan == "skip":
+            self.skipped += 1
+            forget = getattr(self._contract, "forget_batch", None)
+            if forget:
+                forget()
+            return {}
+        row_losses = getattr(self._contract, "row_losses", None)
+        if row_losses and not fault.steps_ago and not fault.elsewhere:
+            self.net.eval()
+            with paddle.no_grad():
+                fault.row_losses = row_losses(self.net, batch)
+        raise fault
+
+    def _first_step(self) -> None:
+        # It makes the optimizer's state, whose names must be those that a checkpoint has.
+        with unique_name.guard():
+            self._optimizer.step()
+        self._step = self._optimizer.step
+        if self._averages:
+            self._averages.update()
+            self._step = self._averaged_step
+
+    def _averaged_step(self) -> None:
+        self._optimizer.step()
+        self._averages.update()
+
+    @paddle.no_grad()
+    def infer_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        """Adds a batch to the metrics; returns what the model wants shown."""
+        self._metrics, shown = self._contract.infer_forward(
+            self.net, self._metrics, batch, self._settings
+        )
+        clock.lap("forward")
+        return shown or {}
+
+    @paddle.no_grad()
+    def predict(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's predictions for a batch."""
+        predict = loading.hook(self._contract, "predict", "runner.save_predictions")
+        return {name: value.numpy() for name, value in predict(self.net, batch).items()}
+
+    def labels(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's labels for a batch."""
+        return loading.hook(self._contract, "labels", "runner.metrics")(batch)
+
+    @paddle.no_grad()
+    def gate_weights(self, source: Source, batches: int | None = 1) -> dict[str, np.ndarray] | None:
+        """Returns each task's mean weights over the experts, if the net has gates.
+
+        Args:
+            source: the batches.
+            batches: of how many of them; all if None.
+        """
+        weights = getattr(self._contract, "gate_weights", None)
+        if weights is None:
+            return None
+        self.net.eval()
+        own = self.parameters() if self._averages else {}
+        self.load(self._averages.values() if self._averages else {}, "rec")
+        total, sums = 0, {}
+        for batch, rows in islice(self.batches(source, 0), batches):
+            for task, mean in (weights(self.net, batch) or {}).items():
+                sums[task] = sums.get(task, 0.0) + rows * mean
+            total += rows
+        self.load(own, "rec")
+        return {task: values / total for task, values in sums.items()} or None
+
+    def network(self) -> Any:
+        """Returns the net."""
+        return self.net
+
+    @property
+    def metric_objects(self) -> list:
+        """The metrics themselves: what a checkpoint inside an epoch keeps of them."""
+        return self._metrics
+
+    def metrics(self) -> dict[str, Any]:
+        """Returns the metrics of the epoch so far, by name."""
+        return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}
+
+    def of_all(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """Returns what a step showed of all processes' rows: here there is one process."""
+        return shown
+
+    def learning_rate(self) -> float:
+        """Returns the optimizer's current learning rate."""
+        return self._optimizer.get_lr()
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the model's optimizer has a schedule of its own."""
+        return not isinstance(getattr(self._optimizer, "_learning_rate", None), float)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Sets the optimizer's learning rate, from the next step on."""
+        self._optimizer.set_lr(rate)
+
+    def fit_inputs(self, source: Source) -> None:
+        """Sets what the model computes from its training data before it learns."""
+        fit = getattr(self._contract, "fit_inputs", None)
+        if fit:
+            self.load(fit(self.net, source.blocks()), "rec")
+
+    def synchronise(self) -> None:
+        """Gives all processes the same parameters: here there is one process."""
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Returns the net's parameters by name."""
+        return {name: value.numpy() for name, value in self.net.state_dict().items()}
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Returns what an evaluation takes, by the names that checkpoints use."""
+        return {**self.parameters(), **(self._averages.values() if self._averages else {})}
+
+    def state(self) -> dict[str, Any]:
+        """Returns what a checkpoint holds, by file ending."""
+        if self._averages:
+            parts = {"pdparams": self.weights(), "pdopt": self._optimizer.state_dict()}
+            return {**parts, averages.PART: self._averages.state()}
+        return {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes up a checkpoint's parameters and its optimizer's state."""
+        self.load(state["pdparams"], "rec")
+        self._optimizer.set_state_dict(state["pdopt"])
+        own, sums, steps = averages.unpacked(state)
+        self.load(own, "rec")
+        if self._averages:
+            self._averages.load(sums, steps)
+
+    def load(self, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
+        """Sets parameters by the names that checkpoints ``<prefix>.pdparams`` use."""
+        tensors = self._tensors(prefix)
+        for name, array in arrays.items():
+            tensors[name].set_value(array)
+
+    def shapes(self, prefix: str = "rec") -> dict[str, tuple]:
+        """Returns the parameters' shapes by the names that checkpoints of ``prefix`` use."""
+        return {name: tuple(tensor.shape) for name, tensor in self._tensors(prefix).items()}
+
+    def from_paddlerec(self, saved: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Returns the net's parameters from those of PaddleRec's, if that is what they are."""
+        translate = getattr(self._contract, "from_paddlerec", None)
+        return translate(self.net, saved) if translate else None
+
+    def to_paddlerec(self, static: bool) -> dict[str, np.ndarray]:
+        """Returns the parameters of PaddleRec's net that computes what this one does.
+
+        Raises:
+            ValueError: there is none.
+        """
+        translate = loading.hook(self._contract, "to_paddlerec", "writing PaddleRec's names")
+        return translate(self.net, self.arrays("rec"), static)
+
+    def arrays(self, prefix: str) -> dict[str, np.ndarray]:
+        """Returns the parameters by the names that checkpoints ``<prefix>.pdparams`` use."""
+        return {name: tensor.numpy() for name, tensor in self._tensors(prefix).items()}
+
+    def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """Returns what the net needs of a checkpoint's parameters: all."""
+        return saved
+
+    def embeddings(self, prefix: str) -> set[str]:
+        """Returns the names of the embedding tables."""
+        tables = loading.embedding_tables(self.net)
+        return {name for name, tensor in self._tensors(prefix).items() if tensor.name in tables}
+
+    def input_specs(self) -> list:
+        """Returns the ``paddle.static.InputSpec`` of each of the net's inputs.
+
+        Raises:
+            UserError: the model does not declare them.
+        """
+        declare = getattr(self._contract, "input_specs", None)
+        if declare is None:
+            raise UserError(
+                f"{self._config.folder}/dygraph_model.py: to export a model, add to DygraphModel "
+                "a method input_specs(self, config) that returns its net's inputs, e.g. "
+                "[paddle.static.InputSpec([None, 499], 'float32', 'input')]"
+            )
+        return declare(self._settings)
+
+    def output_names(self) -> list[str] | None:
+        """Returns what the net's outputs are called, if the model says it."""
+        declare = getattr(self._contract, "output_names", None)
+        return declare() if declare else None
+
+    def _tensors(self, prefix: str) -> dict[str, paddle.Tensor]:
+        tensors = self.net.state_dict()
+        if prefix == "rec":
+            return tensors
+        return {tensor.name: tensor for tensor in tensors.values()}

@@ -1,0 +1,376 @@
+"""A model folder's StaticModel, run by an executor on Paddle 3 (PIR) and on 2.6."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+import paddle
+
+from engine.config.config import Config
+from engine.data.batches import Source, batch_rows
+from engine.data.sources import ModelSource
+from engine.graphs import averages, feeds, finite_check
+from engine.model_folder import loading, running_auc, seeds
+from engine.model_folder.pir_functions import fresh_names
+from engine.system import device
+from engine.system.clock import Clock
+
+_RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
+
+
+class Built(NamedTuple):
+    """A model in static graph.
+
+    Attributes:
+        model: the folder's StaticModel.
+        program: what takes a step.
+        startup: what makes the parameters.
+        inputs: the program's inputs.
+        fetches: the variables to fetch, by name.
+        counters: the variables that AUCs in the graph count in.
+        device: ``cpu`` or ``gpu``.
+    """
+
+    model: Any
+    program: Any
+    startup: Any
+    inputs: list
+    fetches: Mapping[str, Any]
+    counters: list[str]
+    device: str
+
+
+def build(
+    config: Config, training: bool, optimize: Callable[[Any], None], use_gpu: bool | None
+) -> Built:
+    """Builds the StaticModel of a configuration's folder.
+
+    Args:
+        config: the configuration.
+        training: with loss and optimizer, or for evaluation.
+        optimize: adds the optimizer of the model that it is given.
+        use_gpu: as `device.select_device` takes it.
+    """
+    paddle.enable_static()
+    chosen = device.select_device(use_gpu)
+    seeds.before_building(config)
+    program, startup = paddle.static.Program(), paddle.static.Program()
+    building = paddle.static.program_guard(program, startup)
+    auc = running_auc.recorded()
+    with building, fresh_names(), loading.model_errors(config), auc as counters:
+        model = loading.static_model(config)
+        create_feeds = model.create_feeds
+        inputs = loading.call(create_feeds, is_infer=True) if not training else create_feeds()
+        if training:
+            fetches = model.net(inputs)
+            optimize(model)
+            # Fleet puts other programs in their place.
+            program = paddle.static.default_main_program()
+            startup = paddle.static.default_startup_program()
+        else:
+            fetches = model.infer_net(inputs)
+    return Built(model, program, startup, inputs, fetches, counters, chosen)
+
+
+class StaticSession:
+    """Trains or evaluates the StaticModel of a configuration's folder.
+
+    Under PIR a program cannot be cloned for testing, so training and evaluation each build
+    their own; parameters have the same names in both, and in a dygraph net built alike.
+    """
+
+    prefix = "rec_static"
+    skipped = 0  # steps, which only dygraph can skip
+
+    def __init__(self, config: Config, training: bool):
+        self._sums: dict[str, str] = {}  # variables of moving averages, by their parameters
+        self._averaged = 0  # steps that they are over
+        self._decay = config.runner("ema_decay")
+        built = self._build(config, training)
+        self._contract, self._program = built.model, built.program
+        self._counters, fetches = built.counters, built.fetches
+        self._place = paddle.CUDAPlace(0) if built.device == "gpu" else paddle.CPUPlace()
+        self._scope = paddle.static.Scope()
+        self._training = training
+        self._paddlerecs = loading.is_paddlerecs(config)
+        self._feeds = feeds.Feeds(built.inputs)
+        # Under PIR nothing can be fetched by name, so the names stay beside the variables.
+        self._fetch_names, self._fetches = list(fetches), list(fetches.values())
+        on_nan = config.runner("on_nan") if training else "ignore"
+        if on_nan == "skip":
+            reason = "static graph takes a step before its loss is seen; expected stop or ignore"
+            raise config.error("runner.on_nan", reason)
+        named = [name for name in fetches if re.search("loss|cost", name, re.IGNORECASE)]
+        self._losses = named if on_nan == "stop" else []
+        self._executor = paddle.static.Executor(self._place)
+        self._executor.run(built.startup, scope=self._scope)
+        _remember_program(self._executor)
+        self.export = None  # what writes an inference model beside each checkpoint
+        if training and config.runner("use_inference"):
+            from engine.deployment.export.static_export import StaticExport
+
+            self._write_export = StaticExport(config, self._scope, self._executor).save
+            self.export = self._export
+        rates = (name for name in self._variables("all") if name.startswith(_RATE))
+        self._rate = next(rates, None)
+        create = getattr(self._contract, "create_metrics", None)
+        self._metrics, self.metric_names = create() if create else ([], [])
+        self._shown: dict[str, Any] = {}  # of a model whose metrics are in the graph
+
+    def _build(self, config: Config, training: bool) -> Built:
+        def optimize(model: Any) -> None:
+            model.create_optimizer()
+            self._sums = averages.add_to_program(self._decay)
+
+        return build(config, training, optimize, config.runner("use_gpu"))
+
+    def start_epoch(self, training: bool) -> None:
+        """Starts the metrics anew."""
+        self._shown = {}
+        for metric in self._metrics:
+            metric.reset()
+        running_auc.reset(self._counters, self._scope, self._place)
+
+    def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
+        """Yields an epoch's batches, each with its number of rows."""
+        if isinstance(source, ModelSource):
+            create = loading.hook(
+                self._contract, "create_data_loader", "runner.reader_type = CustomizeDataLoader"
+            )
+            loader = loading.call(create, is_infer=not self._training)
+            batches = feeds.loader_batches(loader, type(self._contract).__name__)
+        else:
+            batches = source.batches(epoch)
+        for columns in batches:
+            yield columns, batch_rows(columns)
+
+    def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        """Takes one optimizer step; returns what the model wants shown."""
+        fetched = self._run(batch)
+        self._averaged += 1
+        for name in self._losses:
+            fault = finite_check.look(fetched[name])
+            if fault is not None:
+                row_losses = getattr(self._contract, "row_losses", None)
+                fault.row_losses = row_losses(fetched, batch) if row_losses else None
+                raise fault
+        clock.lap("forward")
+        shown = self._count(fetched, batch)
+        clock.lap("metrics")
+        return shown
+
+    infer_step = train_step  # the program is what differs
+
+    def predict(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's predictions for a batch."""
+        return loading.hook(self._contract, "predictions", "runner.save_predictions")(
+            self._run(batch)
+        )
+
+    def labels(self, batch: Any) -> dict[str, np.ndarray]:
+        """Returns each task's labels for a batch."""
+        return loading.hook(self._contract, "labels", "runner.metrics")(batch)
+
+    def _run(self, batch: Any) -> dict[str, np.ndarray]:
+        feed = self._feeds.named(batch)
+        # Not run(scope=...): under PIR a learning-rate scheduler looks in the current scope.
+        with paddle.static.scope_guard(self._scope):
+            values = self._executor.run(self._program, feed=feed, fetch_list=self._fetches)
+        return dict(zip(self._fetch_names, values))
+
+    def _count(self, fetched: dict[str, np.ndarray], batch: Any) -> dict[str, Any]:
+        if not self._metrics:
+            # A model of PaddleRec's form fetches its metrics. As there, an epoch's line shows
+            # what the last batch fetched: an AUC of all rows, anything else of that batch.
+            self._shown = fetched
+            return fetched
+        self._contract.update_metrics(self._metrics, fetched, batch)
+        return {name: value for name, value in fetched.items() if value.size == 1}
+
+    def gate_weights(self, source: Source, batches: int | None = 1) -> None:
+        """Returns nothing: only dygraph shows the gates."""
+
+    def network(self) -> Any:
+        """Returns the net that the program was built of; None of a model of PaddleRec's form."""
+        return getattr(self._contract, "network", None)
+
+    @property
+    def metric_objects(self) -> list:
+        """The metrics themselves: what a checkpoint inside an epoch keeps of them."""
+        return self._metrics
+
+    def metrics(self) -> dict[str, Any]:
+        """Returns the metrics of the epoch so far, by name."""
+        counted = {
+            name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)
+        }
+        return {**self._shown, **counted}
+
+    def of_all(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """Returns what a step showed of all processes' rows: here there is one process."""
+        return shown
+
+    def learning_rate(self) -> float:
+        """Returns the optimizer's current learning rate, or nan without an optimizer."""
+        if self._rate is None:
+            return float("nan")
+        return float(np.array(self._scope.find_var(self._rate).get_tensor()).item())
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the model's optimizer has a schedule of its own, or no rate at all."""
+        return self._rate is None or getattr(self._program, "lr_scheduler", None) is not None
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Sets the optimizer's learning rate, from the next step on."""
+        tensor = self._scope.find_var(self._rate).get_tensor()
+        tensor.set(np.full(tensor.shape(), rate, np.float32), self._place)
+
+    def fit_inputs(self, source: Source) -> None:
+        """Sets what the model computes from its training data before it learns."""
+        fit = getattr(self._contract, "fit_inputs", None)
+        if fit:
+            self.load(fit(source.blocks()), "rec")
+
+    def synchronise(self) -> None:
+        """Gives all processes the same parameters: here there is one process."""
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Returns the net's parameters by name."""
+        return {name: np.array(value) for name, value in self._variables("param").items()}
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Returns what an evaluation takes, by the names that checkpoints use."""
+        values = self.parameters()
+        return {**{name: values[name] for name in self.shapes()}, **self._averages()}
+
+    def _averages(self) -> dict[str, np.ndarray]:
+        """Returns the parameters' moving averages; nothing if there are none."""
+        if not self._sums or not self._averaged:
+            return {}
+        return averages.averaged(self._moving_sums(), self._decay, self._averaged)
+
+    def _moving_sums(self) -> dict[str, np.ndarray]:
+        everything = self._variables("all")
+        return {name: np.array(everything[total]) for name, total in self._sums.items()}
+
+    def _export(self, folder: str) -> None:
+        own = self.parameters()
+        own = {name: own[name] for name in self._sums}
+        self.load(self._averages(), self.prefix)
+        try:
+            self._write_export(folder)
+        finally:
+            self.load(own, self.prefix)
+
+    def state(self) -> dict[str, Any]:
+        """Returns what a checkpoint holds, by file ending."""
+        everything = {name: np.array(value) for name, value in self._variables("all").items()}
+        names = self.shapes()
+        others = everything.keys() - names.keys() - set(self._counters)
+        others = {name for name in others if not averages.is_own(name)}
+        optimizer = {name: everything[name] for name in everything if name in others}
+        scheduler = getattr(self._program, "lr_scheduler", None)
+        if scheduler is not None:
+            optimizer["LR_Scheduler"] = scheduler.state_dict()
+        parts = {"pdparams": {name: everything[name] for name in names}, "pdopt": optimizer}
+        if self._sums:
+            kept = averages.packed(parts["pdparams"], self._moving_sums(), self._averaged)
+            parts[averages.PART] = kept
+            parts["pdparams"] = {**parts["pdparams"], **self._averages()}
+        return parts
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes up a checkpoint's parameters and its optimizer's state."""
+        self.load(state["pdparams"], "rec_static")
+        optimizer = {  # the rate is the configuration's, or the schedule's
+            name: value for name, value in state["pdopt"].items() if not name.startswith(_RATE)
+        }
+        schedule = optimizer.pop("LR_Scheduler", None)
+        if schedule is not None:
+            self._program.lr_scheduler.set_state_dict(schedule)
+        self.load(optimizer, "rec_static")
+        own, sums, self._averaged = averages.unpacked(state)
+        self.load(own, "rec_static")
+        everything = self._variables("all")
+        for name, total in self._sums.items():
+            zeros = np.zeros_like(np.array(everything[total]))
+            self.load({total: sums.get(name, zeros)}, "rec_static")
+
+    def load(self, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
+        """Sets variables by the names that checkpoints ``<prefix>.pdparams`` use."""
+        names = self._variable_names(prefix)
+        for name, array in arrays.items():
+            tensor = self._scope.find_var(names.get(name, name)).get_tensor()
+            tensor.set(np.ascontiguousarray(array), self._place)
+
+    def shapes(self, prefix: str = "rec_static") -> dict[str, tuple]:
+        """Returns the parameters' shapes by the names that checkpoints of ``prefix`` use."""
+        variables = self._variables("param")
+        return {
+            name: np.array(variables[variable]).shape
+            for name, variable in self._variable_names(prefix).items()
+        }
+
+    def from_paddlerec(self, saved: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Returns the net's parameters from those of PaddleRec's, if that is what they are."""
+        translate = getattr(self._contract, "from_paddlerec", None)
+        return translate(self._contract.network, saved) if translate else None
+
+    def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """Returns what this program needs of a checkpoint's parameters.
+
+        A model of PaddleRec's form may evaluate with a part of what it trains.
+        """
+        if self._training or not self._paddlerecs:
+            return saved
+        names = self.shapes(prefix)
+        return {name: array for name, array in saved.items() if name in names}
+
+    def embeddings(self, prefix: str) -> set[str]:
+        """Returns the names of the embedding tables."""
+        tables = loading.embedding_tables(self._net("runner.init_scope = sparse"))
+        return {
+            name for name, variable in self._variable_names(prefix).items() if variable in tables
+        }
+
+    def _variables(self, mode: str) -> dict[str, Any]:
+        return self._program.state_dict(mode, self._scope)
+
+    def _variable_names(self, prefix: str) -> dict[str, str]:
+        """Maps the names of a kind of checkpoint to the names of this program's variables."""
+        if prefix == "rec":
+            net = self._net("reading a dygraph checkpoint")
+            return {name: parameter.name for name, parameter in net.state_dict().items()}
+        names = [name for name in self._variables("param") if not name.startswith(_RATE)]
+        return dict(zip(names, names))
+
+    def _net(self, purpose: str) -> Any:
+        return loading.hook(self._contract, "network", purpose)
+
+
+def _remember_program(executor: paddle.static.Executor) -> None:
+    """Lets an executor prepare a program, and what is fetched of it, once.
+
+    Under PIR Paddle looks up what it prepared by the program's text, which it writes anew in every
+    call: a third of a step. Here it is looked up by the objects, so a program that has run must
+    not be changed.
+    """
+    cache = executor._executor_cache
+    prepare = getattr(cache, "get_pir_program_and_executor", None)
+    if prepare is None:
+        return
+    prepared = {}
+
+    def remembered(program, feed, fetch_list, *others):
+        objects = (program, *fetch_list, *others)
+        key = (*map(id, objects), *feed)
+        if key not in prepared:
+            # The objects live on beside it, so that no other one gets their id.
+            prepared[key] = prepare(program, feed, fetch_list, *others), objects
+        return prepared[key][0]
+
+    cache.get_pir_program_and_executor = remembered

@@ -1,1 +1,0 @@
-"""Training with parameter servers: embedding tables that outgrow one machine."""

@@ -1,0 +1,4 @@
+"""The process and the operating system: errors, files, locks, signals, devices, clocks.
+
+Nothing here knows configurations, models or data.
+"""
