@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tools"), ROOT]
 
 from engine import command_line  # noqa: E402
-from engine.config.config import load_config  # noqa: E402
+from engine.config.load import load_config  # noqa: E402
 from engine.model_folder import loading  # noqa: E402
 from engine.system import process  # noqa: E402
 from engine.system.errors import UserError  # noqa: E402

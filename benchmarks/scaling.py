@@ -31,7 +31,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tools"), ROOT]
 
-from engine import command_line  # noqa: E402
+from engine import command_line, commands  # noqa: E402
 from engine.system.errors import UserError  # noqa: E402
 
 _WARM_UP = 30  # steps
@@ -39,36 +39,38 @@ _WARM_UP = 30  # steps
 
 def work(arguments: argparse.Namespace) -> None:
     """Trains as one of the processes that are measured; rank 0 prints what it found."""
-    config = command_line.read_config(arguments, graph="dygraph")
+    config = commands.read_config(arguments, graph="dygraph")
     import logging
 
     import paddle
 
+    from engine.data import sources
     from engine.distributed import processes
-    from engine.evaluation.log_lines import Report
+    from engine.evaluation import steps
+    from engine.evaluation.run_log import RunLog
     from engine.graphs import opening
     from engine.system.clock import Clock
-    from engine.training import loop
+    from engine.training import resume
 
     logging.disable(logging.INFO)
     world = processes.current()
-    with world.first():
-        source = loop.training_source(config)
+    with world.main_process_first():
+        source = sources.training_source(config)
     size = config.runner("train_batch_size") * world.size
     if source.rows is not None and source.rows < size:
         raise UserError(f"a step takes {size} rows, the data have {source.rows}")
     session = opening.open_session(config, "dygraph", training=True)
-    loop.start(session, config, source)
+    resume.start(session, config, source)
     batches = _endless(session, source)
     session.start_epoch(training=True)
     clock, rows = Clock(), 0
-    report = Report(clock, config.runner("print_interval"), None)
+    report = RunLog(clock, config.runner("print_interval"), None)
     report.start_epoch(0)
-    for steps in (_WARM_UP, arguments.steps):
+    for count in (_WARM_UP, arguments.steps):
         clock.restart()
         began = time.process_time()
-        taken = (next(batches) for _ in range(steps))
-        rows = loop.visit(session, taken, session.train_step, clock, report)
+        taken = (next(batches) for _ in range(count))
+        rows = steps.run_steps(session, taken, session.train_step, clock, report)
     seconds, busy = clock.total(), time.process_time() - began
     volume = _volume(session, next(batches)[0], paddle) if world.size == 1 else {}
     if world.rank == 0:

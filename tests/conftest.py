@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.config.config import load_config
+from engine.config.load import load_config
 from engine.model_folder import loading
 from engine.system import process
 

@@ -117,9 +117,10 @@ def measure(
 
 def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
     """Measures all cases, printing and writing as it goes."""
-    from engine.config.config import load_config
+    from engine.config.load import load_config
     from engine.deployment.inference import benchmark_report
     from engine.model_folder import loading
+    from engine.system import environment
 
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
     interrupts.catch(signal.SIGTERM)  # after Paddle, which takes it
@@ -144,7 +145,7 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "repeat": arguments.repeat,
         "warm_up_batches": WARM_UP,
-        "environment": benchmark_report.environment(),
+        "environment": environment.describe(),
         "cases": [],
     }
     for number, case in enumerate(cases, 1):

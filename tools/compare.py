@@ -53,12 +53,11 @@ def main() -> None:
 
     from comparing import matrix as matrices
     from comparing import report, running
-    from engine.evaluation import log_lines as log
-    from engine.system import folder_lock, interrupts
+    from engine.system import folder_lock, interrupts, logs
     from engine.system.errors import UserError
 
     interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
-    log.start_logging()
+    logs.start_logging()
     matrix = matrices.load(arguments.matrices_yaml, arguments.matrix)
     chosen = matrix.chosen(arguments.only)
     for cell in chosen:

@@ -10,7 +10,7 @@ standardises the inputs is folded into PaddleRec's first layer, which has nothin
 
 import os
 
-from engine import command_line
+from engine import command_line, commands
 from engine.system.errors import UserError
 
 _PREFIXES = {"dygraph": "rec", "static": "rec_static"}
@@ -28,10 +28,10 @@ def main() -> None:
     source, target = map(os.path.abspath, (arguments.checkpoint, arguments.output))
     if os.path.realpath(source) == os.path.realpath(target):
         raise UserError(f"--output {arguments.output}: that is the checkpoint to rewrite")
-    config = command_line.read_config(arguments)
-    from engine.graphs import checkpoint_loading
+    config = commands.read_config(arguments)
+    from engine.deployment.export import paddlerec_checkpoint
 
-    checkpoint_loading.convert(config, source, target, arguments.to, _PREFIXES[arguments.form])
+    paddlerec_checkpoint.convert(config, source, target, arguments.to, _PREFIXES[arguments.form])
 
 
 if __name__ == "__main__":

@@ -12,22 +12,24 @@ import glob
 import os
 import tempfile
 
-from engine import command_line
+from engine import command_line, commands
 from engine.model_folder import loading
 
 
 def run_sample(yaml: str) -> list[str]:
     """Trains and evaluates one model and returns its row: name, rows a second, metrics."""
+    from engine.data import sources
+    from engine.evaluation import evaluator
     from engine.graphs.opening import open_session
     from engine.training import loop
 
     with tempfile.TemporaryDirectory() as output:
         overrides = ["runner.print_interval=100", f"runner.model_save_path={output}"]
         overrides.append(f"runner.infer_load_path={output}")
-        config = command_line.read_config(argparse.Namespace(config_yaml=yaml, opt=overrides))
+        config = commands.read_config(argparse.Namespace(config_yaml=yaml, opt=overrides))
         session = open_session(config, "dygraph", training=True)
-        trained = loop.train(session, config, loop.training_source(config))
-        tested = loop.evaluate(session, config, loop.test_source(config))
+        trained = loop.train(session, config, sources.training_source(config))
+        tested = evaluator.evaluate(session, config, sources.test_source(config))
     last = tested.metrics[max(tested.metrics)]
     return [
         os.path.basename(config.folder),

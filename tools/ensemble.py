@@ -14,8 +14,43 @@ not fit the YAML's model or its tasks, or was trained with another vocabulary; f
 one twice.
 """
 
-from engine import command_line
-from engine.evaluation import ensemble
+import os
+
+from engine import command_line, commands
+from engine.system.errors import UserError
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument(
+        "--runs", nargs="+", required=True, metavar="FOLDER", help="folders of checkpoints"
+    )
+    arguments = parser.parse_args()
+    runs = [os.path.abspath(os.path.expanduser(run)) for run in arguments.runs]
+    if len(runs) < 2 or len(set(runs)) < len(runs):
+        raise UserError("--runs: expected at least two folders, each once")
+    arguments.opt.append(f"runner.infer_load_path={runs[0]}")  # all runs share its vocabulary
+    from engine.data import encoding, sources
+    from engine.evaluation import ensemble, measurements, predictions
+    from engine.graphs import opening
+    from engine.system import atomic_files
+
+    config = commands.read_config(arguments, encoding.to_evaluate)
+    folders = [ensemble.checkpoint(config, run) for run in runs]
+    output, report = config.runner("save_predictions"), config.runner("save_metrics")
+    if output:
+        predictions.check(output)
+    measurements.check(config)
+    source = sources.test_source(config)
+    session = opening.open_session(config, "dygraph", training=False)
+    means, figures = ensemble.evaluate(session, config, source, folders)
+    if output:
+        predictions.write(output, means)
+    if report:
+        about = measurements.about(config, session, "ensemble")
+        atomic_files.write_json(report, {**about, **figures})
+
 
 if __name__ == "__main__":
-    command_line.run(lambda: ensemble.main(__doc__))
+    command_line.run(main)

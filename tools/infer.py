@@ -7,7 +7,17 @@ runner.infer_end_epoch, or for the best one (runner.infer_checkpoint: best); a s
 serves where there is no dygraph one.
 """
 
-from engine import command_line
+from engine import command_line, commands
+
+
+def main() -> None:
+    """Runs the command."""
+    arguments = command_line.parser(__doc__).parse_args()
+    from engine.data import encoding
+
+    config = commands.read_config(arguments, encoding.to_evaluate, "dygraph")
+    commands.evaluate(config, "dygraph")
+
 
 if __name__ == "__main__":
-    command_line.run(lambda: command_line.evaluate(__doc__, "dygraph"))
+    command_line.run(main)

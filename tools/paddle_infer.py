@@ -11,8 +11,10 @@ size. Paths are relative to the current directory. Reader and model fit each oth
 beside the model (.meta.json).
 """
 
-from engine import command_line
+from engine import command_line, commands
 from engine.deployment.predictors.predictor import ENGINES, PRECISIONS
+from engine.system import logs
+from engine.system.errors import UserError
 
 
 def parse_arguments():
@@ -74,18 +76,27 @@ def parse_arguments():
 def main() -> None:
     """Runs the command."""
     arguments = parse_arguments()
-    from engine.deployment.inference import prediction_job
-    from engine.evaluation import log_lines
+    from engine.deployment.inference import job as jobs
 
-    log_lines.start_logging()
-    job = prediction_job.open_job(arguments)
+    if arguments.config_yaml:
+        config = commands.read_config(
+            arguments, lambda config: jobs.trained_encoding(arguments, config)
+        )
+    elif arguments.opt:
+        raise UserError("-o changes values of a YAML: give it with -m")
+    else:
+        config = None
+        logs.start_logging()
+    job = jobs.open_job(arguments, config)
     if arguments.compare:
         from engine.deployment.inference import comparison
 
         sizes = (arguments.batchsize,) if arguments.batchsize else ()
         comparison.run(job, sizes, arguments.warmup)
         return
-    prediction_job.run(job, arguments)
+    from engine.deployment.inference.run import run
+
+    run(job, arguments)
 
 
 if __name__ == "__main__":

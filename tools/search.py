@@ -60,16 +60,15 @@ def main() -> None:
     arguments = parsed_arguments()
     import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
 
-    from engine.config.config import load_config
+    from engine.config.load import load_config
     from engine.data import splits
-    from engine.evaluation import log_lines
     from engine.model_folder import loading
-    from engine.system import folder_lock, interrupts
+    from engine.system import folder_lock, interrupts, logs
     from engine.training import early_stopping
     from searching import search, space, studies, tuned
 
     interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
-    log_lines.start_logging()
+    logs.start_logging()
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
     splits.check(config, "a search")
     default = studies.default(config.runner("model_save_path"))

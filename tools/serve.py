@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from engine import command_line
 from engine.deployment.exported_model import model_files
-from engine.deployment.predictors import predictor
-from engine.evaluation import log_lines
+from engine.deployment.predictors import opening, predictor
+from engine.system import logs
 from engine.system.errors import UserError
 
 _LEVELS = ("debug", "info", "warning", "error")
@@ -124,7 +124,7 @@ def main() -> None:
         raise UserError(
             f"serving needs {error.name}: pip install -r requirements-deploy.txt"
         ) from error
-    log_lines.start_logging()
+    logs.start_logging()
     found = model_files.find(
         arguments.model_dir, arguments.model_file, arguments.params_file, arguments.engine
     )
@@ -136,8 +136,8 @@ def main() -> None:
         cpu_threads=arguments.cpu_threads,
         enable_mkldnn=arguments.enable_mkldnn,
     )
-    opened = predictor.open_predictor(found, options)
-    log_lines.start_logging()  # once more: Paddle 2.6 silences the log when it is imported
+    opened = opening.open_predictor(found, options)
+    logs.start_logging()  # once more: Paddle 2.6 silences the log when it is imported
     logging.getLogger().setLevel(arguments.log_level.upper())
     name = arguments.model_name or found.about.get("model") or os.path.basename(found.prefix)
     model = protocol.ServedModel(

@@ -10,7 +10,7 @@ trainer saves a checkpoint after every epoch to runner.model_save_path/<epoch>/r
 
 import os
 
-from engine import command_line
+from engine import command_line, commands
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     role = roles.from_environment()
     watcher = watch.start(role)
     try:
-        config = command_line.read_config(arguments)
+        config = commands.read_config(arguments)
         from engine.parameter_servers import training
 
         training.run(config, role, watcher)

@@ -9,7 +9,7 @@ Paddle 2), .pdiparams and .meta.json, which names inputs, outputs and tasks; .on
 for. Each is checked against the trained net before it replaces an older one.
 """
 
-from engine import command_line
+from engine import command_line, commands
 
 
 def main() -> None:
@@ -24,8 +24,8 @@ def main() -> None:
     arguments = parser.parse_args()
     from engine.deployment.export import dygraph_export
 
-    config = command_line.read_config(arguments, dygraph_export.checkpoint_encoding)
-    dygraph_export.export_checkpoint(config, arguments.format)
+    config = commands.read_config(arguments, dygraph_export.checkpoint_encoding)
+    commands.export(config, arguments.format)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,14 @@ after every epoch to runner.model_save_path/<epoch>/rec.*; with runner.valid_dat
 as it goes, and saves the best one to runner.model_save_path/best/rec.*
 """
 
-from engine import command_line
+from engine import command_line, commands
+
+
+def main() -> None:
+    """Runs the command."""
+    arguments = command_line.parser(__doc__).parse_args()
+    commands.train(commands.read_config(arguments, graph="dygraph"), "dygraph")
+
 
 if __name__ == "__main__":
-    command_line.run(lambda: command_line.train(__doc__, "dygraph"))
+    command_line.run(main)

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import formats
 from engine.model_folder import loading
 
 DROPOUT = "hyper_parameters.dropout=0.1"
@@ -45,7 +45,7 @@ SLOW = """
 import runpy, sys, time
 path = {path!r}
 sys.path.insert(0, path.rsplit("/", 1)[0])
-from engine import interrupts
+from engine.system import interrupts
 check = interrupts.check
 def slow():
     time.sleep({seconds})
@@ -67,7 +67,7 @@ def slow(name, seconds, model, *settings):
 def parameters(folder, prefix):
     found = {}
     for part in ("pdparams", "pdopt"):
-        content = store.load(os.path.join(folder, f"{prefix}.{part}"))
+        content = formats.read(os.path.join(folder, f"{prefix}.{part}"))
         found.update({f"{part}.{name}": value for name, value in content.items()})
     return found
 

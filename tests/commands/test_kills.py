@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import find, formats
 from engine.model_folder import loading
 
 # How a run ends: at a random moment; inside saving an epoch, one operation half done; inside
@@ -107,7 +107,7 @@ def stop(driver, child, number, rng):
 def same_state(folder, other, prefix):
     """Whether two folders' checkpoints are equal to the last bit."""
     for part in ("pdparams", "pdopt"):
-        one, two = (store.load(f"{place}/{prefix}.{part}") for place in (folder, other))
+        one, two = (formats.read(f"{place}/{prefix}.{part}") for place in (folder, other))
         assert one.keys() == two.keys()
         for name, value in one.items():
             np.testing.assert_array_equal(value, two[name], err_msg=f"{folder}: {name}")
@@ -125,10 +125,10 @@ def test_killed_again_and_again(driver, tmp_path, name, prefix, kills):
         runs += 1
         # What a resuming run finds. In a copy: that run itself must clear up.
         shutil.copytree(parts.output, tmp_path / "copy", dirs_exist_ok=True)
-        found = store.newest(str(tmp_path / "copy"), prefix)
+        found = find.newest(str(tmp_path / "copy"), prefix)
         if found:
             names = os.listdir(found[0])
-            store.state(found[0], prefix, shapes(found[0], prefix))
+            find.state(found[0], prefix, shapes(found[0], prefix))
             inside += f"{prefix}.progress.npz" in names
         shutil.rmtree(tmp_path / "copy")
     last = found[1]["epoch"] + 1
@@ -145,6 +145,6 @@ def test_killed_again_and_again(driver, tmp_path, name, prefix, kills):
 
 
 def shapes(folder, prefix):
-    found = store.load(f"{folder}/{prefix}.pdparams")
+    found = formats.read(f"{folder}/{prefix}.pdparams")
     names = found.keys() - {"StructuredToParameterName@@"}
     return {name: tuple(found[name].shape) for name in names}

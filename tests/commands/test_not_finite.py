@@ -6,7 +6,8 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import formats
+from engine.data import sources
 from engine.graphs import finite_check
 from engine.graphs.dygraph import DygraphSession
 from engine.system.errors import UserError
@@ -106,7 +107,7 @@ def test_a_skipped_step_leaves_no_trace(run_command, model, data, tmp_path):
     assert with_it == f"{without}, skipped: 1 batches"
     for part in ("pdparams", "pdopt"):
         one, two = (
-            store.load(str(tmp_path / output / "0" / f"rec.{part}"))
+            formats.read(str(tmp_path / output / "0" / f"rec.{part}"))
             for output in ("with", "without")
         )
         for key, value in one.items():
@@ -139,7 +140,7 @@ def test_static_graph_cannot_skip(run_command, model):
 
 def test_the_task_is_named(configure, tmp_path):
     config = configure("mmoe", "runner.shuffle=False", "runner.epochs=1")
-    session, source = DygraphSession(config), loop.training_source(config)
+    session, source = DygraphSession(config), sources.training_source(config)
     weight = session.net.towers.output.weight
     values = weight.numpy()
     values[1] = np.nan

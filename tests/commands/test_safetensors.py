@@ -7,7 +7,7 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import formats, store
+from engine.checkpoints import formats, layout
 
 pytest.importorskip("safetensors")
 
@@ -30,8 +30,8 @@ def run(run_command, model, tmp_path):
 
 
 def state(folder, prefix):
-    found = {part: store.path_of(str(folder), prefix, part) for part in ("pdparams", "pdopt")}
-    return {part: store.load(path) for part, path in found.items()}
+    found = {part: layout.path_of(str(folder), prefix, part) for part in ("pdparams", "pdopt")}
+    return {part: formats.read(path) for part, path in found.items()}
 
 
 def assert_same(one, two):

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import find
 from engine.model_folder import loading
 
 PREFIX = {"trainer": "rec", "static_trainer": "rec_static"}
@@ -58,8 +58,8 @@ def test_a_file_that_cannot_be_written_whole(model, tmp_path, name, epochs):
     assert output.exists() == bool(before)
     assert content(output) == before
     if before:
-        found, _ = store.newest(str(output), PREFIX[name])
-        assert store.parameters(found, PREFIX[name])
+        found, _ = find.newest(str(output), PREFIX[name])
+        assert find.parameters(found, PREFIX[name])
 
 
 def test_a_safetensors_file_that_cannot_be_written_whole(model, tmp_path):
@@ -105,8 +105,8 @@ def test_a_full_disk(model, small_disk, name, form):
     code, error = train(model, name, *settings)
     assert (code, error) == (2, f"error: cannot save to {output / '1'}: No space left on device")
     assert os.listdir(output) == ["0"]
-    found, _ = store.newest(str(output), PREFIX[name])
-    assert store.parameters(found, PREFIX[name])
+    found, _ = find.newest(str(output), PREFIX[name])
+    assert find.parameters(found, PREFIX[name])
     small_disk(4000)
     assert train(model, name, *settings)[0] == 0
     assert {"0", "1"} <= set(os.listdir(output))

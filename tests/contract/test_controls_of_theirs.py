@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import formats
 
 GRAPHS = {"": "rec", "static_": "rec_static"}
 
@@ -24,10 +24,10 @@ def test_validation_and_averages_disturb_nothing(stand_in, run_command, lines, g
         done = run_command(command, "-m", folder / "config.yaml", "-o", *options)
         assert done.code == 0, done.stderr
         logs.append(done.stderr)
-        saved.append(store.load(f"{out}/0/{prefix}.pdparams"))
+        saved.append(formats.read(f"{out}/0/{prefix}.pdparams"))
     for key, value in saved[0].items():
         np.testing.assert_array_equal(saved[1][key], value, err_msg=key)
-    kept = store.load(f"{folder / 'both'}/0/{prefix}.pdema")
+    kept = formats.read(f"{folder / 'both'}/0/{prefix}.pdema")
     own = {key[10:]: value for key, value in kept.items() if key.startswith("parameter.")}
     assert own
     for key, value in own.items():

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.checkpoints import formats
+from engine.config.load import load_config
 from engine.model_folder import importing, loading
 
 TRAINERS = ["trainer", "static_trainer"]
@@ -29,7 +29,7 @@ def trained(stand_in, run_command):
         done = run_command(trainer, "-m", folder / "config.yaml", "-o", *options)
         assert done.code == 0, done.stderr
         path = folder / output / str(epoch) / f"{PREFIX[trainer]}.pdparams"
-        saved = store.load(str(path))
+        saved = formats.read(str(path))
         saved.pop("StructuredToParameterName@@", None)
         return saved, done.stderr
 

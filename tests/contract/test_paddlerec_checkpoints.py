@@ -11,13 +11,14 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.checkpoints import find, formats, store
+from engine.config.load import load_config
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.system.errors import UserError
-from engine.training import loop
+from engine.training import loop, resume
 
 ROOT = Path(loading.REPOSITORY)
 FEATURES, EXPERT, TOWER, BOTTOM = 499, 16, 8, 117
@@ -148,7 +149,7 @@ def ours(config, session, x):
 def warm(configure, folder, place, *options, static=False):
     config = configure(folder, f"runner.model_init_path={place}", *options)
     session = StaticSession(config, True) if static else DygraphSession(config)
-    loop.start(session, config, loop.training_source(config))
+    resume.start(session, config, sources.training_source(config))
     return config, session
 
 
@@ -173,7 +174,7 @@ def test_a_warm_start_of_static_graph(theirs, configure, folder):
     root = config.runner("model_save_path")
     store.save(root, 0, "rec_static", session.state(), {})
     reader = DygraphSession(config)
-    reader.load(*store.parameters(f"{root}/0", "rec_static"))
+    reader.load(*find.parameters(f"{root}/0", "rec_static"))
     x = rows()
     for mine, original in zip(ours(config, reader, x), REFERENCES[folder](state, x.astype(float))):
         np.testing.assert_allclose(mine, original, rtol=0, atol=1e-6)
@@ -190,7 +191,7 @@ def test_it_is_evaluated_as_it_is(theirs, run_command, tmp_path, folder, command
     done = run_command(command, "-m", yaml, "-o", *options)
     assert done.code == 0, done.stderr
     config = load_config(str(yaml), [RAW], loading.hyper_parameters)
-    x = np.concatenate([block[0] for block in loop.test_source(config).blocks()])
+    x = np.concatenate([block[0] for block in sources.test_source(config).blocks()])
     expected = np.stack([out[:, 1] for out in REFERENCES[folder](state, x.astype(float))], 1)
     np.testing.assert_allclose(np.load(path), expected, rtol=0, atol=1e-6)
 
@@ -243,7 +244,7 @@ def trained(configure, tmp_path):
     def train(folder, graph, *options):
         config = configure(folder, "runner.epochs=1", "runner.train_batch_size=16", *options)
         session = DygraphSession(config) if graph == "dygraph" else StaticSession(config, True)
-        loop.train(session, config, loop.training_source(config))
+        loop.train(session, config, sources.training_source(config))
         return config, f"{config.runner('model_save_path')}/0"
 
     return train
@@ -272,7 +273,7 @@ def test_what_is_written_computes_the_same_there(
     done = convert(run_command, folder, source, target, "paddlerec", form, *options)
     assert done.code == 0, done.stderr
     prefix = {"dygraph": "rec", "static": "rec_static"}[form]
-    written = store.load(str(target / f"{prefix}.pdparams"))
+    written = formats.read(str(target / f"{prefix}.pdparams"))
     sizes = {"exp_per_task": 2, "shared_num": 1} if folder == "ple" else {}
     expected = made(folder, **sizes)
     names = dict(zip(static_form(expected) if form == "static" else expected, expected))
@@ -280,7 +281,7 @@ def test_what_is_written_computes_the_same_there(
     state = {names[name]: value for name, value in written.items()}
     paddle.disable_static()
     session = DygraphSession(config)
-    session.load(*store.parameters(source, "rec"))
+    session.load(*find.parameters(source, "rec"))
     x = rows()
     before = ours(config, session, x)
     for mine, theirs in zip(
@@ -293,7 +294,7 @@ def test_what_is_written_computes_the_same_there(
     assert done.code == 0, done.stderr
     paddle.disable_static()
     session = DygraphSession(config)
-    session.load(*store.parameters(str(back), prefix))
+    session.load(*find.parameters(str(back), prefix))
     for first, second in zip(before, ours(config, session, x)):
         np.testing.assert_array_equal(first, second)
 
@@ -310,7 +311,7 @@ def test_standardised_inputs_are_folded_into_the_first_layer(configure, run_comm
     target = tmp_path / "for_paddlerec"
     done = convert(run_command, "mmoe", f"{root}/0", target, "paddlerec", "dygraph")
     assert done.code == 0, done.stderr
-    state = store.load(str(target / "rec.pdparams"))
+    state = formats.read(str(target / "rec.pdparams"))
     x = rows()
     for mine, original in zip(ours(config, session, x), mmoe(state, x.astype(float))):
         np.testing.assert_allclose(mine, original, rtol=0, atol=1e-5)
@@ -322,7 +323,7 @@ def test_paddlerecs_ple_comes_back_as_it_was(theirs, run_command, tmp_path):
     target = tmp_path / "again"
     done = convert(run_command, "ple", place, target, "paddlerec", "dygraph", RAW)
     assert done.code == 0, done.stderr
-    written = store.load(str(target / "rec.pdparams"))
+    written = formats.read(str(target / "rec.pdparams"))
     assert written.keys() == state.keys()
     for name, value in state.items():
         if "exp_1_2" not in name:

@@ -5,11 +5,11 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine.config.config import load_config
+from engine.config.load import load_config
+from engine.data import sources
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading, running_auc
 from engine.system.clock import Clock
-from engine.training import loop
 
 folders = pytest.mark.parametrize(
     ("name", "metrics", "thresholds"),
@@ -62,7 +62,7 @@ def test_it_is_scikit_learns(stand_in, monkeypatch, name, metrics, thresholds, t
     watched = Watched(monkeypatch)
     session = StaticSession(config, training)
     watched.add_to(session)
-    source = loop.training_source(config)
+    source = sources.training_source(config)
     checked = 0
     for epoch in range(2):
         session.start_epoch(training)

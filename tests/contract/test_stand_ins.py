@@ -6,8 +6,8 @@ import paddlerec_loop
 import pytest
 import tiny_data
 
-from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.checkpoints import formats
+from engine.config.load import load_config
 from engine.model_folder import loading
 
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
@@ -38,7 +38,7 @@ def test_dygraph_is_what_paddlerecs_loop_makes_of_it(stand_in, run_command, line
     model, net, epochs = paddlerec_loop.train_dygraph(config)
     root = config.runner("model_save_path")
     for epoch, (state, scores, _) in enumerate(epochs):
-        saved = store.load(f"{root}/{epoch}/rec.pdparams")
+        saved = formats.read(f"{root}/{epoch}/rec.pdparams")
         saved.pop("StructuredToParameterName@@", None)
         assert saved.keys() == state.keys()
         for key, value in state.items():
@@ -61,7 +61,7 @@ def test_static_is_what_paddlerecs_loop_makes_of_it(stand_in, run_command, lines
     shown = lines(done.stderr)
     config = load_config(str(yaml), ["runner.epochs=1"], loading.hyper_parameters)
     fetched, state = paddlerec_loop.train_static(config)
-    saved = store.load(f"{config.runner('model_save_path')}/0/rec_static.pdparams")
+    saved = formats.read(f"{config.runner('model_save_path')}/0/rec_static.pdparams")
     state = {key: value for key, value in state.items() if not key.startswith("learning_rate")}
     assert saved.keys() == state.keys()
     for key, value in state.items():

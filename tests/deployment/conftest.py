@@ -8,8 +8,9 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.checkpoints import find
+from engine.config.load import load_config
+from engine.data import sources
 from engine.deployment.export import dygraph_export
 from engine.deployment.exported_model import model_files
 from engine.graphs.dygraph import DygraphSession
@@ -35,7 +36,7 @@ def trained(tmp_path_factory):
         ]
         config = load_config(str(folder / "config.yaml"), options, loading.hyper_parameters)
         session = StaticSession(config, True) if graph == "static" else DygraphSession(config)
-        loop.train(session, config, loop.training_source(config))
+        loop.train(session, config, sources.training_source(config))
         return config
 
     return train
@@ -91,7 +92,7 @@ def sample_rows():
             *loading.files(config, "test_data_dir"),
         ]
         reader = config.runner("train_reader_path")
-        source = loop.open_reader(config, reader, files, 64, None)
+        source = sources.open_reader(config, reader, files, 64, None)
         inputs = len(loading.dygraph_model(config).input_specs(config))
         blocks = list(source.blocks())
         return [np.concatenate([block[place] for block in blocks]) for place in range(inputs)]
@@ -107,7 +108,7 @@ def eager(trained, sample_rows):
     def predict(folder, graph):
         config = trained(folder, graph)
         session = DygraphSession(config)
-        saved, prefix = store.parameters(f"{config.runner('model_save_path')}/0", "rec")
+        saved, prefix = find.parameters(f"{config.runner('model_save_path')}/0", "rec")
         session.load(saved, prefix)
         session.start_epoch(training=False)
         with paddle.no_grad():

@@ -12,7 +12,7 @@ import pytest
 
 from engine.deployment.export import dygraph_export
 from engine.deployment.exported_model import graph_files, model_files
-from engine.deployment.predictors import paddle_predictor, predictor
+from engine.deployment.predictors import opening, paddle_predictor, predictor
 from engine.model_folder import loading
 from engine.system.errors import UserError
 
@@ -181,7 +181,7 @@ def test_a_gpu_that_onnx_runtime_has_not(infer):
 @pytest.mark.parametrize("option", ["save_predictions", "save_log_path"])
 def test_a_place_where_nothing_can_be_written(infer, tmp_path, option, monkeypatch):
     """Said before anything is predicted."""
-    monkeypatch.setattr(predictor, "open_predictor", None)
+    monkeypatch.setattr(opening, "open_predictor", None)
     (tmp_path / "file").write_text("")
     error = infer(**{option: tmp_path / "file" / "out.csv"})
     assert error.startswith(f"error: cannot save to {tmp_path / 'file'}: ")
@@ -474,7 +474,7 @@ def test_a_model_of_paddles_format_without_paddle(model, monkeypatch):
     found = model_files.find(str(model))
     monkeypatch.setitem(sys.modules, "paddle", None)
     with pytest.raises(UserError, match=r"tostatic\.\w+ needs Paddle: pip install -r require"):
-        predictor.open_predictor(found, predictor.Options())
+        opening.open_predictor(found, predictor.Options())
 
 
 # Exports

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.deployment.predictors import predictor
+from engine.deployment.predictors import opening
 from engine.deployment.predictors.predictor import Options
 from engine.system.errors import UserError
 
@@ -36,7 +36,7 @@ def test_every_row_is_predicted_as_the_net_does(
         pytest.importorskip("onnxruntime")
         pytest.importorskip("paddle2onnx")
     expected = eager(folder, "static" if how == "static" else "dygraph")
-    runner = predictor.open_predictor(exports(folder, how), Options(engine=engine))
+    runner = opening.open_predictor(exports(folder, how), Options(engine=engine))
     assert [spec.name for spec in runner.outputs] == list(expected)
     inputs = sample_rows(folder)
     for numbers in batches(len(inputs[0]), batch_size):
@@ -49,7 +49,7 @@ def test_every_row_is_predicted_as_the_net_does(
 def test_paddle_does_not_run_an_onnx_file(folder, exports):
     model = exports(folder, "onnx")
     with pytest.raises(UserError) as caught:
-        predictor.open_predictor(model, Options(engine="paddle"))
+        opening.open_predictor(model, Options(engine="paddle"))
     assert str(caught.value) == f"--engine paddle: {model.graph} is for ONNX Runtime"
 
 

@@ -9,11 +9,12 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine.config.config import load_config
+from engine.config.load import load_config
+from engine.data import sources
 from engine.deployment.export import dygraph_export
 from engine.deployment.exported_model import graph_files, model_files
 from engine.deployment.exported_model.tensors import TensorSpec
-from engine.deployment.predictors import predictor
+from engine.deployment.predictors import opening, predictor
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
@@ -64,7 +65,7 @@ def train_static(configured):
     def train(*overrides, **runner):
         config = configured(*overrides, use_inference=True, **runner)
         session = StaticSession(config, training=True)
-        loop.train(session, config, loop.training_source(config))
+        loop.train(session, config, sources.training_source(config))
         return Path(config.runner("model_save_path")) / "0"
 
     return train
@@ -118,7 +119,7 @@ def test_an_onnx_file_names_its_tensors_itself(folder, exports, tmp_path):
     pytest.importorskip("onnxruntime")
     path = tmp_path / "alone.onnx"
     path.write_bytes(Path(exports(folder, "onnx").graph).read_bytes())
-    runner = predictor.open_predictor(model_files.find(model_file=str(path)), predictor.Options())
+    runner = opening.open_predictor(model_files.find(model_file=str(path)), predictor.Options())
     spec, tasks, _ = declared(folder)
     assert runner.inputs == [spec]
     assert [found.name for found in runner.outputs] == tasks
@@ -133,7 +134,7 @@ def test_a_static_checkpoint_is_exported_too(trained, configured, eager, sample_
     root = trained(FOLDER, "static").runner("model_save_path")
     model = dygraph_export.export_checkpoint(configured(infer_load_path=root))
     assert model.about["source"]["checkpoint"] == "rec_static.pdparams"
-    outputs = predictor.open_predictor(model, predictor.Options()).run(sample_rows(FOLDER))
+    outputs = opening.open_predictor(model, predictor.Options()).run(sample_rows(FOLDER))
     for ours, theirs in zip(outputs, eager(FOLDER, "static").values()):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
@@ -159,7 +160,7 @@ def test_an_epoch_trained_anew_loses_the_export_of_its_old_checkpoint(configured
     folder = Path(config.runner("model_save_path")) / "0"
 
     def train():
-        loop.train(DygraphSession(config), config, loop.training_source(config))
+        loop.train(DygraphSession(config), config, sources.training_source(config))
 
     train()
     dygraph_export.export_checkpoint(config)
@@ -175,7 +176,7 @@ def test_an_epoch_trained_anew_loses_the_export_of_its_old_checkpoint(configured
 
     dygraph_export.export_checkpoint(config)
     static = configured(use_inference=False)
-    loop.train(StaticSession(static, True), static, loop.training_source(static))
+    loop.train(StaticSession(static, True), static, sources.training_source(static))
     assert listing(folder, "rec_inference.") == []
     assert listing(folder, "tostatic.") == [name for name in made if name[0] == "t"]
 
@@ -183,7 +184,7 @@ def test_an_epoch_trained_anew_loses_the_export_of_its_old_checkpoint(configured
 def test_an_export_replaces_all_formats_of_an_older_one(configured):
     pytest.importorskip("paddle2onnx")
     config = configured()
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     folder = Path(config.runner("model_save_path")) / "0"
     dygraph_export.export_checkpoint(config, "onnx")
     assert (folder / "tostatic.onnx").is_file()
@@ -195,7 +196,7 @@ def test_an_export_replaces_all_formats_of_an_older_one(configured):
 def test_dygraph_training_says_that_it_exports_nothing(configured, caplog):
     config = configured(use_inference=True)
     with caplog.at_level(logging.WARNING):
-        loop.train(DygraphSession(config), config, loop.training_source(config))
+        loop.train(DygraphSession(config), config, sources.training_source(config))
     assert [record.getMessage() for record in caplog.records] == [
         "runner.use_inference: dygraph training exports nothing; run to_static.py"
     ]
@@ -209,7 +210,7 @@ def aucs(model, folder=FOLDER):
     """Each output's AUC with the test labels of the same name."""
     rows = np.loadtxt(folder / "data/test/test_data.txt", delimiter=",", dtype="float32")
     labels = {"marital": rows[:, 0], "income": rows[:, 1]}
-    runner = predictor.open_predictor(model, predictor.Options())
+    runner = opening.open_predictor(model, predictor.Options())
     outputs = runner.run([np.ascontiguousarray(rows[:, 2:])])
     return {
         spec.name: roc_auc_score(labels[spec.name], output[:, 1])
@@ -235,7 +236,7 @@ def printed(run_command, folder, *options):
 def test_tasks_in_another_order(configured, run_command):
     tasks = "[{name: marital, label_column: 0}, {name: income, label_column: 1}]"
     config = configured(f"hyper_parameters.tasks={tasks}", train_batch_size=4)
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     model = dygraph_export.export_checkpoint(config)
     found = aucs(model)
     assert list(found) == ["marital", "income"]

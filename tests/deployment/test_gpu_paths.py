@@ -18,7 +18,7 @@ from paddle import inference
 from engine.deployment.exported_model.model_files import ExportedModel
 from engine.deployment.inference import gpu_usage
 from engine.deployment.inference import passes as run_inference
-from engine.deployment.predictors import paddle_predictor, predictor
+from engine.deployment.predictors import opening, paddle_predictor
 from engine.deployment.predictors.paddle_predictor import PaddlePredictor
 from engine.deployment.predictors.predictor import Options
 from engine.system import device
@@ -361,9 +361,9 @@ def test_onnx_runtime_on_a_gpu(monkeypatch, tmp_path, starts):
     model = ExportedModel(str(tmp_path / "m.onnx"), None)
     if not starts:
         with pytest.raises(UserError, match="ONNX Runtime took the CPU, CUDAExecutionProvider did"):
-            predictor.open_predictor(model, Options(use_gpu=True))
+            opening.open_predictor(model, Options(use_gpu=True))
         return
-    runner = predictor.open_predictor(model, Options(use_gpu=True))
+    runner = opening.open_predictor(model, Options(use_gpu=True))
     assert asked == [[cuda]]
     assert runner.runtime["device"] == "gpu"
     assert [(spec.shape, spec.dtype) for spec in runner.inputs] == [((None, 3), "float32")]

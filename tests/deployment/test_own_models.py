@@ -8,10 +8,11 @@ import paddle
 import pytest
 
 from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.config.load import load_config
+from engine.data import sources
 from engine.deployment.export import dygraph_export
 from engine.deployment.exported_model import model_files
-from engine.deployment.predictors import predictor
+from engine.deployment.predictors import opening, predictor
 from engine.deployment.predictors.predictor import Options
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
@@ -183,7 +184,7 @@ def assert_runs_like(net, nested, model, arrays, engines=predictor.ENGINES):
         if engine == "onnxruntime":
             pytest.importorskip("onnxruntime")
             pytest.importorskip("paddle2onnx")
-        outputs = predictor.open_predictor(model, Options(engine=engine)).run(arrays)
+        outputs = opening.open_predictor(model, Options(engine=engine)).run(arrays)
         assert len(outputs) == len(expected)
         for ours, theirs in zip(expected, outputs):
             np.testing.assert_allclose(theirs, ours.numpy(), rtol=0, atol=1e-5)
@@ -194,7 +195,7 @@ def assert_runs_like(net, nested, model, arrays, engines=predictor.ENGINES):
 
 def test_a_model_that_declares_nothing_is_told_what_to_add(write_model, tmp_path):
     config = write_model()
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     folder = tmp_path / "own" / "output_model" / "0"
     before = sorted(folder.iterdir())
     with pytest.raises(UserError) as caught:
@@ -211,7 +212,7 @@ def test_a_model_that_declares_nothing_is_told_what_to_add(write_model, tmp_path
 def test_a_model_that_declares_its_inputs_is_exported(write_model, run_command, tmp_path):
     """And predicts through paddle_infer.py; outputs are numbered without output_names."""
     config = write_model(DYGRAPH + DECLARED)
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     model = dygraph_export.export_checkpoint(config)
     assert model.about["inputs"] == [{"name": "dense", "shape": [None, 3], "dtype": "float32"}]
     assert model.about["tasks"] == ["output_0"]
@@ -228,14 +229,14 @@ def test_a_model_that_declares_its_inputs_is_exported(write_model, run_command, 
 def test_outputs_have_the_names_that_the_model_gives(write_model):
     names = "\n    def output_names(self):\n        return ['click']\n"
     config = write_model(DYGRAPH + DECLARED + names)
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     assert dygraph_export.export_checkpoint(config).about["tasks"] == ["click"]
 
 
 def test_more_names_than_outputs(write_model, tmp_path):
     names = "\n    def output_names(self):\n        return ['click', 'buy']\n"
     config = write_model(DYGRAPH + DECLARED + names)
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     folder = tmp_path / "own" / "output_model" / "0"
     before = sorted(folder.iterdir())
     with pytest.raises(UserError, match=r"the net gives 1 outputs, named are click, buy"):
@@ -363,14 +364,14 @@ def test_more_than_ten_outputs_keep_their_order(write_model, export_net, graph):
             "        return [paddle.static.InputSpec([None, 3], 'float32', 'dense')]\n"
         )
         config = write_model(static=static, use_inference=True)
-        loop.train(StaticSession(config, True), config, loop.training_source(config))
+        loop.train(StaticSession(config, True), config, sources.training_source(config))
         model = model_files.find(f"{config.runner('model_save_path')}/0")
     assert [spec.name for spec in model.outputs] == names
     for engine in predictor.ENGINES:
         if engine == "onnxruntime":
             pytest.importorskip("onnxruntime")
             pytest.importorskip("paddle2onnx")
-        runner = predictor.open_predictor(model, Options(engine=engine))
+        runner = opening.open_predictor(model, Options(engine=engine))
         found = runner.run([np.ones([2, 3], "float32")])
         assert [spec.name for spec in runner.outputs] == names
         assert [array.tolist() for array in found] == [[k * k] * 2 for k in range(12)]
@@ -380,7 +381,7 @@ def test_more_than_ten_outputs_keep_their_order(write_model, export_net, graph):
 
 
 def trained_static(config):
-    loop.train(StaticSession(config, True), config, loop.training_source(config))
+    loop.train(StaticSession(config, True), config, sources.training_source(config))
     return model_files.find(f"{config.runner('model_save_path')}/0")
 
 
@@ -432,7 +433,7 @@ def test_feeds_keep_the_models_order_whichever_way_they_are_named(write_model):
         )
     )
     assert [spec.name for spec in model.inputs] == ["dense", "another"]
-    runner = predictor.open_predictor(model, Options())
+    runner = opening.open_predictor(model, Options())
     assert [spec.name for spec in runner.inputs] == ["dense", "another"]
     ones, zeros = np.ones([1, 3], "float32"), np.zeros([1, 3], "float32")
     found = {
@@ -487,7 +488,7 @@ def test_a_static_model_without_a_target(write_model, tmp_path):
 
 def test_to_static_of_a_model_that_declares_nothing(write_model, run_command, tmp_path):
     config = write_model()
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     done = run_command("to_static", "-m", tmp_path / "own" / "config.yaml")
     assert done.code == 2
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]

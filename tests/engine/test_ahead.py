@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from engine.system.prefetch import ahead
+from engine.system.prefetch import prefetched
 
 
 def test_the_next_item_is_made_meanwhile():
@@ -16,7 +16,7 @@ def test_the_next_item_is_made_meanwhile():
             yield number
 
     found = []
-    for item in ahead(items()):
+    for item in prefetched(items()):
         found.append(item)
         assert made[min(item + 1, 3)].wait(timeout=30)
         assert not any(event.is_set() for event in made[item + 2 :])
@@ -24,7 +24,7 @@ def test_the_next_item_is_made_meanwhile():
 
 
 def test_nothing_comes_of_nothing():
-    assert list(ahead(iter(()))) == []
+    assert list(prefetched(iter(()))) == []
 
 
 def test_an_error_comes_where_its_item_would():
@@ -32,7 +32,7 @@ def test_an_error_comes_where_its_item_would():
         yield 1
         raise ValueError("a line that is none")
 
-    found = ahead(items())
+    found = prefetched(items())
     assert next(found) == 1
     with pytest.raises(ValueError, match="a line that is none"):
         next(found)
@@ -40,7 +40,7 @@ def test_an_error_comes_where_its_item_would():
 
 def test_no_thread_is_left_behind():
     before = threading.active_count()
-    found = ahead(iter(range(100)))
+    found = prefetched(iter(range(100)))
     assert next(found) == 0
     found.close()
     assert threading.active_count() == before

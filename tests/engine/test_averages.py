@@ -6,13 +6,15 @@ import signal
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import formats, layout
+from engine.data import sources
+from engine.evaluation import evaluator
 from engine.graphs import averages
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system import interrupts
 from engine.system.errors import UserError
-from engine.training import loop
+from engine.training import loop, resume
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
 PREFIX = {"dygraph": "rec", "static": "rec_static"}
@@ -32,7 +34,7 @@ def settings(configure, tmp_path):
 def parts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
     names = ["pdparams", "pdopt"] + (["pdema"] if config.runner("ema_decay") else [])
-    return {part: store.load(store.path_of(folder, PREFIX[graph], part)) for part in names}
+    return {part: formats.read(layout.path_of(folder, PREFIX[graph], part)) for part in names}
 
 
 def train(graph, config, noted=None):
@@ -46,7 +48,7 @@ def train(graph, config, noted=None):
 
     if noted is not None:
         session.train_step = note
-    return loop.train(session, config, loop.training_source(config))
+    return loop.train(session, config, sources.training_source(config))
 
 
 def assert_same(found, expected):
@@ -116,7 +118,7 @@ def test_evaluation_takes_them(graph, settings):
     session = DygraphSession(evaluated)
     if graph == "static":
         session = StaticSession(evaluated, training=False)
-    tested = loop.evaluate(session, evaluated, loop.test_source(evaluated))
+    tested = evaluator.evaluate(session, evaluated, sources.test_source(evaluated))
     assert list(tested.metrics.values()) == list(summary.valid.values())
 
 
@@ -126,8 +128,8 @@ def test_they_may_begin_and_end_with_a_resume(graph, settings):
     train(graph, config)
     before = averages.unpacked(parts(graph, config, "0"))[0]
     session = GRAPHS[graph](settings("run", "runner.resume=True", decay=0))
-    loop.start(
-        session, settings("run", "runner.resume=True", decay=0), loop.training_source(config)
+    resume.start(
+        session, settings("run", "runner.resume=True", decay=0), sources.training_source(config)
     )
     found = session.parameters()
     assert_same({name: found[name] for name in before}, before)
@@ -166,13 +168,13 @@ def test_another_decay_is_refused(graph, settings):
 def test_the_gates_shown_are_theirs(settings):
     config = settings("run", "runner.infer_batch_size=1000")
     session = DygraphSession(config)
-    loop.train(session, config, loop.training_source(config))
+    loop.train(session, config, sources.training_source(config))
     before = session.parameters()
-    found = session.gate_weights(loop.test_source(config))
+    found = session.gate_weights(sources.test_source(config))
     assert_same(session.parameters(), before)
     averaged = DygraphSession(settings("other", "runner.infer_batch_size=1000", decay=0))
-    averaged.load(session.weights(), "rec")
-    assert_same(found, averaged.gate_weights(loop.test_source(config)))
+    averaged.load(session.evaluation_parameters(), "rec")
+    assert_same(found, averaged.gate_weights(sources.test_source(config)))
     averaged.load(before, "rec")
-    own = averaged.gate_weights(loop.test_source(config))
+    own = averaged.gate_weights(sources.test_source(config))
     assert max(np.abs(own[task] - row).max() for task, row in found.items()) > 1e-4

@@ -6,7 +6,10 @@ import pytest
 from paddle.io import DataLoader, Dataset, IterableDataset
 from paddle.utils import flatten
 
-from engine.data.batches import BlockSource, RowSource, batch_rows, open_source
+from engine.data.batch import batch_rows
+from engine.data.block_source import BlockSource
+from engine.data.row_source import RowSource
+from engine.data.sources import open_source
 from engine.system.errors import UserError
 
 

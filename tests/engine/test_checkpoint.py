@@ -8,11 +8,13 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import matching, store
+from engine.checkpoints import find, formats, matching, store
+from engine.data import sources
+from engine.evaluation import evaluator
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system.errors import UserError
-from engine.training import loop
+from engine.training import loop, resume
 
 
 def files(folder):
@@ -35,8 +37,8 @@ def test_a_checkpoint_replaces_its_own_files_and_keeps_the_other_graphs(tmp_path
     ]
     assert files(folder) == sorted(kinds)
     assert files(tmp_path) == ["0"]
-    assert store.load(f"{folder}/rec.pdparams")["w"][0] == 3.0
-    assert store.load(f"{folder}/rec_static.pdparams")["w"][0] == 2.0
+    assert formats.read(f"{folder}/rec.pdparams")["w"][0] == 3.0
+    assert formats.read(f"{folder}/rec_static.pdparams")["w"][0] == 2.0
 
 
 def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
@@ -48,7 +50,7 @@ def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(paddle, "save", full)
     with pytest.raises(UserError, match=r"cannot save to .*: No space left on device"):
         saved(tmp_path, value=2.0)
-    assert store.load(f"{folder}/rec.pdparams")["w"][0] == 1.0
+    assert formats.read(f"{folder}/rec.pdparams")["w"][0] == 1.0
     assert files(tmp_path) == ["0"]
 
 
@@ -60,7 +62,7 @@ def test_what_a_killed_save_left_is_cleared(tmp_path):
     (tmp_path / ".1.rec.new" / "rec.pdparams").write_bytes(b"half")
     (tmp_path / "0").rename(tmp_path / ".0.rec.old")
     (tmp_path / ".2.rec_static.new").mkdir()  # a static run that may still be writing
-    folder, facts = store.newest(str(tmp_path), "rec")
+    folder, facts = find.newest(str(tmp_path), "rec")
     assert (os.path.basename(folder), facts["epoch"]) == ("1", 1)
     assert files(tmp_path) == [".2.rec_static.new", "0", "1"]
 
@@ -70,9 +72,9 @@ def test_the_newest_is_the_last_one_saved(tmp_path):
     for epoch in (0, 1, 2):
         saved(tmp_path, epoch)
     saved(tmp_path, 0)
-    assert store.newest(str(tmp_path), "rec")[1]["epoch"] == 0
-    assert store.newest(str(tmp_path), "rec_static") is None
-    assert store.newest(str(tmp_path / "nowhere"), "rec") is None
+    assert find.newest(str(tmp_path), "rec")[1]["epoch"] == 0
+    assert find.newest(str(tmp_path), "rec_static") is None
+    assert find.newest(str(tmp_path / "nowhere"), "rec") is None
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
@@ -81,13 +83,13 @@ def test_damaged_facts_are_named(tmp_path, content):
     with open(f"{folder}/rec.json", "w") as file:
         file.write(content)
     with pytest.raises(UserError, match=r"rec\.json is damaged"):
-        store.newest(str(tmp_path), "rec")
+        find.newest(str(tmp_path), "rec")
 
 
 @pytest.mark.parametrize("name", ["seed", "epoch"])
 def test_facts_that_lack_something_are_named(configure, name):
     config = configure("mmoe", "runner.epochs=1")
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     path = os.path.join(config.runner("model_save_path"), "0", "rec.json")
     with open(path) as file:
         facts = json.load(file)
@@ -96,29 +98,29 @@ def test_facts_that_lack_something_are_named(configure, name):
         json.dump(facts, file)
     config = configure("mmoe", "runner.epochs=2", "runner.resume=True")
     with pytest.raises(UserError, match=rf"rec\.json is damaged: it has no {name}"):
-        loop.train(DygraphSession(config), config, loop.training_source(config))
+        loop.train(DygraphSession(config), config, sources.training_source(config))
 
 
 def test_another_seed_does_not_resume(configure):
     config = configure("mmoe", "runner.epochs=1")
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     config = configure("mmoe", "runner.epochs=2", "runner.seed=7", "runner.resume=True")
     with pytest.raises(UserError, match=r"runner\.seed = 7: the run to resume has seed 12345"):
-        loop.train(DygraphSession(config), config, loop.training_source(config))
+        loop.train(DygraphSession(config), config, sources.training_source(config))
 
 
 def test_tasks_in_another_order_are_noticed(configure, caplog):
     """The parameters would fit, and each task would be read as the other."""
     options = ["runner.epochs=1", "runner.infer_end_epoch=1"]
     config = configure("mmoe", *options)
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     tasks = (
         "hyper_parameters.tasks=[{name: marital, label_column: 0}, {name: income, label_column: 1}]"
     )
     config = configure("mmoe", tasks, "runner.resume=True", "runner.epochs=2", *options[1:])
     with pytest.raises(UserError, match="was trained for auc_income, auc_marital, not for auc_m"):
-        loop.train(DygraphSession(config), config, loop.training_source(config))
-    loop.evaluate(DygraphSession(config), config, loop.test_source(config))
+        loop.train(DygraphSession(config), config, sources.training_source(config))
+    evaluator.evaluate(DygraphSession(config), config, sources.test_source(config))
     assert "was trained for auc_income, auc_marital" in caplog.text
 
 
@@ -126,18 +128,18 @@ def test_resuming_takes_the_configured_learning_rate(configure):
     """The rate in a static checkpoint is a variable like any other; it is not taken."""
     for make in (DygraphSession, lambda config: StaticSession(config, training=True)):
         config = configure("mmoe", "runner.epochs=1")
-        loop.train(make(config), config, loop.training_source(config))
+        loop.train(make(config), config, sources.training_source(config))
         rate = "hyper_parameters.optimizer.learning_rate=0.5"
         config = configure("mmoe", "runner.epochs=2", "runner.resume=True", rate)
         session = make(config)
-        assert loop.start(session, config, loop.training_source(config)).epoch == 1
+        assert resume.start(session, config, sources.training_source(config)).epoch == 1
         assert session.learning_rate() == 0.5
 
 
 def test_a_folder_that_cannot_be_written_shows_before_training(configure, tmp_path):
     (tmp_path / "file").write_text("")
     config = configure("mmoe", f"runner.model_save_path={tmp_path / 'file' / 'inside'}")
-    session, source = DygraphSession(config), loop.training_source(config)
+    session, source = DygraphSession(config), sources.training_source(config)
     session.batches = None  # training would call it
     with pytest.raises(UserError, match="cannot save to"):
         loop.train(session, config, source)
@@ -148,7 +150,7 @@ def test_a_damaged_file_is_named(tmp_path):
     with open(f"{folder}/rec.pdparams", "r+b") as file:
         file.truncate(20)
     with pytest.raises(UserError, match=r"rec\.pdparams is damaged"):
-        store.load(f"{folder}/rec.pdparams")
+        formats.read(f"{folder}/rec.pdparams")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_a_checkpoint_of_another_model_is_refused(shapes, problem):
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
 def test_a_warm_start_takes_what_fits_and_says_what_does_not(configure, tmp_path, caplog, graph):
     first = configure("mmoe", "runner.epochs=1", f"runner.model_save_path={tmp_path / 'first'}")
-    loop.train(DygraphSession(first), first, loop.training_source(first))
+    loop.train(DygraphSession(first), first, sources.training_source(first))
 
     def start(*overrides):
         init = f"runner.model_init_path={tmp_path / 'first' / '0'}"
@@ -175,12 +177,12 @@ def test_a_warm_start_takes_what_fits_and_says_what_does_not(configure, tmp_path
         session = DygraphSession(config) if graph == "dygraph" else StaticSession(config, True)
         caplog.clear()
         with caplog.at_level("INFO"):
-            loop.start(session, config, loop.training_source(config))
+            resume.start(session, config, sources.training_source(config))
         state = session.state()["pdparams"]
         names = session._variable_names("rec") if graph == "static" else {n: n for n in state}
         return {name: np.asarray(state[variable]) for name, variable in names.items()}
 
-    before = store.load(str(tmp_path / "first" / "0" / "rec.pdparams"))
+    before = formats.read(str(tmp_path / "first" / "0" / "rec.pdparams"))
     everything = start()
     for name, value in before.items():
         np.testing.assert_array_equal(everything[name], value)
@@ -204,18 +206,18 @@ def test_a_warm_start_takes_what_fits_and_says_what_does_not(configure, tmp_path
 def test_resuming_a_finished_or_absent_run(configure, caplog):
     config = configure("mmoe", "runner.epochs=1", "runner.resume=True")
     with caplog.at_level("INFO"):
-        loop.train(DygraphSession(config), config, loop.training_source(config))
+        loop.train(DygraphSession(config), config, sources.training_source(config))
     assert "nothing to resume" in caplog.text
     caplog.clear()
     with caplog.at_level("INFO"):
-        summary = loop.train(DygraphSession(config), config, loop.training_source(config))
+        summary = loop.train(DygraphSession(config), config, sources.training_source(config))
     assert summary.rows == 0
     assert "all 1 epochs are trained" in caplog.text
 
 
 def test_the_facts_beside_a_checkpoint(configure):
     config = configure("mmoe", "runner.epochs=1", "runner.seed=9")
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     with open(os.path.join(config.runner("model_save_path"), "0", "rec.json")) as file:
         facts = json.load(file)
     assert facts["epoch"] == 0

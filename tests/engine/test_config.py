@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from engine.config.config import load_config
+from engine.config.load import load_config
 from engine.system.errors import UserError
 
 BASE = """\

@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import find, layout, store
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system.errors import UserError
@@ -26,7 +27,7 @@ def test_the_last_epochs_stay(configure, make, prefix):
     root = config.runner("model_save_path")
     other = {"rec": "rec_static", "rec_static": "rec"}[prefix]
     saved(root, 1, other)
-    loop.train(make(config), config, loop.training_source(config))
+    loop.train(make(config), config, sources.training_source(config))
     assert sorted(name for name in os.listdir(root) if name.isdigit()) == ["1", "3", "4"]
     for epoch in "34":
         assert sorted(os.listdir(f"{root}/{epoch}")) == [
@@ -55,7 +56,7 @@ def test_the_inference_models_of_static_training_go_too(configure):
     options = ["runner.epochs=3", "runner.keep_checkpoints=1", "runner.use_inference=True"]
     config = configure("mmoe", *options)
     root = config.runner("model_save_path")
-    loop.train(StaticSession(config, training=True), config, loop.training_source(config))
+    loop.train(StaticSession(config, training=True), config, sources.training_source(config))
     assert [name for name in sorted(os.listdir(root)) if name.isdigit()] == ["2"]
     assert "rec_inference.pdiparams" in os.listdir(f"{root}/2")
 
@@ -72,7 +73,7 @@ def test_a_run_inside_an_epoch_is_none_of_them(tmp_path):
     for epoch in range(3):
         saved(tmp_path, epoch)
     parts = {"pdparams": {"w": np.ones(3, "f4")}}
-    store.save(str(tmp_path), 3, "rec", parts, {}, name=store.INTERRUPTED)
+    store.save(str(tmp_path), 3, "rec", parts, {}, name=layout.INTERRUPTED)
     store.prune(str(tmp_path), "rec", 2)
     assert sorted(os.listdir(tmp_path)) == ["1", "2", "interrupted"]
 
@@ -100,10 +101,10 @@ def test_a_killed_removal_leaves_no_half_checkpoint(tmp_path, monkeypatch, besid
         with pytest.raises(KeyboardInterrupt):
             store.prune(str(tmp_path), "rec", 1)
     assert len(removed) == 1
-    assert store.newest(str(tmp_path), "rec")[1]["epoch"] == 1
+    assert find.newest(str(tmp_path), "rec")[1]["epoch"] == 1
     assert sorted(os.listdir(tmp_path)) == (["0", "1"] if beside else ["1"])
     assert not (tmp_path / "0" / "rec.json").exists()
-    assert [name for name, _ in store.saved(str(tmp_path), "rec")] == [str(tmp_path / "1")]
+    assert [name for name, _ in find.saved(str(tmp_path), "rec")] == [str(tmp_path / "1")]
 
 
 def test_a_checkpoint_that_cannot_be_removed_is_named(tmp_path, monkeypatch):

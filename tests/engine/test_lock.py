@@ -15,8 +15,8 @@ from engine.system.errors import UserError
 HOLDER = """
 import sys
 sys.path.insert(0, {tools!r})
-from engine import lock
-with lock.locked({root!r}):
+from engine.system import folder_lock
+with folder_lock.locked({root!r}):
     print("held", flush=True)
     sys.stdin.read()
 """

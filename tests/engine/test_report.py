@@ -5,7 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from engine.evaluation.log_lines import Report, Visual
+from engine.data import sources
+from engine.evaluation import steps
+from engine.evaluation.run_log import RunLog
+from engine.evaluation.visual import Visual
 from engine.graphs.dygraph import DygraphSession
 from engine.system.clock import Clock
 from engine.system.errors import UserError
@@ -22,7 +25,7 @@ class SteppedClock(Clock):
 
 def test_a_line_averages_over_its_own_interval(caplog):
     clock = SteppedClock()
-    report = Report(clock, interval=2, total=None, visual=None)
+    report = RunLog(clock, interval=2, total=None, visual=None)
     caplog.set_level("INFO")
     report.start_epoch(3)
     for number, rows in enumerate([8, 8, 8, 4]):
@@ -48,7 +51,7 @@ def test_use_visual_writes_what_the_log_says(configure, tmp_path, caplog):
     overrides = ["runner.use_visual=True", f"runner.visual_dir={tmp_path / 'visual'}"]
     config = configure("mmoe", *overrides, "runner.epochs=2", "runner.print_interval=50")
     caplog.set_level("INFO")
-    loop.train(DygraphSession(config), config, loop.training_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
     (record,) = (tmp_path / "visual").iterdir()
     reader = LogReader(file_path=str(record))
     tags = reader.get_tags()["scalar"]
@@ -72,10 +75,10 @@ def test_every_phase_of_a_step_is_accounted_for(configure):
     config = configure("mmoe")
     session, clock = DygraphSession(config), Clock()
     session.start_epoch(training=True)
-    report = Report(clock, 10, None, None)
+    report = RunLog(clock, 10, None, None)
     report.start_epoch(0)
-    source = loop.training_source(config)
-    rows = loop.visit(session, session.batches(source, 0), session.train_step, clock, report)
+    source = sources.training_source(config)
+    rows = steps.run_steps(session, session.batches(source, 0), session.train_step, clock, report)
     assert rows == 400
     assert min(clock.seconds.values()) > 0
     assert clock.total() == pytest.approx(sum(clock.seconds.values()))

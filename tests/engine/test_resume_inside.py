@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
+from engine.checkpoints import find, formats, layout
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system import interrupts
@@ -18,10 +19,10 @@ STEPS = 3  # done when the signal comes
 
 def train(graph, config):
     """Trains; returns the last checkpoint's state."""
-    loop.train(GRAPHS[graph](config), config, loop.training_source(config))
-    found, _ = store.newest(config.runner("model_save_path"), PREFIX[graph])
+    loop.train(GRAPHS[graph](config), config, sources.training_source(config))
+    found, _ = find.newest(config.runner("model_save_path"), PREFIX[graph])
     return {
-        part: store.load(store.path_of(found, PREFIX[graph], part))
+        part: formats.read(layout.path_of(found, PREFIX[graph], part))
         for part in ("pdparams", "pdopt")
     }
 

@@ -23,7 +23,7 @@ def printed(code):
 
 
 def test_it_prepares_in_silence_and_twice_over():
-    code = "from engine import runtime\nruntime.prepare(); runtime.prepare(); print('ready')"
+    code = "from engine.system import process\nruntime.prepare(); process.prepare(); print('ready')"
     assert printed(code) == "ready\n"
 
 
@@ -47,7 +47,7 @@ def test_mkl_takes_wide_kernels_on_amd(tmp_path, monkeypatch, cpuinfo, expected)
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="MKL is for x86-64")
 def test_the_wide_kernels_compute_the_same():
     code = (
-        "import os\n{}\nfrom engine import runtime; runtime.prepare()\nimport paddle\n"
+        "import os\n{}\nfrom engine.system import process; process.prepare()\nimport paddle\n"
         "paddle.seed(1); x = paddle.randn([64, 499]); w = paddle.randn([499, 144])\n"
         "print(float((x @ w).numpy().astype('float64').sum()))"
     )
@@ -58,7 +58,7 @@ def test_the_wide_kernels_compute_the_same():
 
 LIBC = """
 import ctypes, platform
-from engine import runtime
+from engine.system import process
 {before}
 if platform.libc_ver()[0] != "glibc":
     print("another")
@@ -86,7 +86,7 @@ def test_freed_memory_is_kept_for_the_next_batch():
     if plain == "another\n":
         pytest.skip("another C library")
     assert [int(number) // 200 for number in plain.split()] == [1, 0]
-    kept = printed(LIBC.format(before="runtime._keep_memory()"))
+    kept = printed(LIBC.format(before="process._keep_memory()"))
     assert [int(number) // 200 for number in kept.split()] == [0, 1]
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.checkpoints import formats, layout
+from engine.config.load import load_config
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system import interrupts
 from engine.system.errors import UserError
 from engine.training import loop, schedules
-from engine.training.monitor import Controls
+from engine.training.monitor import Monitor
 from engine.training.resume import Position
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
@@ -138,13 +139,13 @@ def train(graph, config, seen=None):
 
     if seen is not None:
         session.train_step = noted
-    return loop.train(session, config, loop.training_source(config))
+    return loop.train(session, config, sources.training_source(config))
 
 
 def state(graph, config, epoch=1):
     folder = os.path.join(config.runner("model_save_path"), str(epoch))
     return {
-        part: store.load(store.path_of(folder, PREFIX[graph], part))
+        part: formats.read(layout.path_of(folder, PREFIX[graph], part))
         for part in ("pdparams", "pdopt")
     }
 
@@ -213,7 +214,7 @@ def test_a_schedule_of_the_models_own_stays(settings):
     own = paddle.optimizer.lr.StepDecay(0.1, 2)
     session._optimizer = paddle.optimizer.SGD(own, session.net.parameters())
     with pytest.raises(UserError, match="the model's optimizer has a schedule of its own"):
-        loop.train(session, config, loop.training_source(config))
+        loop.train(session, config, sources.training_source(config))
 
 
 def test_it_goes_on_where_other_processes_have_begun_the_epoch(settings):
@@ -221,7 +222,7 @@ def test_it_goes_on_where_other_processes_have_begun_the_epoch(settings):
     config, seen = settings("run", *optimizer(schedule="cosine")), []
     session = DygraphSession(config)
     session.train_step = lambda batch, clock: seen.append(session.learning_rate())
-    controls = Controls(session, config, length=20)
+    controls = Monitor(session, config, length=20)
     report = SimpleNamespace(epoch=0, batches=0, steps=0)
     controls.start(Position(0, first_row=200, same=False), report, look=None)
     for report.epoch, report.batches in ((0, 0), (0, 9), (1, 0)):

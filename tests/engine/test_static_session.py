@@ -4,7 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.graphs.static import StaticSession, _remember_program
+from engine.graphs.static import StaticSession
+from engine.graphs.static_program import remember_program
 from engine.system.clock import Clock
 
 
@@ -22,7 +23,7 @@ def program():
 def test_what_is_fetched_may_change(program):
     made, double, total = program
     executor = paddle.static.Executor(paddle.CPUPlace())
-    _remember_program(executor)
+    remember_program(executor)
     for rows in (3, 1, 3):
         array = np.full([rows, 2], 1.5, np.float32)
         for fetched in ([double, total], [total], [total, double]):
@@ -39,7 +40,7 @@ def test_another_program_may_run(program):
     with paddle.static.program_guard(other):
         triple = paddle.static.data("y", [None], "float32") * 3.0
     executor = paddle.static.Executor(paddle.CPUPlace())
-    _remember_program(executor)
+    remember_program(executor)
     for _ in range(2):
         (found,) = executor.run(made, {"x": np.ones([1, 2], np.float32)}, [double])
         np.testing.assert_array_equal(found, [[2.0, 2.0]])

@@ -540,7 +540,7 @@ def test_bad_hyper_parameters_are_named(write, values, problem):
 
 
 def test_the_cache_folder_is_relative_to_the_yaml(write, read_only, tmp_path):
-    from engine.config.config import load_config
+    from engine.config.load import load_config
 
     path = write("0,1,5\n")
     yaml = tmp_path / "config.yaml"

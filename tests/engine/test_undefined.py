@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.evaluation.undefined_metrics import Undefined
+from engine.evaluation.undefined_metrics import UndefinedMetrics
 
 
 def counted(label):
@@ -21,8 +21,8 @@ def counted(label):
 def test_what_counts_is_the_value_of_all_rows(caplog, label, value, told):
     """A value that there is came from rows of other processes, whatever this one has counted."""
     session = SimpleNamespace(metric_names=["auc"], metric_objects=[counted(label)])
-    undefined = Undefined()
+    undefined = UndefinedMetrics()
     for _ in range(2):
-        undefined.tell(session, {"auc": value})
+        undefined.warn(session, {"auc": value})
     reason = f"auc is 0: it is not defined, all its rows have the label {label}: an AUC needs both"
     assert caplog.messages == [reason] * told  # once in a run

@@ -7,9 +7,11 @@ import os
 import numpy as np
 import pytest
 
-from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.checkpoints import find, formats, layout
+from engine.config.load import load_config
+from engine.data import sources
 from engine.deployment.export import dygraph_export
+from engine.evaluation import evaluator
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system import interrupts
@@ -36,20 +38,20 @@ def settings(configure, tmp_path):
 
 
 def train(graph, config):
-    return loop.train(GRAPHS[graph](config), config, loop.training_source(config))
+    return loop.train(GRAPHS[graph](config), config, sources.training_source(config))
 
 
 def parts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
     return {
-        part: store.load(store.path_of(folder, PREFIX[graph], part))
+        part: formats.read(layout.path_of(folder, PREFIX[graph], part))
         for part in ("pdparams", "pdopt")
     }
 
 
 def facts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
-    return store.facts_beside(folder, PREFIX[graph])
+    return find.facts_beside(folder, PREFIX[graph])
 
 
 def assert_same(found, expected):
@@ -83,11 +85,11 @@ def test_it_finds_what_infer_finds(graph, settings):
     summary = train(graph, config)
     config = settings("run", "runner.infer_end_epoch=2", f"runner.infer_load_path={root}")
     session = DygraphSession(config) if graph == "dygraph" else StaticSession(config, False)
-    tested = loop.evaluate(session, config, loop.test_source(config))
+    tested = evaluator.evaluate(session, config, sources.test_source(config))
     assert list(tested.metrics.values()) == list(summary.valid.values())
     means = [np.mean(list(metrics.values())) for metrics in summary.valid.values()]
     best = settings("run", "runner.infer_checkpoint=best", f"runner.infer_load_path={root}")
-    found = loop.evaluate(session, best, loop.test_source(best)).metrics
+    found = evaluator.evaluate(session, best, sources.test_source(best)).metrics
     assert found == {int(np.argmax(means)): tested.metrics[int(np.argmax(means))]}
     assert facts(graph, best, "best")["valid"] == found[int(np.argmax(means))]
 
@@ -168,7 +170,7 @@ def test_there_must_be_a_best(settings):
     with pytest.raises(
         UserError, match=r"runner.infer_checkpoint = 'best': there is no checkpoint"
     ):
-        loop.evaluate(DygraphSession(config), config, loop.test_source(config))
+        evaluator.evaluate(DygraphSession(config), config, sources.test_source(config))
 
 
 def stopping(tmp_path, **values):

@@ -8,7 +8,7 @@ import pytest
 
 from comparing import report
 from comparing.matrix import Matrix
-from engine.evaluation import measurements, predictions
+from engine.evaluation import predictions
 from engine.system import atomic_files
 from engine.system.errors import UserError
 from searching import tuned
@@ -22,7 +22,7 @@ def page(path):
 WRITERS = {
     "RESULTS.md": page,
     "tuned.yaml": lambda path: tuned.write(str(path), {"runner": {}}, []),
-    "metrics.json": lambda path: measurements.write(str(path), {"rows": 1}),
+    "metrics.json": lambda path: atomic_files.write_json(str(path), {"rows": 1}),
     "predictions.csv": lambda path: predictions.write(str(path), {"click": np.ones(2)}),
     "predictions.npy": lambda path: predictions.write(str(path), {"click": np.ones(2)}),
 }
@@ -43,7 +43,7 @@ def test_nothing_is_left_beside_what_cannot_be_written(tmp_path, name):
 
 def test_what_was_there_stays_if_its_successor_is_not_finished(tmp_path):
     path = tmp_path / "deep" / "metrics.json"
-    measurements.write(str(path), {"rows": 1})
+    atomic_files.write_json(str(path), {"rows": 1})
 
     def interrupted():
         with atomic_files.writing(str(path)) as building:

@@ -10,7 +10,7 @@ import paddle
 import pytest
 from fleet_runs import same_lines, told
 
-from engine.checkpoints import store
+from engine.checkpoints import formats
 from engine.distributed import metric_counts
 from engine.distributed.processes import World
 
@@ -88,7 +88,7 @@ def test_a_world_of_one_trains_as_without(alone, model, tmp_path):
     for name in ("True", "False"):
         options = [f"runner.model_save_path={tmp_path / name}", "runner.epochs=1"]
         alone("trainer", "-m", yaml, "-o", *options, f"runner.use_fleet={name}")
-    one, two = (store.load(str(tmp_path / n / "0" / "rec.pdparams")) for n in ("True", "False"))
+    one, two = (formats.read(str(tmp_path / n / "0" / "rec.pdparams")) for n in ("True", "False"))
     for name, value in one.items():
         np.testing.assert_array_equal(value, two[name], err_msg=name)
 
@@ -121,7 +121,7 @@ class Two(World):
     def __init__(self, other):
         self._other = other
 
-    def added(self, arrays):
+    def all_reduce(self, arrays):
         return [one + two for one, two in zip(arrays, self._other)]
 
 
@@ -143,7 +143,9 @@ def test_what_metrics_count_is_added_up(kind):
             metric.update(both if kind is paddle.metric.Auc else one, right)
     first, second, whole = metrics
     before = first.accumulate()
-    others = [value for state in metric_counts.added(World(), [second]) for value in state.values()]
+    others = [
+        value for state in metric_counts.summed(World(), [second]) for value in state.values()
+    ]
     assert metric_counts.values(Two(others), [first]) == [whole.accumulate()]
     assert first.accumulate() == before != whole.accumulate()
 
@@ -152,6 +154,6 @@ def test_a_metric_that_cannot_be_added_up_is_named():
     class Own(paddle.metric.Auc):
         pass
 
-    assert metric_counts.lacking([paddle.metric.Auc(), Own()], ["auc", "mine"]).startswith(
+    assert metric_counts.not_summable([paddle.metric.Auc(), Own()], ["auc", "mine"]).startswith(
         "runner.use_fleet: mine (Own): what it counts is not known"
     )

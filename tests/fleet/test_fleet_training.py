@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fleet_runs import same_lines, told
 
-from engine.checkpoints import store
+from engine.checkpoints import find, formats
 
 FLEET = "runner.use_fleet=True"
 
@@ -22,7 +22,7 @@ def settings(output, *more, batch=8, epochs=2):
 
 
 def same_parameters(one, two, tolerance):
-    one, two = (store.load(f"{folder}/rec.pdparams") for folder in (one, two))
+    one, two = (formats.read(f"{folder}/rec.pdparams") for folder in (one, two))
     assert one.keys() == two.keys()
     for name, value in one.items():
         np.testing.assert_allclose(value, two[name], rtol=0, atol=tolerance, err_msg=name)
@@ -106,10 +106,10 @@ def test_a_killed_process_ends_the_job(launch, model, tmp_path):
     for rank in (0, 1):
         with pytest.raises(ProcessLookupError):
             os.kill(run.pid(rank), 0)
-    found = store.newest(str(tmp_path / "out"), "rec")
+    found = find.newest(str(tmp_path / "out"), "rec")
     assert found[1]["epoch"] >= 2
-    state = store.load(f"{found[0]}/rec.pdparams")
-    store.state(found[0], "rec", {name: value.shape for name, value in state.items()})
+    state = formats.read(f"{found[0]}/rec.pdparams")
+    find.state(found[0], "rec", {name: value.shape for name, value in state.items()})
 
 
 def test_as_many_processes_go_on_to_the_last_bit(launch, model, tmp_path):

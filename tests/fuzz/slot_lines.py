@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from fuzz_guard import FaultError, put, refusal, watched
 
-from engine.data.batches import open_source, reader_errors
+from engine.data.reader_errors import reader_errors
+from engine.data.sources import open_source
 from engine.model_folder.slot_data import SlotDataset
 from engine.system.errors import UserError
 

@@ -16,7 +16,9 @@ from datasets.readers.labelled_table import label_columns
 from datasets.readers.sparse_fields import fields_of
 from datasets.readers.table.columns import table_of
 from engine import command_line
-from engine.config.config import Config, load_config
+from engine.config import listing
+from engine.config.config import Config
+from engine.config.load import load_config
 from engine.config.runner_keys import RUNNER
 from engine.evaluation import log_lines
 from engine.system.errors import UserError
@@ -90,7 +92,7 @@ def _use(config: Config, said: int) -> None:
     alone = logging.Logger("fuzz", logging.INFO)
     alone.addHandler(logging.StreamHandler(stream))
     with mock.patch.object(log_lines, "logger", alone):
-        log_lines.log_config(config)
+        listing.log_config(config)
     if len(stream.getvalue()) > 10_000_000:  # what is read stands for a million at most
         raise FaultError(f"a log of {len(stream.getvalue())} characters")
     check_blocks_of(config, said)

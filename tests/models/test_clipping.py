@@ -4,10 +4,10 @@ import numpy as np
 import paddle
 import pytest
 
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system.clock import Clock
-from engine.training import loop
 from models.common.optimizers.optimizers import create_optimizer
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
@@ -17,7 +17,7 @@ NORM = "hyper_parameters.optimizer.clip_grad_norm"
 def steps(configure, graph, folder, count, *overrides):
     """The parameters before and after some steps, by the names that both graphs share."""
     config = configure(folder, "runner.train_batch_size=16", *overrides)
-    session, source = GRAPHS[graph](config), loop.training_source(config)
+    session, source = GRAPHS[graph](config), sources.training_source(config)
     session.start_epoch(training=True)
     before = parameters(session, graph)
     batches = session.batches(source, 0)
@@ -84,7 +84,7 @@ def test_adam_takes_the_same_steps_in_both_graphs(configure, folder):
 def test_a_clipped_run_goes_on_to_the_last_bit(configure, folder):
     def run(*sections):
         config = configure(folder, "runner.train_batch_size=16", f"{NORM}=0.05")
-        source, state, done = loop.training_source(config), None, 0
+        source, state, done = sources.training_source(config), None, 0
         for count in sections:
             session = DygraphSession(config)
             session.start_epoch(training=True)

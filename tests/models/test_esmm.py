@@ -5,12 +5,13 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
 from engine.system.errors import UserError
-from engine.training import loop
+from engine.training import resume
 from models.common.contract.dygraph import MultiTaskDygraphModel
 from models.common.tasks.tasks import IGNORED
 
@@ -141,10 +142,10 @@ def test_both_graphs_have_the_loss_of_a_task_with_rows(configure):
     tasks = "[{name: ctr, label_column: 0}, {name: cvr, label_column: 1, rows: ctr, weight: 2},"
     tasks += " {name: ctcvr, label_column: 1}]"
     config = configure("esmm", f"hyper_parameters.tasks={tasks}")
-    source, found = loop.training_source(config), []
+    source, found = sources.training_source(config), []
     for make in (DygraphSession, lambda config: StaticSession(config, training=True)):
         session = make(config)
-        loop.start(session, config, source)
+        resume.start(session, config, source)
         if not found:
             state = session.state()["pdparams"]
             start = {name: np.array(value.numpy()) for name, value in state.items()}

@@ -8,12 +8,14 @@ import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from engine.checkpoints import store
-from engine.config.config import load_config
+from engine.config.load import load_config
+from engine.data import sources
+from engine.evaluation import evaluator
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
-from engine.training import loop
+from engine.training import loop, resume
 
 STEPS = 20
 USEFUL = {"dselect_k": 0.3}  # of ten digits, after the sample's few steps; AUC elsewhere
@@ -32,7 +34,7 @@ def losses(session, source, steps=STEPS):
 
 def first_rows(config, number):
     """Returns the net's inputs for the first test rows."""
-    block = next(loop.test_source(config).blocks())
+    block = next(sources.test_source(config).blocks())
     inputs = len(loading.dygraph_model(config).input_specs(config))
     return [paddle.to_tensor(column[:number]) for column in block[:inputs]]
 
@@ -76,8 +78,8 @@ def test_the_folder_is_complete(folder):
 
 def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
     config = configure(folder, "runner.print_interval=1000")
-    loop.train(DygraphSession(config), config, loop.training_source(config))
-    summary = loop.evaluate(DygraphSession(config), config, loop.test_source(config))
+    loop.train(DygraphSession(config), config, sources.training_source(config))
+    summary = evaluator.evaluate(DygraphSession(config), config, sources.test_source(config))
     last = summary.metrics[max(summary.metrics)]
     assert len(last) >= 2
     assert min(last.values()) > USEFUL.get(folder.name, 0.8), last
@@ -90,17 +92,17 @@ def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
     options.append("hyper_parameters.optimizer.learning_rate=0.005")
     first = configure(folder)
     session = DygraphSession(first)
-    session.fit_inputs(loop.training_source(first))
+    session.fit_inputs(sources.training_source(first))
     parts = {"pdparams": session.state()["pdparams"]}
     store.save(str(tmp_path), 0, "rec", parts, {})
     (tmp_path / "0").rename(tmp_path / "init")
 
     config = configure(folder, *options)
-    source = loop.training_source(config)
+    source = sources.training_source(config)
     found = []
     for make in (DygraphSession, lambda config: StaticSession(config, training=True)):
         session = make(config)
-        loop.start(session, config, source)
+        resume.start(session, config, source)
         found.append(losses(session, source))
     np.testing.assert_allclose(*found, rtol=0, atol=1e-5)
     assert found[0][-5:].mean() < found[0][:5].mean()
@@ -109,14 +111,14 @@ def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
 @pytest.mark.parametrize("trained", ["dygraph", "static"])
 def test_each_graph_evaluates_the_other_ones_checkpoint(folder, configure, trained):
     config = configure(folder, "runner.epochs=1", "runner.infer_end_epoch=1")
-    source, test = loop.training_source(config), loop.test_source(config)
+    source, test = sources.training_source(config), sources.test_source(config)
     make = {
         "dygraph": lambda: DygraphSession(config),
         "static": lambda: StaticSession(config, training=True),
     }
     loop.train(make[trained](), config, source)
-    in_dygraph = loop.evaluate(DygraphSession(config), config, test).metrics[0]
-    in_static = loop.evaluate(StaticSession(config, training=False), config, test).metrics[0]
+    in_dygraph = evaluator.evaluate(DygraphSession(config), config, test).metrics[0]
+    in_static = evaluator.evaluate(StaticSession(config, training=False), config, test).metrics[0]
     assert in_dygraph == pytest.approx(in_static, abs=1e-6)
 
 
@@ -126,12 +128,12 @@ def test_every_row_is_predicted_and_auc_is_scikit_learns(folder, configure, tmp_
     path = tmp_path / "predictions.csv"
     options = ["runner.epochs=1", "runner.infer_end_epoch=1", "runner.infer_batch_size=7"]
     config = configure(folder, *options, f"runner.save_predictions={path}")
-    loop.train(DygraphSession(config), config, loop.training_source(config))
-    source = loop.test_source(config)
+    loop.train(DygraphSession(config), config, sources.training_source(config))
+    source = sources.test_source(config)
     session = (
         DygraphSession(config) if graph == "dygraph" else StaticSession(config, training=False)
     )
-    summary = loop.evaluate(session, config, source)
+    summary = evaluator.evaluate(session, config, source)
     names = path.read_text().splitlines()[0].split(",")
     table = dict(zip(names, np.loadtxt(path, delimiter=",", skiprows=1).T))
     truth = labels(config, source, len(session.metric_names))
@@ -152,7 +154,7 @@ def test_a_resumed_run_reaches_the_numbers_of_an_undisturbed_one(folder, configu
         overrides = [f"runner.model_save_path={root}", "hyper_parameters.dropout=0.2", *options]
         config = configure(folder, "runner.train_batch_size=16", *overrides)
         run = session(config)
-        loop.train(run, config, loop.training_source(config))
+        loop.train(run, config, sources.training_source(config))
         state = run.state()
         return {
             **{name: np.asarray(value) for name, value in state["pdparams"].items()},
@@ -175,7 +177,7 @@ def test_a_resumed_run_reaches_the_numbers_of_an_undisturbed_one(folder, configu
 def test_one_seed_gives_one_result_and_another_seed_another(folder, configure):
     def run(seed):
         config = configure(folder, f"runner.seed={seed}")
-        return losses(DygraphSession(config), loop.training_source(config))
+        return losses(DygraphSession(config), sources.training_source(config))
 
     first = run(7)
     np.testing.assert_array_equal(first, run(7))
@@ -184,7 +186,7 @@ def test_one_seed_gives_one_result_and_another_seed_another(folder, configure):
 
 def test_the_order_of_rows_changes_by_epoch_and_evaluation_keeps_it(folder, configure):
     config = configure(folder, "runner.train_batch_size=10000", "runner.infer_batch_size=200")
-    training, test = loop.training_source(config), loop.test_source(config)
+    training, test = sources.training_source(config), sources.test_source(config)
     orders = [next(training.batches(epoch))[0] for epoch in (0, 1)]
     assert not np.array_equal(*orders)
     np.testing.assert_array_equal(*(np.sort(order, axis=0) for order in orders))

@@ -4,6 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
@@ -34,7 +35,7 @@ def smoothed_loss(logits, labels, weights, share=SHARE):
 
 def first_batch(folder, configure, *options):
     session = DygraphSession(configure(folder, *options))
-    source = loop.training_source(session._config)
+    source = sources.training_source(session._config)
     session.fit_inputs(source)
     session.start_epoch(training=True)
     return session, next(session.batches(source, 0))[0]
@@ -95,16 +96,16 @@ def test_static_graph_takes_the_same_steps(name, configure):
     config = configure(name, *options)
 
     def losses(session, first):
-        session.load(session.relevant(first, "rec"), "rec")
-        source = loop.training_source(config)
+        session.load(session.select_parameters(first, "rec"), "rec")
+        source = sources.training_source(config)
         session.start_epoch(training=True)
         batches = session.batches(source, 0)
         clock = loop.Clock()
         return [float(np.asarray(session.train_step(b, clock)["loss"])) for b, _ in batches]
 
     dygraph = DygraphSession(config)
-    dygraph.fit_inputs(loop.training_source(config))
-    first = {key: np.array(value) for key, value in dygraph.weights().items()}
+    dygraph.fit_inputs(sources.training_source(config))
+    first = {key: np.array(value) for key, value in dygraph.evaluation_parameters().items()}
     expected = losses(dygraph, first)
     paddle.enable_static()
     found = losses(StaticSession(config, True), first)

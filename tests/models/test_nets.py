@@ -3,6 +3,7 @@
 import paddle
 import pytest
 
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
@@ -62,7 +63,7 @@ def test_every_parameter_of_ple_learns(configure, overrides):
     session = DygraphSession(config)
     before = {name: value.numpy() for name, value in session.net.state_dict().items()}
     session.start_epoch(training=True)
-    for batch, _ in session.batches(loop.training_source(config), 0):
+    for batch, _ in session.batches(sources.training_source(config), 0):
         session.train_step(batch, Clock())
     for name, value in session.net.state_dict().items():
         if not name.startswith("inputs.scale."):
@@ -125,7 +126,7 @@ def test_the_video_naming_of_the_table(folder, configure):
     for yaml in ("config.yaml", "config_video.yaml"):
         config = configure(folder, "runner.epochs=1", yaml=yaml)
         metrics[yaml] = loop.train(
-            DygraphSession(config), config, loop.training_source(config)
+            DygraphSession(config), config, sources.training_source(config)
         ).metrics[0]
     assert list(metrics["config_video.yaml"]) == ["auc_like", "auc_completion"]
     census, video = metrics.values()
@@ -140,7 +141,7 @@ def test_a_task_of_no_weight_is_not_learned(configure):
     towers = session.net.towers.output.weight
     before = towers.numpy()
     session.start_epoch(training=True)
-    for batch, _ in session.batches(loop.training_source(config), 0):
+    for batch, _ in session.batches(sources.training_source(config), 0):
         session.train_step(batch, Clock())
     changed = (towers.numpy() != before).any(axis=(1, 2))
     assert changed.tolist() == [True, False]

@@ -5,10 +5,10 @@ import paddle
 import pytest
 from paddle import nn
 
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system.clock import Clock
-from engine.training import loop
 from models.common.optimizers.optimizers import create_optimizer
 
 NAMES = ["adam", "adamw", "adagrad", "momentum", "sgd"]
@@ -28,12 +28,12 @@ def take(session, source, steps, first=0):
 
 def stepped(graph, config, steps=4):
     """Returns the parameters by dygraph's names before and after some steps."""
-    source = loop.training_source(config)
+    source = sources.training_source(config)
     session = opened(graph, config)
     session.fit_inputs(source)
-    before = session.weights()
+    before = session.evaluation_parameters()
     take(session, source, steps)
-    found = [before, session.weights()]
+    found = [before, session.evaluation_parameters()]
     if graph == "dygraph":
         return found
     reader = DygraphSession(config)
@@ -63,7 +63,7 @@ def test_both_graphs_take_the_same_steps(name, decay, configure):
 def test_a_resumed_run_takes_them_to_the_last_bit(graph, name, configure):
     decay = f"{KEY}.weight_decay=0.1"
     config = configure("mmoe", f"{KEY}.class={name}", decay, "runner.train_batch_size=32")
-    source = loop.training_source(config)
+    source = sources.training_source(config)
     whole, first, second = (opened(graph, config) for _ in range(3))
     whole.fit_inputs(source)
     first.fit_inputs(source)
@@ -71,8 +71,8 @@ def test_a_resumed_run_takes_them_to_the_last_bit(graph, name, configure):
     take(first, source, 2)
     second.load_state(first.state())
     take(second, source, 4, first=2)
-    found = second.weights()
-    for key, value in whole.weights().items():
+    found = second.evaluation_parameters()
+    for key, value in whole.evaluation_parameters().items():
         np.testing.assert_array_equal(found[key], value, err_msg=key)
 
 

@@ -7,10 +7,10 @@ import paddle
 import pytest
 from paddle import nn
 
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
-from engine.training import loop
 from models.common.contract.net import MultiTaskNet
 from models.common.fast_step import step_code
 from models.common.layers import ops
@@ -39,7 +39,7 @@ NETS = [
 def opened(folder, configure, options=()):
     config = configure(folder, *(f"hyper_parameters.{option}" for option in options))
     session = DygraphSession(config)
-    source = loop.training_source(config)
+    source = sources.training_source(config)
     session.fit_inputs(source)
     session.start_epoch(training=True)
     return session, next(session.batches(source, 0))[0]
@@ -115,7 +115,7 @@ def test_other_functions_are_left_to_autograd(composed, configure, caplog, monke
     config = configure("mmoe", *(f"hyper_parameters.{option}" for option in options[:1]))
     with caplog.at_level(logging.INFO):
         session = DygraphSession(config)
-        source = loop.training_source(config)
+        source = sources.training_source(config)
         session.fit_inputs(source)
         session.start_epoch(training=True)
         losses = [

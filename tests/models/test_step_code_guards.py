@@ -6,10 +6,10 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
+from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
-from engine.training import loop
 from models.common.contract.net import MultiTaskNet
 from models.common.fast_step import step_code
 from models.common.layers import ops
@@ -216,7 +216,7 @@ def trained(net_class, configure, monkeypatch, writable=True, between=None, epoc
     monkeypatch.setattr(module, "net_class", net_class)
     monkeypatch.setattr(net_class, "writable", writable)
     session = DygraphSession(configure("mmoe", "runner.print_interval=100000"))
-    source = loop.training_source(session._config)
+    source = sources.training_source(session._config)
     session.fit_inputs(source)
     paddle.seed(3)
     for epoch in range(epochs):
@@ -283,7 +283,7 @@ def test_a_loss_of_its_own_is_trained_on(configure, monkeypatch):
     model = session._contract
     monkeypatch.setattr(model, "__class__", type("Own", (type(model),), {"create_loss": doubled}))
     session.start_epoch(training=True)
-    batch, _ = next(session.batches(loop.training_source(session._config), 0))
+    batch, _ = next(session.batches(sources.training_source(session._config), 0))
     loss = session.train_step(batch, Clock())["loss"]
     logits, labels = model._scores._pending[-1]
     assert float(loss) == pytest.approx(float(doubled(model, logits, labels)), rel=1e-6)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from paddle.io import Dataset, IterableDataset
 
-from engine.data.batches import BlockSource, RowSource
+from engine.data.block_source import BlockSource
+from engine.data.row_source import RowSource
 from engine.parameter_servers.row_shares import share
 
 ROWS = 23

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from engine.checkpoints import server_tables, store
+from engine.checkpoints import find, server_tables, store
 from engine.system.errors import UserError
 
 TABLES = {"embedding_0.w_0": {"id": 0, "shape": [5, 3]}}
@@ -79,11 +79,11 @@ def save(root, epoch, prefix="rec_static"):
 
 
 def test_a_checkpoint_has_its_tables(tmp_path):
-    found, prefix = store.parameters(save(str(tmp_path), 7), "rec_static")
+    found, prefix = find.parameters(save(str(tmp_path), 7), "rec_static")
     assert prefix == "rec_static"
     assert found["linear_0.b_0"].tolist() == [1, 1]
     assert found["embedding_0.w_0"][1].tolist() == [7, 2, 3]
-    assert store.parameters(str(tmp_path / "7"), "rec")[1] == "rec_static"
+    assert find.parameters(str(tmp_path / "7"), "rec")[1] == "rec_static"
 
 
 def test_another_graphs_checkpoint_leaves_the_tables_and_their_removal_takes_them(tmp_path):
@@ -91,7 +91,7 @@ def test_another_graphs_checkpoint_leaves_the_tables_and_their_removal_takes_the
     for epoch in (0, 1):
         save(root, epoch)
     save(root, 0, "rec")
-    assert store.parameters(f"{root}/0", "rec_static")[0]["embedding_0.w_0"][1, 0] == 0
+    assert find.parameters(f"{root}/0", "rec_static")[0]["embedding_0.w_0"][1, 0] == 0
     store.prune(root, "rec_static", 1)
     assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["rec.json", "rec.pdparams"]
     assert (tmp_path / "1" / "rec_static.tables").is_dir()

@@ -9,11 +9,11 @@ import yaml
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from datasets.example_table import sample
-from engine.data.batches import RowSource
-from engine.evaluation.task_metrics import RowMetrics
+from engine.data import sources
+from engine.data.row_source import RowSource
+from engine.evaluation.task_metrics import TaskMetrics
 from engine.model_folder import loading
 from engine.system.errors import UserError
-from engine.training import loop
 
 FOLDER = f"{loading.REPOSITORY}/models/multitask"
 BINARY = "[auc,logloss,calibration,ece,acc]"
@@ -201,7 +201,7 @@ def test_bad_keys_are_one_line(model, options, problem, evaluated):
 
 def test_a_field_groups_rows_and_an_unknown_id_none(configure):
     config = configure("esmm")
-    found = loop.test_source(config).groups("101")
+    found = sources.test_source(config).groups("101")
     path = f"{FOLDER}/esmm/data/test/test_data.txt"
     with open(path, encoding="utf-8") as file:
         fields = [dict(part.split(":") for part in line.split(",")[3:]) for line in file]
@@ -259,7 +259,7 @@ def test_groups_that_are_not_an_integer_a_row_are_one_line(groups, problem):
 
 
 def test_groups_of_other_rows_than_a_stream_yields_are_one_line():
-    asked = RowMetrics(["gauc"], 20, np.array([1, 1, 2]))
+    asked = TaskMetrics(["gauc"], 20, np.array([1, 1, 2]))
     rows = {"click": np.array([0, 1])}
     with pytest.raises(UserError, match="groups are those of 3 rows, and it yielded 2"):
         asked.report("epoch: 0", {"click": np.array([0.2, 0.4])}, rows)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from engine.config.config import load_config
+from engine.config.load import load_config
 from engine.model_folder import loading
 from engine.system import interrupts
 from searching import search, space, studies, trials

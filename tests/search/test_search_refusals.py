@@ -124,7 +124,7 @@ def test_a_study_of_something_else_is_refused(model, tmp_path):
 
 
 def test_the_shipped_space_fits_every_model(folder, tmp_path):
-    from engine.config.config import load_config
+    from engine.config.load import load_config
     from engine.model_folder import loading
     from searching import space
 
@@ -135,8 +135,8 @@ def test_the_shipped_space_fits_every_model(folder, tmp_path):
 
 
 def test_other_commands_leave_the_section_alone(model, caplog):
-    from engine.config.config import load_config
-    from engine.evaluation import log_lines
+    from engine.config import listing
+    from engine.config.load import load_config
     from engine.model_folder import loading
 
     path = str(model / "search.yaml")
@@ -144,6 +144,6 @@ def test_other_commands_leave_the_section_alone(model, caplog):
     assert f"search.{LR}.low" in config
     assert "unknown key" not in caplog.text
     with caplog.at_level("INFO"):
-        log_lines.log_config(config)
+        listing.log_config(config)
     assert LR in caplog.text
     assert "search." not in caplog.text.replace(path, "")

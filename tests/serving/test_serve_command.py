@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engine.deployment.exported_model import model_files
-from engine.deployment.predictors import predictor
+from engine.deployment.predictors import opening, predictor
 
 parser = pytest.importorskip("prometheus_client.parser")
 
@@ -33,7 +33,7 @@ def server(serve, exported_folder, engine):
 def reference(exported_folder, engine):
     """The same model in this process."""
     model = model_files.find(exported_folder, engine=engine)
-    return predictor.open_predictor(model, predictor.Options(engine=engine))
+    return opening.open_predictor(model, predictor.Options(engine=engine))
 
 
 def body_of(array, **fields):

@@ -35,7 +35,8 @@ _CALLS = (
     ("_optimizer", "step", "optimizer"),
     ("_optimizer", "clear_grad", "optimizer"),
     ("_feeds", "named", "transfer"),
-    ("_executor", "run", "forward"),
+    ("executor", "run", "forward"),
+    ("_executor", "run", "forward"),  # as older checkouts call it
     ("", "_count", "metrics"),
     ("", "metrics", "metrics"),
 )
@@ -72,7 +73,10 @@ class Phases:
         """Times what a session calls in a step."""
         import paddle
 
-        from engine.evaluation.log_lines import Report
+        try:
+            from engine.evaluation.run_log import RunLog
+        except ImportError:  # an older checkout
+            from engine.report import Report as RunLog
 
         for path, name, phase in _CALLS:
             owner = session
@@ -82,10 +86,10 @@ class Phases:
         for metric in getattr(session, "_metrics", ()):
             self._around(metric, "update", "metrics")
         self._around(paddle.Tensor, "backward", "backward")
-        written = sys.modules.get("models.common.fast_step.written_step")
-        if written:
-            self._around(written.StepLoss, "backward", "backward")
-        self._around(Report, "line", "log")
+        for name in ("models.common.fast_step.written_step", "models.multitask.written_step"):
+            if name in sys.modules:  # the second is an older checkout's
+                self._around(sys.modules[name].StepLoss, "backward", "backward")
+        self._around(RunLog, "line", "log")
 
     def reading(self, batches: Callable, source: Any, epoch: int) -> Iterator[tuple[Any, int]]:
         """Yields a session's batches: what a source takes is reading, the rest transfer."""

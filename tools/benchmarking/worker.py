@@ -4,8 +4,8 @@
 
 TASK.json: `tools`, the folder; `command`, a file's name there without .py; `arguments`, its own;
 `limit`, batches of an epoch or null; `phases`, whether to split a step; `result`, where to write.
-The folder may be another checkout's, older than this file: of its engine only
-`runtime.prepare` and `sessions.open_session` are needed.
+The folder may be another checkout's, older than this file. Of its engine only
+`process.prepare` and `opening.open_session` are needed, under their present or former names.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ def main(task: dict[str, Any]) -> None:
     from benchmarking.phases import Phases
 
     sys.path[0] = task["tools"]
-    from engine.graphs import opening
-    from engine.system import process
+    try:
+        from engine.graphs import opening
+        from engine.system import process
+    except ImportError:  # an older checkout
+        from engine import runtime as process
+        from engine import sessions as opening
 
     process.prepare()
     import paddle

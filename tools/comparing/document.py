@@ -185,8 +185,11 @@ def _references(data: DataSet, language: str) -> Table:
     say = partial(words.say, language)
     rows = []
     for one in data.references:
-        of_all = {**one.auc, **{f"{task} (acc)": value for task, value in one.acc.items()}}
-        values = ", ".join(f"{task} {value:.4g}" for task, value in of_all.items())
+        mean_over_processes = {
+            **one.auc,
+            **{f"{task} (acc)": value for task, value in one.acc.items()},
+        }
+        values = ", ".join(f"{task} {value:.4g}" for task, value in mean_over_processes.items())
         name = one.name if one.model is None else f"{one.name}: {one.model}"
         rows.append([name, values, one.source[language]])
     return Table(say("references"), ["", say("figures"), say("source")], rows)

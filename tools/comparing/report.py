@@ -8,7 +8,6 @@ import os
 from comparing import document, pages, plots
 from comparing.matrix import Matrix
 from comparing.running import FINISHED, Results
-from engine.checkpoints import store
 from engine.system import atomic_files
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def write(matrix: Matrix, results: Results, command: str, pictures: bool = True)
     Raises:
         UserError: a page cannot be written.
     """
-    store.check_writable(matrix.reports)
+    atomic_files.check_writable(matrix.reports)
     records = {cell.name: results.read(cell) for cell in matrix.cells}
     known = {name: record for name, record in records.items() if record is not None}
     for language, name in MARKDOWN.items():

@@ -15,11 +15,12 @@ from typing import Any
 
 from benchmarking import processes, provenance
 from comparing.matrix import MEAN, Cell
-from engine.checkpoints import store
-from engine.config.config import Config, load_config
+from engine.checkpoints import layout
+from engine.config.config import Config
+from engine.config.load import load_config
 from engine.data import splits
-from engine.evaluation import measurements
 from engine.model_folder import loading
+from engine.system import atomic_files
 from engine.system.errors import UserError
 from engine.training import early_stopping
 
@@ -110,7 +111,7 @@ class Results:
         except UserError as error:
             found.update(state=FAILED, problem=" ".join(str(error).split()))
         found["seconds"] = time.perf_counter() - started
-        measurements.write(self.path(cell), found)
+        atomic_files.write_json(self.path(cell), found)
         return found
 
     def _fingerprint(self, cell: Cell) -> str:
@@ -180,7 +181,7 @@ class _Run:
     def _tested(self, first: int, end: int, folder: str | None = None) -> Iterator[str]:
         yield f"runner.infer_load_path={self._output}"
         best = self._cell.data.choose.best and folder is None
-        yield f"runner.infer_checkpoint={store.BEST if best else 'null'}"
+        yield f"runner.infer_checkpoint={layout.BEST if best else 'null'}"
         yield from (f"runner.infer_start_epoch={first}", f"runner.infer_end_epoch={end}")
         if folder:
             yield f"runner.test_data_dir={folder}"
@@ -239,9 +240,9 @@ class _Run:
 
     def _remove_others(self, epoch: int) -> None:
         """Removes the checkpoints that were not chosen."""
-        chosen = store.BEST if self._cell.data.choose.best else str(epoch)
+        chosen = layout.BEST if self._cell.data.choose.best else str(epoch)
         for name in os.listdir(self._output):
-            others = name.isdigit() or name in (store.BEST, store.INTERRUPTED)
+            others = name.isdigit() or name in (layout.BEST, layout.INTERRUPTED)
             if others and name != chosen:
                 shutil.rmtree(os.path.join(self._output, name))
 

@@ -1,16 +1,13 @@
-"""What every command that takes ``-m config.yaml -o key=value`` has in common."""
+"""The command line that all commands share: ``-m config.yaml -o key=value``, errors, exit codes."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import NoReturn
 
-from engine.config.config import Config, load_config
 from engine.system import interrupts, process
 from engine.system.errors import UserError
 
@@ -90,70 +87,3 @@ def run(main: Callable[[], object], end: Callable[[int], object] = sys.exit) -> 
 def _fail(message: str, code: int) -> int:
     print("error:", " ".join(message.split()), file=sys.stderr)
     return code
-
-
-def read_config(
-    arguments: argparse.Namespace,
-    trained: Callable[[Config], str | None] | None = None,
-    graph: str | None = None,
-) -> Config:
-    """Starts the log and returns the configuration that the arguments name.
-
-    Args:
-        arguments: of the command line.
-        trained: see `learned.completed`; a command that trains gives none.
-        graph: of a command that can be one of several processes; it is connected with them.
-    """
-    import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
-
-    from engine.data import encoding
-    from engine.distributed import processes
-    from engine.evaluation import log_lines
-    from engine.model_folder import loading
-
-    interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
-    log_lines.start_logging()
-    config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
-    if graph and processes.start(config, graph).rank:
-        logging.getLogger().setLevel(logging.WARNING)  # rank 0 tells of all
-    with processes.current().first():
-        config = encoding.completed(config, trained)
-    log_lines.log_config(config)
-    return config
-
-
-def train(description: str, graph: str) -> None:
-    """Trains the model that the command line names, in dygraph or static graph."""
-    config = read_config(parser(description).parse_args(), graph=graph)
-    from engine.distributed import processes
-    from engine.evaluation import measurements
-    from engine.graphs import opening
-    from engine.system import folder_lock
-    from engine.training import loop
-
-    world = processes.current()
-    with ExitStack() as held:
-        root = config.runner("model_save_path")
-        world.on_first(lambda: held.enter_context(folder_lock.locked(root)))
-        with world.first():  # it parses; the others find what it made
-            source = loop.training_source(config)
-        measurements.check(config)
-        session = opening.open_session(config, graph, training=True)
-        measurements.save(config, session, source, loop.train(session, config, source), "train")
-
-
-def evaluate(description: str, graph: str) -> None:
-    """Evaluates the checkpoints that the command line names, in dygraph or static graph."""
-    arguments = parser(description).parse_args()
-    from engine.data import encoding
-    from engine.distributed import processes
-    from engine.evaluation import measurements
-    from engine.graphs import opening
-    from engine.training import loop
-
-    config = read_config(arguments, encoding.to_evaluate, graph)
-    with processes.current().first():
-        source = loop.test_source(config)
-    measurements.check(config)
-    session = opening.open_session(config, graph, training=False)
-    measurements.save(config, session, source, loop.evaluate(session, config, source), "evaluate")

@@ -18,7 +18,8 @@ import numpy as np
 import paddle
 
 from benchmarking import provenance
-from engine.config.config import Config, load_config
+from engine.config.config import Config
+from engine.config.load import load_config
 from engine.model_folder.loading import REPOSITORY, hyper_parameters
 from engine.system import interrupts
 from engine.system.errors import UserError

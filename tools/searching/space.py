@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config.config import SEARCH, Config, flat, load_config, read_yaml
+from engine.config.config import Config
+from engine.config.load import SEARCH, flat, load_config, read_yaml
 from engine.model_folder.loading import hyper_parameters
 from engine.system.errors import UserError, nearest
 

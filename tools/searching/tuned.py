@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from engine.config.config import SEARCH, Config, read_yaml
+from engine.config.config import Config
+from engine.config.load import SEARCH, read_yaml
 from engine.config.runner_keys import RUNNER
 from engine.system import atomic_files
 from engine.system.errors import UserError

@@ -59,34 +59,30 @@ def _end_with_parent() -> None:
 def _train(order: dict[str, Any], say: Any) -> dict[str, Any]:
     import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
 
-    from engine.config.config import load_config
+    from engine import commands
+    from engine.config import listing
+    from engine.config.load import load_config
     from engine.data import encoding
     from engine.distributed import processes
-    from engine.evaluation import log_lines
-    from engine.graphs import opening
     from engine.model_folder import loading
-    from engine.system import folder_lock
-    from engine.training import loop, monitor
+    from engine.system import logs
+    from engine.training import loop
 
-    log_lines.start_logging()
+    logs.start_logging()
     config = load_config(order["yaml"], order["options"], loading.hyper_parameters)
     processes.start(config, order["graph"])
-    config = encoding.completed(config)
-    log_lines.log_config(config)
-    source = loop.training_source(config)
-    session = opening.open_session(config, order["graph"], training=True)
+    config = encoding.complete(config)
+    listing.log_config(config)
     if order["check"]:
-        monitor.Controls(session, config, loop.length(source))
+        loop.check(*commands.open_training(config, order["graph"]), config)
         return {}
 
-    def watch(epoch: int, stopping: Any) -> None:
+    def report(epoch: int, stopping: Any) -> None:
         if epoch + 1 < config.runner("epochs") and not stopping.stopped:
             say({"epoch": epoch, "value": stopping.value})
 
-    with folder_lock.locked(config.runner("model_save_path")):
-        stopping = loop.train(session, config, source, watch).stopping
-    epoch, batches = stopping.place
-    return {"best": stopping.best, "epoch": epoch, "batches": batches}
+    best = commands.train(config, order["graph"], report).best
+    return {"best": best.value, "epoch": best.epoch, "batches": best.batches}
 
 
 if __name__ == "__main__":

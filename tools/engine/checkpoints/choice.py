@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from engine.checkpoints import store
+from engine.checkpoints import find, layout
 from engine.config.config import Config
 from engine.system.errors import UserError
 
 
-def folders(config: Config) -> dict[int, str]:
+def to_evaluate(config: Config) -> dict[int, str]:
     """Returns the folders to evaluate, by their epochs.
 
     They are ``runner.infer_start_epoch`` to ``runner.infer_end_epoch`` - 1, or ``best``.
@@ -20,7 +20,7 @@ def folders(config: Config) -> dict[int, str]:
     root = config.runner("infer_load_path") or config.runner("model_save_path")
     if config.runner("infer_checkpoint"):
         folder = os.path.join(root, config.runner("infer_checkpoint"))
-        saved = [store.facts_beside(folder, prefix) for prefix in store.EXPORTS]
+        saved = [find.facts_beside(folder, prefix) for prefix in layout.EXPORTS]
         epoch = next((facts["epoch"] for facts in saved if "epoch" in facts), None)
         if epoch is None:
             problem = f"there is no checkpoint {folder}"
@@ -39,6 +39,6 @@ def folders(config: Config) -> dict[int, str]:
     return found
 
 
-def last(config: Config) -> str:
+def to_export(config: Config) -> str:
     """Returns the name of the folder to export: ``best``, or the last epoch that is evaluated."""
     return config.runner("infer_checkpoint") or str(config.runner("infer_end_epoch") - 1)

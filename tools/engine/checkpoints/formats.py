@@ -19,6 +19,7 @@ from engine.system.errors import UserError
 # learning rate. Where `averages` are kept there is a third, and of a run that ended inside an epoch
 # there is its progress.
 PROGRESS = "progress.npz"
+AVERAGES = "pdema"
 ENDINGS = {
     "paddle": {},
     "safetensors": {

@@ -38,7 +38,7 @@ def check(saved: Arrays, shapes: Mapping[str, tuple], folder: str) -> None:
         )
 
 
-def choose(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) -> dict:
+def select(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) -> dict:
     """Returns the saved parameters that a warm start takes, and logs what it does not.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable
 
+PATHS = ("path", "output path")
 REQUIRED = object()  # no default: the command that needs the key asks for it by name
 
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 from typing import Callable
 
-from engine.checkpoints import store
+from engine.checkpoints import find, layout
 from engine.config.config import Config
-from engine.data.batches import reader_errors
+from engine.data.reader_errors import reader_errors
 from engine.model_folder import loading
 from engine.system.errors import UserError
 
 KEY = "hyper_parameters.encoding"
 
 
-def completed(config: Config, trained: Callable[[Config], str | None] | None = None) -> Config:
+def complete(config: Config, trained: Callable[[Config], str | None] | None = None) -> Config:
     """Returns the configuration with the hyper-parameters that its reader takes from the data.
 
     Args:
@@ -46,7 +46,7 @@ def _start(config: Config) -> str | None:
     """Returns the encoding of the checkpoint that training starts from; None if it starts anew."""
     if config.runner("resume"):
         root = config.runner("model_save_path")
-        found = [facts for prefix in store.EXPORTS for _, facts in store.saved(root, prefix)]
+        found = [facts for prefix in layout.EXPORTS for _, facts in find.saved(root, prefix)]
         if found:
             return max(found, key=lambda facts: facts["saved_at"]).get("encoding")
     given = config.runner("model_init_path")
@@ -85,7 +85,7 @@ def of_checkpoint(folder: str) -> str | None:
 
 def _facts(folder: str) -> list[dict]:
     """Returns what either graph's run wrote about its checkpoint in an epoch's folder."""
-    found = [store.facts_beside(folder, prefix) for prefix in store.EXPORTS]
+    found = [find.facts_beside(folder, prefix) for prefix in layout.EXPORTS]
     return [facts for facts in found if facts]
 
 

@@ -1,36 +1,39 @@
-"""Which reader, which files and in what order: the batches of a configuration."""
+"""Opens the batches of a configuration: which reader, which files, in which order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from engine.config.config import Config
-from engine.data.batches import (
-    BlockSource,
-    RowSource,
-    Source,
-    has_blocks,
-    open_source,
-    reader_errors,
-)
+from engine.data.batch import Columns
+from engine.data.block_source import BlockSource
+from engine.data.reader_errors import reader_errors
+from engine.data.row_order import has_blocks
+from engine.data.row_source import RowSource
 from engine.distributed import processes
-from engine.distributed.row_shares import Deal
+from engine.distributed.row_shares import RowShares
 from engine.model_folder import loading
+
+Source = Union[BlockSource, RowSource]
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Stands for batches that come from the StaticModel's own ``create_data_loader``.
+    """Batches that come from the StaticModel's own ``create_data_loader``.
 
     Attributes:
         batch_size: rows a batch, as configured.
-        reader: returns the batches of the reader instead: dygraph has no such loader.
+        reader: opens the batches of the reader instead, because dygraph has no such loader.
     """
 
     batch_size: int
     reader: Callable[[], Source]
+
+    def blocks(self) -> Iterator[Columns]:
+        """Yields the reader's rows in file order, to fit the inputs on."""
+        return self.reader().blocks()
 
 
 def training_source(
@@ -40,7 +43,7 @@ def training_source(
 
     Args:
         config: the configuration.
-        share: returns the rows of a reader's dataset that are this process's; all if not given.
+        share: returns this process's part of a reader's dataset; the whole dataset if not given.
     """
     return _of_type(config, config.runner("train_batch_size"), lambda: _training(config, share))
 
@@ -51,7 +54,7 @@ def test_source(config: Config) -> Source | ModelSource:
 
 
 def validation_source(config: Config) -> Source:
-    """Returns the batches that training is evaluated on, in file order.
+    """Returns the batches for evaluation during training, in file order.
 
     Raises:
         UserError: they cannot be read.
@@ -63,7 +66,54 @@ def validation_source(config: Config) -> Source:
     name = next(filter(None, names))
     files = loading.files(config, "valid_data_dir")
     size = config.get("runner.infer_batch_size") or config.runner("train_batch_size")
-    return open_reader(config, name, files, size, deal=_deal(whole=True))
+    return open_reader(config, name, files, size, shares=_shares(whole=True))
+
+
+def length(source: Source | ModelSource) -> int | None:
+    """Returns the number of batches in an epoch; None for a stream."""
+    try:
+        return len(source)
+    except (TypeError, RuntimeError):  # a stream does not know it
+        return None
+
+
+def open_reader(
+    config: Config,
+    name: str,
+    files: list[str],
+    batch_size: int,
+    seed: int | None = None,
+    folder: str | None = None,
+    shares: RowShares | None = None,
+) -> Source:
+    """Returns the batches that a reader module yields for some files.
+
+    Args:
+        config: the configuration, for the reader.
+        name: the module's name.
+        files: the data files.
+        batch_size: rows a batch.
+        seed: seed of the row order; None keeps the order of the files.
+        folder: the module's folder; the configuration's folder if not given.
+        shares: which rows of each step this process takes; all if not given.
+    """
+    with reader_errors(name):
+        dataset = loading.dataset(config, name, files, folder)
+        if config.runner("user_define_reader") and not has_blocks(dataset):
+            return RowSource(dataset, name, None, seed, shares=shares)
+        return open_source(dataset, name, batch_size, seed, shares)
+
+
+def open_source(
+    dataset: Any,
+    reader: str,
+    batch_size: int,
+    seed: int | None = None,
+    shares: RowShares | None = None,
+) -> Source:
+    """Returns the fastest source of batches that a dataset allows."""
+    kind = BlockSource if has_blocks(dataset) else RowSource
+    return kind(dataset, reader, batch_size, seed, shares=shares)
 
 
 def _of_type(config: Config, batch_size: int, reader: Callable[[], Source]) -> Any:
@@ -75,58 +125,27 @@ def _training(config: Config, share: Callable[[Any], Any]) -> Source:
     name, batch_size = config.runner("train_reader_path"), config.runner("train_batch_size")
     files = loading.files(config, "train_data_dir")
     with reader_errors(name):
-        dataset = loading.dataset(config, name, files)
-        return _in_order(config, share(dataset), name, batch_size)
+        dataset = share(loading.dataset(config, name, files))
+        seed = config.runner("seed") if config.runner("shuffle") else None
+        if has_blocks(dataset):
+            return BlockSource(dataset, name, batch_size, seed, _shares())
+        drop_last = config.runner("drop_last")
+        if loading.is_paddlerecs(config):
+            # As PaddleRec's trainer does, so that a folder's metrics stay what they were.
+            seed = seed if config.get("runner.shuffle") else None
+            drop_last = True if drop_last is None else drop_last
+        if config.runner("user_define_reader"):
+            return RowSource(dataset, name, None, seed, shares=_shares())
+        return RowSource(dataset, name, batch_size, seed, bool(drop_last), _shares())
 
 
 def _testing(config: Config) -> Source:
     name = config.runner("infer_reader_path") or config.runner("train_reader_path")
     files = loading.files(config, "test_data_dir")
     size = config.runner("infer_batch_size")
-    return open_reader(config, name, files, size, deal=_deal(whole=True))
+    return open_reader(config, name, files, size, shares=_shares(whole=True))
 
 
-def _deal(whole: bool = False) -> Deal:
+def _shares(whole: bool = False) -> RowShares:
     world = processes.current()
-    return Deal(world.rank, world.size, whole)
-
-
-def _in_order(config: Config, dataset: Any, name: str, batch_size: int) -> Source:
-    seed = config.runner("seed") if config.runner("shuffle") else None
-    if has_blocks(dataset):
-        return BlockSource(dataset, name, batch_size, seed, _deal())
-    drop_last = config.runner("drop_last")
-    if loading.is_paddlerecs(config):
-        # As PaddleRec's trainer has it, so that a folder's metrics stay what they were.
-        seed = seed if config.get("runner.shuffle") else None
-        drop_last = True if drop_last is None else drop_last
-    if config.runner("user_define_reader"):
-        return RowSource(dataset, name, None, seed, deal=_deal())
-    return RowSource(dataset, name, batch_size, seed, bool(drop_last), _deal())
-
-
-def open_reader(
-    config: Config,
-    name: str,
-    files: list[str],
-    batch_size: int,
-    seed: int | None = None,
-    folder: str | None = None,
-    deal: Deal | None = None,
-) -> Source:
-    """Returns the batches of some files as a reader module yields them.
-
-    Args:
-        config: the configuration, for the reader.
-        name: the module's name.
-        files: the data's files.
-        batch_size: rows a batch.
-        seed: draws the order of rows; None keeps the files'.
-        folder: where the module is; the configuration's folder if not given.
-        deal: which rows of each step are this process's; all if not given.
-    """
-    with reader_errors(name):
-        dataset = loading.dataset(config, name, files, folder)
-        if config.runner("user_define_reader") and not has_blocks(dataset):
-            return RowSource(dataset, name, None, seed, deal=deal)
-        return open_source(dataset, name, batch_size, seed, deal)
+    return RowShares(world.rank, world.size, whole)

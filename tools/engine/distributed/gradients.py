@@ -25,8 +25,8 @@ _NONE, _DENSE, _SPARSE = 0, 1, 2  # kinds of gradients
 _HALF = 1 << 20  # a row's number travels beside its values as two floats, each of them exact
 
 
-class Told(NamedTuple):
-    """What the processes told each other beside the gradients of a step.
+class StepReport(NamedTuple):
+    """What the processes report each other beside the gradients of a step.
 
     Attributes:
         faults: how many had a loss that is no number.
@@ -37,7 +37,7 @@ class Told(NamedTuple):
     signals: tuple[int, ...]
 
 
-class Exchange:
+class GradientExchange:
     """Adds up the gradients of all processes.
 
     Args:
@@ -51,7 +51,7 @@ class Exchange:
         self._split: tuple[list, list] | None = None  # dense parameters, and sparse ones
 
     @paddle.no_grad()
-    def __call__(self, weight: float, fault: bool, signals: Sequence[int]) -> Told:
+    def __call__(self, weight: float, fault: bool, signals: Sequence[int]) -> StepReport:
         """Puts the weighted sum of all gradients in the place of each process's own.
 
         Args:
@@ -64,7 +64,7 @@ class Exchange:
         """
         self._split = self._split or self._kinds()
         if self._split is None:  # no process has a gradient
-            return Told(self._world.size, tuple(0 for _ in signals))
+            return StepReport(self._world.size, tuple(0 for _ in signals))
         dense, sparse = self._split
         present = [parameter.grad is not None for parameter in dense]
         rows = [_rows(parameter) for parameter in sparse]
@@ -75,16 +75,16 @@ class Exchange:
         *sums, beside = _added([*(_weighted(each, weight) for each in dense), beside])
         ends = [1 + len(signals), len(about) - len(dense)]
         head, counts, present = np.split(beside.numpy(), ends)
-        told = Told(int(head[0]), tuple(map(int, head[1:])))
-        if told.faults:
-            return told
+        report = StepReport(int(head[0]), tuple(map(int, head[1:])))
+        if report.faults:
+            return report
         for parameter, there, total in zip(dense, present, sums):
             if there:  # in some process
                 parameter.grad = total
         lengths = counts.astype(int).reshape(len(sparse), self._world.size)
         for parameter, (numbers, values), each in zip(sparse, rows, lengths):
             _gather(parameter, numbers, values * weight, each)
-        return told
+        return report
 
     def _kinds(self) -> tuple[list, list] | None:
         """Returns the parameters with dense gradients and those with sparse ones, anywhere."""

@@ -43,7 +43,7 @@ def set_state(metric: Any, state: Mapping[str, np.ndarray]) -> None:
         setattr(metric, name, value if kind is np.ndarray else kind(value.tolist()))
 
 
-def lacking(metrics: list, names: list[str]) -> str:
+def not_summable(metrics: list, names: list[str]) -> str:
     """Returns which metrics cannot be added up, in words; empty if all can."""
     named = dict(zip(names, metrics))
     lost = [f"{name} ({type(each).__name__})" for name, each in named.items() if not _adds(each)]
@@ -58,7 +58,7 @@ def lacking(metrics: list, names: list[str]) -> str:
 def values(world: World, metrics: list) -> list:
     """Returns the metrics' values over the rows of all processes."""
     own = [_counts(metric) for metric in metrics]
-    for metric, state in zip(metrics, added(world, metrics)):
+    for metric, state in zip(metrics, summed(world, metrics)):
         set_state(metric, state)
     found = [metric.accumulate() for metric in metrics]
     for metric, state in zip(metrics, own):
@@ -66,11 +66,11 @@ def values(world: World, metrics: list) -> list:
     return found
 
 
-def added(world: World, metrics: list) -> list[dict[str, np.ndarray]]:
+def summed(world: World, metrics: list) -> list[dict[str, np.ndarray]]:
     """Returns what all processes have counted, for each of the metrics that can be added up."""
     own = [_counts(metric) for metric in metrics]
     arrays = [array for state in own for array in state.values()]
-    sums = iter(world.added(arrays) if arrays else [])
+    sums = iter(world.all_reduce(arrays) if arrays else [])
     return [{name: next(sums) for name in state} for state in own]
 
 

@@ -1,8 +1,8 @@
-"""The other processes of a run: who they are, what they agree on, what they add up.
+"""The processes of one data-parallel run, and what they exchange besides gradients.
 
-``runner.use_fleet`` and ``python -m paddle.distributed.launch`` make several processes train one
-model: Paddle's Fleet connects them (gloo on CPUs, NCCL on GPUs). A run of one process is a
-`World` whose members do nothing; `Together` is one that exchanges.
+With ``runner.use_fleet`` and ``python -m paddle.distributed.launch`` several processes train one
+model. Paddle's Fleet connects them: gloo on CPUs, NCCL on GPUs. A run of one process is a `World`,
+whose methods exchange nothing; `FleetWorld` exchanges.
 """
 
 from __future__ import annotations
@@ -24,73 +24,70 @@ _LAUNCH = "python -m paddle.distributed.launch --nproc_per_node N tools/trainer.
 
 
 class World:
-    """A run's processes, where there is one.
+    """The processes of a run, here a single one.
 
     Attributes:
         rank: this process's number.
-        size: how many there are.
+        size: the number of processes.
     """
 
     rank, size = 0, 1
 
     @contextmanager
-    def first(self, host: bool = True) -> Iterator[None]:
-        """Lets one process do something before the others do the same.
+    def main_process_first(self, per_host: bool = True) -> Iterator[None]:
+        """Runs a block in one process before the others run it.
 
         Args:
-            host: one of each host, whose disks may be their own; else one of all.
+            per_host: one process of each host runs first, because each host may have its own
+                disks; otherwise one process of the whole run.
         """
         yield
 
-    def on_first(self, do: Callable[[], Result]) -> Result:
-        """Returns what rank 0 gets from ``do``, which it alone does; its error is everyone's."""
+    def on_main_process(self, do: Callable[[], Result]) -> Result:
+        """Runs ``do`` on rank 0 alone; its result, or its error, is that of every rank."""
         return do()
 
-    def gathered(self, value: Any) -> list:
+    def all_gather(self, value: Any) -> list:
         """Returns every rank's value, in the order of ranks."""
         return [value]
 
-    def added(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def all_reduce(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """Returns the sums over all ranks of arrays that have the same shapes everywhere."""
         return arrays
 
-    def agree(self, what: str, value: Any, advice: str) -> None:
-        """Makes sure that all ranks have found the same.
+    def check_equal(self, what: str, value: Any, advice: str) -> None:
+        """Checks that all ranks have the same value.
 
         Raises:
             UserError: they have not.
         """
 
-    def told(self, problem: str | None) -> str | None:
+    def first_problem(self, problem: str | None) -> str | None:
         """Returns the problem of the first rank that has one."""
         return problem
 
-    def settle(self) -> None:
-        """Makes a signal to one process one to all; see `interrupts.check`."""
+    def share_signals(self) -> None:
+        """Passes a signal that one process received to all; see `interrupts.check`."""
 
 
-class Together(World):
+class FleetWorld(World):
     """Several processes that Fleet has connected.
 
     Args:
         rank: this process's number.
-        size: how many there are.
-        local_rank: its number among those of its host.
+        size: the number of processes.
+        local_rank: this process's number on its host.
     """
 
     def __init__(self, rank: int, size: int, local_rank: int):
         self.rank, self.size, self._local_rank = rank, size, local_rank
 
     @contextmanager
-    def first(self, host: bool = True) -> Iterator[None]:
-        """Lets one process do something before the others do the same.
-
-        Args:
-            host: one of each host, whose disks may be their own; else one of all.
-        """
+    def main_process_first(self, per_host: bool = True) -> Iterator[None]:
+        """Runs a block in one process before the others run it; see `World`."""
         problem = None
-        if self._local_rank if host else self.rank:
-            problem = self.told(None)
+        if self._local_rank if per_host else self.rank:
+            problem = self.first_problem(None)
             if problem:
                 raise UserError(problem)
             yield
@@ -104,22 +101,22 @@ class Together(World):
             problem = f"rank {self.rank}: {type(error).__name__}: {error}"
             raise
         finally:
-            self.told(problem)
+            self.first_problem(problem)
 
-    def on_first(self, do: Callable[[], Result]) -> Result:
-        """Returns what rank 0 gets from ``do``, which it alone does; its error is everyone's."""
+    def on_main_process(self, do: Callable[[], Result]) -> Result:
+        """Runs ``do`` on rank 0 alone; its result, or its error, is that of every rank."""
         result = problem = None
         if self.rank == 0:
             try:
                 result = do()
             except UserError as error:
                 problem = error
-        told, found = self.gathered((str(problem) if problem else None, result))[0]
-        if told:
-            raise problem or UserError(told)
+        text, found = self.all_gather((str(problem) if problem else None, result))[0]
+        if text:
+            raise problem or UserError(text)
         return found
 
-    def gathered(self, value: Any) -> list:
+    def all_gather(self, value: Any) -> list:
         """Returns every rank's value, in the order of ranks."""
         import paddle.distributed as distributed
 
@@ -128,7 +125,7 @@ class Together(World):
             distributed.all_gather_object(values, value)
         return values
 
-    def added(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def all_reduce(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """Returns the sums over all ranks of arrays that have the same shapes everywhere."""
         import paddle
 
@@ -140,13 +137,13 @@ class Together(World):
         parts = np.split(tensor.numpy(), np.cumsum([array.size for array in arrays])[:-1])
         return [part.reshape(array.shape).astype(array.dtype) for part, array in zip(parts, arrays)]
 
-    def agree(self, what: str, value: Any, advice: str) -> None:
-        """Makes sure that all ranks have found the same.
+    def check_equal(self, what: str, value: Any, advice: str) -> None:
+        """Checks that all ranks have the same value.
 
         Raises:
             UserError: they have not.
         """
-        found = self.gathered(value)
+        found = self.all_gather(value)
         other = next((rank for rank, each in enumerate(found) if each != found[0]), None)
         if other is not None:
             raise UserError(
@@ -154,20 +151,20 @@ class Together(World):
                 f"has {found[other]}: {advice}"
             )
 
-    def told(self, problem: str | None) -> str | None:
+    def first_problem(self, problem: str | None) -> str | None:
         """Returns the problem of the first rank that has one."""
-        return next((each for each in self.gathered(problem) if each), None)
+        return next((each for each in self.all_gather(problem) if each), None)
 
-    def settle(self) -> None:
-        """Makes a signal to one process one to all; see `interrupts.check`."""
-        numbers = [number for number in self.gathered(interrupts.asked()) if number]
+    def share_signals(self) -> None:
+        """Passes a signal that one process received to all; see `interrupts.check`."""
+        numbers = [number for number in self.all_gather(interrupts.received()) if number]
         if numbers:
-            interrupts.agree(numbers[0])
+            interrupts.end_by(numbers[0])
 
 
 @contextmanager
 def lost_processes() -> Iterator[None]:
-    """Turns what Paddle raises when another process is gone into a UserError."""
+    """Turns Paddle's errors about a lost process into a UserError."""
     try:
         yield
     except (RuntimeError, OSError, SystemError, ValueError) as error:
@@ -175,7 +172,7 @@ def lost_processes() -> Iterator[None]:
         reason = next((line for line in lines if "rror" in line), lines[-1] if lines else "")
         raise UserError(
             f"another process of this run has ended or cannot be reached ({reason[:200]}); "
-            "what was saved is whole"
+            "the saved checkpoints are complete"
         ) from error
 
 
@@ -217,7 +214,7 @@ def start(config: Config, graph: str) -> World:
     if size > 1:
         _connect(config)
         local = int(os.environ.get("PADDLE_LOCAL_RANK") or os.environ.get("PADDLE_RANK_IN_NODE", 0))
-        _world = Together(rank, size, local)
+        _world = FleetWorld(rank, size, local)
     return _world
 
 
@@ -242,7 +239,7 @@ def _connect(config: Config) -> None:
 
 
 def mean(world: World, values: Mapping[str, Any], share: float) -> dict[str, Any]:
-    """Returns the mean over all ranks of what a step shows: of the values that are one number.
+    """Returns the mean over all ranks of the shown values that are single numbers.
 
     Args:
         world: the processes.
@@ -251,7 +248,7 @@ def mean(world: World, values: Mapping[str, Any], share: float) -> dict[str, Any
     """
     single = {name: np.asarray(value) for name, value in values.items()}
     mine = {name: float(value.item()) for name, value in single.items() if value.size == 1}
-    found = [(part, each) for part, each in world.gathered((share, mine)) if each]
+    found = [(part, each) for part, each in world.all_gather((share, mine)) if each]
     whole = sum(part for part, _ in found)
     means = {}
     for name in found[0][1] if found else ():

@@ -1,4 +1,4 @@
-"""Which rows of an epoch each of a run's processes takes, so that every row is taken once."""
+"""Which rows of an epoch each process takes, so that every row is taken exactly once."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Deal(NamedTuple):
-    """How the rows of a step are dealt out.
+class RowShares(NamedTuple):
+    """Divides the rows of every step among the processes of a run.
 
-    In a step the processes together take as many rows as ``ranks`` batches hold, in the epoch's
-    order. The last step of an epoch may have fewer: they are parted evenly where a step trains;
-    where it evaluates, batches stay whole, so that each is computed as one process computes it.
+    In each step the processes together take ``ranks`` batches of rows, in the epoch's order. The
+    last step of an epoch may have fewer rows. Training then divides them evenly. Evaluation keeps
+    whole batches, so that each batch is computed exactly as one process would compute it.
 
     Attributes:
         rank: this process's number.
-        ranks: how many processes there are.
-        whole: whether batches stay whole.
+        ranks: the number of processes.
+        whole: keep whole batches in the last step.
     """
 
     rank: int = 0
@@ -25,27 +25,33 @@ class Deal(NamedTuple):
     whole: bool = False
 
     def part(self, rows: int, batch_size: int) -> slice:
-        """Returns which of a step's rows are this process's; it may be none."""
+        """Returns this process's part of a step's rows; it may be empty."""
         if self.whole:
             begin, end = (min(rows, batch_size * (self.rank + more)) for more in (0, 1))
             return slice(begin, end)
         return slice(rows * self.rank // self.ranks, rows * (self.rank + 1) // self.ranks)
 
-    def share(self, rows: int, batch_size: int, step: int) -> tuple[int, int]:
-        """Returns a step's rows that are this process's, and those of all; of an epoch's rows."""
+    def counts(self, rows: int, batch_size: int, step: int) -> tuple[int, int]:
+        """Returns the rows of a step for this process and for all processes.
+
+        Args:
+            rows: rows of the epoch.
+            batch_size: rows a batch.
+            step: the step's number in the epoch.
+        """
         size = self.ranks * batch_size
         total = min(size, rows - step * size)
         own = self.part(total, batch_size)
         return own.stop - own.start, total
 
-    def places(self, rows: int, batch_size: int) -> tuple[np.ndarray, bool]:
-        """Returns where this process's rows stand in an epoch of so many rows.
+    def positions(self, rows: int, batch_size: int) -> tuple[np.ndarray, bool]:
+        """Returns the positions of this process's rows in an epoch of ``rows`` rows.
 
-        A process that has no rows in the last step gets its first row: it has to take part in
-        the step, with weight 0.
+        A process without rows in the last step gets the step's first row: it has to take part in
+        the step, and its row counts with weight 0.
 
         Returns:
-            The places, ascending, and whether the last one is such a row.
+            The positions, ascending, and whether the last one is such a row.
         """
         size = self.ranks * batch_size
         full = rows - rows % size

@@ -104,6 +104,27 @@ def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
     return _mean(decided(labels, predictions)[0])
 
 
+def summary(labels: np.ndarray, predictions: np.ndarray | None) -> dict[str, float]:
+    """Returns a task's AUC, or its accuracy if it has more than two classes, and its log loss.
+
+    Args:
+        labels: ``[n]``; negative in rows that do not count.
+        predictions: ``[n]`` or ``[n, classes]``; None if the task has no prediction.
+
+    Returns:
+        The metrics by name; empty if there are no such rows, or no prediction.
+    """
+    counted = labels >= 0
+    if predictions is None or not counted.any():
+        return {}
+    truth, predicted = labels[counted], predictions[counted]
+    if predicted.ndim == 1:
+        if truth.max() > 1:  # the labels of another kind of task
+            return {}
+        return {"auc": auc(truth, predicted), "log loss": log_loss(truth, predicted)}
+    return {"accuracy": accuracy(truth, predicted), "log loss": log_loss(truth, predicted)}
+
+
 def calibration(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Returns predicted over observed: above 1 where more is predicted than happens."""
     observed = _mean(labels == 1)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.checkpoints import store
 from engine.distributed.processes import World
 from engine.system import atomic_files
 from engine.system.errors import UserError
@@ -28,7 +27,7 @@ class Predictions:
         self._columns: dict[str, list[np.ndarray]] = {}
         self._labels: dict[str, list[np.ndarray]] | None = {} if labels else None
 
-    def around(self, session: Any) -> Callable[[Any, Any], dict]:
+    def keeping(self, session: Any) -> Callable[[Any, Any], dict]:
         """Returns an evaluation step that also keeps the predictions of its batch."""
 
         def step(batch: Any, clock: Any) -> dict:
@@ -51,7 +50,7 @@ class Predictions:
         for kept in (self._columns, self._labels):
             if kept is None:
                 continue
-            found = world.gathered(kept)
+            found = world.all_gather(kept)
             for name, batches in kept.items():
                 parts = [columns.get(name, []) for columns in found]
                 turns = zip_longest(*parts)
@@ -99,7 +98,7 @@ def check(path: str) -> None:
             raise UserError(
                 f"{path} needs pyarrow: pip install -r requirements-deploy.txt ({error})"
             ) from error
-    store.check_writable(os.path.dirname(os.path.abspath(path)))
+    atomic_files.check_writable(os.path.dirname(os.path.abspath(path)))
 
 
 def write(path: str, columns: Mapping[str, np.ndarray]) -> None:

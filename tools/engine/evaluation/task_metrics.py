@@ -19,7 +19,7 @@ _ORDER_ONLY = ("auc", "gauc")  # of tasks with two classes
 
 
 @dataclass
-class RowMetrics:
+class TaskMetrics:
     """What is asked for, and of which groups.
 
     Attributes:
@@ -104,7 +104,7 @@ class RowMetrics:
         return [name for name in self.names if name not in _ORDER_ONLY]
 
 
-def asked(config: Config, source: Any) -> RowMetrics | None:
+def wanted(config: Config, source: Any) -> TaskMetrics | None:
     """Returns what ``runner.metrics`` asks for; None if it asks for nothing.
 
     Args:
@@ -119,13 +119,13 @@ def asked(config: Config, source: Any) -> RowMetrics | None:
         return None
     column = config.runner("gauc_column")
     if "gauc" not in names:
-        return RowMetrics(names, config.runner("ece_bins"))
+        return TaskMetrics(names, config.runner("ece_bins"))
     if column is None:
         raise config.error("runner.metrics", "gauc needs runner.gauc_column, whose values group")
     find = getattr(source, "groups", None)
     if find is None:
         raise config.error("runner.gauc_column", "only a reader knows groups of rows")
-    return RowMetrics(names, config.runner("ece_bins"), find(column))
+    return TaskMetrics(names, config.runner("ece_bins"), find(column))
 
 
 def _of_task(task: str, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -138,3 +138,38 @@ def _of_task(task: str, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
     if not columns:
         raise UserError(f"runner.metrics: the model's predictions have none of task {task}")
     return np.stack(columns, axis=1)
+
+
+def named_columns(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns tasks' outputs as columns ``[n]``: ``<task>``, or ``<task>_<class>`` a class.
+
+    Args:
+        outputs: by task, ``[n]`` or ``[n, classes]``.
+    """
+    columns = {}
+    for name, array in outputs.items():
+        if array.ndim == 1:
+            columns[name] = array
+            continue
+        flat = array.reshape(len(array), -1)
+        columns.update({f"{name}_{number}": flat[:, number] for number in range(flat.shape[1])})
+    return columns
+
+
+def counting_labels(
+    labels: Mapping[str, np.ndarray], conditions: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """Returns labels ``[n]`` by task, with -1 in rows that do not count.
+
+    Args:
+        labels: ``[n]`` by task.
+        conditions: the tasks that count in some rows only, each with the task whose label is 1
+            there.
+    """
+    found = {}
+    for name, truth in labels.items():
+        truth = truth.astype(np.int64)
+        if name in conditions:
+            truth = np.where(labels[conditions[name]] == 1, truth, -1)
+        found[name] = truth
+    return found

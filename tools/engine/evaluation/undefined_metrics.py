@@ -16,13 +16,13 @@ _NAN = "it is not defined, all its rows have one label, or a score is no number"
 _ZERO = "all its rows have one label, for which Paddle shows 0, or all are in the wrong order"
 
 
-class Undefined:
+class UndefinedMetrics:
     """Says once in a run which metric is undefined, and why."""
 
     def __init__(self):
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
 
-    def tell(self, session: Any, values: Mapping[str, Any]) -> None:
+    def warn(self, session: Any, values: Mapping[str, Any]) -> None:
         """Warns of the metrics that are undefined, unless it has done so.
 
         Args:
@@ -31,9 +31,9 @@ class Undefined:
         """
         own = dict(zip(session.metric_names, session.metric_objects))
         for name, value in values.items():
-            reason = None if name in self._said else _reason(name, value, own.get(name))
+            reason = None if name in self._warned else _reason(name, value, own.get(name))
             if reason:
-                self._said.add(name)
+                self._warned.add(name)
                 shown = f"{float(np.asarray(value).item()):g}"
                 logger.warning("%s is %s: %s", name, shown, reason)
 

@@ -14,9 +14,10 @@ import numpy as np
 import paddle
 from paddle import _C_ops
 
+from engine.checkpoints.formats import AVERAGES
+
 Arrays = Mapping[str, np.ndarray]
 
-PART = "pdema"  # of a checkpoint, whose parameters are then the averages
 _SUM, _OWN, _STEPS = "sum.", "parameter.", "steps"
 _PREFIX = "moving_sum_of_"  # of a program's variables
 
@@ -43,7 +44,7 @@ def packed(own: Arrays, sums: Arrays, steps: int) -> dict[str, np.ndarray]:
 
 def unpacked(state: Mapping[str, Any]) -> tuple[dict, dict, int]:
     """Returns what `packed` was given, from a checkpoint's parts; nothing if it has no averages."""
-    kept = state.get(PART) or {_STEPS: np.array(0)}
+    kept = state.get(AVERAGES) or {_STEPS: np.array(0)}
     own, sums = (
         {name[len(prefix) :]: value for name, value in kept.items() if name.startswith(prefix)}
         for prefix in (_OWN, _SUM)
@@ -104,17 +105,44 @@ def _counts(tensor: Any) -> bool:
     return not tensor.stop_gradient and tensor.dtype == paddle.float32
 
 
-def add_to_program(decay: float) -> dict[str, str]:
-    """Adds the moving sums to the static program that is being built, after its optimizer.
+class ProgramAverages:
+    """The moving sums of a static program's parameters, which are variables of the program.
 
     Args:
-        decay: d; 0 adds nothing.
+        decay: d; 0 for no averages.
 
-    Returns:
-        The names of the sums' variables by those of the parameters.
+    Attributes:
+        variables: the names of the sums' variables, by the parameters' names.
+        steps: the number of steps that the sums are over.
     """
-    if not decay:
-        return {}
+
+    def __init__(self, decay: float):
+        self._decay = decay
+        self.variables: dict[str, str] = {}
+        self.steps = 0
+
+    def add_to_program(self) -> None:
+        """Adds the sums to the program that is being built, after its optimizer."""
+        if self._decay:
+            self.variables = _add_to_program(self._decay)
+
+    def values(self, everything: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Returns the averages by the parameters' names; nothing before the first step.
+
+        Args:
+            everything: the program's variables by name.
+        """
+        if not self.variables or not self.steps:
+            return {}
+        return averaged(self.sums(everything), self._decay, self.steps)
+
+    def sums(self, everything: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Returns the sums by the parameters' names, from the program's variables."""
+        return {name: np.array(everything[each]) for name, each in self.variables.items()}
+
+
+def _add_to_program(decay: float) -> dict[str, str]:
+    """Adds the sums to the program; returns their variables' names by the parameters' names."""
     program = paddle.static.default_main_program()
     parameters = [each for each in program.global_block().all_parameters() if _counts(each)]
     parameters = [each for each in parameters if not each.name.startswith("learning_rate")]
@@ -139,7 +167,7 @@ def add_to_program(decay: float) -> dict[str, str]:
 
 
 def is_own(name: str) -> bool:
-    """Whether a program's variable is one of those that `add_to_program` adds."""
+    """Returns whether a program's variable belongs to `ProgramAverages`."""
     return name.startswith(_PREFIX)
 
 

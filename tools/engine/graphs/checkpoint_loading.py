@@ -1,72 +1,69 @@
-"""Checkpoints whose parameters have PaddleRec's names."""
+"""Loads checkpoints into sessions, and says what a checkpoint was trained for."""
 
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
-import paddle
-
-from engine.checkpoints import matching, store
+from engine.checkpoints import find, matching
 from engine.config.config import Config
+from engine.data import encoding
+from engine.graphs.session import Arrays, Session
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 
-def parameters(session: Any, folder: str) -> tuple[store.Arrays, str]:
+def parameters(session: Session, folder: str) -> tuple[Arrays, str]:
     """Returns a checkpoint's parameters as a session reads them, and the prefix of their names.
 
-    PaddleRec's names become the net's own, where the model knows them.
+    PaddleRec's names are translated to the net's own if the model can do so.
 
     Raises:
-        UserError: there is no checkpoint, or it is not of such a net.
+        UserError: there is no checkpoint, or its parameters are those of another net.
     """
-    saved, prefix = store.parameters(folder, session.prefix)
+    saved, prefix = find.parameters(folder, session.prefix)
     try:
         translated = session.from_paddlerec(saved)
     except ValueError as error:
         raise UserError(f"{folder} does not fit the model: {error}") from error
     if translated is None:
-        return session.relevant(saved, prefix), prefix
-    logger.info("%s has PaddleRec's names; inputs are taken as they are, as there", folder)
+        return session.select_parameters(saved, prefix), prefix
+    logger.info("%s has PaddleRec's names: its inputs are not standardised", folder)
     return translated, "rec"
 
 
-def convert(config: Config, source: str, target: str, names: str, prefix: str) -> None:
-    """Rewrites a checkpoint's parameters under other names.
-
-    Args:
-        config: the model's configuration.
-        source: the folder of the checkpoint, under either names and of either graph.
-        target: the folder to write into.
-        names: ``paddlerec`` or ``paddlemtl``.
-        prefix: ``rec`` or ``rec_static``, for the graph that shall read the result.
+def load(session: Session, config: Config, folder: str) -> dict[str, Any]:
+    """Loads a checkpoint for evaluation and returns its facts.
 
     Raises:
-        UserError: the checkpoint is not of such a net, PaddleRec has no such net, or the result
-            cannot be written.
+        UserError: the checkpoint does not fit the model, or was trained with another vocabulary.
     """
-    from engine.graphs.dygraph import DygraphSession
+    saved, prefix = parameters(session, folder)
+    matching.check(saved, session.shapes(prefix), folder)
+    session.load(saved, prefix)
+    facts = find.facts_beside(folder, prefix)
+    encoding.check(config, facts, folder)
+    problem = other_tasks(facts, session)
+    if problem:
+        logger.warning("%s %s", folder, problem)
+    return facts
 
-    store.check_writable(target)
-    session = DygraphSession(config)
-    saved, found = parameters(session, source)
-    matching.check(saved, session.shapes(found), source)
-    session.load(saved, found)
-    if names == "paddlerec":
-        try:
-            written = session.to_paddlerec(static=prefix == "rec_static")
-        except ValueError as error:
-            raise UserError(f"{source}: {error}") from error
-    else:
-        written = session.arrays(prefix)
-    path = os.path.join(target, f"{prefix}.pdparams")
-    try:
-        os.makedirs(target, exist_ok=True)
-        paddle.save(written, f"{path}.new")
-        os.replace(f"{path}.new", path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    logger.info("wrote %d parameters to %s", len(written), path)
+
+def facts(session: Session, config: Config) -> dict[str, Any]:
+    """Returns the facts that every checkpoint of a session records about its run."""
+    about = {"seed": config.runner("seed"), "metrics": session.metric_names}
+    return {**about, **encoding.facts(config)}
+
+
+def other_tasks(saved: dict, session: Session) -> str:
+    """Returns how a checkpoint's tasks differ from the session's, or an empty text.
+
+    Args:
+        saved: the checkpoint's facts.
+        session: the session; the order of its tasks counts.
+    """
+    trained = saved.get("metrics", session.metric_names)
+    if trained == session.metric_names:
+        return ""
+    return f"was trained for {', '.join(trained)}, not for {', '.join(session.metric_names)}"

@@ -1,4 +1,4 @@
-"""A model folder's DygraphModel, step by step."""
+"""The session of a model folder's DygraphModel."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ import numpy as np
 import paddle
 from paddle.utils import unique_name
 
+from engine.checkpoints import formats
 from engine.config.config import Config
-from engine.data.batches import BlockSource, Source, arrays_to, batch_rows
-from engine.data.sources import ModelSource
+from engine.data.batch import arrays_to, batch_rows
+from engine.data.block_source import BlockSource
+from engine.data.sources import ModelSource, Source
 from engine.graphs import averages, finite_check
 from engine.model_folder import loading, seeds
 from engine.system import device
 from engine.system.clock import Clock
 from engine.system.errors import UserError
-from engine.system.prefetch import ahead
+from engine.system.prefetch import prefetched
+
+_NO_INPUT_SPECS = (
+    "to export a model, add to DygraphModel a method input_specs(self, config) that returns its "
+    "net's inputs, e.g. [paddle.static.InputSpec([None, 499], 'float32', 'input')]"
+)
 
 
 class DygraphSession:
@@ -49,7 +56,7 @@ class DygraphSession:
 
     def start_epoch(self, training: bool) -> None:
         """Starts the metrics anew and sets what training and evaluation do differently."""
-        self._watch = finite_check.watch(self._on_nan, self._device)
+        self._check_loss = finite_check.LossCheck(self._on_nan, self._device)
         self.skipped = 0
         for metric in self._metrics:
             if hasattr(metric, "reset"):  # a model's own may be without
@@ -70,7 +77,7 @@ class DygraphSession:
             return
         blocks = self._prepared(source, epoch, prepare)
         # Another thread would not know which GPU this one has chosen.
-        for batches in ahead(blocks) if self._device == "cpu" else blocks:
+        for batches in prefetched(blocks) if self._device == "cpu" else blocks:
             yield from batches
 
     def _prepared(self, source: BlockSource, epoch: int, prepare: Callable) -> Iterator[list]:
@@ -85,7 +92,7 @@ class DygraphSession:
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""
         loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
-        fault = self._watch(loss)
+        fault = self._check_loss(loss)
         if fault is not None:
             return self._not_finite(fault, batch)
         clock.lap("forward")
@@ -96,12 +103,14 @@ class DygraphSession:
         clock.lap("optimizer")
         return shown or {}
 
-    def _not_finite(self, fault: finite_check.NotFinite, batch: Any) -> dict[str, Any]:
-        """Skips the step of a loss that is none, or ends the run.
+    def check_pending_losses(self) -> None:
+        """Checks losses that were collected on a GPU and not yet read; see `Session`."""
+        fault = self._check_loss.pending()
+        if fault is not None:
+            raise fault
 
-        Raises:
-            NotFinite: unless such steps are to be skipped.
-        """
+    def _not_finite(self, fault: finite_check.NotFinite, batch: Any) -> dict[str, Any]:
+        """Skips the step of a loss that is not finite, or raises ``fault``."""
         if self._on_nan == "skip":
             self.skipped += 1
             forget = getattr(self._contract, "forget_batch", None)
@@ -149,12 +158,7 @@ class DygraphSession:
 
     @paddle.no_grad()
     def gate_weights(self, source: Source, batches: int | None = 1) -> dict[str, np.ndarray] | None:
-        """Returns each task's mean weights over the experts, if the net has gates.
-
-        Args:
-            source: the batches.
-            batches: of how many of them; all if None.
-        """
+        """Returns each task's mean weights over the experts; see `Session`."""
         weights = getattr(self._contract, "gate_weights", None)
         if weights is None:
             return None
@@ -182,7 +186,7 @@ class DygraphSession:
         """Returns the metrics of the epoch so far, by name."""
         return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}
 
-    def of_all(self, shown: dict[str, Any]) -> dict[str, Any]:
+    def mean_over_processes(self, shown: dict[str, Any]) -> dict[str, Any]:
         """Returns what a step showed of all processes' rows: here there is one process."""
         return shown
 
@@ -212,15 +216,18 @@ class DygraphSession:
         """Returns the net's parameters by name."""
         return {name: value.numpy() for name, value in self.net.state_dict().items()}
 
-    def weights(self) -> dict[str, np.ndarray]:
+    def evaluation_parameters(self) -> dict[str, np.ndarray]:
         """Returns what an evaluation takes, by the names that checkpoints use."""
         return {**self.parameters(), **(self._averages.values() if self._averages else {})}
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""
         if self._averages:
-            parts = {"pdparams": self.weights(), "pdopt": self._optimizer.state_dict()}
-            return {**parts, averages.PART: self._averages.state()}
+            parts = {
+                "pdparams": self.evaluation_parameters(),
+                "pdopt": self._optimizer.state_dict(),
+            }
+            return {**parts, formats.AVERAGES: self._averages.state()}
         return {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -260,7 +267,7 @@ class DygraphSession:
         """Returns the parameters by the names that checkpoints ``<prefix>.pdparams`` use."""
         return {name: tensor.numpy() for name, tensor in self._tensors(prefix).items()}
 
-    def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    def select_parameters(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """Returns what the net needs of a checkpoint's parameters: all."""
         return saved
 
@@ -277,11 +284,7 @@ class DygraphSession:
         """
         declare = getattr(self._contract, "input_specs", None)
         if declare is None:
-            raise UserError(
-                f"{self._config.folder}/dygraph_model.py: to export a model, add to DygraphModel "
-                "a method input_specs(self, config) that returns its net's inputs, e.g. "
-                "[paddle.static.InputSpec([None, 499], 'float32', 'input')]"
-            )
+            raise UserError(f"{self._config.folder}/dygraph_model.py: {_NO_INPUT_SPECS}")
         return declare(self._settings)
 
     def output_names(self) -> list[str] | None:

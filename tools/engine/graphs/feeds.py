@@ -10,7 +10,8 @@ import numpy as np
 import paddle
 from paddle.base.data_feeder import convert_dtype
 
-from engine.data.batches import collate, reader_errors
+from engine.data.batch import collate
+from engine.data.reader_errors import reader_errors
 from engine.system.errors import UserError
 
 

@@ -1,32 +1,33 @@
-"""A loss that is no number any more: noticed in its step, and said of which task and which rows."""
+"""Checks that losses and parameters are finite, and names the tasks and rows that are not."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import paddle
 
-from engine.data.batches import Source
+from engine.data.sources import Source
 from engine.system.errors import UserError
 
-Watch = Callable[[paddle.Tensor], Optional["NotFinite"]]
+if TYPE_CHECKING:
+    from engine.graphs.session import Session
 
-_TOGETHER = 64  # losses read at once from a GPU: reading one makes the step wait for it
-_LOOKED_OVER = 1_000_000  # parameters; to add them up takes half a millisecond
-_NAMED = 3  # rows whose places an error gives
+_READ_TOGETHER = 64  # losses read at once from a GPU: reading one makes the step wait for it
+_SMALL_NET = 1_000_000  # parameters; summing them takes half a millisecond
+_NAMED_ROWS = 3  # rows whose files and lines an error names
 
 
-class NotFinite(Exception):  # noqa: N818  (what happened; the error that a person reads follows)
+class NotFinite(Exception):  # noqa: N818  (not the error that a person reads; see `error`)
     """A step's loss is NaN or infinite.
 
     Args:
         value: the loss.
-        steps_ago: how many steps were taken since.
-        row_losses: each task's loss in each row, if the model can say.
-        elsewhere: it is the loss of another process.
+        steps_ago: the number of steps since then.
+        row_losses: each task's loss in each row, if the model can tell.
+        elsewhere: whether it is another process's loss.
     """
 
     def __init__(
@@ -41,54 +42,65 @@ class NotFinite(Exception):  # noqa: N818  (what happened; the error that a pers
         self.elsewhere = elsewhere
 
 
-def watch(on_nan: str, device: str) -> Watch:
-    """Returns what looks at each step's loss, and returns a `NotFinite` where it is none.
+class LossCheck:
+    """Checks each step's loss.
 
-    On the CPU, and to skip a step, it looks before the step is taken. On a GPU that would make
-    every step wait, so there it looks every some steps, at all of them.
+    On a CPU, and with ``runner.on_nan: skip``, it reads each loss before the optimizer's step. On
+    a GPU that would make every step wait, so it collects losses and reads 64 at once.
 
     Args:
         on_nan: ``runner.on_nan``.
         device: ``cpu`` or ``gpu``.
     """
-    if on_nan == "ignore":
-        return lambda loss: None
-    if device == "cpu" or on_nan == "skip":
-        return look
-    pending: list[paddle.Tensor] = []
 
-    def collect(loss: paddle.Tensor) -> NotFinite | None:
-        pending.append(loss.detach().sum())
-        if len(pending) < _TOGETHER:
+    def __init__(self, on_nan: str, device: str):
+        self._ignored = on_nan == "ignore"
+        self._at_once = device == "cpu" or on_nan == "skip"
+        self._pending: list[paddle.Tensor] = []
+
+    def __call__(self, loss: paddle.Tensor) -> NotFinite | None:
+        """Returns a `NotFinite` if this loss, or a collected one, is not finite."""
+        if self._ignored:
             return None
-        values = paddle.stack(pending).numpy()
-        pending.clear()
+        if self._at_once:
+            return check_loss(loss)
+        self._pending.append(loss.detach().sum())
+        return self._read(0) if len(self._pending) >= _READ_TOGETHER else None
+
+    def pending(self) -> NotFinite | None:
+        """Returns a `NotFinite` if a loss that was collected and not yet read is not finite."""
+        return self._read(1) if self._pending else None
+
+    def _read(self, steps_since: int) -> NotFinite | None:
+        values = paddle.stack(self._pending).numpy()
+        self._pending.clear()
         bad = np.flatnonzero(~np.isfinite(values))
-        return NotFinite(float(values[bad[0]]), len(values) - 1 - int(bad[0])) if len(bad) else None
+        if not len(bad):
+            return None
+        steps_ago = len(values) - 1 - int(bad[0]) + steps_since
+        return NotFinite(float(values[bad[0]]), steps_ago)
 
-    return collect
 
-
-def look(loss: Any) -> NotFinite | None:
-    """Returns a `NotFinite` if a loss, tensor or array, is none."""
+def check_loss(loss: Any) -> NotFinite | None:
+    """Returns a `NotFinite` if a loss, tensor or array, is not finite."""
     try:
         value = loss.item()
-    except ValueError:  # one loss a row, which Paddle adds up
+    except ValueError:  # one loss a row; Paddle sums them
         value = float(loss.sum().item())
     return None if math.isfinite(value) else NotFinite(value)
 
 
 def error(fault: NotFinite, source: Source, epoch: int, batches: int) -> UserError:
-    """Returns what a person reads: where it was, and whose loss it is.
+    """Returns the error that a person reads: where the loss was found, and whose it is.
 
     Args:
-        fault: what was found.
-        source: where the batches come from.
+        fault: the loss.
+        source: the source of the batches.
         epoch: the epoch.
-        batches: how many of its batches were done before the step that found it.
+        batches: the epoch's batches that were done before the step that found it.
     """
     batch = batches - fault.steps_ago
-    told = f"epoch: {epoch}, batch_id: {batch}: the loss is {fault.value}"
+    text = f"epoch: {epoch}, batch_id: {batch}: the loss is {fault.value}"
     rows = None
     if fault.row_losses:
         bad = {name: ~np.isfinite(each) for name, each in fault.row_losses.items()}
@@ -97,32 +109,32 @@ def error(fault: NotFinite, source: Source, epoch: int, batches: int) -> UserErr
             found = np.any(list(bad.values()), axis=0)
             rows = np.flatnonzero(found)
             count = "all" if found.all() else f"{len(rows)} of"
-            told += f", of task {' and '.join(tasks)}, in {count} {len(found)} rows"
+            text += f", of task {' and '.join(tasks)}, in {count} {len(found)} rows"
     place = getattr(source, "place", None)
-    where = place(epoch, batch, rows, _NAMED) if place else None
+    where = place(epoch, batch, rows, _NAMED_ROWS) if place else None
     if where:
-        told += f": {where}"
-    return UserError(f"{told} (runner.on_nan = stop)")
+        text += f": {where}"
+    return UserError(f"{text} (runner.on_nan = stop)")
 
 
 class ParameterCheck:
-    """Looks whether training has left a parameter that is no number.
+    """Checks that training has left all parameters finite.
 
-    The loss need not show it: a ReLU makes 0 of NaN, and the net then learns nothing more.
+    The loss need not show it: ReLU turns NaN into 0, and the net then learns nothing more.
 
     Args:
-        session: what is trained.
+        session: the session that is trained.
         on_nan: ``runner.on_nan``.
     """
 
-    def __init__(self, session: Any, on_nan: str):
+    def __init__(self, session: Session, on_nan: str):
         self._session = session
         self._active = on_nan != "ignore"
         sizes = [math.prod(shape) for shape in session.shapes().values()]
-        self._small = sum(sizes) <= _LOOKED_OVER
+        self._small = sum(sizes) <= _SMALL_NET
 
     def at_line(self, epoch: int, batch: int) -> None:
-        """Looks when a line is logged, if the net is so small that it takes no time.
+        """Checks at a log line, if the net is so small that it takes no time.
 
         Raises:
             UserError: see `at_end`.
@@ -131,10 +143,10 @@ class ParameterCheck:
             self.at_end(epoch, batch)
 
     def at_end(self, epoch: int, batch: int) -> None:
-        """Looks whatever the net's size.
+        """Checks a net of any size.
 
         Raises:
-            UserError: a parameter is not finite after a batch.
+            UserError: a parameter is not finite after this batch.
         """
         if not self._active:
             return
@@ -143,6 +155,6 @@ class ParameterCheck:
             if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
                 raise UserError(
                     f"epoch: {epoch}, batch_id: {batch}: parameter {name} is NaN or infinite after "
-                    "this batch, and perhaps since an earlier one; nothing was saved "
+                    "this batch, and perhaps since an earlier one; this epoch was not saved "
                     "(runner.on_nan)"
                 )

@@ -10,11 +10,10 @@ import numpy as np
 import paddle
 
 from engine.config.config import Config
-from engine.data.batches import Source
-from engine.data.sources import ModelSource
+from engine.data.sources import ModelSource, Source
 from engine.distributed import metric_counts, processes
-from engine.distributed.gradients import Exchange
-from engine.distributed.processes import Together
+from engine.distributed.gradients import GradientExchange
+from engine.distributed.processes import FleetWorld
 from engine.graphs import finite_check
 from engine.graphs.dygraph import DygraphSession
 from engine.system import interrupts
@@ -36,13 +35,13 @@ class FleetSession(DygraphSession):
         world: the processes.
     """
 
-    def __init__(self, config: Config, training: bool, world: Together):
+    def __init__(self, config: Config, training: bool, world: FleetWorld):
         super().__init__(config)
         self._world = world
         self._training = training
-        self._exchange = Exchange(self.net.parameters(), world)
+        self._exchange = GradientExchange(self.net.parameters(), world)
         self._own, self._total = 0, 1  # rows of the step, this process's and all
-        problem = metric_counts.lacking(self._metrics, self.metric_names)
+        problem = metric_counts.not_summable(self._metrics, self.metric_names)
         if problem and not training:
             raise UserError(problem)
         if problem and world.rank == 0:
@@ -57,24 +56,24 @@ class FleetSession(DygraphSession):
         if isinstance(source, ModelSource):
             source = source.reader()
         for step, (batch, _) in enumerate(super().batches(source, epoch)):
-            self._own, self._total = source.share(epoch, step)
+            self._own, self._total = source.row_counts(epoch, step)
             yield (batch if self._own or self._training else None), self._total
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step together; returns what the model wants shown, of its rows."""
         before = [] if self._own else self._kept_metrics()
         loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
-        fault = self._watch(loss)
+        fault = self._check_loss(loss)
         clock.lap("forward")
         if fault is None:
             loss.backward()
-        asked = [interrupts.asked() == each for each in interrupts.SIGNALS]
-        told = self._exchange(self._weight(loss), fault is not None, asked)
-        for number, count in zip(interrupts.SIGNALS, told.signals):
+        asked = [interrupts.received() == each for each in interrupts.SIGNALS]
+        report = self._exchange(self._weight(loss), fault is not None, asked)
+        for number, count in zip(interrupts.SIGNALS, report.signals):
             if count:
-                interrupts.agree(number)
+                interrupts.end_by(number)
         clock.lap("backward")
-        if told.faults:
+        if report.faults:
             self._optimizer.clear_grad()
             shown = self._not_finite(
                 fault or finite_check.NotFinite(float("nan"), elsewhere=True), batch
@@ -86,6 +85,16 @@ class FleetSession(DygraphSession):
             metric_counts.set_state(metric, state)
         clock.lap("optimizer")
         return shown or {}
+
+    def check_pending_losses(self) -> None:
+        """Checks losses that were collected on a GPU and not yet read, of all processes.
+
+        Raises:
+            NotFinite: one of them is NaN or infinite.
+        """
+        fault = self._check_loss.pending()
+        if any(self._world.all_gather(fault is not None)):
+            raise fault or finite_check.NotFinite(float("nan"), elsewhere=True)
 
     def _weight(self, loss: Any) -> float:
         """Returns what this process's gradients count by."""
@@ -99,7 +108,7 @@ class FleetSession(DygraphSession):
         """Returns the metrics of all processes' rows of the epoch so far, by name."""
         return dict(zip(self.metric_names, metric_counts.values(self._world, self._metrics)))
 
-    def of_all(self, shown: dict[str, Any]) -> dict[str, Any]:
+    def mean_over_processes(self, shown: dict[str, Any]) -> dict[str, Any]:
         """Returns what the last step showed, as the mean over all processes' rows."""
         return processes.mean(self._world, shown, self._own / self._total)
 

@@ -1,11 +1,10 @@
-"""The two graphs by name."""
+"""Opens a session by the name of its graph."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from engine.config.config import Config
 from engine.distributed import processes
+from engine.graphs.session import Session
 
 GRAPHS = ("dygraph", "static")
 
@@ -15,9 +14,9 @@ def graph_of(prefix: str) -> str:
     return "static" if prefix == "rec_static" else "dygraph"
 
 
-def open_session(config: Config, graph: str, training: bool) -> Any:
+def open_session(config: Config, graph: str, training: bool) -> Session:
     """Returns a session of one of `GRAPHS` for the model of a configuration."""
-    # Each is imported when it is asked for: static graph changes Paddle's mode.
+    # Imported on demand: the static graph changes Paddle's mode.
     if graph == "static":
         from engine.graphs.static import StaticSession
 

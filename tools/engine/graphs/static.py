@@ -1,78 +1,25 @@
-"""A model folder's StaticModel, run by an executor on Paddle 3 (PIR) and on 2.6."""
+"""The session of a model folder's StaticModel, on Paddle 3 (PIR) and on 2.6."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Callable, NamedTuple
+from contextlib import contextmanager
+from typing import Any, Callable
 
 import numpy as np
 import paddle
 
+from engine.checkpoints import formats
 from engine.config.config import Config
-from engine.data.batches import Source, batch_rows
-from engine.data.sources import ModelSource
+from engine.data.batch import batch_rows
+from engine.data.sources import ModelSource, Source
 from engine.graphs import averages, feeds, finite_check
-from engine.model_folder import loading, running_auc, seeds
-from engine.model_folder.pir_functions import fresh_names
-from engine.system import device
+from engine.graphs.static_program import Built, build, remember_program
+from engine.model_folder import loading, running_auc
 from engine.system.clock import Clock
 
 _RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
-
-
-class Built(NamedTuple):
-    """A model in static graph.
-
-    Attributes:
-        model: the folder's StaticModel.
-        program: what takes a step.
-        startup: what makes the parameters.
-        inputs: the program's inputs.
-        fetches: the variables to fetch, by name.
-        counters: the variables that AUCs in the graph count in.
-        device: ``cpu`` or ``gpu``.
-    """
-
-    model: Any
-    program: Any
-    startup: Any
-    inputs: list
-    fetches: Mapping[str, Any]
-    counters: list[str]
-    device: str
-
-
-def build(
-    config: Config, training: bool, optimize: Callable[[Any], None], use_gpu: bool | None
-) -> Built:
-    """Builds the StaticModel of a configuration's folder.
-
-    Args:
-        config: the configuration.
-        training: with loss and optimizer, or for evaluation.
-        optimize: adds the optimizer of the model that it is given.
-        use_gpu: as `device.select_device` takes it.
-    """
-    paddle.enable_static()
-    chosen = device.select_device(use_gpu)
-    seeds.before_building(config)
-    program, startup = paddle.static.Program(), paddle.static.Program()
-    building = paddle.static.program_guard(program, startup)
-    auc = running_auc.recorded()
-    with building, fresh_names(), loading.model_errors(config), auc as counters:
-        model = loading.static_model(config)
-        create_feeds = model.create_feeds
-        inputs = loading.call(create_feeds, is_infer=True) if not training else create_feeds()
-        if training:
-            fetches = model.net(inputs)
-            optimize(model)
-            # Fleet puts other programs in their place.
-            program = paddle.static.default_main_program()
-            startup = paddle.static.default_startup_program()
-        else:
-            fetches = model.infer_net(inputs)
-    return Built(model, program, startup, inputs, fetches, counters, chosen)
 
 
 class StaticSession:
@@ -86,9 +33,7 @@ class StaticSession:
     skipped = 0  # steps, which only dygraph can skip
 
     def __init__(self, config: Config, training: bool):
-        self._sums: dict[str, str] = {}  # variables of moving averages, by their parameters
-        self._averaged = 0  # steps that they are over
-        self._decay = config.runner("ema_decay")
+        self._averages = averages.ProgramAverages(config.runner("ema_decay"))
         built = self._build(config, training)
         self._contract, self._program = built.model, built.program
         self._counters, fetches = built.counters, built.fetches
@@ -105,15 +50,10 @@ class StaticSession:
             raise config.error("runner.on_nan", reason)
         named = [name for name in fetches if re.search("loss|cost", name, re.IGNORECASE)]
         self._losses = named if on_nan == "stop" else []
-        self._executor = paddle.static.Executor(self._place)
-        self._executor.run(built.startup, scope=self._scope)
-        _remember_program(self._executor)
-        self.export = None  # what writes an inference model beside each checkpoint
-        if training and config.runner("use_inference"):
-            from engine.deployment.export.static_export import StaticExport
-
-            self._write_export = StaticExport(config, self._scope, self._executor).save
-            self.export = self._export
+        self.executor = paddle.static.Executor(self._place)
+        self.executor.run(built.startup, scope=self._scope)
+        remember_program(self.executor)
+        self.export: Callable[[str], None] | None = None
         rates = (name for name in self._variables("all") if name.startswith(_RATE))
         self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)
@@ -123,7 +63,7 @@ class StaticSession:
     def _build(self, config: Config, training: bool) -> Built:
         def optimize(model: Any) -> None:
             model.create_optimizer()
-            self._sums = averages.add_to_program(self._decay)
+            self._averages.add_to_program()
 
         return build(config, training, optimize, config.runner("use_gpu"))
 
@@ -150,9 +90,9 @@ class StaticSession:
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step; returns what the model wants shown."""
         fetched = self._run(batch)
-        self._averaged += 1
+        self._averages.steps += 1
         for name in self._losses:
-            fault = finite_check.look(fetched[name])
+            fault = finite_check.check_loss(fetched[name])
             if fault is not None:
                 row_losses = getattr(self._contract, "row_losses", None)
                 fault.row_losses = row_losses(fetched, batch) if row_losses else None
@@ -163,6 +103,9 @@ class StaticSession:
         return shown
 
     infer_step = train_step  # the program is what differs
+
+    def check_pending_losses(self) -> None:
+        """Does nothing: every step's loss is checked in that step."""
 
     def predict(self, batch: Any) -> dict[str, np.ndarray]:
         """Returns each task's predictions for a batch."""
@@ -177,8 +120,8 @@ class StaticSession:
     def _run(self, batch: Any) -> dict[str, np.ndarray]:
         feed = self._feeds.named(batch)
         # Not run(scope=...): under PIR a learning-rate scheduler looks in the current scope.
-        with paddle.static.scope_guard(self._scope):
-            values = self._executor.run(self._program, feed=feed, fetch_list=self._fetches)
+        with self.in_scope():
+            values = self.executor.run(self._program, feed=feed, fetch_list=self._fetches)
         return dict(zip(self._fetch_names, values))
 
     def _count(self, fetched: dict[str, np.ndarray], batch: Any) -> dict[str, Any]:
@@ -209,7 +152,7 @@ class StaticSession:
         }
         return {**self._shown, **counted}
 
-    def of_all(self, shown: dict[str, Any]) -> dict[str, Any]:
+    def mean_over_processes(self, shown: dict[str, Any]) -> dict[str, Any]:
         """Returns what a step showed of all processes' rows: here there is one process."""
         return shown
 
@@ -242,29 +185,28 @@ class StaticSession:
         """Returns the net's parameters by name."""
         return {name: np.array(value) for name, value in self._variables("param").items()}
 
-    def weights(self) -> dict[str, np.ndarray]:
+    def evaluation_parameters(self) -> dict[str, np.ndarray]:
         """Returns what an evaluation takes, by the names that checkpoints use."""
         values = self.parameters()
-        return {**{name: values[name] for name in self.shapes()}, **self._averages()}
+        return {**{name: values[name] for name in self.shapes()}, **self._average_values()}
 
-    def _averages(self) -> dict[str, np.ndarray]:
-        """Returns the parameters' moving averages; nothing if there are none."""
-        if not self._sums or not self._averaged:
-            return {}
-        return averages.averaged(self._moving_sums(), self._decay, self._averaged)
+    def _average_values(self) -> dict[str, np.ndarray]:
+        return self._averages.values(self._variables("all"))
 
-    def _moving_sums(self) -> dict[str, np.ndarray]:
-        everything = self._variables("all")
-        return {name: np.array(everything[total]) for name, total in self._sums.items()}
-
-    def _export(self, folder: str) -> None:
+    @contextmanager
+    def averages_loaded(self) -> Iterator[None]:
+        """Gives the parameters their moving averages, if there are any, inside a block."""
         own = self.parameters()
-        own = {name: own[name] for name in self._sums}
-        self.load(self._averages(), self.prefix)
+        own = {name: own[name] for name in self._averages.variables}
+        self.load(self._average_values(), self.prefix)
         try:
-            self._write_export(folder)
+            yield
         finally:
             self.load(own, self.prefix)
+
+    def in_scope(self) -> Any:
+        """Returns a context in which Paddle finds the program's variables."""
+        return paddle.static.scope_guard(self._scope)
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by file ending."""
@@ -277,10 +219,11 @@ class StaticSession:
         if scheduler is not None:
             optimizer["LR_Scheduler"] = scheduler.state_dict()
         parts = {"pdparams": {name: everything[name] for name in names}, "pdopt": optimizer}
-        if self._sums:
-            kept = averages.packed(parts["pdparams"], self._moving_sums(), self._averaged)
-            parts[averages.PART] = kept
-            parts["pdparams"] = {**parts["pdparams"], **self._averages()}
+        if self._averages.variables:
+            sums = self._averages.sums(everything)
+            kept = averages.packed(parts["pdparams"], sums, self._averages.steps)
+            parts[formats.AVERAGES] = kept
+            parts["pdparams"] = {**parts["pdparams"], **self._average_values()}
         return parts
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -293,10 +236,10 @@ class StaticSession:
         if schedule is not None:
             self._program.lr_scheduler.set_state_dict(schedule)
         self.load(optimizer, "rec_static")
-        own, sums, self._averaged = averages.unpacked(state)
+        own, sums, self._averages.steps = averages.unpacked(state)
         self.load(own, "rec_static")
         everything = self._variables("all")
-        for name, total in self._sums.items():
+        for name, total in self._averages.variables.items():
             zeros = np.zeros_like(np.array(everything[total]))
             self.load({total: sums.get(name, zeros)}, "rec_static")
 
@@ -320,7 +263,7 @@ class StaticSession:
         translate = getattr(self._contract, "from_paddlerec", None)
         return translate(self._contract.network, saved) if translate else None
 
-    def relevant(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    def select_parameters(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """Returns what this program needs of a checkpoint's parameters.
 
         A model of PaddleRec's form may evaluate with a part of what it trains.
@@ -350,27 +293,3 @@ class StaticSession:
 
     def _net(self, purpose: str) -> Any:
         return loading.hook(self._contract, "network", purpose)
-
-
-def _remember_program(executor: paddle.static.Executor) -> None:
-    """Lets an executor prepare a program, and what is fetched of it, once.
-
-    Under PIR Paddle looks up what it prepared by the program's text, which it writes anew in every
-    call: a third of a step. Here it is looked up by the objects, so a program that has run must
-    not be changed.
-    """
-    cache = executor._executor_cache
-    prepare = getattr(cache, "get_pir_program_and_executor", None)
-    if prepare is None:
-        return
-    prepared = {}
-
-    def remembered(program, feed, fetch_list, *others):
-        objects = (program, *fetch_list, *others)
-        key = (*map(id, objects), *feed)
-        if key not in prepared:
-            # The objects live on beside it, so that no other one gets their id.
-            prepared[key] = prepare(program, feed, fetch_list, *others), objects
-        return prepared[key][0]
-
-    cache.get_pir_program_and_executor = remembered

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from paddle.io import Dataset, IterableDataset
 
-from engine.data.batches import has_blocks
+from engine.data.row_order import has_blocks
 
 
 def share(dataset: Any, index: int, of: int) -> Any:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.config.config import Config
-from engine.graphs import static
+from engine.graphs import static, static_program
 from engine.parameter_servers.job import Job
 from engine.system.clock import Clock
 
 
-def build(config: Config, job: Job) -> static.Built:
+def build(config: Config, job: Job) -> static_program.Built:
     """Builds the StaticModel of a configuration's folder for a job's servers and trainers."""
-    return static.build(config, training=True, optimize=job.optimize, use_gpu=False)
+    return static_program.build(config, training=True, optimize=job.optimize, use_gpu=False)
 
 
 class TrainerSession(static.StaticSession):
@@ -30,7 +30,7 @@ class TrainerSession(static.StaticSession):
         self._job = job
         super().__init__(config, training=True)
 
-    def _build(self, config: Config, training: bool) -> static.Built:
+    def _build(self, config: Config, training: bool) -> static_program.Built:
         built = build(config, self._job)
         self._kept = set(self._job.sparse)
         return built
@@ -46,7 +46,7 @@ class TrainerSession(static.StaticSession):
 
     def save_tables(self, folder: str) -> None:
         """Lets the servers write their tables into a folder; see `Job.save`."""
-        self._job.save(self._executor, self._program, folder)
+        self._job.save(self.executor, self._program, folder)
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint holds beside the servers' tables."""

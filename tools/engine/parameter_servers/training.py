@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from engine.checkpoints import formats, matching, server_tables, store
+from engine.checkpoints import find, formats, layout, matching, server_tables, store
 from engine.config.config import Config
 from engine.data import encoding, sources
-from engine.evaluation.log_lines import Report, Visual
-from engine.graphs import finite_check
+from engine.evaluation import steps
+from engine.evaluation.run_log import RunLog
+from engine.evaluation.visual import Visual
+from engine.graphs import checkpoint_loading, finite_check
 from engine.parameter_servers import session as sessions
 from engine.parameter_servers.job import Job
 from engine.parameter_servers.roles import Role
@@ -22,7 +24,7 @@ from engine.system import folder_lock, interrupts, process
 from engine.system.clock import Clock
 from engine.system.errors import UserError
 from engine.system.interrupts import Interrupted
-from engine.training import loop, resume, schedules
+from engine.training import schedules
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +124,7 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
     job = Job(role)
     session = sessions.TrainerSession(config, job)
     if found:
-        dense = store.load(store.path_of(found.folder, session.prefix, "pdparams"))
+        dense = formats.read(layout.path_of(found.folder, session.prefix, "pdparams"))
         matching.check(dense, session.shapes(), found.folder)
         session.load(dense, session.prefix)
     else:
@@ -147,7 +149,7 @@ def _found(config: Config) -> _Found | None:
     """Returns the checkpoint to resume, or to start warm from; None to start anew."""
     prefix = sessions.TrainerSession.prefix
     if config.runner("resume"):
-        newest = store.newest(config.runner("model_save_path"), prefix)
+        newest = find.newest(config.runner("model_save_path"), prefix)
         if newest:
             folder, facts = newest
             if facts.get("seed") != config.runner("seed"):
@@ -158,7 +160,7 @@ def _found(config: Config) -> _Found | None:
     folder = config.runner("model_init_path")
     if not folder:
         return None
-    return _checked(config, _Found(folder, store.facts_beside(folder, prefix), 0))
+    return _checked(config, _Found(folder, find.facts_beside(folder, prefix), 0))
 
 
 def _checked(config: Config, found: _Found) -> _Found:
@@ -183,9 +185,9 @@ def _load_tables(found: _Found, job: Job, session: Any) -> None:
 def _epochs(
     config: Config, job: Job, session: Any, source: Any, first: int, visual: Visual | None
 ) -> None:
-    total = resume.length(source)
+    total = sources.length(source)
     clock = Clock()
-    report = Report(clock, config.runner("print_interval"), total, visual, first * (total or 0))
+    report = RunLog(clock, config.runner("print_interval"), total, visual, first * (total or 0))
     looked = finite_check.ParameterCheck(session, config.runner("on_nan"))
     for epoch in range(first, config.runner("epochs")):
         # Another row order and other dropout in each epoch, and the latter in each trainer.
@@ -195,7 +197,7 @@ def _epochs(
         batches = session.batches(source, epoch)
         with interrupts.deferred("finishing the step"):
             try:
-                rows = loop.visit(
+                rows = steps.run_steps(
                     session, batches, session.train_step, clock, report, looked.at_line
                 )
             except Interrupted as stop:
@@ -233,7 +235,7 @@ def _save(config: Config, job: Job, session: Any, epoch: int) -> None:
         session.save_tables(server_tables.folder_of(folder, session.prefix))
 
     about = {
-        **resume.facts(session, config),
+        **checkpoint_loading.facts(session, config),
         "tables": job.tables,
         "servers": len(job.role.servers),
         "trainers": len(job.role.trainers),

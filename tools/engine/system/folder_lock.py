@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from engine.checkpoints import store
+from engine.system import atomic_files
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def locked(root: str) -> Iterator[None]:
     Raises:
         UserError: another run holds it, or nothing can be written there.
     """
-    store.check_writable(root)
+    atomic_files.check_writable(root)
     made = _make(root)
     path = os.path.join(root, NAME)
     try:

@@ -12,11 +12,11 @@ _SAME = 0.5  # seconds; `timeout` and some terminals send one request to end twi
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_asked: int | None = None  # the signal that asked this process to end
-_asked_at = 0.0
+_received: int | None = None  # the signal that asked this process to end
+_received_at = 0.0
 _deferred: str | None = None  # what happens before the process ends
 _together = False  # whether several processes must end after the same step
-_agreed: int | None = None  # the signal that they then end by
+_end_signal: int | None = None  # the signal that they then end by
 
 
 class Interrupted(KeyboardInterrupt):
@@ -49,13 +49,13 @@ def catch(*numbers: int) -> None:
 
 
 def _handle(number: int, frame: object) -> None:
-    global _asked, _asked_at
-    if _asked is not None:
-        if time.monotonic() - _asked_at >= _SAME:
+    global _received, _received_at
+    if _received is not None:
+        if time.monotonic() - _received_at >= _SAME:
             _say("error: interrupted at once")
             os._exit(128 + number)
         return
-    _asked, _asked_at = number, time.monotonic()
+    _received, _received_at = number, time.monotonic()
     if _deferred is None:
         raise Interrupted(number)
     _say(f"interrupted: {_deferred}; once more ends at once")
@@ -70,20 +70,20 @@ def check() -> None:
 
     Needed outside `deferred` too: Python drops an exception that strikes inside a destructor.
     """
-    number = _agreed if _together else _asked
+    number = _end_signal if _together else _received
     if number is not None:
         raise Interrupted(number)
 
 
-def asked() -> int | None:
-    """Returns the signal that has come to this process, if one has."""
-    return _asked
+def received() -> int | None:
+    """Returns the signal that this process has received, if any."""
+    return _received
 
 
-def agree(number: int) -> None:
+def end_by(number: int) -> None:
     """Makes the next `check` end this process, as those that it works with end."""
-    global _agreed
-    _agreed = number
+    global _end_signal
+    _end_signal = number
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The next block of rows is prepared while training works on this one."""
+"""Prefetching: a thread prepares the next block of rows during the training steps on this one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yields items, of which a thread of its own makes each next one meanwhile.
+def prefetched(items: Iterator[Item]) -> Iterator[Item]:
+    """Yields items; a thread prepares each next item while the caller uses this one.
 
-    What making one raises is raised here, where it would have been without the thread.
+    An error in the thread is raised here, at the item where it happened.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
         made = thread.submit(next, items, _END)
         while (item := made.result()) is not _END:
             made = thread.submit(next, items, _END)

@@ -114,7 +114,7 @@ class EarlyStopping:
         key = "runner.valid_metric"  # which may have its default
         return UserError(f"{self._config.source(key)}: {key} = {self._metric!r}: {problem}")
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Returns which evaluation was the best one, in words."""
         epoch, batches = self.place
         return f"{self._metric} = {self.best:.6f} in epoch {epoch}, batch_id {batches - 1}"

@@ -55,7 +55,9 @@ def capture(metrics: list, seed: int, epoch: int, rank: int = 0) -> tuple[Arrays
     return arrays, not unused
 
 
-def joined(world: World, metrics: list, arrays: Arrays, replay: bool) -> tuple[Arrays, bool]:
+def of_all_processes(
+    world: World, metrics: list, arrays: Arrays, replay: bool
+) -> tuple[Arrays, bool]:
     """Returns what `capture` returned in all processes, as one: counts are added up.
 
     Args:
@@ -66,18 +68,18 @@ def joined(world: World, metrics: list, arrays: Arrays, replay: bool) -> tuple[A
     """
     if world.size == 1:
         return arrays, replay
-    for number, state in enumerate(metric_counts.added(world, metrics)):
+    for number, state in enumerate(metric_counts.summed(world, metrics)):
         arrays.update({f"metric.{number}.{name}": value for name, value in state.items()})
     own = {name: arrays[name] for name in (_PADDLE, _PYTHON, _NUMPY) if name in arrays}
-    for rank, (theirs, replays) in enumerate(world.gathered((own, replay))):
+    for rank, (theirs, replays) in enumerate(world.all_gather((own, replay))):
         replay = replay or replays
         if rank:
             arrays.update({f"rank.{rank}.{name}": value for name, value in theirs.items()})
     return arrays, replay
 
 
-def parted(world: World, arrays: Arrays, same: bool) -> Arrays:
-    """Returns what a process takes up of what `joined` returned.
+def own_part(world: World, arrays: Arrays, same: bool) -> Arrays:
+    """Returns what a process takes up of what `of_all_processes` returned.
 
     Args:
         world: the processes.

@@ -1,27 +1,25 @@
-"""Training and evaluation over epochs, the same for dygraph and static graph.
+"""The training loop over epochs, the same for dygraph, static graph and several processes.
 
-A session (`dygraph.DygraphSession`, `static.StaticSession`) knows how its graph takes a step;
-what surrounds the steps is here.
+A `Session` takes the steps; this module decides what happens around them.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
-from engine.checkpoints import choice, formats, matching, store
+from engine.checkpoints import find, formats, layout, store
 from engine.config.config import Config
-from engine.data import encoding
-from engine.data.batches import Source
-from engine.data.sources import open_reader, test_source, training_source
+from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
-from engine.evaluation import gates, predictions, task_metrics
-from engine.evaluation.log_lines import Report, Visual
-from engine.evaluation.undefined_metrics import Undefined
+from engine.evaluation import gates
+from engine.evaluation.run_log import RunLog
+from engine.evaluation.steps import end_epoch, run_steps
+from engine.evaluation.summary import Summary
+from engine.evaluation.undefined_metrics import UndefinedMetrics
+from engine.evaluation.visual import Visual
 from engine.graphs import checkpoint_loading, finite_check
+from engine.graphs.session import Batches, Session
 from engine.model_folder import seeds
 from engine.system import interrupts
 from engine.system.clock import Clock
@@ -29,272 +27,249 @@ from engine.system.errors import UserError
 from engine.system.interrupts import Interrupted
 from engine.training import resume
 from engine.training.early_stopping import EarlyStopping
-from engine.training.monitor import Controls, Stopped
-from engine.training.resume import length, start
-
-__all__ = ["open_reader", "start", "test_source", "training_source"]
+from engine.training.monitor import Monitor, Stopped
+from engine.training.rate import ScheduledRate
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass
-class Summary:
-    """What a run measured.
-
-    Attributes:
-        metrics: the metrics of each epoch, by name.
-        valid: those of each evaluation in training, by epoch and batches done.
-        stopping: which of these evaluations was the best one, of a run that trains.
-        rows: rows visited.
-        seconds: time spent on batches; start-up and saving do not count.
-        tasks: what ``runner.metrics`` asked for, of each epoch and task.
-    """
-
-    metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
-    valid: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
-    stopping: EarlyStopping | None = None
-    rows: int = 0
-    seconds: float = 0.0
-    tasks: dict[int, dict[str, dict[str, Any]]] = field(default_factory=dict)
+_FACTS = "controls"  # the key of a checkpoint's facts about monitor, schedule and averages
 
 
 def train(
-    session: Any,
+    session: Session,
     config: Config,
-    source: Source,
-    watch: Callable[[int, EarlyStopping], None] | None = None,
+    source: Source | ModelSource,
+    on_epoch_end: Callable[[int, EarlyStopping], None] | None = None,
 ) -> Summary:
     """Trains up to ``runner.epochs`` epochs and saves a checkpoint after each.
 
     Args:
-        session: what is trained.
+        session: the session to train.
         config: its configuration.
         source: the training batches.
-        watch: called with every epoch that is done, and with how evaluations have gone.
+        on_epoch_end: called after every epoch with its number and the comparison of evaluations.
 
     Raises:
-        Interrupted: a signal came; what was trained is saved.
-        UserError: something cannot be read, saved or trained on.
+        Interrupted: a signal arrived; the training so far is saved.
+        UserError: data cannot be read, a checkpoint cannot be saved, or a loss is not finite.
     """
     wanted = config.runner("use_visual") and processes.current().rank == 0
     visual = Visual(config.runner("visual_dir")) if wanted else None
     try:
-        return _train(session, config, source, visual, watch)
+        return Training(session, config, source, visual, on_epoch_end).run()
     finally:
         if visual:
             visual.close()
 
 
-def _train(
-    session: Any,
-    config: Config,
-    source: Source,
-    visual: Visual | None,
-    watch: Callable[[int, EarlyStopping], None] | None,
-) -> Summary:
-    world = processes.current()
-    epochs, root = config.runner("epochs"), config.runner("model_save_path")
-    formats.check_installed(config.runner("checkpoint_format"))
-    store.check_writable(root)
-    if config.runner("use_inference") and not session.export:
-        logger.warning("runner.use_inference: dygraph training exports nothing; run to_static.py")
-    total = length(source)
-    controls = Controls(session, config, total)
-    position = start(session, config, source)
-    if position.epoch >= epochs:
-        logger.info("all %d epochs are trained", epochs)
-    summary = Summary()
-    clock = Clock()
-    steps = position.epoch * (total or 0) + position.batches
-    report = Report(clock, config.runner("print_interval"), total, visual, steps)
-    undefined = Undefined()
-    looked = finite_check.ParameterCheck(session, config.runner("on_nan"))
-    controls.start(position, report, looked.at_end)
-    summary.valid, summary.stopping = controls.found, controls.stopping
-    with interrupts.deferred(together=world.size > 1):
-        for epoch in range(position.epoch, epochs):
-            if controls.stopped:
-                break
-            seeds.before_epoch(config, epoch)
-            session.start_epoch(training=True)
-            batches = session.batches(source, epoch)
-            done = position.batches if epoch == position.epoch else 0
-            first_row = position.first_row if epoch == position.epoch else 0
-            if done or first_row:
-                resume.enter(session, batches, position)
-            report.start_epoch(epoch, done)
-            try:
-                controls.enter()
-                summary.rows += visit(
-                    session, batches, controls.step, clock, report, looked.at_line, controls.after
-                )
-                summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
-                if session.skipped and session.skipped == report.batches:
-                    raise UserError(f"epoch: {epoch}: no batch has a loss that is finite")
-                looked.at_end(epoch, report.batches - 1)
-                controls.end_epoch()
-            except (Interrupted, Stopped) as stop:
-                report.close()
-                looked.at_end(epoch, report.batches - 1)
-                folder = resume.save_interrupted(
-                    session, config, source, epoch, report.batches, first_row, controls.facts()
-                )
-                if isinstance(stop, Interrupted):
-                    raise _stopped(stop.number, epoch, report.batches, folder) from None
-                break
-            except finite_check.NotFinite as fault:
-                report.close()
-                own = not fault.elsewhere
-                problem = (
-                    str(finite_check.error(fault, source, epoch, report.batches)) if own else None
-                )
-                raise UserError(world.told(problem)) from None
-            folder = world.on_first(lambda epoch=epoch: _save(session, config, epoch, controls))
-            world.settle()
-            if watch:
-                watch(epoch, controls.stopping)
-            try:
-                interrupts.check()
-            except Interrupted as stop:
-                raise _stopped(stop.number, epoch, None, folder) from None
-    controls.say()
-    summary.seconds = clock.total()
-    shown = position.epoch < epochs and world.rank == 0
-    weights = session.gate_weights(source) if shown else None
-    if weights:
-        try:
-            gates.show(weights, root, visual)
-        except OSError as error:  # of the picture alone: everything is trained and saved
-            logger.warning("cannot draw the gates into %s: %s", root, error.strerror or error)
-    return summary
-
-
-def _save(session: Any, config: Config, epoch: int, controls: Controls) -> str:
-    """Saves an epoch, removes what it makes superfluous, and returns its folder."""
-    root, keep = config.runner("model_save_path"), config.runner("keep_checkpoints")
-    form = config.runner("checkpoint_format")
-    about = {**resume.facts(session, config), **controls.facts()}
-    folder = store.save(
-        root, epoch, session.prefix, session.state(), about, session.export, form=form
-    )
-    logger.info("saved %s", folder)
-    store.remove(root, store.INTERRUPTED, session.prefix)
-    if keep:
-        store.prune(root, session.prefix, keep)
-    return folder
-
-
-def _stopped(number: int, epoch: int, batches: int | None, folder: str) -> Interrupted:
-    place = (
-        f"after epoch {epoch}" if batches is None else f"in epoch {epoch}, {batches} batches done"
-    )
-    return Interrupted(
-        number, f"interrupted {place}; saved {folder}; runner.resume=True goes on there"
-    )
-
-
-def evaluate(session: Any, config: Config, source: Source) -> Summary:
-    """Evaluates the checkpoints that `chosen.folders` names."""
-    folders = choice.folders(config)
-    wanted = config.runner("save_predictions")
-    if wanted:
-        predictions.check(wanted)
-    asked = task_metrics.asked(config, source)
-    summary = Summary()
-    clock = Clock()
-    report = Report(clock, config.runner("print_interval"), length(source), None)
-    undefined = Undefined()
-    for epoch, folder in folders.items():
-        facts = load(session, config, folder)
-        session.start_epoch(training=False)
-        report.start_epoch(epoch)
-        kept = predictions.Predictions(labels=bool(asked)) if wanted or asked else None
-        processes.current().agree(
-            f"checkpoint {folder}, saved at", facts.get("saved_at"), "all need the same folder"
-        )
-        step = kept.around(session) if kept else session.infer_step
-        batches = session.batches(source, epoch)
-        summary.rows += visit(session, batches, step, clock, report)
-        summary.metrics[epoch] = _end_epoch(session, clock, report, undefined)
-        if kept:
-            kept.join(processes.current())
-        if wanted:
-            number = epoch if len(folders) > 1 else None
-            processes.current().on_first(lambda kept=kept, number=number: kept.save(wanted, number))
-        if asked:
-            summary.tasks[epoch] = processes.current().on_first(
-                lambda kept=kept, epoch=epoch: asked.report(
-                    f"epoch: {epoch}", kept.columns, kept.labels
-                )
-            )
-    summary.seconds = clock.total()
-    return summary
-
-
-def load(session: Any, config: Config, folder: str) -> dict[str, Any]:
-    """Gives a session the parameters of a checkpoint that is to be evaluated; returns its facts.
+def check(session: Session, source: Source | ModelSource, config: Config) -> None:
+    """Checks that training with this configuration could start, without training.
 
     Raises:
-        UserError: the checkpoint does not fit, or was trained with another encoding.
+        UserError: it could not.
     """
-    saved, prefix = checkpoint_loading.parameters(session, folder)
-    matching.check(saved, session.shapes(prefix), folder)
-    session.load(saved, prefix)
-    facts = store.facts_beside(folder, prefix)
-    encoding.check(config, facts, folder)
-    problem = resume.other_tasks(facts, session)
-    if problem:
-        logger.warning("%s %s", folder, problem)
-    return facts
+    Monitor(session, config, ScheduledRate(session, config, length(source)).evaluated)
 
 
-def visit(
-    session: Any,
-    batches: Iterator[tuple[Any, int]],
-    step: Callable[[Any, Clock], dict],
-    clock: Clock,
-    report: Report,
-    look: Callable[[int, int], None] | None = None,
-    after: Callable[[], None] | None = None,
-) -> int:
-    """Takes a step for each of the batches and returns how many rows they held.
+class Training:
+    """One training run; `run` is its outline.
 
     Args:
-        session: what takes the steps.
-        batches: batches and their rows.
-        step: of the session.
-        clock: the run's clock.
-        report: the run's lines.
-        look: called with the epoch and the batch where a line is logged.
-        after: called after each step; its time does not count.
-
-    Raises:
-        Interrupted: a signal came; the step that it came in is finished.
+        session: see `train`.
+        config: see `train`.
+        source: see `train`.
+        visual: VisualDL's records; None for none.
+        on_epoch_end: see `train`.
     """
-    gc.collect()
-    gc.freeze()  # what exists now lives on; looking it over again and again costs time
-    total = 0
-    clock.skip()
-    for batch, rows in batches:
-        clock.lap("read")
-        shown = {} if batch is None else step(batch, clock)
-        total += rows
-        if report.count(rows):
-            metrics, shown = session.metrics(), session.of_all(shown)
-            clock.lap("metrics")
-            report.line(metrics, shown, session.learning_rate())
-            if look:
-                look(report.epoch, report.batches - 1)
-        if after:
-            after()
-            clock.skip()
-        interrupts.check()
-    return total
+
+    def __init__(
+        self,
+        session: Session,
+        config: Config,
+        source: Source | ModelSource,
+        visual: Visual | None,
+        on_epoch_end: Callable[[int, EarlyStopping], None] | None,
+    ):
+        self._session, self._config, self._source = session, config, source
+        self._visual, self._on_epoch_end = visual, on_epoch_end
+        self._root = config.runner("model_save_path")
+        self._world = processes.current()
+        self._summary, self._clock, self._undefined = Summary(), Clock(), UndefinedMetrics()
+        formats.check_installed(config.runner("checkpoint_format"))
+        store.check_writable(self._root)
+        self._length = length(source)
+        self._rate = ScheduledRate(session, config, self._length)
+        self._monitor = Monitor(session, config, self._rate.evaluated)
+        self._position = resume.start(session, config, source)
+        steps = self._position.epoch * (self._length or 0) + self._position.batches
+        interval = config.runner("print_interval")
+        self._log = RunLog(self._clock, interval, self._length, visual, steps)
+        self._parameters = finite_check.ParameterCheck(session, config.runner("on_nan"))
+        self._monitor.start(self._log, self._parameters.at_end, self._facts)
+        self._continue_checkpoint()
+
+    def run(self) -> Summary:
+        """Trains and returns what the run measured."""
+        epochs, first = self._config.runner("epochs"), self._position.epoch
+        if first >= epochs:
+            logger.info("all %d epochs are trained", epochs)
+        with interrupts.deferred(together=self._world.size > 1):
+            for epoch in range(first, epochs):
+                if self._monitor.stopped:
+                    break
+                batches = self._start_epoch(epoch)
+                try:
+                    self._train_epoch(epoch, batches)
+                except Stopped:
+                    self._save_inside_epoch(epoch)
+                    break
+                except Interrupted as stop:
+                    folder = self._save_inside_epoch(epoch)
+                    raise _interrupted(stop.number, epoch, self._log.batches, folder) from None
+                except finite_check.NotFinite as fault:
+                    raise self._not_finite(fault, epoch) from None
+                self._finish_epoch(epoch)
+        self._monitor.log_result()
+        self._summary.valid, self._summary.best = self._monitor.found, self._monitor.best
+        self._summary.seconds = self._clock.total()
+        if first < epochs and self._world.rank == 0:
+            self._show_gates()
+        return self._summary
+
+    def _start_epoch(self, epoch: int) -> Batches:
+        """Prepares an epoch, in its middle if that is where the run resumes."""
+        seeds.before_epoch(self._config, epoch)
+        self._session.start_epoch(training=True)
+        batches = self._session.batches(self._source, epoch)
+        position, resumed = self._position, epoch == self._position.epoch
+        if resumed and (position.batches or position.first_row):
+            resume.enter(self._session, batches, position)
+        self._log.start_epoch(epoch, position.batches if resumed else 0)
+        return batches
+
+    def _train_epoch(self, epoch: int, batches: Batches) -> None:
+        monitored = self._monitor.every_step
+        if monitored and self._log.batches:
+            self._after_step()  # the interrupted run may have missed this evaluation
+        step = self._scheduled_step if self._rate.active else self._session.train_step
+        self._summary.rows += run_steps(
+            self._session,
+            batches,
+            step,
+            self._clock,
+            self._log,
+            self._parameters.at_line,
+            self._after_step if monitored else None,
+        )
+        self._session.check_pending_losses()
+        metrics = end_epoch(self._session, self._clock, self._log, self._undefined)
+        self._summary.metrics[epoch] = metrics
+        if self._session.skipped and self._session.skipped == self._log.batches:
+            raise UserError(f"epoch: {epoch}: the loss of every batch is NaN or infinite")
+        self._parameters.at_end(epoch, self._log.batches - 1)
+        self._monitor.end_epoch()
+
+    def _scheduled_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
+        return self._rate.step(batch, clock, self._log.epoch, self._batches_done())
+
+    def _after_step(self) -> None:
+        last = self._length is not None and self._batches_done() >= self._length
+        self._monitor.after_step(epoch_done=last)
+
+    def _batches_done(self) -> float:
+        """Returns the epoch's batches that are done, in batches of this run's size.
+
+        A fraction if the run resumed inside the epoch with another number of processes.
+        """
+        position = self._position
+        if not position.first_row or self._log.epoch != position.epoch:
+            return self._log.batches
+        size = self._config.runner("train_batch_size") * self._world.size
+        return self._log.batches + position.first_row / size
+
+    def _finish_epoch(self, epoch: int) -> None:
+        """Saves an epoch; then ends the run if a signal arrived meanwhile."""
+        folder = self._world.on_main_process(lambda: self._save(epoch))
+        self._world.share_signals()
+        if self._on_epoch_end:
+            self._on_epoch_end(epoch, self._monitor.stopping)
+        try:
+            interrupts.check()
+        except Interrupted as stop:
+            raise _interrupted(stop.number, epoch, None, folder) from None
+
+    def _save(self, epoch: int) -> str:
+        """Saves an epoch's checkpoint, removes outdated ones, and returns its folder."""
+        session, config, keep = self._session, self._config, self._config.runner("keep_checkpoints")
+        about = {**checkpoint_loading.facts(session, config), **self._facts()}
+        form, prefix = config.runner("checkpoint_format"), session.prefix
+        state, export = session.state(), session.export
+        folder = store.save(self._root, epoch, prefix, state, about, export, form=form)
+        logger.info("saved %s", folder)
+        store.remove(self._root, layout.INTERRUPTED, prefix)
+        if keep:
+            store.prune(self._root, prefix, keep)
+        return folder
+
+    def _save_inside_epoch(self, epoch: int) -> str:
+        """Saves a run that ends inside an epoch and returns the folder."""
+        self._log.close()
+        self._session.check_pending_losses()
+        self._parameters.at_end(epoch, self._log.batches - 1)
+        first_row = self._position.first_row if epoch == self._position.epoch else 0
+        return resume.save_interrupted(
+            self._session,
+            self._config,
+            self._source,
+            epoch,
+            self._log.batches,
+            first_row,
+            self._facts(),
+        )
+
+    def _not_finite(self, fault: finite_check.NotFinite, epoch: int) -> UserError:
+        """Returns the error for a loss that is NaN or infinite, in this or another process."""
+        self._log.close()
+        problem = None
+        if not fault.elsewhere:
+            problem = str(finite_check.error(fault, self._source, epoch, self._log.batches))
+        return UserError(self._world.first_problem(problem))
+
+    def _facts(self) -> dict[str, Any]:
+        """Returns what a checkpoint records about evaluation, schedule and averages."""
+        found = {**self._rate.facts(), **self._monitor.facts()}
+        decay = self._config.runner("ema_decay")
+        if decay:
+            found["ema_decay"] = decay
+        return {_FACTS: found} if found else {}
+
+    def _continue_checkpoint(self) -> None:
+        """Restores monitor and schedule from the checkpoint that the run resumes."""
+        saved: dict[str, Any] = {}
+        if self._position.folder:
+            facts = find.facts_beside(self._position.folder, self._session.prefix)
+            saved = facts.get(_FACTS, {})
+        self._rate.resume(saved, self._log.steps)
+        decay = self._config.runner("ema_decay")
+        if decay and saved.get("ema_decay", decay) != decay:
+            reason = f"the run to resume averages with decay {saved['ema_decay']:g}"
+            raise self._config.error("runner.ema_decay", reason)
+        self._monitor.resume(saved, self._position.same)
+
+    def _show_gates(self) -> None:
+        weights = self._session.gate_weights(self._source)
+        if not weights:
+            return
+        try:
+            gates.show(weights, self._root, self._visual)
+        except OSError as error:  # only the picture is missing: the checkpoints are saved
+            reason = error.strerror or error
+            logger.warning("cannot write gates.png to %s: %s", self._root, reason)
 
 
-def _end_epoch(session: Any, clock: Clock, report: Report, undefined: Undefined) -> dict[str, Any]:
-    metrics = session.metrics()
-    clock.lap("metrics")
-    report.end_epoch(metrics, session.skipped)
-    undefined.tell(session, metrics)
-    return metrics
+def _interrupted(number: int, epoch: int, batches: int | None, folder: str) -> Interrupted:
+    place = f"after epoch {epoch}"
+    if batches is not None:
+        place = f"in epoch {epoch}, {batches} batches done"
+    advice = "runner.resume=True continues there"
+    return Interrupted(number, f"interrupted {place}; saved {folder}; {advice}")

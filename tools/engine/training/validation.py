@@ -9,8 +9,8 @@ from typing import Any
 from engine.config.config import Config
 from engine.data import sources
 from engine.distributed import processes
-from engine.evaluation.log_lines import Report
-from engine.evaluation.undefined_metrics import Undefined
+from engine.evaluation.run_log import RunLog
+from engine.evaluation.undefined_metrics import UndefinedMetrics
 from engine.graphs.opening import graph_of, open_session
 from engine.model_folder import seeds
 from engine.system import interrupts
@@ -33,11 +33,11 @@ class Validation:
     """
 
     def __init__(self, config: Config, prefix: str):
-        with processes.current().first():  # it parses; the others find what it made
+        with processes.current().main_process_first():  # it parses; the others find what it made
             self._source = sources.validation_source(config)
         with seeds.undisturbed():
             self._session = open_session(config, graph_of(prefix), training=False)
-        self._undefined = Undefined()
+        self._undefined = UndefinedMetrics()
 
     @property
     def rows(self) -> int | None:
@@ -49,7 +49,7 @@ class Validation:
         """The names of the metrics; empty where a program's fetches are the metrics."""
         return self._session.metric_names
 
-    def __call__(self, weights: Mapping[str, Any], prefix: str, report: Report) -> dict[str, Any]:
+    def __call__(self, weights: Mapping[str, Any], prefix: str, report: RunLog) -> dict[str, Any]:
         """Returns the metrics of some parameters on all rows, and logs them.
 
         Args:
@@ -62,7 +62,7 @@ class Validation:
         """
         began, session = time.perf_counter(), self._session
         with seeds.undisturbed():
-            session.load(session.relevant(weights, prefix), prefix)
+            session.load(session.select_parameters(weights, prefix), prefix)
             session.start_epoch(training=False)
             clock = Clock()
             for batch, _ in session.batches(self._source, 0):
@@ -71,5 +71,5 @@ class Validation:
                 interrupts.check()
             metrics = session.metrics()
         report.validation(metrics, time.perf_counter() - began)
-        self._undefined.tell(session, metrics)
+        self._undefined.warn(session, metrics)
         return metrics

@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 import paddle
 
-from engine.checkpoints import choice, matching, store
+from engine.checkpoints import choice, layout, matching, store
 from engine.config.config import Config
-from engine.data import encoding
+from engine.data import encoding, sources
 from engine.deployment.exported_model import graph_files, model_files, tensors, to_onnx
 from engine.deployment.exported_model.model_files import ExportedModel
 from engine.deployment.exported_model.tensors import TensorSpec
-from engine.deployment.predictors import predictor
+from engine.deployment.predictors import opening, predictor
 from engine.graphs import checkpoint_loading
 from engine.graphs.dygraph import DygraphSession
 from engine.system.errors import UserError
-from engine.training import loop
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
     place = root if os.path.isdir(root) else place
     try:
         with tempfile.TemporaryDirectory(prefix=".tostatic.", dir=place) as building:
-            path = os.path.join(building, store.EXPORTS["rec"])
+            path = os.path.join(building, layout.EXPORTS["rec"])
             try:
                 paddle.jit.save(session.net, path, input_spec=specs)
             except ValueError as error:  # e.g. an input that no output is computed from
@@ -83,8 +82,8 @@ def export_checkpoint(config: Config, wanted: str = "paddle") -> ExportedModel:
 
 def _parameter_file(folder: str, prefix: str) -> str:
     """Returns the file of a checkpoint's parameters; PaddleRec's are translated to ``rec``."""
-    path = store.path_of(folder, prefix, "pdparams")
-    return path if os.path.isfile(path) else store.path_of(folder, "rec_static", "pdparams")
+    path = layout.path_of(folder, prefix, "pdparams")
+    return path if os.path.isfile(path) else layout.path_of(folder, "rec_static", "pdparams")
 
 
 def checkpoint_encoding(config: Config) -> str:
@@ -100,7 +99,7 @@ def _places(config: Config) -> tuple[str, str, str]:
         if not os.path.isdir(given):
             raise config.error("runner.model_init_path", f"there is no folder {given}")
         return given, root, os.path.basename(given)
-    epoch = choice.last(config)
+    epoch = choice.to_export(config)
     folder = os.path.join(config.runner("infer_load_path") or root, epoch)
     if not os.path.isdir(folder):
         name = "infer_checkpoint" if config.runner("infer_checkpoint") else "infer_end_epoch"
@@ -187,7 +186,7 @@ def publish(building: str, folder: str, model: ExportedModel) -> ExportedModel:
 
 def _check(net: Any, specs: Sequence, model: ExportedModel, config: Config) -> None:
     """Makes sure that an export gives the net's own numbers."""
-    runner = predictor.open_predictor(model, predictor.Options())
+    runner = opening.open_predictor(model, predictor.Options())
     arrays = _rows(config, runner.inputs)
     rows = [paddle.to_tensor(array) for array in arrays]
     with paddle.no_grad():
@@ -206,7 +205,7 @@ def _check(net: Any, specs: Sequence, model: ExportedModel, config: Config) -> N
 def _rows(config: Config, inputs: Sequence[TensorSpec]) -> list[np.ndarray]:
     """Returns rows to check an export on: of the training data, or random where there are none."""
     try:
-        columns = next(loop.training_source(config).blocks())
+        columns = next(sources.training_source(config).blocks())
     except UserError as error:
         logger.warning("no training rows to check the export on (%s): taking random ones", error)
         random = np.random.default_rng(0)

@@ -10,9 +10,10 @@ from typing import Any
 
 import paddle
 
-from engine.checkpoints import store
+from engine.checkpoints import layout
 from engine.config.config import Config
 from engine.deployment.export.dygraph_export import describe, write_about
+from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.model_folder.pir_functions import fresh_names
 from engine.system.errors import UserError, nearest
@@ -28,17 +29,15 @@ class StaticExport:
 
     Args:
         config: the model's configuration; names feeds and fetches, or leaves all of both.
-        scope: where the training program has its variables.
-        executor: what runs the training program.
+        session: the session that trains, whose program has the parameters.
 
     Raises:
         UserError: a named feed or fetch does not exist, or must be named and is not.
     """
 
-    def __init__(self, config: Config, scope: Any, executor: Any):
+    def __init__(self, config: Config, session: StaticSession):
         self._config = config
-        self._scope = scope
-        self._executor = executor
+        self._session = session
         self._program = paddle.static.Program()
         building = paddle.static.program_guard(self._program, paddle.static.Program())
         with building, fresh_names(), loading.model_errors(config):
@@ -63,17 +62,17 @@ class StaticExport:
 
     def save(self, folder: str) -> None:
         """Writes ``rec_inference.*`` into a folder that holds the checkpoint."""
-        path = os.path.join(folder, store.EXPORTS["rec_static"])
+        path = os.path.join(folder, layout.EXPORTS["rec_static"])
         feeds, fetches = list(self._feeds.values()), list(self._fetches.values())
         try:
-            with paddle.static.scope_guard(self._scope):
+            with self._session.averages_loaded(), self._session.in_scope():
                 paddle.static.save_inference_model(
-                    path, feeds, fetches, self._executor, program=self._program
+                    path, feeds, fetches, self._session.executor, program=self._program
                 )
         except ValueError as error:  # e.g. a label, which no prediction is computed from
             raise UserError(f"runner.{FEEDS} = {list(self._feeds)}: {error}") from error
         model = describe(path, list(self._fetches), self._config, self._tasks)
-        write_about([model], store.path_of(folder, "rec_static", "pdparams"))
+        write_about([model], layout.path_of(folder, "rec_static", "pdparams"))
 
     def _chosen(
         self, key: str, variables: Mapping[str, Any], default: Sequence[str] | None

@@ -57,6 +57,11 @@ class ExportedModel:
         """The inputs that the metadata name, in the model's order; empty without metadata."""
         return _specs(self.about.get("inputs", ()))
 
+    def row_conditions(self) -> dict[str, str]:
+        """Returns the tasks that count in some rows only, each with the task whose label is 1."""
+        tasks = self.about.get("hyper_parameters", {}).get("tasks") or ()
+        return {task["name"]: task["rows"] for task in tasks if task.get("rows")}
+
     @property
     def outputs(self) -> list[TensorSpec]:
         """The outputs that the metadata name, in the model's order; empty without metadata."""

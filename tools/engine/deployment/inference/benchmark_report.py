@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from engine.deployment.inference.job import Job
 from engine.deployment.inference.passes import PHASES, Result
 from engine.deployment.predictors.predictor import Predictor
-from engine.system import process
-from engine.system.errors import UserError
-
-if TYPE_CHECKING:
-    from engine.deployment.inference.prediction_job import Job
+from engine.system import atomic_files, environment, process
 
 
 def collect(
     job: Job, runner: Predictor, result: Result, arguments: argparse.Namespace
 ) -> dict[str, dict[str, Any]]:
     """Returns the report's blocks: runtime, data, model, environment, performance."""
-    rows = len(next(iter(result.predictions.values())))
+    rows = len(next(iter(result.outputs.values())))
     files = [job.model.graph, *filter(None, [job.model.parameters])]
     return {
         "runtime": dict(runner.runtime),
@@ -42,7 +36,7 @@ def collect(
             "outputs": {spec.name: _text(spec) for spec in runner.outputs},
             "checkpoint_sha256": job.model.about.get("source", {}).get("sha256"),
         },
-        "environment": environment(),
+        "environment": environment.describe(),
         "performance": {
             "warmup_batches": arguments.warmup,
             "passes": arguments.repeat,
@@ -54,30 +48,6 @@ def collect(
             **result.device_usage,
         },
     }
-
-
-def environment() -> dict[str, Any]:
-    """Returns what a figure depends on besides the model: the machine and the versions."""
-    found = {
-        "os": platform.platform(),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "memory(MB)": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
-        "python": platform.python_version(),
-    }
-    for name in ("paddle", "onnxruntime"):
-        if sys.modules.get(name):  # imported, because it ran
-            found[name] = sys.modules[name].__version__
-    return found
-
-
-def _processor() -> str:
-    if os.path.isfile("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _text(spec) -> str:
@@ -110,9 +80,4 @@ def save(blocks: dict[str, dict[str, Any]], path: str) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(blocks, file, indent=2, ensure_ascii=False)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    atomic_files.write_json(path, blocks)

@@ -13,9 +13,9 @@ import numpy as np
 
 from engine.deployment.export.dygraph_export import TOLERANCE
 from engine.deployment.exported_model import model_files, tensors
-from engine.deployment.inference import benchmark_report
-from engine.deployment.inference.prediction_job import Job
-from engine.deployment.predictors import predictor
+from engine.deployment.inference.job import Job
+from engine.deployment.predictors import opening, predictor
+from engine.system import environment
 from engine.system.errors import UserError
 
 _BATCH_SIZES = (1, 32, 1024)
@@ -52,7 +52,7 @@ def run(job: Job, batch_sizes: tuple[int, ...], warmup: int) -> None:
     candidates = list(_candidates(job))
     if not candidates:
         raise UserError(f"nothing here runs {job.model.graph}")
-    for name, value in benchmark_report.environment().items():
+    for name, value in environment.describe().items():
         print(f"{name}: {value}")
     print(_ROW.format("batch", "runner", "p50 ms", "p99 ms", "rows/s", "difference"))
     for size in batch_sizes or _BATCH_SIZES:
@@ -76,7 +76,7 @@ def _candidates(job: Job) -> Iterator[Candidate]:
             try:
                 options = replace(options, **changes)
                 model = model_files.in_format(job.model, options.engine)
-                runner = predictor.open_predictor(model, options)
+                runner = opening.open_predictor(model, options)
             except UserError as error:
                 print(f"not here: {name}: {error}", file=sys.stderr)
                 break

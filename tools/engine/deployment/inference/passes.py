@@ -1,4 +1,4 @@
-"""A predictor over a reader's rows: every row's predictions, and how long they took."""
+"""Passes of a predictor over a reader's rows: the predictions, and the time of each batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.data.batches import Source
+from engine.data.sources import Source
 from engine.deployment.exported_model import tensors
 from engine.deployment.inference.gpu_usage import GpuUsage
 from engine.deployment.predictors.predictor import Predictor
@@ -24,14 +24,15 @@ class Result:
     """What a run over the data gave.
 
     Attributes:
-        predictions: one array a column, ``[rows]``, by the tasks' names.
+        outputs: by output name, P(label = 1) ``[rows]`` of a binary task, or the probabilities of
+            all classes ``[rows, classes]``.
         labels: one array a task, ``[rows]``; empty if the reader yields none.
         milliseconds: of each timed batch, by phase.
         rows: rows that were timed; with ``repeat``, each as often.
         device_usage: memory and utilisation of the GPU, if the model ran there.
     """
 
-    predictions: dict[str, np.ndarray] = field(default_factory=dict)
+    outputs: dict[str, np.ndarray] = field(default_factory=dict)
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     milliseconds: dict[str, list[float]] = field(
         default_factory=lambda: {phase: [] for phase in PHASES}
@@ -106,7 +107,7 @@ def _timed(
             result.rows += len(columns[0])
             began = time.perf_counter()
     names = [spec.name for spec in predictor.outputs]
-    result.predictions = _columns(names, [np.concatenate(part) for part in zip(*outputs)])
+    result.outputs = dict(zip(names, (np.concatenate(part) for part in zip(*outputs))))
     result.labels = _labels(tasks or names, [np.concatenate(part) for part in zip(*labels)])
 
 
@@ -129,17 +130,6 @@ def column_of(output: np.ndarray) -> np.ndarray:
     if output.ndim == 2 and output.shape[1] == 1:
         return output[:, 0]
     return output
-
-
-def _columns(names: Sequence[str], arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    columns = {}
-    for name, array in zip(names, arrays):
-        if array.ndim == 1:
-            columns[name] = array
-            continue
-        flat = array.reshape(len(array), -1)
-        columns.update({f"{name}_{number}": flat[:, number] for number in range(flat.shape[1])})
-    return columns
 
 
 def _labels(names: Sequence[str], arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,15 +1,13 @@
-"""An exported model and the options of a run become a predictor: arrays in, arrays out."""
+"""The `Predictor` protocol, and the options that every predictor takes."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from engine.deployment.exported_model.model_files import ExportedModel
 from engine.deployment.exported_model.tensors import TensorSpec
 from engine.system.errors import UserError
 
@@ -78,32 +76,6 @@ class Predictor(Protocol):
         Args:
             arrays: contiguous, of the dtype and the order of ``inputs``.
         """
-
-
-def open_predictor(model: ExportedModel, options: Options) -> Predictor:
-    """Returns a predictor for an exported model.
-
-    A model of Paddle's format is converted first where ONNX Runtime is asked for.
-
-    Raises:
-        UserError: the options ask for what this build, machine or model has not, or the model
-            cannot be read.
-    """
-    engine = options.engine or ("onnxruntime" if model.is_onnx else "paddle")
-    if engine == "paddle":
-        if model.is_onnx:
-            raise UserError(f"--engine paddle: {model.graph} is for ONNX Runtime")
-        if not importlib.util.find_spec("paddle"):
-            raise UserError(
-                f"{model.graph} needs Paddle: pip install -r requirements.txt, "
-                "or export with --format onnx"
-            )
-        from engine.deployment.predictors.paddle_predictor import PaddlePredictor
-
-        return PaddlePredictor(model, options)
-    from engine.deployment.predictors.onnx_predictor import OnnxPredictor
-
-    return OnnxPredictor(model, options)
 
 
 def named(

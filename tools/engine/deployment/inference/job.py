@@ -1,4 +1,4 @@
-"""What ``tools/paddle_infer.py`` is asked to do, and the doing of it."""
+"""A model, the rows to predict and how to run it, from the command line of paddle_infer.py."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import argparse
 import os
 from dataclasses import dataclass
 
-import numpy as np
-
-from engine import command_line
-from engine.checkpoints import choice, store
+from engine.checkpoints import choice
 from engine.config.config import Config
-from engine.data.batches import Source
+from engine.data import sources
+from engine.data.sources import Source
 from engine.deployment.exported_model import model_files
 from engine.deployment.exported_model.model_files import ExportedModel
-from engine.deployment.inference import benchmark_report, passes, scores
 from engine.deployment.predictors import predictor
 from engine.evaluation import predictions
 from engine.model_folder import loading
+from engine.system import atomic_files
 from engine.system.errors import UserError
-from engine.training import loop
 
 
 @dataclass(frozen=True)
@@ -52,27 +49,23 @@ class Job:
         except UserError as error:
             raise UserError(f"--data_dir: {error}") from error
         size = batch_size or self.batch_size
-        return loop.open_reader(self.config, name, files, size, None, folder)
+        return sources.open_reader(self.config, name, files, size, None, folder)
 
 
-def open_job(arguments: argparse.Namespace) -> Job:
+def open_job(arguments: argparse.Namespace, config: Config | None) -> Job:
     """Returns the job of a command line.
+
+    Args:
+        arguments: the parsed command line.
+        config: the configuration of ``-m``; None without one.
 
     Raises:
         UserError: the options name no model, no data or no reader, or contradict each other.
     """
-    if arguments.config_yaml:
-        config = command_line.read_config(
-            arguments, lambda config: _encoding(_model(arguments, config))
-        )
-    elif arguments.opt:
-        raise UserError("-o changes values of a YAML: give it with -m")
-    else:
-        config = None
     if arguments.save_predictions:
         predictions.check(arguments.save_predictions)
     if arguments.save_log_path:
-        store.check_writable(os.path.dirname(os.path.abspath(arguments.save_log_path)))
+        atomic_files.check_writable(os.path.dirname(os.path.abspath(arguments.save_log_path)))
     options = predictor.Options(
         engine=arguments.engine,
         use_gpu=arguments.use_gpu,
@@ -113,12 +106,17 @@ def _given(value, config: Config | None, name: str):
 def _model(arguments: argparse.Namespace, config: Config | None) -> ExportedModel:
     folder, file = arguments.model_dir, arguments.model_file
     if folder is None and file is None and config:
-        folder = os.path.join(config.runner("model_save_path"), choice.last(config))
+        folder = os.path.join(config.runner("model_save_path"), choice.to_export(config))
     return model_files.find(folder, file, arguments.params_file, arguments.engine)
 
 
-def _encoding(model: ExportedModel) -> str:
-    """Returns the encoding that a model was trained with; see `engine.data.encoding`."""
+def trained_encoding(arguments: argparse.Namespace, config: Config) -> str:
+    """Returns the encoding that the command line's model was trained with; see `encoding`.
+
+    Raises:
+        UserError: there is no such model, or its metadata lack the encoding.
+    """
+    model = _model(arguments, config)
     found = model.about.get("hyper_parameters", {}).get("encoding")
     if found is None:
         raise UserError(
@@ -144,53 +142,3 @@ def _remembered(model: ExportedModel) -> Config:
     kept = model.about.get("hyper_parameters", {})
     values = {f"hyper_parameters.{name}": value for name, value in kept.items()}
     return Config(values, model.prefix + model_files.META)
-
-
-def run(job: Job, arguments: argparse.Namespace) -> None:
-    """Predicts the job's rows and gives what the command line asks for."""
-    runner = predictor.open_predictor(job.model, job.options)
-    source = job.source()
-    tasks = job.model.about.get("tasks")
-    result = passes.run(runner, source, job.limit, arguments.warmup, arguments.repeat, tasks)
-    if arguments.show:
-        print(_first_rows(result, arguments.show))
-    if arguments.save_predictions:
-        predictions.write(arguments.save_predictions, result.predictions)
-    rows = len(next(iter(result.predictions.values())))
-    print(f"{rows} rows, {result.rows_per_second:.0f} rows/s, {_described(runner.runtime)}")
-    found = scores.scores(result.predictions, result.labels, _counted_rows(job.model))
-    for name, values in found.items():
-        print(f"{name}: " + ", ".join(f"{kind} {value:.6f}" for kind, value in values.items()))
-        if np.isnan(values.get("auc", 0.0)):
-            print(f"{name}: the AUC is not defined, all rows that count have one label")
-    if arguments.benchmark or arguments.save_log_path:
-        blocks = benchmark_report.collect(job, runner, result, arguments)
-        if arguments.benchmark:
-            print(benchmark_report.text(blocks))
-        if arguments.save_log_path:
-            benchmark_report.save(blocks, arguments.save_log_path)
-
-
-def _counted_rows(model: ExportedModel) -> dict[str, str]:
-    """Returns the tasks that count where another one's label is 1, and that other one."""
-    tasks = model.about.get("hyper_parameters", {}).get("tasks") or ()
-    return {task["name"]: task["rows"] for task in tasks if task.get("rows")}
-
-
-def _described(runtime: dict) -> str:
-    return ", ".join(f"{name} {value}" for name, value in runtime.items())
-
-
-def _first_rows(result: passes.Result, number: int) -> str:
-    """Returns a table of the first rows' predictions, each beside its label."""
-    columns = {"row": np.arange(len(next(iter(result.predictions.values()))))[:number].astype(str)}
-    for name, values in result.predictions.items():
-        columns[name] = np.array([f"{value:.6f}" for value in values[:number]])
-        if name in result.labels:
-            columns[f"{name} label"] = result.labels[name][:number].astype(str)
-    widths = [max(len(name), *map(len, values)) for name, values in columns.items()]
-    lines = zip(*columns.values())
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths))
-        for line in [columns, *lines]
-    )

@@ -1,0 +1,142 @@
+"""Training, evaluation and export as functions: what the commands of the same names do."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Callable
+
+from engine.config.config import Config
+from engine.config.load import load_config
+from engine.system import interrupts
+
+logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:  # they import Paddle, which -h does not need
+    from engine.deployment.exported_model.model_files import ExportedModel
+    from engine.evaluation.summary import Summary
+    from engine.graphs.session import Session
+
+
+def read_config(
+    arguments: argparse.Namespace,
+    trained: Callable[[Config], str | None] | None = None,
+    graph: str | None = None,
+) -> Config:
+    """Starts the log, and returns the configuration that the command line names.
+
+    Args:
+        arguments: the parsed command line, with ``config_yaml`` and ``opt``.
+        trained: returns the encoding of the checkpoint that the command uses; see
+            `encoding.complete`. A command that trains gives none.
+        graph: the graph of a command that several processes can run together; they are connected.
+    """
+    import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
+
+    from engine.config import listing
+    from engine.data import encoding
+    from engine.distributed import processes
+    from engine.model_folder import loading
+    from engine.system import logs
+
+    interrupts.catch(signal.SIGTERM)  # after Paddle, which takes SIGTERM when it is imported
+    logs.start_logging()
+    config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
+    if graph and processes.start(config, graph).rank:
+        logging.getLogger().setLevel(logging.WARNING)  # rank 0 logs for all
+    with processes.current().main_process_first():
+        config = encoding.complete(config, trained)
+    listing.log_config(config)
+    return config
+
+
+def open_training(config: Config, graph: str) -> tuple[Session, Any]:
+    """Returns a session to train, and its training batches.
+
+    Args:
+        config: the configuration.
+        graph: ``dygraph`` or ``static``.
+    """
+    from engine.data import sources
+    from engine.distributed import processes
+    from engine.graphs import opening
+
+    with processes.current().main_process_first():  # one process parses for all
+        source = sources.training_source(config)
+    session = opening.open_session(config, graph, training=True)
+    if config.runner("use_inference") and graph == "static":
+        from engine.deployment.export.static_export import StaticExport
+
+        session.export = StaticExport(config, session).save
+    elif config.runner("use_inference"):
+        logger.warning("runner.use_inference: dygraph training exports nothing; run to_static.py")
+    return session, source
+
+
+def train(
+    config: Config,
+    graph: str,
+    on_epoch_end: Callable[[int, Any], None] | None = None,
+) -> Summary:
+    """Trains a model and saves a checkpoint after each epoch.
+
+    Args:
+        config: the configuration.
+        graph: ``dygraph`` or ``static``.
+        on_epoch_end: see `engine.training.loop.train`.
+
+    Returns:
+        What the run measured.
+    """
+    from engine.distributed import processes
+    from engine.evaluation import measurements
+    from engine.system import folder_lock
+    from engine.training import loop
+
+    with ExitStack() as stack:
+        root = config.runner("model_save_path")
+        lock = folder_lock.locked(root)
+        processes.current().on_main_process(lambda: stack.enter_context(lock))
+        measurements.check(config)
+        session, source = open_training(config, graph)
+        summary = loop.train(session, config, source, on_epoch_end)
+        measurements.save(config, session, source, summary, "train")
+    return summary
+
+
+def evaluate(config: Config, graph: str) -> Summary:
+    """Evaluates the checkpoints that a configuration names.
+
+    Args:
+        config: the configuration.
+        graph: ``dygraph`` or ``static``.
+
+    Returns:
+        What the run measured.
+    """
+    from engine.data import sources
+    from engine.distributed import processes
+    from engine.evaluation import evaluator, measurements
+    from engine.graphs import opening
+
+    with processes.current().main_process_first():  # one process parses for all
+        source = sources.test_source(config)
+    measurements.check(config)
+    session = opening.open_session(config, graph, training=False)
+    summary = evaluator.evaluate(session, config, source)
+    measurements.save(config, session, source, summary, "evaluate")
+    return summary
+
+
+def export(config: Config, form: str = "paddle") -> ExportedModel:
+    """Exports a dygraph checkpoint; see `dygraph_export.export_checkpoint`.
+
+    Args:
+        config: the configuration.
+        form: ``paddle``, or ``onnx`` to write ONNX too.
+    """
+    from engine.deployment.export import dygraph_export
+
+    return dygraph_export.export_checkpoint(config, form)

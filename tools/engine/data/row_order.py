@@ -1,0 +1,57 @@
+"""Facts about a dataset that every source of batches needs: its length, row order and groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.data.reader_errors import reader_errors
+from engine.system.errors import UserError
+
+
+def epoch_order(rows: int, seed: int | None, epoch: int | None) -> np.ndarray | None:
+    """Returns an epoch's row order, ``[rows]``; None for the order of the files."""
+    if seed is None or epoch is None:
+        return None
+    return np.random.default_rng([seed, epoch]).permutation(rows)
+
+
+def has_length(dataset: Any) -> bool:
+    """Returns whether a dataset knows its number of rows."""
+    # paddle.io's IterableDataset defines __len__ and __getitem__, and raises in both.
+    try:
+        return len(dataset) >= 0
+    except (TypeError, RuntimeError):
+        return False
+
+
+def has_blocks(dataset: Any) -> bool:
+    """Returns whether a dataset hands over blocks of rows."""
+    return hasattr(dataset, "take") and has_length(dataset)
+
+
+def groups_of(dataset: Any, reader: str, column: str, rows: int | None) -> np.ndarray:
+    """Returns the group of every row by the values of a column, ``[rows]``; negative for no group.
+
+    Args:
+        dataset: the reader's dataset.
+        reader: its name, for error messages.
+        column: the column.
+        rows: the number of rows; None if it is not known.
+
+    Raises:
+        UserError: the reader has no ``groups``, has no such column, or returns something else.
+    """
+    find = getattr(dataset, "groups", None)
+    if find is None:
+        raise UserError(f"runner.gauc_column needs {reader}.RecDataset.groups: not defined")
+    with reader_errors(reader):
+        found = np.asarray(find(column))
+    if found.dtype.kind not in "iu" or found.shape != (found.size if rows is None else rows,):
+        expected = "an integer a row" if rows is None else f"an integer a row, {rows} in all"
+        raise UserError(
+            f"{reader}: groups({column!r}): expected {expected}; found {found.dtype}, "
+            f"shape {list(found.shape)}"
+        )
+    return found

@@ -1,0 +1,51 @@
+"""Evaluates the checkpoints of a run."""
+
+from __future__ import annotations
+
+from engine.checkpoints import choice
+from engine.config.config import Config
+from engine.data.sources import ModelSource, Source, length
+from engine.distributed import processes
+from engine.evaluation import predictions, task_metrics
+from engine.evaluation.run_log import RunLog
+from engine.evaluation.steps import end_epoch, run_steps
+from engine.evaluation.summary import Summary
+from engine.evaluation.undefined_metrics import UndefinedMetrics
+from engine.graphs import checkpoint_loading
+from engine.graphs.session import Session
+from engine.system.clock import Clock
+
+
+def evaluate(session: Session, config: Config, source: Source | ModelSource) -> Summary:
+    """Evaluates the checkpoints that `choice.to_evaluate` returns."""
+    world = processes.current()
+    folders = choice.to_evaluate(config)
+    output = config.runner("save_predictions")
+    if output:
+        predictions.check(output)
+    wanted = task_metrics.wanted(config, source)
+    summary, clock, undefined = Summary(), Clock(), UndefinedMetrics()
+    log = RunLog(clock, config.runner("print_interval"), length(source))
+    for epoch, folder in folders.items():
+        facts = checkpoint_loading.load(session, config, folder)
+        session.start_epoch(training=False)
+        log.start_epoch(epoch)
+        saved_at = facts.get("saved_at")
+        world.check_equal(f"checkpoint {folder}, saved at", saved_at, "all need the same folder")
+        kept = predictions.Predictions(labels=bool(wanted)) if output or wanted else None
+        step = kept.keeping(session) if kept else session.infer_step
+        summary.rows += run_steps(session, session.batches(source, epoch), step, clock, log)
+        summary.metrics[epoch] = end_epoch(session, clock, log, undefined)
+        if kept:
+            kept.join(world)
+        if output:
+            number = epoch if len(folders) > 1 else None
+            world.on_main_process(lambda kept=kept, number=number: kept.save(output, number))
+        if wanted:
+            summary.tasks[epoch] = world.on_main_process(
+                lambda kept=kept, epoch=epoch: wanted.report(
+                    f"epoch: {epoch}", kept.columns, kept.labels
+                )
+            )
+    summary.seconds = clock.total()
+    return summary

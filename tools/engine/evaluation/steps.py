@@ -1,0 +1,67 @@
+"""The loop over an epoch's batches, for training and evaluation alike."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, Callable
+
+from engine.evaluation.run_log import RunLog
+from engine.evaluation.undefined_metrics import UndefinedMetrics
+from engine.graphs.session import Batches, Session
+from engine.system import interrupts
+from engine.system.clock import Clock
+
+
+def run_steps(
+    session: Session,
+    batches: Batches,
+    step: Callable[[Any, Clock], dict],
+    clock: Clock,
+    log: RunLog,
+    at_log_line: Callable[[int, int], None] | None = None,
+    after_step: Callable[[], None] | None = None,
+) -> int:
+    """Takes a step for each batch and returns the number of rows.
+
+    Args:
+        session: what takes the steps.
+        batches: batches and their numbers of rows.
+        step: the session's step for training or for evaluation.
+        clock: the run's clock.
+        log: the run's log lines.
+        at_log_line: called with epoch and batch when a line is logged.
+        after_step: called after each step; its time does not count.
+
+    Raises:
+        Interrupted: a signal arrived; the step in progress was completed.
+    """
+    gc.collect()
+    gc.freeze()  # these objects live on; examining them again and again costs time
+    total = 0
+    clock.skip()
+    for batch, rows in batches:
+        clock.lap("read")
+        shown = {} if batch is None else step(batch, clock)
+        total += rows
+        if log.count(rows):
+            metrics, shown = session.metrics(), session.mean_over_processes(shown)
+            clock.lap("metrics")
+            log.line(metrics, shown, session.learning_rate())
+            if at_log_line:
+                at_log_line(log.epoch, log.batches - 1)
+        if after_step:
+            after_step()
+            clock.skip()
+        interrupts.check()
+    return total
+
+
+def end_epoch(
+    session: Session, clock: Clock, log: RunLog, undefined: UndefinedMetrics
+) -> dict[str, Any]:
+    """Logs an epoch's metrics, warns of undefined ones, and returns them."""
+    metrics = session.metrics()
+    clock.lap("metrics")
+    log.end_epoch(metrics, session.skipped)
+    undefined.warn(session, metrics)
+    return metrics
