@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM save inside an epoch; what goes on there ends as if nothing had happened."""
+"""Ctrl-C and SIGTERM save inside an epoch; what continues there ends as if nothing had happened."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_it_goes_on_inside_the_epoch(train, tmp_path, name, prefix, numbers_of):
         assert place.startswith(f"epoch: {facts['epoch']},")
         assert part[-1] == (
             f"error: interrupted in epoch {facts['epoch']}, {facts['batches']} batches done; "
-            f"saved {folder}; runner.resume=True goes on there"
+            f"saved {folder}; runner.resume=True continues there"
         )
         assert not any("Traceback" in line or "FatalError" in line for line in part)
         assert not (tmp_path / "parts" / str(facts["epoch"])).exists()

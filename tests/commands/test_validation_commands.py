@@ -19,7 +19,7 @@ def test_train_with_validation_and_evaluate_the_best(graph, model, command):
     code, log = command(name, *options, "runner.valid_interval=10")
     assert code == 0, log
     assert re.findall(LINE, log) == ["0", "1", "2"]
-    told = re.search(r"the best evaluation: mean = ([\d.]+) in epoch (\d), batch_id 9, saved", log)
+    told = re.search(r"best evaluation: mean = ([\d.]+) in epoch (\d), batch_id 9, saved", log)
     facts = json.loads(
         (model / f"output_model_mmoe/best/rec{'_static' * bool(graph)}.json").read_text()
     )

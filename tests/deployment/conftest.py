@@ -8,15 +8,14 @@ import numpy as np
 import paddle
 import pytest
 
+from engine import commands
 from engine.checkpoints import find
 from engine.config.load import load_config
 from engine.data import sources
 from engine.deployment.export import dygraph_export
 from engine.deployment.exported_model import model_files
 from engine.graphs.dygraph import DygraphSession
-from engine.graphs.static import StaticSession
 from engine.model_folder import loading
-from engine.training import loop
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +34,7 @@ def trained(tmp_path_factory):
             f"runner.use_inference={graph == 'static'}",
         ]
         config = load_config(str(folder / "config.yaml"), options, loading.hyper_parameters)
-        session = StaticSession(config, True) if graph == "static" else DygraphSession(config)
-        loop.train(session, config, sources.training_source(config))
+        commands.train(config, graph)
         return config
 
     return train

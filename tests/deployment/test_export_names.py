@@ -9,6 +9,7 @@ import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from engine import commands
 from engine.config.load import load_config
 from engine.data import sources
 from engine.deployment.export import dygraph_export
@@ -64,8 +65,7 @@ def train_static(configured):
 
     def train(*overrides, **runner):
         config = configured(*overrides, use_inference=True, **runner)
-        session = StaticSession(config, training=True)
-        loop.train(session, config, sources.training_source(config))
+        commands.train(config, "static")
         return Path(config.runner("model_save_path")) / "0"
 
     return train
@@ -196,7 +196,7 @@ def test_an_export_replaces_all_formats_of_an_older_one(configured):
 def test_dygraph_training_says_that_it_exports_nothing(configured, caplog):
     config = configured(use_inference=True)
     with caplog.at_level(logging.WARNING):
-        loop.train(DygraphSession(config), config, sources.training_source(config))
+        commands.train(config, "dygraph")
     assert [record.getMessage() for record in caplog.records] == [
         "runner.use_inference: dygraph training exports nothing; run to_static.py"
     ]
@@ -301,9 +301,8 @@ def test_names_that_do_not_exist_end_training_before_it_begins(
     configured, tmp_path, key, names, message
 ):
     with pytest.raises(UserError) as caught:
-        StaticSession(
-            configured(use_inference=True, **{f"save_inference_{key}_varnames": names}), True
-        )
+        named = {f"save_inference_{key}_varnames": names}
+        commands.open_training(configured(use_inference=True, **named), "static")
     assert str(caught.value).startswith(f"-o: runner.save_inference_{key}_varnames = ")
     assert message in str(caught.value)
     assert not (tmp_path / "output").exists()

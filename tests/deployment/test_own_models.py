@@ -7,6 +7,7 @@ import numpy as np
 import paddle
 import pytest
 
+from engine import commands
 from engine.checkpoints import store
 from engine.config.load import load_config
 from engine.data import sources
@@ -15,7 +16,6 @@ from engine.deployment.exported_model import model_files
 from engine.deployment.predictors import opening, predictor
 from engine.deployment.predictors.predictor import Options
 from engine.graphs.dygraph import DygraphSession
-from engine.graphs.static import StaticSession
 from engine.model_folder import importing, loading
 from engine.system.errors import UserError
 from engine.training import loop
@@ -364,7 +364,7 @@ def test_more_than_ten_outputs_keep_their_order(write_model, export_net, graph):
             "        return [paddle.static.InputSpec([None, 3], 'float32', 'dense')]\n"
         )
         config = write_model(static=static, use_inference=True)
-        loop.train(StaticSession(config, True), config, sources.training_source(config))
+        commands.train(config, "static")
         model = model_files.find(f"{config.runner('model_save_path')}/0")
     assert [spec.name for spec in model.outputs] == names
     for engine in predictor.ENGINES:
@@ -381,7 +381,7 @@ def test_more_than_ten_outputs_keep_their_order(write_model, export_net, graph):
 
 
 def trained_static(config):
-    loop.train(StaticSession(config, True), config, sources.training_source(config))
+    commands.train(config, "static")
     return model_files.find(f"{config.runner('model_save_path')}/0")
 
 
@@ -450,7 +450,7 @@ def test_feeds_keep_the_models_order_whichever_way_they_are_named(write_model):
 
 def test_a_static_model_that_declares_nothing_must_name_its_feeds(write_model, tmp_path):
     with pytest.raises(UserError) as caught:
-        StaticSession(write_model(use_inference=True), True)
+        commands.open_training(write_model(use_inference=True), "static")
     assert str(caught.value) == (
         f"{tmp_path / 'own'}/config.yaml: runner.use_inference = True needs "
         "runner.save_inference_feed_varnames for a model that declares no input_specs and "
@@ -472,7 +472,7 @@ def test_a_static_model_without_a_target(write_model, tmp_path):
     feeds = {"use_inference": True, "save_inference_feed_varnames": "[dense]"}
     if PADDLE_3:
         with pytest.raises(UserError) as caught:
-            StaticSession(write_model(static=static, **feeds), True)
+            commands.open_training(write_model(static=static, **feeds), "static")
         assert str(caught.value) == (
             f"{tmp_path / 'own'}/static_model.py: under Paddle 3 variables have no names to be "
             "fetched by: to export it, set self.inference_target_var in infer_net"

@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 
+from engine import commands
 from engine.checkpoints import formats, layout
 from engine.data import sources
 from engine.evaluation import evaluator
@@ -145,7 +146,7 @@ def test_they_may_begin_and_end_with_a_resume(graph, settings):
 def test_static_exports_hold_them(settings):
     """The exported parameters are those of the checkpoint beside, not those that are trained."""
     config = settings("run", "runner.use_inference=True", "runner.epochs=1")
-    summary = train("static", config)
+    summary = commands.train(config, "static")
     assert summary.rows
     folder = os.path.join(config.runner("model_save_path"), "0")
     with open(os.path.join(folder, "rec_inference.pdiparams"), "rb") as file:
@@ -161,7 +162,7 @@ def test_static_exports_hold_them(settings):
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_another_decay_is_refused(graph, settings):
     train(graph, settings("run", "runner.epochs=1"))
-    with pytest.raises(UserError, match=r"the run to resume has averages with decay 0\.9"):
+    with pytest.raises(UserError, match=r"the run to resume averages with decay 0\.9"):
         train(graph, settings("run", "runner.resume=True", decay=0.99))
 
 

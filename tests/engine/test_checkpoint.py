@@ -207,7 +207,7 @@ def test_resuming_a_finished_or_absent_run(configure, caplog):
     config = configure("mmoe", "runner.epochs=1", "runner.resume=True")
     with caplog.at_level("INFO"):
         loop.train(DygraphSession(config), config, sources.training_source(config))
-    assert "nothing to resume" in caplog.text
+    assert "no checkpoint to resume" in caplog.text
     caplog.clear()
     with caplog.at_level("INFO"):
         summary = loop.train(DygraphSession(config), config, sources.training_source(config))

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from engine import commands
 from engine.checkpoints import find, layout, store
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
@@ -56,7 +57,7 @@ def test_the_inference_models_of_static_training_go_too(configure):
     options = ["runner.epochs=3", "runner.keep_checkpoints=1", "runner.use_inference=True"]
     config = configure("mmoe", *options)
     root = config.runner("model_save_path")
-    loop.train(StaticSession(config, training=True), config, sources.training_source(config))
+    commands.train(config, "static")
     assert [name for name in sorted(os.listdir(root)) if name.isdigit()] == ["2"]
     assert "rec_inference.pdiparams" in os.listdir(f"{root}/2")
 

@@ -23,7 +23,7 @@ def printed(code):
 
 
 def test_it_prepares_in_silence_and_twice_over():
-    code = "from engine.system import process\nruntime.prepare(); process.prepare(); print('ready')"
+    code = "from engine.system import process\nprocess.prepare(); process.prepare(); print('ready')"
     assert printed(code) == "ready\n"
 
 

@@ -17,7 +17,6 @@ from engine.graphs.static import StaticSession
 from engine.system import interrupts
 from engine.system.errors import UserError
 from engine.training import loop, schedules
-from engine.training.monitor import Monitor
 from engine.training.resume import Position
 
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
@@ -222,11 +221,12 @@ def test_it_goes_on_where_other_processes_have_begun_the_epoch(settings):
     config, seen = settings("run", *optimizer(schedule="cosine")), []
     session = DygraphSession(config)
     session.train_step = lambda batch, clock: seen.append(session.learning_rate())
-    controls = Monitor(session, config, length=20)
-    report = SimpleNamespace(epoch=0, batches=0, steps=0)
-    controls.start(Position(0, first_row=200, same=False), report, look=None)
-    for report.epoch, report.batches in ((0, 0), (0, 9), (1, 0)):
-        controls.step(None, None)
+    source = sources.training_source(config)
+    training = loop.Training(session, config, source, None, None)
+    training._position = Position(0, first_row=200, same=False)
+    training._log = log = SimpleNamespace(epoch=0, batches=0)
+    for log.epoch, log.batches in ((0, 0), (0, 9), (1, 0)):
+        training._scheduled_step(None, None)
     schedule = schedules.of(config, 20)
     assert seen == [schedule.rate(0.001, *place, 0) for place in ((0, 10), (0, 19), (1, 0))]
     assert seen[0] > seen[1] > seen[2]

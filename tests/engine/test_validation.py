@@ -102,7 +102,7 @@ def test_a_resumed_run_knows_the_best(graph, strikes, settings, signal_at):
     whole = settings("whole", *more)
     train(graph, whole)
     config = settings("parted", *more, "runner.resume=True")
-    told = pytest.raises(interrupts.Interrupted, match=r"runner.resume=True goes on there")
+    told = pytest.raises(interrupts.Interrupted, match=r"runner.resume=True continues there")
     with signal_at(strikes), told:
         train(graph, config)
     train(graph, config)
@@ -241,7 +241,7 @@ def test_another_metric_is_not_held_against_the_old_one(graph, settings, caplog)
     train(graph, settings("run", "runner.epochs=1", "runner.valid_metric=auc_marital"))
     again = settings("run", "runner.resume=True", "runner.valid_metric=auc_income")
     summary = train(graph, again)
-    assert "early stopping starts anew: it is judged by another metric or other rows" in caplog.text
+    assert "early stopping starts again: the metric or the validation rows changed" in caplog.text
     (found,) = summary.valid.values()
     assert facts(graph, again, "best")["epoch"] == 1
     assert facts(graph, again)["controls"]["early_stopping"]["best"] == found["auc_income"]

@@ -14,6 +14,9 @@ from engine.system.errors import UserError
 
 Contestant = Union[ToolsFolder, CommandLine]
 
+# Where this project's engine opens sessions, in this checkout and in older ones.
+_ENGINES = (("graphs", "opening.py"), ("sessions.py",))
+
 
 def contestant(text: str, yaml: str, overrides: list[str], workspace: str) -> Contestant:
     """Returns what ``--against`` names: a tools folder or a command line.
@@ -27,7 +30,7 @@ def contestant(text: str, yaml: str, overrides: list[str], workspace: str) -> Co
     checkout = os.path.dirname(os.path.abspath(text))
     theirs = os.path.join(checkout, os.path.relpath(os.path.abspath(yaml), REPOSITORY))
     yaml = theirs if os.path.isfile(theirs) else os.path.abspath(yaml)
-    if os.path.isfile(os.path.join(text, "engine", "sessions.py")):
+    if any(os.path.isfile(os.path.join(text, "engine", *place)) for place in _ENGINES):
         return ToolsFolder(text, yaml, overrides, workspace)
     # PaddleRec's own tools: a command line like any other.
     words = [sys.executable, os.path.join(os.path.abspath(text), "trainer.py"), "-m", yaml, "-o"]
