@@ -15,12 +15,12 @@ demo: $(VENV)/.requirements
 	$(VENV)/bin/python tools/demo.py
 
 test: $(VENV)/.requirements-dev
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version. Left out is what does not
 # depend on Paddle's version.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest tests/models tests/engine tests/fleet tests/commands tests/contract tests/deployment tests/serving tests/ps
+	$(LEGACY)/bin/python -m pytest -n auto --dist loadfile tests/models tests/engine tests/commands tests/contract
 
 results-quick: $(VENV)/.requirements-visual
 	$(VENV)/bin/python tools/compare.py -m models/multitask/results.yaml --matrix quick

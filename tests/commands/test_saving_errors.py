@@ -132,7 +132,7 @@ def test_a_file_where_a_checkpoint_goes(model, tmp_path, name):
     (tmp_path / "out" / name).write_text("mine")
     code, error = train(model, "trainer", f"runner.model_save_path={tmp_path / 'out'}")
     place = tmp_path / "out"
-    assert (code, error) == (2, f"error: cannot save to {place}: {place / name} is no folder")
+    assert (code, error) == (2, f"error: cannot save to {place}: {place / name} is not a folder")
     assert os.listdir(place) == [name]
 
 
@@ -140,7 +140,7 @@ def test_a_file_where_a_checkpoint_goes(model, tmp_path, name):
 def test_a_file_instead_of_the_folder(model, tmp_path, where):
     (tmp_path / "out").write_text("mine")
     code, error = train(model, "trainer", f"runner.model_save_path={tmp_path / where}")
-    expected = f"error: cannot save to {tmp_path / where}: {tmp_path / 'out'} is no folder"
+    expected = f"error: cannot save to {tmp_path / where}: {tmp_path / 'out'} is not a folder"
     assert (code, error) == (2, expected)
 
 

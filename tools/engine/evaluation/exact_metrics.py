@@ -91,12 +91,13 @@ def log_loss(labels: np.ndarray, predictions: np.ndarray) -> float:
     """
     if not len(labels):
         return float("nan")
+    smallest = np.finfo(predictions.dtype).eps
+    predictions = predictions.astype(np.float64)
     if predictions.ndim == 1:
         chosen = np.where(labels == 1, predictions, 1 - predictions)
     else:
         chosen = np.take_along_axis(predictions, labels[:, None], axis=1)[:, 0]
-    smallest = np.finfo(chosen.dtype).eps
-    return float(-np.log(np.clip(chosen, smallest, 1).astype(np.float64)).mean())
+    return float(-np.log(np.clip(chosen, smallest, 1)).mean())
 
 
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from datasets.readers import text_matrix
 from datasets.readers.stored_rows import StoredRows
 from datasets.readers.text_matrix import TextMatrix
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

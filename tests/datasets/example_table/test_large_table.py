@@ -14,7 +14,7 @@ import yaml
 
 from datasets.example_table import large
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = ["click", "buy", *(f"n{i}" for i in range(1, 14)), *(f"c{i}" for i in range(1, 27))]
 
 

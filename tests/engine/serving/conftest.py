@@ -19,7 +19,7 @@ import pytest
 
 from engine.deployment.exported_model.tensors import TensorSpec
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 EXTRAS = ("fastapi", "uvicorn", "orjson", "prometheus_client")
 INPUTS = [TensorSpec("features", (None, 3), "float32"), TensorSpec("ids", (None,), "int64")]
 OUTPUTS = [TensorSpec("sums", (None, 1), "float32"), TensorSpec("doubles", (None,), "int64")]

@@ -300,9 +300,9 @@ def test_names_that_paddle_once_gave_are_taken_by_position(train_static, caplog)
 def test_names_that_do_not_exist_end_training_before_it_begins(
     configured, tmp_path, key, names, message
 ):
+    config = configured(use_inference=True, **{f"save_inference_{key}_varnames": names})
     with pytest.raises(UserError) as caught:
-        named = {f"save_inference_{key}_varnames": names}
-        commands.open_training(configured(use_inference=True, **named), "static")
+        commands.open_training(config, "static")
     assert str(caught.value).startswith(f"-o: runner.save_inference_{key}_varnames = ")
     assert message in str(caught.value)
     assert not (tmp_path / "output").exists()

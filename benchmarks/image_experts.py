@@ -1,6 +1,6 @@
 """Images a second through DSelect-k's experts, forth and back, against eight separate nets.
 
-    python tests/models/image_experts_speed.py
+    python benchmarks/image_experts.py
 
 Both take turns in one process, so that a busy machine slows both; medians.
 """
@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 from engine.system import process  # noqa: E402

@@ -463,7 +463,7 @@ def test_a_label_as_a_feed(write_model, tmp_path):
     config = write_model(use_inference=True, save_inference_feed_varnames="[dense,label]")
     with pytest.raises(UserError, match=r"runner.save_inference_feed_varnames = .*label"):
         trained_static(config)
-    assert list((tmp_path / "own" / "output_model").iterdir()) == []
+    assert not (tmp_path / "own" / "output_model").exists()
 
 
 def test_a_static_model_without_a_target(write_model, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from engine.evaluation import exact_metrics
+from engine.evaluation import exact_metrics, task_metrics
 
 NAN = pytest.approx(float("nan"), nan_ok=True)
 
@@ -168,3 +168,56 @@ def test_of_several_classes_the_one_thought_most_probable_counts():
     assert confidence.tolist() == [0.7, 0.5]
     assert exact_metrics.accuracy(np.array([1, 2]), predictions) == 0.5
     assert exact_metrics.accuracy(np.array([1, 0]), np.array([0.4, 0.3])) == 0.5
+
+
+# A task's summary, as paddle_infer.py prints it
+
+
+def test_a_summary_agrees_with_scikit_learn():
+    random = np.random.default_rng(0)
+    guess = random.random(500, dtype="float32")
+    truth = (random.random(500) < guess).astype(int)
+    found = exact_metrics.summary(truth, guess)
+    assert found["auc"] == pytest.approx(roc_auc_score(truth, guess), abs=1e-12)
+    expected = log_loss(truth, guess.astype("float64"))
+    assert found["log loss"] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_labels_of_one_class_have_a_log_loss_and_no_auc(label):
+    found = exact_metrics.summary(np.full(3, label), np.full(3, 0.25))
+    assert np.isnan(found["auc"])
+    assert found["log loss"] == pytest.approx(-np.log(0.25 if label else 0.75))
+
+
+def test_labels_that_are_no_classes_have_no_summary():
+    assert exact_metrics.summary(np.array([5, 3]), np.array([0.1, 0.9])) == {}
+    assert exact_metrics.summary(np.array([0, 1]), None) == {}
+    assert exact_metrics.summary(np.array([-1, -1]), np.array([0.1, 0.9])) == {}
+
+
+def test_rows_that_do_not_count_are_left_out():
+    random = np.random.default_rng(0)
+    guess = random.random(500)
+    labels = {name: random.integers(0, 2, 500) for name in ("click", "conversion")}
+    counted = task_metrics.counting_labels(labels, {"conversion": "click"})
+    found = exact_metrics.summary(counted["conversion"], guess)
+    clicked = labels["click"] == 1
+    expected = roc_auc_score(labels["conversion"][clicked], guess[clicked])
+    assert found["auc"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_several_classes_have_an_accuracy():
+    chances = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1]])
+    found = exact_metrics.summary(np.array([0, 2, 2]), chances)
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["log loss"] == pytest.approx(-np.log([0.7, 0.4, 0.1]).mean())
+
+
+def test_a_task_whose_name_looks_like_a_class_of_another_is_its_own():
+    """`like_1` is a binary task here, not the second class of `like`."""
+    outputs = {"like": np.array([0.1, 0.9]), "like_1": np.array([0.9, 0.1])}
+    assert list(task_metrics.named_columns(outputs)) == ["like", "like_1"]
+    truth = np.array([0, 1])
+    assert exact_metrics.summary(truth, outputs["like"])["auc"] == 1.0
+    assert exact_metrics.summary(truth, outputs["like_1"])["auc"] == 0.0

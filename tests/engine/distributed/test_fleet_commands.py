@@ -15,7 +15,7 @@ from engine.distributed import metric_counts
 from engine.distributed.processes import World
 
 FLEET = "runner.use_fleet=True"
-CONTRACT = Path(__file__).resolve().parent.parent / "contract"
+CONTRACT = Path(__file__).resolve().parents[2] / "contract"
 
 
 @pytest.mark.parametrize("batch", [20, 64])

@@ -209,7 +209,7 @@ def test_a_place_where_nothing_can_be_written(infer, tmp_path, option, monkeypat
         ),
         ({"reader_file": "none.py"}, "{here}: there is no none.py"),
         ({"reader_file": None}, "which data? give --reader_file, or a YAML with -m"),
-        ({"data_dir": "none"}, "--data_dir: there is no folder {here}/none"),
+        ({"data_dir": "none"}, "--data_dir: there is not a folder {here}/none"),
         ({"data_dir": "."}, "--data_dir: folder {here} holds no files"),
         ({"data_dir": None}, "which data? give --data_dir, or a YAML with -m"),
         ({"config_yaml": "none.yaml"}, "{here}/none.yaml: No such file or directory"),
@@ -506,7 +506,7 @@ def test_no_checkpoint_to_export(to_static, trained):
 
 def test_no_such_folder_to_export(to_static, elsewhere):
     assert to_static(model_init_path="none") == (
-        f"error: -o: runner.model_init_path = 'none': there is no folder {elsewhere / 'none'}"
+        f"error: -o: runner.model_init_path = 'none': there is not a folder {elsewhere / 'none'}"
     )
 
 
@@ -541,7 +541,7 @@ def test_a_target_that_cannot_be_written(to_static, tmp_path, place):
     error = to_static(model_save_path=tmp_path / place)
     obstacle = tmp_path / ("root/0" if place == "root" else "file")
     assert error.startswith(f"error: cannot save to {tmp_path / place}")
-    assert error.endswith(f": {obstacle} is no folder")
+    assert error.endswith(f": {obstacle} is not a folder")
 
 
 def test_a_full_disk(to_static, monkeypatch):

@@ -1,4 +1,4 @@
-"""The parts of deployment by themselves: files, tensors, scores, tables, rows and passes."""
+"""The parts of deployment by themselves: files, tensors, tables, rows and passes."""
 
 import json
 import os
@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score
 
 from engine.deployment.exported_model import graph_files, model_files, tensors
 from engine.deployment.exported_model.tensors import TensorSpec
-from engine.deployment.inference import benchmark_report, passes, scores
+from engine.deployment.inference import benchmark_report, passes
 from engine.deployment.predictors.predictor import Options
 from engine.evaluation import predictions
 from engine.system.errors import UserError
@@ -194,53 +193,6 @@ def test_columns_that_do_not_fit(columns, message):
 def test_a_size_that_the_model_leaves_open_takes_any():
     spec = TensorSpec("x", (None, None, 2), "float32")
     assert tensors.fit([spec], [np.zeros([3, 5, 2])])[0].shape == (3, 5, 2)
-
-
-# Scores
-
-
-def test_scores_are_scikit_learns():
-    random = np.random.default_rng(0)
-    guess = {name: random.random(500, dtype="float32") for name in ("a", "b")}
-    truth = {name: (random.random(500) < values).astype(int) for name, values in guess.items()}
-    found = scores.scores(guess, truth, {})
-    assert list(found) == ["a", "b"]
-    for name, values in found.items():
-        assert values["auc"] == pytest.approx(roc_auc_score(truth[name], guess[name]), abs=1e-12)
-        expected = log_loss(truth[name], guess[name].astype("float64"))
-        assert values["log loss"] == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("label", [0, 1])
-def test_labels_that_are_all_alike_have_a_log_loss_and_no_auc(label):
-    found = scores.scores({"a": np.full(3, 0.25)}, {"a": np.full(3, label)}, {})["a"]
-    assert np.isnan(found["auc"])
-    assert found["log loss"] == pytest.approx(-np.log(0.25 if label else 0.75))
-
-
-def test_labels_that_are_no_classes_have_no_scores():
-    guess = {"a": np.array([0.1, 0.9]), "b": np.array([0.1, 0.9])}
-    found = scores.scores(guess, {"a": np.array([5, 3]), "c": np.array([0, 1])}, {})
-    assert found == {}
-    assert scores.scores(guess, {}, {}) == {}
-
-
-def test_a_task_is_judged_on_the_rows_where_it_counts():
-    random = np.random.default_rng(0)
-    guess = {name: random.random(500) for name in ("click", "conversion")}
-    truth = {name: (random.random(500) < values).astype(int) for name, values in guess.items()}
-    found = scores.scores(guess, truth, {"conversion": "click"})["conversion"]
-    clicked = truth["click"] == 1
-    expected = roc_auc_score(truth["conversion"][clicked], guess["conversion"][clicked])
-    assert found["auc"] == pytest.approx(expected, abs=1e-12)
-
-
-def test_several_classes_have_an_accuracy():
-    chances = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1]])
-    guess = {f"digit_{number}": chances[:, number] for number in range(3)}
-    found = scores.scores(guess, {"digit": np.array([0, 2, 2])}, {})["digit"]
-    assert found["accuracy"] == pytest.approx(2 / 3)
-    assert found["log loss"] == pytest.approx(-np.log([0.7, 0.4, 0.1]).mean())
 
 
 # Tables
