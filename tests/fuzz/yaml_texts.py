@@ -20,7 +20,7 @@ from engine.config import listing
 from engine.config.config import Config
 from engine.config.load import load_config
 from engine.config.runner_keys import RUNNER
-from engine.evaluation import log_lines
+from engine.config import listing
 from engine.system.errors import UserError
 from models.common.tasks.tasks import tasks_of
 
