@@ -20,7 +20,6 @@ from engine.config import listing
 from engine.config.config import Config
 from engine.config.load import load_config
 from engine.config.runner_keys import RUNNER
-from engine.config import listing
 from engine.system.errors import UserError
 from models.common.tasks.tasks import tasks_of
 
@@ -91,7 +90,7 @@ def _use(config: Config, said: int) -> None:
     stream = io.StringIO()
     alone = logging.Logger("fuzz", logging.INFO)
     alone.addHandler(logging.StreamHandler(stream))
-    with mock.patch.object(log_lines, "logger", alone):
+    with mock.patch.object(listing, "logger", alone):
         listing.log_config(config)
     if len(stream.getvalue()) > 10_000_000:  # what is read stands for a million at most
         raise FaultError(f"a log of {len(stream.getvalue())} characters")
