@@ -23,6 +23,14 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("models/multitask/*/net.py"))
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Names compressed bytes by their argument: they hold the time at which they were made.
+
+    The processes that run the tests side by side must give every test the same name.
+    """
+    return argname if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
+
+
 @pytest.fixture(params=FOLDERS)
 def folder(request):
     """Each model folder in turn: a new one is tested the day it appears."""
