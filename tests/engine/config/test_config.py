@@ -1,0 +1,95 @@
+"""A configuration is a frozen flat mapping; its paths are absolute."""
+
+import pytest
+from sample_yaml import BASE
+
+
+def test_it_is_a_flat_mapping_that_knows_its_folder(load, tmp_path):
+    config = load()
+    assert config["hyper_parameters.optimizer.class"] == "adam"
+    assert config.get("runner.absent", 5) == 5
+    assert "runner.epochs" in config
+    assert config["config_abs_dir"] == config.folder == str(tmp_path / "model")
+    assert config["yaml_path"] == config.yaml_path == str(tmp_path / "model" / "config.yaml")
+    assert len(config) == len(list(config)) == len(dict(config))
+
+
+def test_it_is_frozen(load):
+    config = load()
+    with pytest.raises(TypeError):
+        config["runner.epochs"] = 3
+    with pytest.raises(TypeError):
+        del config["runner.epochs"]
+    for method in ("update", "pop", "setdefault", "clear"):
+        assert not hasattr(config, method)
+
+
+def test_what_is_built_from_stays_apart(load):
+    first = load()
+    load("runner.epochs=9")
+    assert first["runner.epochs"] == 2
+
+
+def test_defaults_are_those_of_the_schema(load):
+    config = load()
+    assert "runner.shuffle" not in config
+    assert config.runner("shuffle") is True
+    assert config.runner("seed") == 12345
+    assert config.runner("use_gpu") is None
+    assert config.runner("infer_load_path") is None
+
+
+def test_null_in_the_file_is_the_default(load):
+    config = load(text=BASE.replace("runner:\n", "runner:\n  seed: null\n  use_gpu:\n"))
+    assert config.runner("seed") == 12345
+    assert config.runner("use_gpu") is None
+
+
+def test_paths_of_the_file_are_relative_to_it(load, tmp_path):
+    (tmp_path / "here" / "data" / "train").mkdir(parents=True)
+    config = load(text=BASE.replace("runner:\n", "runner:\n  model_init_path: ../other/3\n"))
+    assert config.runner("train_data_dir") == str(tmp_path / "model" / "data" / "train")
+    assert config.runner("model_init_path") == str(tmp_path / "other" / "3")
+    assert config.runner("model_save_path") == str(tmp_path / "model" / "output_model")
+    assert config["runner.train_data_dir"] == "data/train"  # as written
+
+
+def test_absolute_paths_and_the_home_folder(load, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    config = load("runner.train_data_dir=/a/b", "runner.test_data_dir=~/data")
+    assert config.runner("train_data_dir") == "/a/b"
+    assert config.runner("test_data_dir") == str(tmp_path / "home" / "data")
+
+
+INPUTS = ["train_data_dir", "test_data_dir", "infer_load_path", "model_init_path"]
+OUTPUTS = ["model_save_path", "visual_dir", "cache_dir"]
+
+
+@pytest.mark.parametrize("name", INPUTS + OUTPUTS)
+def test_paths_of_overrides_are_relative_to_the_current_directory(load, tmp_path, name):
+    (tmp_path / "here" / "both").mkdir()
+    (tmp_path / "model" / "both").mkdir(parents=True)
+    for path in ("both", "neither"):
+        expected = str(tmp_path / "here" / path)
+        assert load(f"runner.{name}={path}").runner(name) == expected
+
+
+@pytest.mark.parametrize("name", INPUTS + OUTPUTS)
+def test_only_what_is_read_is_also_looked_for_beside_the_file(load, tmp_path, name):
+    (tmp_path / "model" / "there").mkdir(parents=True)
+    place = "model" if name in INPUTS else "here"
+    assert load(f"runner.{name}=there").runner(name) == str(tmp_path / place / "there")
+
+
+def test_predictions_never_replace_a_file_beside_the_yaml(load, tmp_path):
+    (tmp_path / "model" / "rows.csv").write_text("mine")
+    config = load("runner.save_predictions=rows.csv")
+    assert config.runner("save_predictions") == str(tmp_path / "here" / "rows.csv")
+
+
+def test_an_error_names_where_the_value_was_given(load):
+    config = load("runner.train_data_dir=nowhere")
+    assert str(config.error("runner.train_data_dir", "no")) == (
+        "-o: runner.train_data_dir = 'nowhere': no"
+    )
+    assert str(config.error("runner.epochs", "no")) == f"{config.yaml_path}: runner.epochs = 2: no"

@@ -1,0 +1,150 @@
+"""`-o key=value`: values are read as YAML, keep their types and name unknown keys."""
+
+import os
+
+import pytest
+from sample_yaml import BASE
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("runner.epochs=7", 7),
+        ("runner.epochs=+7", 7),
+        ("runner.epochs=0x10", 16),
+        ("runner.epochs=0o17", 15),
+        ("runner.shuffle=False", False),
+        ("runner.shuffle=TRUE", True),
+        ("runner.init_scope=sparse", "sparse"),
+        ("runner.init_scope=['tower*', gate_1]", ["tower*", "gate_1"]),
+        ("runner.init_scope=[yes, 2026-01-31]", ["yes", "2026-01-31"]),
+        ("runner.train_reader_path=12", "12"),
+        ("runner.train_reader_path=k=a=b", "k=a=b"),
+        ("runner.train_data_dir=a: b", "a: b"),
+        ("runner.cache_dir=lr=1e-3", "lr=1e-3"),
+        ("hyper_parameters.expert_num=4", 4),
+        ("hyper_parameters.expert_num=[64, 32]", [64, 32]),
+        ("hyper_parameters.rate=1", 1.0),
+        ("hyper_parameters.rate=1e-3", 0.001),
+        ("hyper_parameters.rate=-2.5E+2", -250.0),
+        ("hyper_parameters.rate=.5", 0.5),
+        ("hyper_parameters.rate=-.inf", float("-inf")),
+        ("hyper_parameters.scaled=false", False),
+        ("hyper_parameters.name=1e-3", "1e-3"),
+        ("hyper_parameters.name=True", "True"),
+        ("hyper_parameters.name=012", "012"),
+        ("hyper_parameters.name=a=b=c", "a=b=c"),
+        ("hyper_parameters.name=", ""),
+        ("hyper_parameters.sizes=[4]", [4]),
+        ("hyper_parameters.optimizer.class=sgd", "sgd"),
+        ("hyper_parameters.tower_size=16", 16),  # declared, not in the file
+        (
+            "hyper_parameters.extras=[{name: a, label_column: 0}]",
+            [{"name": "a", "label_column": 0}],
+        ),
+        ("hyper_parameters.extras=1e-3", 0.001),
+        ("hyper_parameters.extras=08", "08"),
+        ("hyper_parameters.extras=1:30", "1:30"),
+        ("hyper_parameters.extras=no", "no"),
+        ("hyper_parameters.extras=2020-13-40", "2020-13-40"),
+        ("hyper_parameters.extras=[1, 2", "[1, 2"),  # not YAML: a text
+    ],
+)
+def test_an_override_is_read_as_yaml_and_keeps_its_type(load, override, expected):
+    value = load(override)[override.partition("=")[0]]
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+SPELLING = "; write digits only, without leading zeros or underscores"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("hyper_parameters.expert_num=2.0", "an integer"),
+        ("hyper_parameters.expert_num=eight", "an integer"),
+        ("hyper_parameters.expert_num=True", "an integer"),
+        ("hyper_parameters.expert_num=null", "an integer"),
+        ("hyper_parameters.expert_num=1:30", "an integer"),
+        ("hyper_parameters.expert_num=0b1", "an integer"),
+        ("hyper_parameters.expert_num=012", f"an integer{SPELLING}"),
+        ("hyper_parameters.expert_num=1_000", f"an integer{SPELLING}"),
+        ("hyper_parameters.rate=fast", "a number"),
+        ("hyper_parameters.rate=True", "a number"),
+        ("hyper_parameters.rate=[0.5]", "a number"),
+        ("hyper_parameters.rate=-012", f"a number{SPELLING}"),
+        ("hyper_parameters.scaled=1", "True or False"),
+        ("hyper_parameters.scaled=maybe", "True or False"),
+        ("hyper_parameters.scaled=yes", "True or False; write True"),
+        ("hyper_parameters.scaled=OFF", "True or False; write False"),
+    ],
+)
+def test_an_override_of_another_type_is_refused(refusal, override, expected):
+    assert refusal(override) == f"-o {override}: expected {expected}"
+
+
+def test_an_override_keeps_the_type_of_the_files_value(refusal):
+    text = BASE.replace("rate: 0.5", "rate: 2")
+    assert refusal("hyper_parameters.rate=0.5", text=text).endswith("expected an integer")
+
+
+@pytest.mark.parametrize("null", ["", "~", "null"])
+@pytest.mark.parametrize("name", ["use_gpu", "model_init_path", "infer_reader_path", "seed"])
+def test_an_override_with_null_restores_the_default(load, name, null):
+    text = BASE.replace(
+        "runner:\n",
+        "runner:\n  use_gpu: True\n  model_init_path: p\n  infer_reader_path: r\n  seed: 7\n",
+    )
+    assert load(text=text).runner(name) in (True, os.path.abspath("../model/p"), "r", 7)
+    config = load(f"runner.{name}={null}", text=text)
+    assert config[f"runner.{name}"] is None
+    assert config.runner(name) == (12345 if name == "seed" else None)
+
+
+def test_the_last_override_of_a_key_counts(load):
+    assert load("runner.epochs=3", "runner.epochs=4")["runner.epochs"] == 4
+    options = ["hyper_parameters.extras=1", "hyper_parameters.extras=a"]
+    assert load(*options)["hyper_parameters.extras"] == "a"
+
+
+@pytest.mark.parametrize("text", ["runner.epochs", "=3", ""])
+def test_an_override_needs_a_key_and_a_value(refusal, text):
+    assert refusal(text) == f"-o {text}: expected key=value"
+
+
+@pytest.mark.parametrize(
+    ("override", "near"),
+    [
+        ("runner.epoch=1", "runner.epochs"),
+        ("runner.batch_size=1", "runner.train_batch_size"),
+        ("epochs=1", "runner.epochs"),
+        ("hyper_parameters.expert_nun=1", "hyper_parameters.expert_num"),
+        ("hyper_parameters.optimiser.class=sgd", "hyper_parameters.optimizer.class"),
+        ("hyper_parameters.optimizer=sgd", "hyper_parameters.optimizer.class"),
+    ],
+)
+def test_an_unknown_key_is_an_error_that_names_the_nearest_key(refusal, override, near):
+    key = override.partition("=")[0]
+    assert refusal(override) == f"-o {override}: unknown key {key}; did you mean '{near}'?"
+
+
+def test_an_unknown_key_without_a_similar_key(refusal):
+    assert refusal("zzz=1") == "-o zzz=1: unknown key zzz"
+
+
+def test_an_override_may_name_any_key_of_the_file(load):
+    text = BASE + "mine:\n  depth: 3\n"
+    assert load("mine.depth=4", text=text)["mine.depth"] == 4
+
+
+def test_without_declared_keys_only_keys_of_the_file_can_be_overridden(load, refusal):
+    assert load("hyper_parameters.expert_num=4", declared=None)["hyper_parameters.expert_num"] == 4
+    message = refusal("hyper_parameters.tower_size=4", declared=None)
+    assert "unknown key hyper_parameters.tower_size" in message
+
+
+@pytest.mark.parametrize("value", ["1e400", "&a [*a]", "[" * 2000, "!!bool x", "? [1]"])
+def test_malformed_yaml_is_not_a_number(refusal, value):
+    message = refusal(f"hyper_parameters.rate={value}")
+    assert message == f"-o hyper_parameters.rate={value}: expected a number"
