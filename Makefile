@@ -37,13 +37,11 @@ lint: $(VENV)/.requirements-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-# The samples that ship with the models, from the project's own generator.
+# Generates the committed samples again; the models' config.yaml read them.
 sample: $(VENV)/.requirements
-	for folder in share_bottom mmoe ple; do \
-	  $(VENV)/bin/python -m datasets.census.sample --output_dir models/multitask/$$folder/data || exit; \
+	for name in census ali_ccp Multi_MNIST_DselectK; do \
+	  $(VENV)/bin/python -m datasets.$$name.sample --output_dir datasets/$$name/sample_data || exit; \
 	done
-	$(VENV)/bin/python -m datasets.ali_ccp.sample --output_dir models/multitask/esmm/data
-	$(VENV)/bin/python -m datasets.Multi_MNIST_DselectK.sample --output_dir models/multitask/dselect_k/data
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))' || \

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "models" / "multitask" / "mmoe" / "data" / "train"  # 400 rows
+SAMPLE = ROOT / "datasets" / "census" / "sample_data" / "train"  # 400 rows
 
 
 def run(name, *arguments):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from models.common.fast_step import step_code
+from models.common.fast_step import code
+from models.common.fast_step import code
 
 ROOT = Path(__file__).resolve().parents[2]
 YAML = "models/multitask/mmoe/config.yaml"
@@ -62,7 +63,7 @@ def command(code):
 
 
 def test_training_and_evaluation_first_and_parsed(checkout):
-    data = checkout / "models/multitask/mmoe/data"
+    data = checkout / "datasets/census/sample_data"
     subprocess.run(
         [sys.executable, "tools/trainer.py", "-m", YAML, "-o", "runner.epochs=1"],
         cwd=checkout,
@@ -100,7 +101,7 @@ def test_training_and_evaluation_first_and_parsed(checkout):
             assert case["split_batches"] == 5
             assert case["split_ms_per_step"] > 0
     train, evaluation = (case["phases_ms"] for case in report["cases"] if "phases_ms" in case)
-    unsplit = {"loss"} if step_code.AVAILABLE else set()  # part of the forward code
+    unsplit = {"loss"} if codeLABLE else set()  # part of the forward code
     assert set(train) == set(TRAIN) - unsplit
     assert all(seconds > 0 for name, seconds in train.items() if name != "read")  # one block
     assert set(evaluation) == set(TRAIN) - {"loss", "backward", "optimizer"}
@@ -162,7 +163,7 @@ def test_others_take_turns_on_the_same_data(checkout, tmp_path):
     assert silent["rows_per_second"] is None
     assert silent["ratio"]["rows_per_second"] is None
     assert silent["ratio"]["whole_process_rows_per_second"]["of_medians"] > 0
-    data = checkout / "models/multitask/mmoe/data/train"
+    data = checkout / "datasets/census/sample_data/train"
     line = f"{data} 50 2 2 static train {' '.join(sorted(os.listdir(data)))} 2"
     assert seen.read_text(encoding="utf-8").splitlines() == [line, line]
     assert len(against) == 2 + 3

@@ -8,13 +8,14 @@ import yaml
 from engine.model_folder import loading
 
 MODELS = Path(loading.REPOSITORY) / "models" / "multitask"
+SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
 
 
 def rows(folder, count=24):
     """Writes a few rows of the census sample and returns their folders."""
     for part in ("train", "test"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-        path = MODELS / "mmoe" / "data" / part / f"{part}_data.txt"
+        path = SAMPLE / part / f"{part}_data.txt"
         with open(path, encoding="utf-8") as file:
             text = "".join(islice(file, count))
         (folder / part / "rows.txt").write_text(text, encoding="utf-8")

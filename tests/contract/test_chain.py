@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 MODELS = "models/multitask"
+SAMPLE = "../../datasets/census/sample_data"  # from MODELS
 TRAIN = ["runner.use_gpu=False", "runner.epochs=2", "runner.CE=true", "runner.train_batch_size=8"]
 
 
@@ -51,7 +52,7 @@ def test_dygraph(typed, place, folder):
             *["paddle_infer", "--use_gpu=False", "--enable_mkldnn", mkldnn, "--cpu_threads=2"],
             *[f"--model_dir={second}/1", "--batchsize=16", "--precision", "fp32"],
             *[f"--reader_file={models}/{folder}/census_reader.py"],
-            *[f"--data_dir={models}/{folder}/data/train", "--benchmark", benchmark],
+            *[f"--data_dir={models}/{SAMPLE}/train", "--benchmark", benchmark],
             *[f"--save_log_path={log}", f"--model_name={folder}"],
             *["--save_predictions", f"{mkldnn}.npy"],
         )
@@ -78,6 +79,6 @@ def test_static(typed):
     done = run(
         *["paddle_infer", f"--model_dir={out}/1", "--batchsize=7", "--enable_mkldnn=False"],
         *[f"--reader_file={models}/mmoe/census_reader.py", "--benchmark=False"],
-        *[f"--data_dir={models}/mmoe/data/test", "--precision=fp32", "--cpu_threads=1"],
+        *[f"--data_dir={models}/{SAMPLE}/test", "--precision=fp32", "--cpu_threads=1"],
     )
     assert done.stdout.startswith("200 rows, ")

@@ -48,7 +48,7 @@ def test_form(files):
 
 def test_what_ships_is_what_the_generator_makes(files):
     for split, path in files.items():
-        folder = ROOT / "models" / "multitask" / "dselect_k" / "data" / split
+        folder = ROOT / "datasets" / "Multi_MNIST_DselectK" / "sample_data" / split
         shipped = arrays(folder / f"{split}_data.npz")
         assert all((a == b).all() for a, b in zip(shipped, arrays(path)))
 

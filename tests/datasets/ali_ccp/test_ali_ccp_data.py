@@ -57,7 +57,7 @@ def test_bytes_are_pinned_and_those_that_ship(tmp_path):
     for name, expected in SHA256.items():
         content = (tmp_path / name / f"{name}_data.txt").read_bytes()
         assert hashlib.sha256(content).hexdigest() == expected
-        shipped = ROOT / "models" / "multitask" / "esmm" / "data" / name / f"{name}_data.txt"
+        shipped = ROOT / "datasets" / "ali_ccp" / "sample_data" / name / f"{name}_data.txt"
         assert shipped.read_bytes() == content
 
 

@@ -33,11 +33,13 @@ def column(table, name):
     return table[:, len(LABELS) + NUMERICS.index(name)]
 
 
-def test_bytes_are_pinned(tmp_path):
+def test_bytes_are_pinned_and_those_that_ship(tmp_path):
     assert sample.main(["--output_dir", str(tmp_path)]) == 0
     for name, expected in SHA256.items():
         content = (tmp_path / name / f"{name}_data.txt").read_bytes()
         assert hashlib.sha256(content).hexdigest() == expected
+        shipped = ROOT / "datasets" / "census" / "sample_data" / name / f"{name}_data.txt"
+        assert shipped.read_bytes() == content
         assert len(content) < 1_100 * content.count(b"\n")
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
         "test_data.txt",

@@ -17,6 +17,7 @@ from engine.model_folder import loading
 from engine.system.errors import UserError
 
 FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
+SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
 GRAPH = "json" if PADDLE_3 else "pdmodel"
 on_a_cpu_build = pytest.mark.skipif(
@@ -54,7 +55,7 @@ def infer(refusal, model):
     def run(*options, **named):
         chosen = {
             "model_file": model / f"tostatic.{GRAPH}",
-            "data_dir": FOLDER / "data" / "test",
+            "data_dir": SAMPLE / "test",
             "reader_file": FOLDER / "census_reader.py",
             **named,
         }

@@ -23,6 +23,7 @@ from engine.system.errors import UserError
 from engine.training import loop
 
 FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
+SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
 PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
 GRAPH = "json" if PADDLE_3 else "pdmodel"
 CLASSES = "hyper_parameters.class_num"
@@ -206,9 +207,9 @@ def test_dygraph_training_says_that_it_exports_nothing(configured, caplog):
 # Tasks in another order, fewer outputs
 
 
-def aucs(model, folder=FOLDER):
+def aucs(model):
     """Each output's AUC with the test labels of the same name."""
-    rows = np.loadtxt(folder / "data/test/test_data.txt", delimiter=",", dtype="float32")
+    rows = np.loadtxt(SAMPLE / "test/test_data.txt", delimiter=",", dtype="float32")
     labels = {"marital": rows[:, 0], "income": rows[:, 1]}
     runner = opening.open_predictor(model, predictor.Options())
     outputs = runner.run([np.ascontiguousarray(rows[:, 2:])])
@@ -223,7 +224,7 @@ def printed(run_command, folder, *options):
     done = run_command(
         "paddle_infer",
         f"--model_dir={folder}",
-        f"--data_dir={FOLDER / 'data' / 'test'}",
+        f"--data_dir={SAMPLE / 'test'}",
         f"--reader_file={FOLDER / 'census_reader.py'}",
         "--batchsize=64",
         *options,

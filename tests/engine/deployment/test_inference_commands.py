@@ -47,8 +47,9 @@ def test_paddlerecs_own_command(share_bottom, reader):
     stdout, stderr = run(
         share_bottom,
         f"paddle_infer.py --model_file={OUTPUT}/tostatic.pdmodel "
-        f"--params_file={OUTPUT}/tostatic.pdiparams --use_gpu=False --data_dir=data/train "
-        f"--reader_file={reader} --batchsize=5",
+        f"--params_file={OUTPUT}/tostatic.pdiparams --use_gpu=False "
+        f"--data_dir=../../../datasets/census/sample_data/train --reader_file={reader} "
+        "--batchsize=5",
     )
     first, *scores = stdout.splitlines()
     assert re.match(rf"400 rows, \d+ rows/s, engine Paddle Inference {paddle.__version__}, ", first)

@@ -14,6 +14,7 @@ from engine.deployment.predictors import paddle_predictor
 from engine.model_folder import loading
 
 FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
+SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
 TASKS = ["income", "marital"]
 BLOCKS = ["runtime", "data", "model", "environment", "performance"]
 
@@ -26,7 +27,7 @@ def infer(run_command, exports):
         done = run_command(
             "paddle_infer",
             f"--model_file={exports(FOLDER, how).graph}",
-            f"--data_dir={FOLDER / 'data' / 'test'}",
+            f"--data_dir={SAMPLE / 'test'}",
             f"--reader_file={FOLDER / 'census_reader.py'}",
             *options,
         )
@@ -65,7 +66,7 @@ def evaluated(run_command, trained, tmp_path):
 
 def labels():
     """The test data's income and marital, row by row."""
-    rows = np.loadtxt(FOLDER / "data/test/test_data.txt", delimiter=",", usecols=(1, 0), dtype=int)
+    rows = np.loadtxt(SAMPLE / "test/test_data.txt", delimiter=",", usecols=(1, 0), dtype=int)
     return dict(zip(TASKS, rows.T))
 
 
@@ -191,7 +192,7 @@ def test_of_a_folder_the_fastest_format_is_taken(infer, exports, run_command, op
     done = run_command(
         "paddle_infer",
         f"--model_dir={folder}",
-        f"--data_dir={FOLDER / 'data' / 'test'}",
+        f"--data_dir={SAMPLE / 'test'}",
         f"--reader_file={FOLDER / 'census_reader.py'}",
         *options,
     )
@@ -343,7 +344,7 @@ def test_compare_says_what_this_machine_has_not(run_command, exports, hurried):
     done = run_command(
         "paddle_infer",
         f"--model_file={exports(FOLDER, 'to_static').graph}",
-        f"--data_dir={FOLDER / 'data' / 'test'}",
+        f"--data_dir={SAMPLE / 'test'}",
         f"--reader_file={FOLDER / 'census_reader.py'}",
         "--compare",
         "--batchsize=4",

@@ -1,15 +1,10 @@
 """Commands as several processes on this machine, started as a user starts them."""
 
-import shutil
-from itertools import islice
 from pathlib import Path
 
 import pytest
 from fleet_runs import Run
-
-from engine.model_folder import loading
-
-ROOT = Path(loading.REPOSITORY)
+from model_copies import copy_model
 
 
 @pytest.fixture
@@ -32,15 +27,11 @@ def model(tmp_path):
 
     def copy(name, rows, change=lambda lines: lines):
         folder = tmp_path / name
-        keep = shutil.ignore_patterns("data", "__pycache__", "output_model*", "*.md", ".*")
-        source = ROOT / "models" / "multitask" / name
-        shutil.copytree(source, folder, ignore=keep)
+        sample_rows = copy_model(name, folder)
         for part in ("train", "test"):
             (folder / "data" / part).mkdir(parents=True)
-            file = f"data/{part}/{part}_data.txt"
-            with open(source / file, encoding="utf-8") as opened:
-                lines = list(islice(opened, rows))
-            (folder / file).write_text("".join(change(lines)), encoding="utf-8")
+            path = folder / "data" / part / f"{part}_data.txt"
+            path.write_text("".join(change(sample_rows(part, rows))), encoding="utf-8")
         return folder / "config.yaml"
 
     return copy

@@ -16,6 +16,7 @@ from engine.model_folder import loading
 from engine.system.errors import UserError
 
 FOLDER = f"{loading.REPOSITORY}/models/multitask"
+DATASETS = f"{loading.REPOSITORY}/datasets"
 BINARY = "[auc,logloss,calibration,ece,acc]"
 
 
@@ -48,7 +49,8 @@ def evaluated(run_command, tmp_path):
 
 def labels(model, places):
     """The labels of a text sample's test rows, by their column."""
-    path = f"{FOLDER}/{model}/data/test/test_data.txt"
+    data_set = {"esmm": "ali_ccp", "mmoe": "census"}[model]
+    path = f"{DATASETS}/{data_set}/sample_data/test/test_data.txt"
     table = np.loadtxt(path, delimiter=",", usecols=range(1 + max(places)))
     return [table[:, place] for place in places]
 
@@ -106,7 +108,7 @@ def test_training_measures_too(run_command, tmp_path):
 
 def test_a_task_of_some_rows_counts_those(evaluated):
     _, found, table = evaluated("esmm", "runner.metrics=[auc,ece]")
-    path = f"{FOLDER}/esmm/data/test/test_data.txt"
+    path = f"{DATASETS}/ali_ccp/sample_data/test/test_data.txt"
     with open(path, encoding="utf-8") as file:
         click, buy = np.array([line.split(",")[1:3] for line in file]).astype(int).T
     tasks = found["epochs"]["0"]["tasks"]
@@ -202,7 +204,7 @@ def test_bad_keys_are_one_line(model, options, problem, evaluated):
 def test_a_field_groups_rows_and_an_unknown_id_none(configure):
     config = configure("esmm")
     found = sources.test_source(config).groups("101")
-    path = f"{FOLDER}/esmm/data/test/test_data.txt"
+    path = f"{DATASETS}/ali_ccp/sample_data/test/test_data.txt"
     with open(path, encoding="utf-8") as file:
         fields = [dict(part.split(":") for part in line.split(",")[3:]) for line in file]
     expected = [int(field["101"]) or -1 for field in fields]

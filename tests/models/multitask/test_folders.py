@@ -1,6 +1,7 @@
 """What every model folder promises, whichever it is."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -69,11 +70,12 @@ def test_every_yaml_loads_without_a_warning(folder, caplog):
     assert not caplog.records
 
 
-def test_the_folder_is_complete(folder):
+def test_the_folder_is_complete(folder, configure):
     expected = ["README.md", "README_CN.md", "dygraph_model.py", "static_model.py", "net.py"]
     assert [name for name in expected if not (folder / name).is_file()] == []
-    for part in ("train", "test"):
-        assert list((folder / "data" / part).iterdir())
+    config = configure(folder)
+    for key in ("train_data_dir", "test_data_dir"):
+        assert list(Path(config.runner(key)).iterdir())
 
 
 def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
