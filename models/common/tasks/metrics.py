@@ -62,9 +62,11 @@ class Scores:
         self._pending = []
         odds = scores[:, :, 1] - scores[:, :, 0]
         counted = labels[:, :, 0] >= 0
-        if np.isnan(odds[counted]).any():  # the run has diverged: there is no order left
-            self._counts[:] = np.nan
-            return
+        undefined = np.isnan(odds)
+        diverged = (undefined & counted).any(axis=1)
+        self._counts[diverged] = np.nan  # NaN scores have no order; other tasks are unaffected
+        counted &= ~diverged[:, None]
+        odds = np.where(undefined, 0.0, odds)
         scaled = (np.arcsinh(_FINENESS * odds) + _LIMIT) * (_BUCKETS / (2 * _LIMIT))
         buckets = np.clip(scaled, 0, _BUCKETS - 1).astype(np.int64)
         places = buckets + _BUCKETS * labels[:, :, 0]
