@@ -1,4 +1,4 @@
-"""Rewrites a checkpoint of share_bottom, mmoe or ple under PaddleRec's names, or from them.
+r"""Rewrites a checkpoint of share_bottom, mmoe or ple under PaddleRec's names, or from them.
 
     python tools/convert.py -m models/multitask/mmoe/config.yaml --checkpoint output/2 \
         --output for_paddlerec/2 --to paddlerec

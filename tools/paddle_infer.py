@@ -1,4 +1,4 @@
-"""Runs an exported model over a reader's rows: predictions, their quality, their speed.
+r"""Runs an exported model over a reader's rows: predictions, their quality, their speed.
 
     python tools/paddle_infer.py --model_dir output_model/2 --data_dir data/test \
         --reader_file census_reader.py --batchsize 32 --benchmark True

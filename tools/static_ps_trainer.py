@@ -1,4 +1,4 @@
-"""Trains a model with parameter servers, which keep its embedding tables.
+r"""Trains a model with parameter servers, which keep its embedding tables.
 
     python -m paddle.distributed.launch --server_num 1 --trainer_num 2 \
         tools/static_ps_trainer.py -m models/multitask/esmm/config.yaml

@@ -1,4 +1,4 @@
-"""The command line that all commands share: ``-m config.yaml -o key=value``, errors, exit codes."""
+"""What all commands share: ``-m config.yaml -o key=value``, types of options, exit codes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from engine.system import interrupts, process
+from engine.system import integers, interrupts, process
 from engine.system.errors import UserError
+
+_BOOLEANS = {"true": True, "t": True, "yes": True, "1": True}
+_BOOLEANS.update({"false": False, "f": False, "no": False, "0": False})
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         """Ends the command with exit code 2."""
@@ -21,16 +24,21 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(description: str, config_required: bool = True) -> argparse.ArgumentParser:
-    """Returns a parser with PaddleRec's two options."""
-    made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument(
+    """Returns a parser with PaddleRec's options ``-m`` and ``-o``.
+
+    Args:
+        description: the text of ``--help``, printed as it is.
+        config_required: whether the command needs ``-m``.
+    """
+    options = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument(
         "-m",
         "--config_yaml",
         required=config_required,
         metavar="YAML",
         help="the model's configuration",
     )
-    made.add_argument(
+    options.add_argument(
         "-o",
         "--opt",
         nargs="+",
@@ -39,36 +47,46 @@ def parser(description: str, config_required: bool = True) -> argparse.ArgumentP
         metavar="KEY=VALUE",
         help="values that replace those of the YAML, e.g. -o runner.epochs=1 runner.seed=7",
     )
-    return made
+    return options
 
 
 def boolean(text: str) -> bool:
-    """Reads an option's True or False as PaddleRec does."""
-    known = {"true": True, "t": True, "yes": True, "1": True}
-    known.update({"false": False, "f": False, "no": False, "0": False})
-    if text.lower() not in known:
+    """Reads a boolean option; it accepts the same words as PaddleRec.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none of these words.
+    """
+    if text.lower() not in _BOOLEANS:
         raise argparse.ArgumentTypeError(f"expected True or False, found {text!r}")
-    return known[text.lower()]
+    return _BOOLEANS[text.lower()]
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """Returns what reads an integer option of at least ``minimum``."""
+    """Returns the type of an integer option: a function that reads and checks its text."""
 
     def read(text: str) -> int:
-        if not text.lstrip("-").isdigit() or int(text) < minimum:
+        try:
+            value = integers.parse(text)
+        except ValueError:
+            value = None
+        if value is None or value < minimum:
             raise argparse.ArgumentTypeError(
-                f"expected an integer of at least {minimum}, found {text!r}"
+                f"expected an integer of at least {minimum}, found {text!r:.60}"
             )
-        return int(text)
+        if value > integers.LARGEST:
+            raise argparse.ArgumentTypeError(
+                f"expected at most {integers.LARGEST}, found {text!r:.60}"
+            )
+        return value
 
     return read
 
 
 def run(main: Callable[[], object], end: Callable[[int], object] = sys.exit) -> NoReturn:
-    """Runs a command: bad input ends it with one line on standard error and exit code 2.
+    """Runs a command and ends the process; invalid input is one line and exit code 2.
 
     Args:
-        main: what the command does.
+        main: the command; it raises `UserError` for invalid input.
         end: ends the process with an exit code.
     """
     process.prepare()
@@ -77,13 +95,14 @@ def run(main: Callable[[], object], end: Callable[[int], object] = sys.exit) -> 
     try:
         main()
     except UserError as error:
-        code = _fail(str(error), 2)
-    except KeyboardInterrupt as stop:
-        code = _fail(str(stop) or "interrupted", getattr(stop, "exit_code", 130))
+        code = _report(str(error), 2)
+    except KeyboardInterrupt as interrupt:
+        code = _report(str(interrupt) or "interrupted", getattr(interrupt, "exit_code", 130))
     end(code)
     sys.exit(code)
 
 
-def _fail(message: str, code: int) -> int:
+def _report(message: str, code: int) -> int:
+    """Prints an error in one line; returns the exit code."""
     print("error:", " ".join(message.split()), file=sys.stderr)
     return code

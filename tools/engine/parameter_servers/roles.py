@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from engine.system import integers
 from engine.system.errors import UserError
 
 HTTP = "3"  # Fleet's number for gloo's rendezvous over HTTP, the one that its launcher sets
@@ -70,7 +71,7 @@ def from_environment() -> Role:
     if role != "TRAINER":
         raise UserError(f"TRAINING_ROLE = {role}: expected PSERVER or TRAINER")
     index = _whole("PADDLE_TRAINER_ID")
-    if index >= len(trainers):
+    if not 0 <= index < len(trainers):
         raise UserError(f"PADDLE_TRAINER_ID = {index}: there are {len(trainers)} trainers")
     if trainers[index] != own:
         raise _not_among(own, f"entry {index} of PADDLE_TRAINER_ENDPOINTS", (trainers[index],))
@@ -103,16 +104,24 @@ def _value(name: str) -> str:
 
 def _whole(name: str) -> int:
     value = _value(name)
-    if not value.isdigit():
-        raise UserError(f"{name} = {value}: expected an integer")
-    return int(value)
+    try:
+        return integers.parse(value)
+    except ValueError:
+        raise UserError(f"{name} = {value}: expected an integer") from None
+
+
+def _is_port(text: str) -> bool:
+    try:
+        return 0 < integers.parse(text) < 65536
+    except ValueError:
+        return False
 
 
 def _endpoints(name: str) -> tuple[str, ...]:
     found = tuple(_value(name).split(","))
     for endpoint in found:
         host, _, port = endpoint.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not _is_port(port):
             raise UserError(f"{name}: expected host:port, found {endpoint!r}")
     if len(set(found)) != len(found):
         raise UserError(f"{name}: an endpoint stands there twice")

@@ -1,4 +1,4 @@
-"""GPU memory and utilisation while a model runs, by NVIDIA's own library."""
+"""Measures GPU memory and utilisation with NVIDIA's management library, NVML."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import os
 import threading
 from typing import Any
 
-_INTERVAL = 0.05  # seconds between two looks
+_INTERVAL = 0.05  # seconds between two samples
 
 
 class GpuUsage:
-    """Looks at the first GPU from a thread of its own: ``with GpuUsage() as usage``."""
+    """Samples the first visible GPU in a background thread: ``with GpuUsage() as usage``.
+
+    Without NVML the summary says what is missing; no error is raised.
+    """
 
     def __enter__(self) -> GpuUsage:
         self._memory: list[float] = []
-        self._busy: list[float] = []
+        self._utilisation: list[float] = []
         self._problem = ""
         self._stopped = threading.Event()
         self._library = None
@@ -22,7 +25,7 @@ class GpuUsage:
             import pynvml
 
             pynvml.nvmlInit()
-            self._gpu = _first_visible(pynvml)
+            self._gpu = _first_visible_gpu(pynvml)
         except ImportError:
             self._problem = "pip install nvidia-ml-py"
             return self
@@ -30,7 +33,7 @@ class GpuUsage:
             self._problem = str(error)
             return self
         self._library = pynvml
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
         return self
 
@@ -40,30 +43,32 @@ class GpuUsage:
             self._thread.join()
             self._library.nvmlShutdown()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
+        library = self._library
         while True:
             try:
-                memory = self._library.nvmlDeviceGetMemoryInfo(self._gpu).used
-                self._memory.append(memory / 2**20)
-                self._busy.append(self._library.nvmlDeviceGetUtilizationRates(self._gpu).gpu)
-            except self._library.NVMLError as error:  # a part of a GPU has no utilisation
+                self._memory.append(library.nvmlDeviceGetMemoryInfo(self._gpu).used / 2**20)
+                utilisation = library.nvmlDeviceGetUtilizationRates(self._gpu).gpu
+                self._utilisation.append(utilisation)
+            except library.NVMLError as error:  # e.g. a MIG instance has no utilisation
                 self._problem = str(error)
                 return
             if self._stopped.wait(_INTERVAL):
                 return
 
-    def figures(self) -> dict[str, Any]:
-        """Returns peak memory in 2^20 bytes and mean utilisation in percent."""
-        memory, busy = self._memory, self._busy
+    def summary(self) -> dict[str, Any]:
+        """Returns peak memory in MiB and mean utilisation in percent."""
+        memory, utilisation = self._memory, self._utilisation
         missing = f"not measured: {self._problem}"
+        mean = round(sum(utilisation) / len(utilisation), 1) if utilisation else missing
         return {
             "gpu_rss(MB)": round(max(memory), 1) if memory else missing,
-            "gpu_util(%)": round(sum(busy) / len(busy), 1) if busy else missing,
+            "gpu_util(%)": mean,
         }
 
 
-def _first_visible(library: Any) -> Any:
-    """Returns the GPU that CUDA counts as its first; NVML counts all of the machine's."""
+def _first_visible_gpu(library: Any) -> Any:
+    """Returns the handle of CUDA's first GPU; NVML numbers all GPUs of the machine."""
     name = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
     if name.isdigit():
         return library.nvmlDeviceGetHandleByIndex(int(name))
