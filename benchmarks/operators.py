@@ -31,7 +31,7 @@ def counted(yaml: str, overrides: list[str]) -> tuple[int, int, int]:
     config = load_config(yaml, overrides, loading.hyper_parameters)
     process.prepare()
     from engine.graphs import opening
-    from models.common.fast_step.written_step import written
+    from models.common.fast_step.step import written
 
     net = opening.open_session(config, "dygraph", training=True).net
     try:

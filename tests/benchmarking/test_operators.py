@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.model_folder import loading
-from models.common.fast_step import step_code
 
 ROOT = Path(loading.REPOSITORY)
-pytestmark = pytest.mark.skipif(
-    not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
-)
+pytestmark = pytest.mark.skipif(not code.AVAILABLE, reason="this Paddle shows no gradient kernels")
 
 
 def run(*arguments):

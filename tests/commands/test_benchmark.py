@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from models.common.fast_step import code
-from models.common.fast_step import code
-
 ROOT = Path(__file__).resolve().parents[2]
 YAML = "models/multitask/mmoe/config.yaml"
 SPREAD = {"median", "lowest", "highest", "runs"}
@@ -101,7 +98,7 @@ def test_training_and_evaluation_first_and_parsed(checkout):
             assert case["split_batches"] == 5
             assert case["split_ms_per_step"] > 0
     train, evaluation = (case["phases_ms"] for case in report["cases"] if "phases_ms" in case)
-    unsplit = {"loss"} if codeLABLE else set()  # part of the forward code
+    unsplit = {"loss"} if code.AVAILABLE else set()  # part of the forward code
     assert set(train) == set(TRAIN) - unsplit
     assert all(seconds > 0 for name, seconds in train.items() if name != "read")  # one block
     assert set(evaluation) == set(TRAIN) - {"loss", "backward", "optimizer"}

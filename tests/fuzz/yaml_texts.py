@@ -21,7 +21,7 @@ from engine.config.config import Config
 from engine.config.load import load_config
 from engine.config.runner_keys import RUNNER
 from engine.system.errors import UserError
-from models.common.tasks.tasks import tasks_of
+from models.common.tasks.declaration import tasks_of
 
 DECLARED = {
     "expert_num": 8,

@@ -86,7 +86,7 @@ class Phases:
         for metric in getattr(session, "_metrics", ()):
             self._around(metric, "update", "metrics")
         self._around(paddle.Tensor, "backward", "backward")
-        for name in ("models.common.fast_step.written_step", "models.multitask.written_step"):
+        for name in ("models.common.fast_step.step", "models.multitask.written_step"):
             if name in sys.modules:  # the second is an older checkout's
                 self._around(sys.modules[name].StepLoss, "backward", "backward")
         self._around(RunLog, "line", "log")

@@ -1,4 +1,4 @@
-"""PaddleRec's DygraphModel, implemented once for every net of ``models/multitask``."""
+"""PaddleRec's DygraphModel, implemented once for every net."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import paddle.nn.functional as F
 
 from models.common.contract.model import MultiTaskModel
 from models.common.contract.net import MultiTaskNet
-from models.common.fast_step.written_step import WrittenStep
+from models.common.fast_step.step import FastStep
 from models.common.layers import ops
 from models.common.optimizers.optimizers import create_optimizer
 
@@ -20,7 +20,7 @@ class Feeds(NamedTuple):
     """A batch as the nets here take it.
 
     Attributes:
-        inputs: the net's inputs, the dense ones scaled.
+        inputs: the net's inputs; dense ones are scaled.
         labels: ``[tasks, n, 1]``.
     """
 
@@ -31,12 +31,24 @@ class Feeds(NamedTuple):
 class MultiTaskDygraphModel(MultiTaskModel):
     """PaddleRec's DygraphModel for a net and the tasks of a YAML."""
 
-    _rows: int | None = None  # of the batch that the row weights were made for
-    _written: WrittenStep | None = None  # the training step of the net
+    _rows: int | None = None  # the rows of the batch that the row weights are for
+    _fast_step: FastStep | None = None
 
     def create_model(self, config) -> MultiTaskNet:
-        """Returns the net."""
-        return self.build_net(config)
+        """Returns the net.
+
+        Raises:
+            ValueError: a hyper-parameter is out of range, or a subclass has its own
+                ``create_loss``, which static graph would not call.
+        """
+        self._fast = config.get("runner.fast_step", True)
+        if type(self).create_loss is not MultiTaskDygraphModel.create_loss:
+            raise ValueError(
+                f"{type(self).__name__}.create_loss: define loss(logits, labels, weights) in the "
+                "net instead: both graphs call it"
+            )
+        self._net = self.build_net(config)
+        return self._net
 
     def create_feeds(self, batch, config) -> Feeds:
         """Returns a reader's batch (inputs, then one label column a task) as feeds, unscaled."""
@@ -46,10 +58,9 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return Feeds(batch[:places], paddle.to_tensor(labels))
 
     def prepare(self, net: MultiTaskNet, block: Sequence[np.ndarray], size: int) -> list[Feeds]:
-        """Returns a block of many batches' rows as feeds whose inputs are scaled.
+        """Returns the rows of many batches as feeds whose inputs are scaled.
 
-        The engine's short cut: what does not depend on trained parameters is done once for
-        many batches.
+        Optional: work that does not depend on trained parameters is done once for many batches.
         """
         places = len(net.inputs.specs)
         inputs, labels = block[:places], block[places:]
@@ -68,18 +79,16 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return [Feeds(*piece) for piece in zip(zip(*parts), labels)]
 
     def create_loss(self, logits, labels):
-        """Returns the tasks' mean cross-entropies, of smoothed labels, weighted and added."""
-        weights = self._weights_of_batch(labels.shape[1])
-        losses = ops.softmax_cross_entropy(logits, labels)
-        return (self._smoothing.added_to(losses, logits, labels) * weights).sum()
+        """Returns the net's loss of logits ``[tasks, n, classes]`` and labels ``[tasks, n, 1]``."""
+        return self._net.loss(logits, labels, self._row_weights(labels.shape[1]))
 
-    def _weights_of_batch(self, rows: int):
-        """Returns each row's share of the loss, ``[task_num, rows, 1]``; kept between batches."""
+    def _row_weights(self, rows: int):
+        """Returns each row's share of the loss, ``[task_num, rows, 1]``."""
         if self._rows != rows:
             self._rows = rows
             shares = np.repeat(self._weights.reshape(-1, 1, 1) / rows, rows, axis=1)
-            self._row_weights = paddle.to_tensor(shares)
-        return self._row_weights
+            self._weights_of_rows = paddle.to_tensor(shares)
+        return self._weights_of_rows
 
     def create_optimizer(self, model: MultiTaskNet, config):
         """Returns the optimizer."""
@@ -89,35 +98,31 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """Returns the loss, the metrics and what to show (the loss)."""
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
-        loss = self.create_loss(logits, feeds.labels)
-        if model.penalty is not None:
-            loss = loss + model.penalty
+        loss = model.loss(logits, feeds.labels, self._row_weights(feeds.labels.shape[1]))
         self._scores.add(logits.detach(), feeds.labels)
         return loss, metrics, {"loss": loss}
 
     def step_forward(self, model, metrics, batch, config):
-        """Returns what `train_forward` does, but the loss may be a `written_step.StepLoss`.
+        """Returns the result of `train_forward`; the loss may be a `fast_step.step.StepLoss`.
 
-        The engine's short cut, where a net's training step can be written as code.
+        Optional: the engine prefers it to ``train_forward``.
         """
-        step = self._step_of(model)
+        step = self._step_of(model) if self._fast else None
         if step is None:
             return self.train_forward(model, metrics, batch, config)
         feeds = self._ready(model, batch)
-        weights = self._weights_of_batch(feeds.labels.shape[1])
+        weights = self._row_weights(feeds.labels.shape[1])
         logits, loss = step(model.inputs.joined(feeds.inputs), feeds.labels, weights)
         self._scores.add(logits, feeds.labels)
         return loss, metrics, {"loss": loss.detach()}
 
     def _step_of(self, model: MultiTaskNet) -> Callable | None:
-        """Returns the written step; None where a subclass's, or autograd's, is to be taken."""
-        for name, own in _OWN.items():
-            if getattr(type(self), name) is not own:
-                return None
-        if self._written is None or self._written.net is not model:
-            pull = self._smoothing.pull if self._smoothing.share else None
-            self._written = WrittenStep(model, pull)
-        return self._written.function()
+        """Returns the fast step; None if autograd is used, or a subclass's ``train_forward``."""
+        if type(self).train_forward is not MultiTaskDygraphModel.train_forward:
+            return None
+        if self._fast_step is None or self._fast_step.net is not model:
+            self._fast_step = FastStep(model)
+        return self._fast_step.function()
 
     def infer_forward(self, model, metrics, batch, config):
         """Returns the metrics and what to show (nothing)."""
@@ -126,19 +131,19 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return metrics, None
 
     def row_losses(self, model, batch) -> dict[str, np.ndarray]:
-        """Returns each task's loss in each row, ``[n]``: says whose loss is no number."""
+        """Returns each task's loss in each row, ``[n]``, to find the one that is not finite."""
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
         return self.losses_of(logits.numpy(), feeds.labels.numpy())
 
     def predict(self, model, batch) -> dict[str, paddle.Tensor]:
-        """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
+        """Returns P(label = 1) ``[n]`` of each binary task, or each class's probability."""
         feeds = self._ready(model, batch)
         probabilities = F.softmax(model.logits(model.inputs.joined(feeds.inputs)))
         return self.named_columns(paddle.unbind(probabilities))
 
     def labels(self, batch) -> dict[str, np.ndarray]:
-        """Returns each task's labels ``[n]``; negative in rows where it does not count."""
+        """Returns each task's labels ``[n]``; negative in rows that do not count."""
         feeds = batch if isinstance(batch, Feeds) else self.create_feeds(batch, None)
         return self.labels_by_task(feeds.labels.numpy())
 
@@ -150,18 +155,18 @@ class MultiTaskDygraphModel(MultiTaskModel):
         table = weights(net.inputs.joined(self._ready(net, batch).inputs)).numpy()
         return {task.name: row for task, row in zip(self.tasks, table)}
 
+    def gate_names(self) -> list[str] | None:
+        """Returns the names of the columns of `gate_weights`; None for numbered experts."""
+        return self._net.gate_names
+
     def fit_inputs(self, net: MultiTaskNet, blocks) -> dict:
         """Returns the parameters that are computed from the training data, by name."""
         return self._fit(net, blocks)
 
     def _ready(self, model: MultiTaskNet, batch) -> Feeds:
-        """Returns a batch as feeds with scaled inputs, if `prepare` did not make it so."""
+        """Returns a batch as feeds with scaled inputs; `prepare` may have made them already."""
         if isinstance(batch, Feeds):
             return batch
         feeds = self.create_feeds(batch, None)
         arrays = model.inputs.scaled([np.asarray(array) for array in feeds.inputs])
         return Feeds([paddle.to_tensor(array) for array in arrays], feeds.labels)
-
-
-# What is written as code: a subclass that changes them trains by its own.
-_OWN = {name: vars(MultiTaskDygraphModel)[name] for name in ("train_forward", "create_loss")}

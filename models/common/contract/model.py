@@ -1,75 +1,41 @@
-"""What a model is in dygraph and in static graph alike: a net, its tasks, its metrics.
-
-A model folder names its net; everything else follows from the YAML.
-"""
+"""What a model is in both graphs: a net, its inputs, tasks and metrics, from one configuration."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from paddle.static import InputSpec
 
+from models.common import hyper_parameters
 from models.common.contract.net import MultiTaskNet
 from models.common.inputs.inputs import Inputs, input_specs, inputs_of
 from models.common.paddlerec import translation
+from models.common.tasks.declaration import IGNORED, Task, conditions, tasks_of
 from models.common.tasks.label_smoothing import Smoothing
 from models.common.tasks.metrics import Accuracy, Auc, Choices, Scores
-from models.common.tasks.tasks import IGNORED, Task, conditions, tasks_of
-
-_HYPER = "hyper_parameters"
-# What the reader of datasets/readers/table takes; docs/table.md explains it.
-_TABLE = ("labels", "dense", "sparse", "missing", "delimiter", "column_names")
-# Of the learning rate, which the engine sets before each step; docs/training.md explains it.
-_SCHEDULE = {
-    "schedule": "constant",
-    "schedule_by": "epoch",
-    "schedule_length": None,
-    "step_size": None,
-    "milestones": None,
-    "gamma": None,
-    "minimum_rate": 0.0,
-    "plateau_patience": 2,
-    "warmup_steps": 0,
-    "warmup_epochs": 0.0,
-}
 
 
 class MultiTaskModel:
-    """What training in dygraph and in static graph have in common.
+    """The part of the contract that both graphs share.
 
     Attributes:
-        net_class: the folder's `MultiTaskNet`; its constructor's arguments are the model's
+        net_class: the folder's `MultiTaskNet`; its constructor's arguments are the model's own
             ``hyper_parameters``.
+        paddlerec: PaddleRec's names of the net's parameters; None if PaddleRec has no such net.
         tasks: the tasks of the configuration, once a net is built.
     """
 
     net_class: type[MultiTaskNet]
+    paddlerec: translation.Names | None = None
     tasks: tuple[Task, ...]
 
     @classmethod
-    def hyper_parameters(cls) -> dict:
+    def hyper_parameters(cls) -> dict[str, Any]:
         """Returns every hyper-parameter that a YAML may set, with its default."""
-        return {
-            **_defaults(cls.net_class),
-            "tasks": None,
-            "standardize": True,
-            "dense_bins": 0,
-            "dense_input_dim": 11,
-            "sparse_fields": None,
-            "embedding_size": 16,
-            "sparse_gradients": True,
-            "hash_ids": False,
-            "label_smoothing": 0.0,
-            **{f"table.{name}": None for name in _TABLE},
-            "optimizer.class": "adam",
-            "optimizer.learning_rate": 0.001,
-            "optimizer.weight_decay": None,
-            "optimizer.momentum": 0.9,
-            "optimizer.clip_grad_norm": None,
-            **{f"optimizer.{name}": value for name, value in _SCHEDULE.items()},
-        }
+        return {**hyper_parameters.DEFAULTS, **_arguments(cls.net_class)}
 
     def build_net(self, config) -> MultiTaskNet:
         """Returns the net of a configuration.
@@ -79,28 +45,30 @@ class MultiTaskModel:
         """
         self.tasks = tasks_of(config)
         inputs = self.create_inputs(config)
-        chosen = {
-            name: config.get(f"{_HYPER}.{name}", default)
-            for name, default in _defaults(self.net_class).items()
+        section = hyper_parameters.SECTION
+        arguments = {
+            name: config.get(f"{section}.{name}", default)
+            for name, default in _arguments(self.net_class).items()
         }
-        if "feature_size" in chosen:
-            given = config.get(f"{_HYPER}.feature_size", inputs.size)
+        if "feature_size" in arguments:
+            given = config.get(f"{section}.feature_size", inputs.size)
             if inputs.embedding is not None and given != inputs.size:
                 raise ValueError(
-                    f"{_HYPER}.feature_size: the inputs give {inputs.size} features, found {given}"
+                    f"{section}.feature_size: the inputs give {inputs.size} features, found {given}"
                 )
-            chosen["feature_size"] = inputs.size
-        net = self.net_class(**chosen)
+            arguments["feature_size"] = inputs.size
+        net = self.net_class(**arguments)
         if net.task_num != len(self.tasks):
             names = ", ".join(task.name for task in self.tasks)
             raise ValueError(
-                f"{_HYPER}: the net is for {net.task_num} tasks, but tasks are {names}"
+                f"{section}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
-        net.inputs = inputs
+        net.inputs, net.tasks = inputs, self.tasks
+        smoothing = Smoothing(config, net.class_num)
+        net.smoothing = smoothing if smoothing.share else None
         self._class_num = net.class_num
         self._weights = np.array([task.weight for task in self.tasks], np.float32)
         self._conditions = conditions(self.tasks)
-        self._smoothing = Smoothing(config, net.class_num)
         return net
 
     def create_inputs(self, config) -> Inputs:
@@ -116,7 +84,7 @@ class MultiTaskModel:
         return [task.name for task in self.tasks]
 
     def create_metrics(self) -> tuple[list, list[str]]:
-        """Returns each task's AUC, or accuracy where there are more classes; and their names."""
+        """Returns each task's AUC, or accuracy if it has more than two classes; and their names."""
         if self._class_num == 2:
             self._scores, metric, prefix = Scores(len(self.tasks)), Auc, "auc"
         else:
@@ -125,11 +93,11 @@ class MultiTaskModel:
         return metrics, [f"{prefix}_{task.name}" for task in self.tasks]
 
     def forget_batch(self) -> None:
-        """Takes the batch of a step that is skipped out of the metrics again."""
+        """Removes the last batch, whose step is skipped, from the metrics."""
         self._scores.forget_batch()
 
     def losses_of(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns each task's loss in each row, ``[n]``: what an error looks into.
+        """Returns each task's cross-entropy in each row, ``[n]``, for an error message.
 
         Args:
             logits: ``[task_num, n, class_num]``.
@@ -144,23 +112,23 @@ class MultiTaskModel:
         return {task.name: row for task, row in zip(self.tasks, rows)}
 
     def from_paddlerec(self, net: MultiTaskNet, saved: translation.Arrays) -> dict | None:
-        """Returns a net's parameters from those of PaddleRec's; None if they are not PaddleRec's.
+        """Returns a net's parameters from PaddleRec's; None if they have other names.
 
         Raises:
             ValueError: they do not fit the net.
         """
-        known = hasattr(net, "paddlerec_places") and translation.is_paddlerecs(saved)
-        return translation.from_paddlerec(net, saved) if known else None
+        known = self.paddlerec is not None and translation.is_paddlerecs(saved)
+        return translation.from_paddlerec(net, self.paddlerec, saved) if known else None
 
     def to_paddlerec(self, net: MultiTaskNet, saved: translation.Arrays, static: bool) -> dict:
-        """Returns the parameters of PaddleRec's net, from those of a net; see `paddlerec`.
+        """Returns the parameters of PaddleRec's net that computes what this net computes.
 
         Raises:
             ValueError: PaddleRec has no such net.
         """
-        if not hasattr(net, "paddlerec_places"):
+        if self.paddlerec is None:
             raise ValueError(f"PaddleRec's {type(net).__name__} has other parameters")
-        return translation.to_paddlerec(net, saved, static)
+        return translation.to_paddlerec(net, self.paddlerec, saved, static)
 
     def named_columns(self, probabilities: Sequence) -> dict:
         """Returns each task's probabilities ``[n, class_num]`` as named columns ``[n]``."""
@@ -174,7 +142,7 @@ class MultiTaskModel:
         return named
 
     def labels_by_task(self, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns labels ``[task_num, n, 1]`` as ``[n]`` a task, `IGNORED` where none counts."""
+        """Returns labels ``[task_num, n, 1]`` as ``[n]`` a task, `IGNORED` in rows without."""
         counted = self.labels_that_count(labels).astype(np.int64)
         return {task.name: row.reshape(-1) for task, row in zip(self.tasks, counted)}
 
@@ -194,6 +162,12 @@ class MultiTaskModel:
         return {f"inputs.scale.{name}": value for name, value in fitted.items()}
 
 
-def _defaults(net_class: type) -> dict:
+def _arguments(net_class: type) -> dict[str, Any]:
+    """Returns a net's hyper-parameters with their defaults: its constructor's arguments."""
     arguments = inspect.signature(net_class.__init__).parameters
-    return {name: value.default for name, value in arguments.items() if name != "self"}
+    shared = hyper_parameters.DEFAULTS
+    return {
+        name: shared.get(name) if each.default is each.empty else each.default
+        for name, each in arguments.items()
+        if name != "self"
+    }

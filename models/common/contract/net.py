@@ -1,45 +1,57 @@
-"""What the nets of all models here share."""
+"""The base class of all nets: logits, the loss, and how inputs become features."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from models.common.layers import ops
+
 
 class MultiTaskNet(nn.Layer):
     """A net with one output a task.
 
-    A subclass defines ``logits(features)``, ``[batch, features]`` to ``[task_num, batch,
-    class_num]``.
+    A subclass defines ``logits(features)``: ``[batch, features]`` to ``[task_num, batch,
+    class_num]``. It may define a ``loss`` of its own, which both graphs and the fast step call.
 
     Attributes:
-        task_num: number of tasks.
-        class_num: classes of every task.
-        penalty: what the last batch's loss has to add, a tensor, or None.
-        inputs: the layer that turns inputs into features; without one, the input is features.
-        writable: whether training may write its step as code (`step_code`). ``logits`` is then
-            not called in each step, so an attribute that is set between steps, other than by
-            ``train`` and ``eval``, is not seen: such a net sets it to False. Where ``logits``
-            takes a function that is not in `ops`, autograd finds the gradients anyway.
+        task_num: the number of tasks.
+        class_num: the number of classes of every task.
+        tasks: the tasks' declarations, once the model is built.
+        inputs: the layer that turns inputs into features; None if the input is the features.
+        smoothing: label smoothing (`tasks.label_smoothing.Smoothing`); None for none.
+        gate_names: the names of the columns of ``gate_weights``; None for ``expert 0`` and so on.
+        writable: whether the fast step may write this net's training step. ``logits`` is then not
+            called in every step, so attributes that are set between steps, other than by
+            ``train`` and ``eval``, have no effect: such a net sets it to False.
     """
 
     task_num: int
     class_num: int = 2
-    penalty = None
+    tasks: tuple = ()
+    gate_names: list[str] | None = None
     writable = True
 
     def __init__(self, task_num: int):
         super().__init__()
         self.task_num = task_num
         self.inputs = None
+        self.smoothing = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "penalty":  # Paddle would keep a tensor as a buffer, and no loss would have it
+            raise AttributeError("a net has no penalty: add it in loss(logits, labels, weights)")
+        super().__setattr__(name, value)
 
     def forward(self, x, ids=None) -> list[paddle.Tensor]:
         """Returns each task's class probabilities, ``[batch, class_num]``.
 
         Args:
             x: the first input, as a reader yields it.
-            ids: the second, where there are two.
+            ids: the second input, if there are two.
         """
         return paddle.unbind(F.softmax(self.logits(self.features(x, ids))))
 
@@ -48,3 +60,27 @@ class MultiTaskNet(nn.Layer):
         if self.inputs is None:
             return x
         return self.inputs(x) if ids is None else self.inputs(x, ids)
+
+    def loss(self, logits, labels, weights):
+        """Returns the loss of a batch, a scalar: the weighted sum of all cross-entropies.
+
+        A subclass may return something else, such as ``super().loss(...)`` plus a constraint.
+
+        Args:
+            logits: all tasks' logits, ``[task_num, batch, class_num]``.
+            labels: all tasks' labels, ``[task_num, batch, 1]``; -100 in rows that do not count.
+            weights: each row's share of the loss, ``[task_num, batch, 1]``: the task's weight
+                divided by the number of rows.
+        """
+        return (self.row_losses(logits, labels) * weights).sum()
+
+    def row_losses(self, logits, labels):
+        """Returns the cross-entropy of each row, with label smoothing, ``[task_num, batch, 1]``."""
+        losses = ops.softmax_cross_entropy(logits, labels)
+        return losses if self.smoothing is None else self.smoothing.added_to(losses, logits, labels)
+
+    @property
+    def has_own_loss(self) -> bool:
+        """Whether the net's class defines a loss of its own."""
+        kind = type(self)
+        return kind.loss is not MultiTaskNet.loss or kind.row_losses is not MultiTaskNet.row_losses

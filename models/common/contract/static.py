@@ -1,4 +1,4 @@
-"""PaddleRec's StaticModel, implemented once for every net of ``models/multitask``."""
+"""PaddleRec's StaticModel, implemented once for every net."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import paddle
 
 from models.common.contract.model import MultiTaskModel
 from models.common.contract.net import MultiTaskNet
-from models.common.layers import ops
 from models.common.optimizers.optimizers import create_optimizer
-from models.common.tasks.tasks import IGNORED, tasks_of
+from models.common.tasks.declaration import IGNORED, tasks_of
 
 
 class MultiTaskStaticModel(MultiTaskModel):
@@ -36,26 +35,29 @@ class MultiTaskStaticModel(MultiTaskModel):
         if is_infer:
             return self.infer_net(inputs)
         self.network = self.build_net(self._config)
-        features, labels = self._parted(inputs)
+        features, labels = self._inputs_and_labels(inputs)
         logits = self.network.logits(self.network.features(*features))
         for task, condition in self._conditions:
             ignored = paddle.full_like(labels[task], IGNORED)
             labels[task] = paddle.where(labels[condition] == 1, labels[task], ignored)
         labels = paddle.stack(labels)
-        losses = ops.softmax_cross_entropy(logits, labels)
-        losses = self._smoothing.added_to(losses, logits, labels).mean(axis=[1, 2])
-        self._loss = (losses * paddle.assign(self._weights)).sum()
-        if self.network.penalty is not None:
-            self._loss = self._loss + self.network.penalty
+        rows = paddle.shape(labels)[1].astype("float32")
+        weights = paddle.assign(self._weights.reshape(-1, 1, 1)) / rows
+        self._loss = self.network.loss(logits, labels, weights)
         return {"loss": self._loss, "logits": logits}
 
     def infer_net(self, inputs) -> dict:
         """Builds the net for evaluation; returns each task's class probabilities ``[n, 2]``."""
         self.network = self.build_net(self._config)
         self.network.eval()
-        return dict(zip((task.name for task in self.tasks), self.network(*self._parted(inputs)[0])))
+        return dict(
+            zip(
+                (task.name for task in self.tasks),
+                self.network(*self._inputs_and_labels(inputs)[0]),
+            )
+        )
 
-    def _parted(self, fields) -> tuple[list, list]:
+    def _inputs_and_labels(self, fields) -> tuple[list, list]:
         """Returns the fields of a row as the net's inputs and the labels."""
         places = len(self.network.inputs.specs)
         return list(fields[:places]), list(fields[places:])
@@ -79,19 +81,21 @@ class MultiTaskStaticModel(MultiTaskModel):
         if scores is None:
             with np.errstate(divide="ignore"):  # a probability of 0 has log-odds at the limit
                 scores = np.log(np.stack([fetched[task.name] for task in self.tasks]))
-        self._scores.add(scores, self.labels_that_count(np.stack(self._parted(batch)[1])))
+        self._scores.add(
+            scores, self.labels_that_count(np.stack(self._inputs_and_labels(batch)[1]))
+        )
 
     def row_losses(self, fetched: dict, batch) -> dict[str, np.ndarray]:
-        """Returns each task's loss in each row, ``[n]``: says whose loss is no number."""
-        return self.losses_of(fetched["logits"], np.stack(self._parted(batch)[1]))
+        """Returns each task's loss in each row, ``[n]``, to find the one that is not finite."""
+        return self.losses_of(fetched["logits"], np.stack(self._inputs_and_labels(batch)[1]))
 
     def predictions(self, fetched: dict) -> dict[str, np.ndarray]:
-        """Returns P(label = 1) ``[n]`` of each binary task; else each class's probability."""
+        """Returns P(label = 1) ``[n]`` of each binary task, or each class's probability."""
         return self.named_columns([fetched[task.name] for task in self.tasks])
 
     def labels(self, batch) -> dict[str, np.ndarray]:
-        """Returns each task's labels ``[n]``; negative in rows where it does not count."""
-        return self.labels_by_task(np.stack(self._parted(batch)[1]))
+        """Returns each task's labels ``[n]``; negative in rows that do not count."""
+        return self.labels_by_task(np.stack(self._inputs_and_labels(batch)[1]))
 
     def fit_inputs(self, blocks) -> dict:
         """Returns the parameters that are computed from the training data, by name."""

@@ -1,29 +1,32 @@
-"""What stands for a tensor while a training step is written as code: see `step_code`."""
+"""Symbols stand for tensors while a fast step is written; each operator writes its lines.
+
+Every function here has the name and the arguments of one in `models.common.layers.ops`. It writes
+the call of a kernel, and registers what writes the lines of its gradient.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import paddle
 
-if TYPE_CHECKING:
-    from models.common.fast_step.step_code import StepCode
+from models.common.fast_step.code import StepCode
 
 
 class Symbol:
-    """What stands for a tensor while a step is written.
+    """Stands for a tensor while a step is written.
 
-    It has none of a tensor's attributes, so that a net which asks for one is left to autograd.
+    It has none of a tensor's attributes: a net that uses one is trained by autograd.
 
     Args:
-        name: the tensor's name in the lines.
+        name: the tensor's name in the text.
         code: the step.
-        rank: number of its axes, or None where that is not known.
-        wanted: whether its gradient is asked for.
+        rank: the number of the tensor's axes; None if unknown.
+        wanted: whether its gradient is needed.
 
     Attributes:
-        gradient: the name of its gradient, once a line gives one.
+        gradient: the name of its gradient, once a line computes one.
     """
 
     def __init__(self, name: str, code: StepCode, rank: int | None = None, wanted: bool = True):
@@ -31,197 +34,336 @@ class Symbol:
         self.gradient: str | None = None
 
     def __bool__(self):
-        raise TypeError("a choice depends on the data")
+        raise TypeError("a branch depends on the data")
 
-    __eq__ = __ne__ = __hash__ = None  # else Python would compare by identity, without a word
+    # Python would compare by identity, and a net's branch would silently be fixed.
+    __eq__ = __ne__ = __hash__ = None
 
-    def give(self, expression: str) -> None:
-        """Writes what adds to the gradient."""
+    def add_gradient(self, expression: str) -> None:
+        """Writes what adds to the symbol's gradient, if it is needed."""
         if not self.wanted:
             return
         if self.gradient:
             expression = f"_C_ops.add({self.gradient}, {expression})"
-        self.gradient = self.code.back(expression)
-
-    def apply(self, expression: str, rank: int | None, back: Callable[[Symbol], None]) -> Symbol:
-        """Writes an operator; ``back``, given its output, writes where its gradient goes."""
-        out = self.code.line(expression, rank)
-        self.code.rule(lambda: back(out) if out.gradient else None)
-        return out
-
-    def linear(self, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol:
-        """Writes ``x @ weight + bias``."""
-        code, w, b = self.code, self.code.name(weight), self.code.name(bias)
-
-        def back(out):
-            if self.wanted and weight.stop_gradient:
-                self.give(f"_C_ops.matmul({out.gradient}, {w}, False, True)")
-            elif self.wanted:
-                own, of_weight = code.product_back(self.name, w, out.gradient)
-                self.give(own)
-                code.give(weight, of_weight)
-            elif self.rank == 2:
-                code.give(weight, f"_C_ops.matmul({self.name}, {out.gradient}, True, False)")
-            else:
-                code.give(weight, code.product_back(self.name, w, out.gradient)[1])
-            rows = out.gradient
-            if self.rank != 2:
-                rows = f"_C_ops.reshape({rows}, [-1, {weight.shape[1]}])"
-            code.give(bias, f"_C_ops.sum({rows}, [0], None, False)")
-
-        return self.apply(f"_C_ops.linear({self.name}, {w}, {b})", self.rank, back)
-
-    def stacked_linear(self, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol:
-        """Writes ``x @ weight + bias`` for each of a stack of layers."""
-        code, w, b = self.code, self.code.name(weight), self.code.name(bias)
-        if [*bias.shape] != [weight.shape[0], 1, weight.shape[2]]:
-            raise ValueError("stacked_linear takes a bias [layers, 1, out]")
-
-        def back(out):
-            own, of_weight = code.product_back(self.name, w, out.gradient)
-            self.give(own)
-            code.give(weight, of_weight)
-            code.give(bias, f"_C_ops.sum({out.gradient}, [1], None, True)")
-
-        product = code.line(f"_C_ops.matmul({self.name}, {w}, False, False)")
-        return self.apply(f"_C_ops.add({product.name}, {b})", 3, back)
-
-    def matmul(self, other: Symbol) -> Symbol:
-        """Writes the product of two that are computed."""
-
-        def back(out):
-            own, others = self.code.product_back(self.name, other.name, out.gradient)
-            self.give(own)
-            other.give(others)
-
-        return self.apply(f"_C_ops.matmul({self.name}, {other.name}, False, False)", None, back)
-
-    def multiply(self, constant: paddle.Tensor) -> Symbol:
-        """Writes the product with a constant, which may lack ``x``'s leading axes."""
-        if not constant.stop_gradient:
-            raise TypeError("multiply takes a constant, not what is trained")
-        factor = self.code.name(constant)
-        return self.apply(
-            f"_C_ops.multiply({self.name}, {factor})",
-            self.rank,
-            lambda out: self.give(f"_C_ops.multiply({out.gradient}, {factor})"),
-        )
-
-    def relu(self) -> Symbol:
-        """Writes 0 for what is negative."""
-        return self.apply(
-            f"_C_ops.relu({self.name})",
-            self.rank,
-            lambda out: self.give(f"_C_ops.relu_grad({out.name}, {out.gradient})"),
-        )
-
-    def softmax(self) -> Symbol:
-        """Writes the softmax over the last axis."""
-        return self.apply(
-            f"_C_ops.softmax({self.name}, -1)",
-            self.rank,
-            lambda out: self.give(f"_C_ops.softmax_grad({out.name}, {out.gradient}, -1)"),
-        )
-
-    def dropout(self, probability: float) -> Symbol:
-        """Writes a product with 0 or 1 / (1 - probability), drawn anew in each step."""
-        drop = self.code.name(paddle.nn.functional.dropout)
-        ones = f"_C_ops.full_like({self.name}, 1.0, {self.name}.dtype, {self.name}.place)"
-        mask = self.code.line(f"{drop}({ones}, {float(probability)})")
-        return self.apply(
-            f"_C_ops.multiply({self.name}, {mask.name})",
-            self.rank,
-            lambda out: self.give(f"_C_ops.multiply({out.gradient}, {mask.name})"),
-        )
-
-    def reshape(self, shape: list[int]) -> Symbol:
-        """Writes another shape."""
-        shape = [int(size) for size in shape]
-        return self.apply(
-            f"_C_ops.reshape({self.name}, {shape})",
-            len(shape),
-            lambda out: self.give(f"_C_ops.reshape({out.gradient}, {self.name}.shape)"),
-        )
-
-    def transpose(self, order: list[int]) -> Symbol:
-        """Writes another order of the axes."""
-        order = [int(axis) for axis in order]
-        undone = [order.index(axis) for axis in range(len(order))]
-        return self.apply(
-            f"_C_ops.transpose({self.name}, {order})",
-            len(order),
-            lambda out: self.give(f"_C_ops.transpose({out.gradient}, {undone})"),
-        )
-
-    def split(self, sizes: list[int]) -> list[Symbol]:
-        """Writes the columns apart."""
-        call = f"_C_ops.split({self.name}, {[int(size) for size in sizes]}, 1)"
-        return self._parted(call, len(sizes), self.rank, "_C_ops.concat([{}], 1)")
-
-    def unbind(self, axis: int, count: int) -> list[Symbol]:
-        """Writes the parts along an axis, which are ``count``."""
-        call = f"_C_ops.unbind({self.name}, {int(axis)})"
-        rank = self.rank and self.rank - 1
-        return self._parted(call, count, rank, f"_C_ops.stack([{{}}], {int(axis)})")
-
-    def _parted(self, call: str, count: int, rank: int | None, joined: str) -> list[Symbol]:
-        parts = self.code.lines(call, count, rank)
-        zeros = self.code.name(paddle.zeros_like)
-
-        def back():
-            if any(part.gradient for part in parts):
-                own = ", ".join(part.gradient or f"{zeros}({part.name})" for part in parts)
-                self.give(joined.format(own))
-
-        self.code.rule(back)
-        return parts
+        (self.gradient,) = self.code.backward(expression)
 
 
-def concat(parts: Sequence[Symbol], axis: int) -> Symbol:
-    """Writes parts side by side."""
-    code, axis = parts[0].code, int(axis)
+class TensorSymbol(Symbol):
+    """Stands for a tensor that exists before the step: a constant or a parameter."""
 
-    def back(out):
+    def __init__(self, tensor: paddle.Tensor, code: StepCode):
+        wanted = not tensor.stop_gradient
+        super().__init__(code.constant(tensor), code, len(tensor.shape), wanted)
+        self._tensor = tensor
+
+    def add_gradient(self, expression: str) -> None:
+        """Writes what adds to the parameter's gradient, if it is trained."""
+        self.code.add_gradient(self._tensor, expression)
+
+
+def is_symbolic(*values: Any) -> bool:
+    """Returns whether one of some operands, or of a list of them, is a symbol."""
+    flat = [
+        part for each in values for part in (each if isinstance(each, (list, tuple)) else [each])
+    ]
+    return any(isinstance(each, Symbol) for each in flat)
+
+
+def _operands(*values: Any) -> list[Symbol]:
+    """Returns operands as symbols; at least one of them is one."""
+    code = next(each.code for each in values if isinstance(each, Symbol))
+    return [each if isinstance(each, Symbol) else TensorSymbol(each, code) for each in values]
+
+
+def _apply(
+    code: StepCode, expression: str, rank: int | None, back: Callable[[Symbol], None]
+) -> Symbol:
+    """Writes an operator; ``back`` writes its gradient, given its output."""
+    (name,) = code.forward(expression)
+    out = Symbol(name, code, rank)
+    code.rule(lambda: back(out) if out.gradient else None)
+    return out
+
+
+def _elementwise(x: Symbol, expression: str, gradient: str, rank: int | None = None) -> Symbol:
+    """Writes an operator of one operand; ``gradient`` names x, out and grad in braces."""
+
+    def back(out: Symbol) -> None:
+        x.add_gradient(gradient.format(x=x.name, out=out.name, grad=out.gradient))
+
+    return _apply(x.code, expression, x.rank if rank is None else rank, back)
+
+
+def linear(x: Any, weight: Any, bias: paddle.Tensor | None = None) -> Symbol:
+    """Writes ``x @ weight + bias``."""
+    if bias is None:
+        return matmul(x, weight)
+    x, weight_symbol = _operands(x, weight)
+    code, w, b = x.code, weight_symbol.name, x.code.constant(bias)
+
+    def back(out: Symbol) -> None:
+        grad, rows = out.gradient, out.gradient
+        product = f"_C_ops.matmul_grad({x.name}, {w}, {grad}, False, False)"
+        if x.wanted and not weight_symbol.wanted:
+            x.add_gradient(f"_C_ops.matmul({grad}, {w}, False, True)")
+        elif x.wanted:
+            of_x, of_weight = code.backward(product, 2)
+            x.add_gradient(of_x)
+            weight_symbol.add_gradient(of_weight)
+        elif x.rank == 2:
+            weight_symbol.add_gradient(f"_C_ops.matmul({x.name}, {grad}, True, False)")
+        else:
+            weight_symbol.add_gradient(code.backward(product, 2)[1])
+        if x.rank != 2:
+            rows = f"_C_ops.reshape({grad}, [-1, {bias.shape[-1]}])"
+        code.add_gradient(bias, f"_C_ops.sum({rows}, [0], None, False)")
+
+    return _apply(code, f"_C_ops.linear({x.name}, {w}, {b})", x.rank, back)
+
+
+def stacked_linear(x: Any, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol:
+    """Writes ``x @ weight + bias`` for each of a stack of layers."""
+    code, w, b = x.code, x.code.constant(weight), x.code.constant(bias)
+    if [*bias.shape] != [weight.shape[0], 1, weight.shape[2]]:
+        raise ValueError("stacked_linear takes a bias [layers, 1, out]")
+
+    def back(out: Symbol) -> None:
+        call = f"_C_ops.matmul_grad({x.name}, {w}, {out.gradient}, False, False)"
+        of_x, of_weight = code.backward(call, 2)
+        x.add_gradient(of_x)
+        code.add_gradient(weight, of_weight)
+        code.add_gradient(bias, f"_C_ops.sum({out.gradient}, [1], None, True)")
+
+    (product,) = code.forward(f"_C_ops.matmul({x.name}, {w}, False, False)")
+    return _apply(code, f"_C_ops.add({product}, {b})", 3, back)
+
+
+def matmul(x: Any, y: Any) -> Symbol:
+    """Writes the matrix product over the last two axes."""
+    x, y = _operands(x, y)
+
+    def back(out: Symbol) -> None:
+        call = f"_C_ops.matmul_grad({x.name}, {y.name}, {out.gradient}, False, False)"
+        of_x, of_y = x.code.backward(call, 2)
+        x.add_gradient(of_x)
+        y.add_gradient(of_y)
+
+    return _apply(x.code, f"_C_ops.matmul({x.name}, {y.name}, False, False)", None, back)
+
+
+def multiply(x: Any, y: Any) -> Symbol:
+    """Writes the product element by element; either operand may be broadcast."""
+    x, y = _operands(x, y)
+
+    def back(out: Symbol) -> None:
+        for own, other in ((x, y), (y, x)):
+            if own.wanted:
+                product = f"_C_ops.multiply({out.gradient}, {other.name})"
+                own.add_gradient(f"{x.code.constant(_like)}({product}, {own.name})")
+
+    return _apply(x.code, f"_C_ops.multiply({x.name}, {y.name})", _widest(x, y), back)
+
+
+def add(x: Any, y: Any) -> Symbol:
+    """Writes the sum element by element; either operand may be broadcast."""
+    return _sum_or_difference("add", x, y)
+
+
+def subtract(x: Any, y: Any) -> Symbol:
+    """Writes the difference element by element; either operand may be broadcast."""
+    return _sum_or_difference("subtract", x, y)
+
+
+def _sum_or_difference(name: str, x: Any, y: Any) -> Symbol:
+    x, y = _operands(x, y)
+
+    def back(out: Symbol) -> None:
+        call = f"_C_ops.{name}_grad({x.name}, {y.name}, {out.gradient}, -1)"
+        of_x, of_y = x.code.backward(call, 2)
+        x.add_gradient(of_x)
+        y.add_gradient(of_y)
+
+    return _apply(x.code, f"_C_ops.{name}({x.name}, {y.name})", _widest(x, y), back)
+
+
+def _widest(x: Symbol, y: Symbol) -> int | None:
+    return None if x.rank is None or y.rank is None else max(x.rank, y.rank)
+
+
+def scale(x: Symbol, factor: float, bias: float = 0.0) -> Symbol:
+    """Writes ``factor * x + bias`` for numbers that never change."""
+    factor, bias = float(factor), float(bias)
+    return _elementwise(
+        x,
+        f"_C_ops.scale({x.name}, {factor}, {bias}, True)",
+        f"_C_ops.scale({{grad}}, {factor}, 0.0, True)",
+    )
+
+
+def relu(x: Symbol) -> Symbol:
+    """Writes ``max(x, 0)``."""
+    return _elementwise(x, f"_C_ops.relu({x.name})", "_C_ops.relu_grad({out}, {grad})")
+
+
+def sigmoid(x: Symbol) -> Symbol:
+    """Writes ``1 / (1 + exp(-x))``."""
+    return _elementwise(x, f"_C_ops.sigmoid({x.name})", "_C_ops.sigmoid_grad({out}, {grad})")
+
+
+def swish(x: Symbol) -> Symbol:
+    """Writes ``x * sigmoid(x)``."""
+    return _elementwise(x, f"_C_ops.swish({x.name})", "_C_ops.swish_grad({x}, {grad})")
+
+
+def softmax(x: Symbol) -> Symbol:
+    """Writes the softmax over the last axis."""
+    return _elementwise(
+        x, f"_C_ops.softmax({x.name}, -1)", "_C_ops.softmax_grad({out}, {grad}, -1)"
+    )
+
+
+def stop_gradient(x: Symbol) -> Symbol:
+    """Writes nothing: a symbol of the same tensor that passes no gradient on."""
+    return Symbol(x.name, x.code, x.rank, wanted=False)
+
+
+def dropout(x: Symbol, probability: float) -> Symbol:
+    """Writes a product with 0 or 1 / (1 - probability), drawn again in each step."""
+    drop = x.code.constant(paddle.nn.functional.dropout)
+    ones = f"_C_ops.full_like({x.name}, 1.0, {x.name}.dtype, {x.name}.place)"
+    (mask,) = x.code.forward(f"{drop}({ones}, {float(probability)})")
+    gradient = f"_C_ops.multiply({{grad}}, {mask})"
+    return _elementwise(x, f"_C_ops.multiply({x.name}, {mask})", gradient)
+
+
+def reshape(x: Symbol, shape: Sequence[int]) -> Symbol:
+    """Writes another shape."""
+    shape = [int(size) for size in shape]
+    gradient = "_C_ops.reshape({grad}, {x}.shape)"
+    return _elementwise(x, f"_C_ops.reshape({x.name}, {shape})", gradient, len(shape))
+
+
+def transpose(x: Symbol, order: Sequence[int]) -> Symbol:
+    """Writes another order of the axes."""
+    order = [int(axis) for axis in order]
+    inverse = [order.index(axis) for axis in range(len(order))]
+    gradient = f"_C_ops.transpose({{grad}}, {inverse})"
+    return _elementwise(x, f"_C_ops.transpose({x.name}, {order})", gradient, len(order))
+
+
+def sum(x: Symbol, axis: int, keepdim: bool = False) -> Symbol:
+    """Writes the sum over an axis."""
+    axis, keepdim = int(axis), bool(keepdim)
+    rank = x.rank if keepdim or x.rank is None else x.rank - 1
+    gradient = f"_C_ops.sum_grad({{x}}, {{grad}}, [{axis}], {keepdim}, False)"
+    call = f"_C_ops.sum({x.name}, [{axis}], None, {keepdim})"
+
+    def back(out: Symbol) -> None:
+        x.add_gradient(gradient.format(x=x.name, grad=out.gradient))
+
+    return _apply(x.code, call, rank, back)
+
+
+def split(x: Symbol, sizes: Sequence[int]) -> list[Symbol]:
+    """Writes ``[batch, sum(sizes)]`` cut into columns of the given sizes."""
+    call = f"_C_ops.split({x.name}, {[int(size) for size in sizes]}, 1)"
+    return _parts(x, call, len(sizes), x.rank, "_C_ops.concat([{}], 1)")
+
+
+def unbind(x: Symbol, axis: int, count: int) -> list[Symbol]:
+    """Writes the ``count`` parts of ``x`` along an axis, without that axis."""
+    call = f"_C_ops.unbind({x.name}, {int(axis)})"
+    rank = x.rank and x.rank - 1
+    return _parts(x, call, count, rank, f"_C_ops.stack([{{}}], {int(axis)})")
+
+
+def _parts(x: Symbol, call: str, count: int, rank: int | None, joined: str) -> list[Symbol]:
+    parts = [Symbol(name, x.code, rank) for name in x.code.forward(call, count)]
+    zeros = x.code.constant(paddle.zeros_like)
+
+    def back() -> None:
+        if any(part.gradient for part in parts):
+            gradients = ", ".join(part.gradient or f"{zeros}({part.name})" for part in parts)
+            x.add_gradient(joined.format(gradients))
+
+    x.code.rule(back)
+    return parts
+
+
+def concat(parts: Sequence[Any], axis: int) -> Symbol:
+    """Writes the parts side by side along an axis."""
+    parts, axis = _operands(*parts), int(axis)
+
+    def back(out: Symbol) -> None:
         sizes = ", ".join(f"{part.name}.shape[{axis}]" for part in parts)
-        split = f"_C_ops.split({out.gradient}, [{sizes}], {axis})"
-        of_parts = code.back(split)
+        (pieces,) = out.code.backward(f"_C_ops.split({out.gradient}, [{sizes}], {axis})")
         for place, part in enumerate(parts):
-            part.give(f"{of_parts}[{place}]")
+            part.add_gradient(f"{pieces}[{place}]")
 
     names = ", ".join(part.name for part in parts)
-    return parts[0].apply(f"_C_ops.concat([{names}], {axis})", parts[0].rank, back)
+    return _apply(parts[0].code, f"_C_ops.concat([{names}], {axis})", parts[0].rank, back)
 
 
-def composite(function: Callable, inputs: Sequence[Symbol]) -> Symbol:
-    """Writes a call of a function whose gradient autograd finds in each step."""
+def stack(parts: Sequence[Any], axis: int = 0) -> Symbol:
+    """Writes the parts along a new axis."""
+    parts, axis = _operands(*parts), int(axis)
+
+    def back(out: Symbol) -> None:
+        (pieces,) = out.code.backward(f"_C_ops.unbind({out.gradient}, {axis})")
+        for place, part in enumerate(parts):
+            part.add_gradient(f"{pieces}[{place}]")
+
+    names = ", ".join(part.name for part in parts)
+    rank = None if parts[0].rank is None else parts[0].rank + 1
+    return _apply(parts[0].code, f"_C_ops.stack([{names}], {axis})", rank, back)
+
+
+def composite(function: Callable, *inputs: Any) -> Symbol:
+    """Writes a call of any function of Paddle's; autograd finds its gradient in each step."""
+    inputs = _operands(*inputs)
     code = inputs[0].code
     names = ", ".join(symbol.name for symbol in inputs)
-    call = f"{code.name(_noted)}({code.name(function)}, {names})"
-    out, leaves = code.lines(call, 2)
+    call = f"{code.constant(recorded)}({code.constant(function)}, {names})"
+    name, leaves = code.forward(call, 2)
+    out = Symbol(name, code)
 
-    def back():
+    def back() -> None:
         if not out.gradient:
             return
-        call = f"{code.name(_found)}({out.name}, {leaves.name}, {out.gradient})"
-        gradients = code.back(call)
+        call = f"{code.constant(gradients)}({out.name}, {leaves}, {out.gradient})"
+        (found,) = code.backward(call)
         for place, symbol in enumerate(inputs):
-            symbol.give(f"{gradients}[{place}]")
+            symbol.add_gradient(f"{found}[{place}]")
 
     code.rule(back)
     return out
 
 
-def _noted(function: Callable, *values: paddle.Tensor) -> tuple:
-    """Returns what a function makes of values, noted by autograd, and the values as its leaves."""
+def recorded(function: Callable, *values: paddle.Tensor) -> tuple:
+    """Returns ``function(*values)`` as autograd records it, and the values as its leaves."""
     leaves = [value.detach() for value in values]
     for leaf in leaves:
-        leaf.stop_gradient = False
+        leaf.stop_gradient = not paddle.is_floating_point(leaf)
     with paddle.enable_grad():
         return function(*leaves), leaves
 
 
-def _found(out: paddle.Tensor, leaves: list, gradient: paddle.Tensor) -> list[paddle.Tensor]:
-    """Returns the gradients of leaves; parameters that the function reads get theirs as well."""
+def gradients(out: paddle.Tensor, leaves: list, gradient: paddle.Tensor | None) -> list:
+    """Returns the gradients of leaves; parameters that the function uses get theirs as well."""
     with paddle.enable_grad():
         out.backward(gradient)
     return [paddle.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
+
+
+def _like(gradient: paddle.Tensor, operand: paddle.Tensor) -> paddle.Tensor:
+    """Returns a gradient summed over the axes along which its operand was broadcast."""
+    if gradient.shape == operand.shape:
+        return gradient
+    missing = len(gradient.shape) - len(operand.shape)
+    axes = [*range(missing)]
+    axes += [
+        missing + axis
+        for axis, size in enumerate(operand.shape)
+        if size == 1 and gradient.shape[missing + axis] != 1
+    ]
+    return gradient.sum(axes).reshape(operand.shape)

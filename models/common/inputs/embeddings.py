@@ -11,7 +11,7 @@ from paddle import nn
 
 from datasets.readers.sparse_fields import SparseField
 from models.common.layers import ops
-from models.common.layers.layers import Part
+from models.common.layers.dense import Part
 
 _LOWEST = -1e9  # what padding counts as in a maximum
 _DEVIATION = 0.01  # of a new table's numbers

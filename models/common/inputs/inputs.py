@@ -1,4 +1,4 @@
-"""What a net takes, and how that becomes features: dense numbers, sparse ids, or both."""
+"""A net's inputs, and how they become features: dense numbers, sparse ids, or both."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from paddle.static import InputSpec
 
 from datasets.readers.sparse_fields import fields_of
 from models.common.checks import flag, whole
+from models.common.hyper_parameters import DEFAULTS, SECTION, value
 from models.common.inputs.embeddings import FieldEmbedding
 from models.common.inputs.scaling import PiecewiseLinear, Standardize
 
-_HYPER = "hyper_parameters"
-
 
 class Inputs(nn.Layer):
-    """A net's inputs: dense features, scaled, beside the embeddings of sparse fields.
+    """A net's inputs: scaled dense features beside the embeddings of sparse fields.
 
     Args:
-        specs: what the net takes, in order: dense features ``[batch, n]``, ids
-            ``[batch, columns]``, or both.
-        scale: what brings the dense features to one scale, or None.
-        embedding: what looks up the ids, or None.
+        specs: the net's inputs in order: dense features ``[batch, n]``, ids ``[batch, columns]``,
+            or both.
+        scale: the layer that scales the dense features, or None.
+        embedding: the layer that looks up the ids, or None.
 
     Attributes:
-        size: number of features.
+        size: the number of features.
     """
 
     def __init__(self, specs: Sequence[InputSpec], scale=None, embedding=None):
@@ -44,13 +43,13 @@ class Inputs(nn.Layer):
 
     @property
     def trained(self) -> bool:
-        """Whether anything on the way to the features learns."""
+        """Whether parameters between inputs and features are trained."""
         return any(not parameter.stop_gradient for parameter in self.parameters())
 
     def forward(self, *inputs):
         """Returns features ``[batch, size]`` of inputs as a reader yields them.
 
-        Ids that are out of range count as unknown: a deployed model meets new ones.
+        Ids that are out of range count as unknown, because a deployed model meets new ids.
         """
         inputs = list(inputs)
         if self.scale is not None:
@@ -60,13 +59,13 @@ class Inputs(nn.Layer):
         return self.joined(inputs)
 
     def scaled(self, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns many rows' inputs with the dense ones scaled, for `joined`."""
+        """Returns the inputs of many rows with the dense ones scaled, for `joined`."""
         if self.scale is None:
             return list(columns)
         return [self.scale.scaled(columns[0]), *columns[1:]]
 
     def joined(self, inputs: Sequence):
-        """Returns features of inputs that are scaled, and whose ids are in range."""
+        """Returns features of inputs that are scaled already and whose ids are in range."""
         if self.embedding is None:
             return inputs[0]
         embedded = self.embedding(inputs[-1])
@@ -74,20 +73,24 @@ class Inputs(nn.Layer):
 
 
 def input_specs(config) -> list[InputSpec]:
-    """Returns what the net of a configuration takes: names, dtypes, shapes."""
+    """Returns the inputs of a configuration's net: names, dtypes, shapes.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range, or contradicts another.
+    """
     fields = fields_of(config)
-    image = whole("image_size", config.get(f"{_HYPER}.image_size", 0), minimum=0)
+    image = whole("image_size", config.get(f"{SECTION}.image_size", 0), minimum=0)
     if image:
         for key in ("feature_size", "dense_input_dim", "sparse_fields"):
-            if config.get(f"{_HYPER}.{key}"):
+            if config.get(f"{SECTION}.{key}"):
                 raise ValueError(
-                    f"{_HYPER}.image_size: the inputs are images, so {key} must not be set"
+                    f"{SECTION}.image_size: the inputs are images, so {key} must not be set"
                 )
         return [InputSpec([None, 1, image, image], "float32", "image")]
     if not fields:
-        size = whole("feature_size", config.get(f"{_HYPER}.feature_size", 499))
+        size = whole("feature_size", value(config, "feature_size"))
         return [InputSpec([None, size], "float32", "input")]
-    dense = whole("dense_input_dim", config.get(f"{_HYPER}.dense_input_dim", 0), minimum=0)
+    dense = _dense_input_dim(config, fields)
     ids = InputSpec([None, sum(field.max_len for field in fields)], "int64", "sparse")
     return [InputSpec([None, dense], "float32", "dense"), ids] if dense else [ids]
 
@@ -103,20 +106,26 @@ def inputs_of(config) -> Inputs:
         return Inputs(specs)
     embedding = None
     if fields:
-        size = whole("embedding_size", config.get(f"{_HYPER}.embedding_size", 16))
-        sparse = flag("sparse_gradients", config.get(f"{_HYPER}.sparse_gradients", True))
+        size = whole("embedding_size", value(config, "embedding_size"))
+        sparse = flag("sparse_gradients", value(config, "sparse_gradients"))
         embedding = FieldEmbedding(fields, size, sparse)
-    dense = config.get(f"{_HYPER}.dense_input_dim", 0 if fields else 11)
-    whole("dense_input_dim", dense, minimum=0)
-    return Inputs(specs, _scale(config, specs[0].shape[1], dense), embedding)
+    scale = _scale(config, specs[0].shape[1], _dense_input_dim(config, fields))
+    return Inputs(specs, scale, embedding)
+
+
+def _dense_input_dim(config, fields: Sequence) -> int:
+    """Returns how many of the features are dense numbers."""
+    default = 0 if fields else DEFAULTS["dense_input_dim"]
+    given = config.get(f"{SECTION}.dense_input_dim", default)
+    return whole("dense_input_dim", given, minimum=0)
 
 
 def _scale(config, width: int, dense: int) -> Standardize | PiecewiseLinear | None:
-    """Returns what scales the leading ``dense`` of ``width`` features."""
-    bins = whole("dense_bins", config.get(f"{_HYPER}.dense_bins", 0), minimum=0)
-    wanted = flag("standardize", config.get(f"{_HYPER}.standardize", True))
+    """Returns the layer that scales the leading ``dense`` of ``width`` features, or None."""
+    bins = whole("dense_bins", value(config, "dense_bins"), minimum=0)
+    wanted = flag("standardize", value(config, "standardize"))
     if not dense or not (bins or wanted):
         return None
     if dense > width:
-        raise ValueError(f"{_HYPER}.dense_input_dim: {dense} is more than feature_size, {width}")
+        raise ValueError(f"{SECTION}.dense_input_dim: {dense} is more than feature_size, {width}")
     return PiecewiseLinear(width, dense, bins) if bins else Standardize(width, dense)

@@ -9,7 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from models.common.layers.layers import Linear, Part
+from models.common.layers.dense import Linear, Part
 
 _TINY = 1e-6  # keeps the logarithm of a selector that is exactly 0 finite
 

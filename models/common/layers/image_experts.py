@@ -6,7 +6,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from models.common.layers.layers import Part, StackedLinear, activate, xavier
+from models.common.layers.dense import Part, StackedLinear, activate, xavier
 
 _KERNEL = 5
 _CHANNELS = (10, 20)  # of an expert's two convolutions

@@ -1,13 +1,15 @@
-"""The operators that the nets here are made of.
+"""The operators that nets are made of.
 
-In dygraph the kernels are called directly where Paddle's Python front costs more than they do; in
-static graph, where it runs once, through Paddle's public functions. Given a `Symbol`, they write
-themselves into the code of a training step.
+In dygraph they call kernels directly where Paddle's Python code costs more than the kernel; in
+static graph they call Paddle's public functions. While a fast step is written they get symbols
+instead of tensors, and the function of the same name in `fast_step.symbols` writes them.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import paddle
@@ -16,111 +18,169 @@ from paddle import _C_ops
 from paddle.utils.dlpack import from_dlpack
 
 from models.common.fast_step import symbols
-from models.common.fast_step.symbols import Symbol
+
+
+def _operator(function: Callable) -> Callable:
+    """Lets an operator be written into a fast step by the function of its name in `symbols`."""
+    write = getattr(symbols, function.__name__)
+
+    @functools.wraps(function)
+    def call(*operands: Any, **options: Any) -> Any:
+        symbolic = symbols.is_symbolic(*operands)
+        return (write if symbolic else function)(*operands, **options)
+
+    return call
 
 
 def tensor(array: np.ndarray) -> paddle.Tensor:
-    """Returns a dygraph tensor of an array; on the CPU it is the array's own memory."""
+    """Returns a dygraph tensor of an array; on the CPU it shares the array's memory."""
     if paddle.get_device() != "cpu" or not array.flags.writeable:
         return paddle.to_tensor(array)
     return from_dlpack(np.ascontiguousarray(array).__dlpack__())
 
 
-def linear(x, weight: paddle.Tensor, bias: paddle.Tensor):
+@_operator
+def linear(x, weight, bias=None):
     """Returns ``x @ weight + bias``, ``[batch, in]`` to ``[batch, out]``."""
-    if isinstance(x, Symbol):
-        return x.linear(weight, bias)
+    if bias is None:
+        return paddle.matmul(x, weight)
     if paddle.in_dynamic_mode():
-        # F.linear of Paddle 3.3 looks up a flag by name first, which takes as long as the product.
+        # F.linear of Paddle 3.3 first looks up a flag by name, which takes as long as the product.
         return _C_ops.linear(x, weight, bias)
     return F.linear(x, weight, bias)
 
 
+@_operator
 def stacked_linear(x, weight: paddle.Tensor, bias: paddle.Tensor):
     """Returns ``x @ weight + bias`` for each of a stack of layers.
 
     Args:
-        x: ``[layers, batch, in]``, or ``[batch, in]`` for an input that all share.
+        x: ``[layers, batch, in]``, or ``[batch, in]`` for an input that all layers share.
         weight: ``[layers, in, out]``.
         bias: ``[layers, 1, out]``.
 
     Returns:
         ``[layers, batch, out]``.
     """
-    if isinstance(x, Symbol):
-        return x.stacked_linear(weight, bias)
     return paddle.matmul(x, weight) + bias
 
 
+@_operator
 def matmul(x, y):
     """Returns the matrix product over the last two axes."""
-    return x.matmul(y) if isinstance(x, Symbol) else paddle.matmul(x, y)
+    return paddle.matmul(x, y)
 
 
-def multiply(x, constant: paddle.Tensor):
-    """Returns ``x`` times a constant, element by element."""
-    return x.multiply(constant) if isinstance(x, Symbol) else x * constant
+@_operator
+def multiply(x, y):
+    """Returns the product element by element; either operand may be broadcast."""
+    return x * y
 
 
-def split(x, sizes: list[int]) -> list:
+@_operator
+def add(x, y):
+    """Returns the sum element by element; either operand may be broadcast."""
+    return x + y
+
+
+@_operator
+def subtract(x, y):
+    """Returns the difference element by element; either operand may be broadcast."""
+    return x - y
+
+
+@_operator
+def scale(x, factor: float, bias: float = 0.0):
+    """Returns ``factor * x + bias`` for numbers that never change."""
+    return paddle.scale(x, factor, bias)
+
+
+@_operator
+def sum(x, axis: int, keepdim: bool = False):
+    """Returns the sum over an axis."""
+    return paddle.sum(x, axis, keepdim=keepdim)
+
+
+@_operator
+def split(x, sizes: Sequence[int]) -> list:
     """Returns ``[batch, sum(sizes)]`` cut into columns of the given sizes."""
-    if isinstance(x, Symbol):
-        return x.split(sizes)
-    if paddle.in_dynamic_mode():
-        return _C_ops.split(x, sizes, 1)
-    return paddle.split(x, sizes, axis=1)
+    return _C_ops.split(x, sizes, 1) if paddle.in_dynamic_mode() else paddle.split(x, sizes, axis=1)
 
 
+@_operator
 def unbind(x, axis: int, count: int) -> list:
-    """Returns the parts of ``x``, which are ``count``, along an axis, without it."""
-    return x.unbind(axis, count) if isinstance(x, Symbol) else paddle.unbind(x, axis)
+    """Returns the ``count`` parts of ``x`` along an axis, without that axis."""
+    return paddle.unbind(x, axis)
 
 
+@_operator
 def concat(parts: Sequence, axis: int):
     """Returns the parts side by side along an axis."""
-    if isinstance(parts[0], Symbol):
-        return symbols.concat(parts, axis)
     return paddle.concat(parts, axis)
 
 
-def reshape(x, shape: list[int]):
+@_operator
+def stack(parts: Sequence, axis: int = 0):
+    """Returns the parts along a new axis."""
+    return paddle.stack(parts, axis)
+
+
+@_operator
+def reshape(x, shape: Sequence[int]):
     """Returns ``x`` in another shape."""
-    if isinstance(x, Symbol):
-        return x.reshape(shape)
     return _C_ops.reshape(x, shape) if paddle.in_dynamic_mode() else paddle.reshape(x, shape)
 
 
-def transpose(x, order: list[int]):
+@_operator
+def transpose(x, order: Sequence[int]):
     """Returns ``x`` with its axes in another order."""
     return x.transpose(order)
 
 
+@_operator
 def relu(x):
-    """Returns ``x`` with 0 for what is negative."""
-    return x.relu() if isinstance(x, Symbol) else F.relu(x)
+    """Returns ``max(x, 0)``."""
+    return F.relu(x)
 
 
-def dropout(x, probability: float):
-    """Returns ``x`` with a share of its numbers dropped, the others made larger for it."""
-    return x.dropout(probability) if isinstance(x, Symbol) else F.dropout(x, probability)
+@_operator
+def sigmoid(x):
+    """Returns ``1 / (1 + exp(-x))``."""
+    return F.sigmoid(x)
 
 
+@_operator
+def swish(x):
+    """Returns ``x * sigmoid(x)``."""
+    return F.swish(x)
+
+
+@_operator
 def softmax(x):
     """Returns the softmax over the last axis."""
-    if isinstance(x, Symbol):
-        return x.softmax()
     return _C_ops.softmax(x, -1) if paddle.in_dynamic_mode() else F.softmax(x)
 
 
+@_operator
+def dropout(x, probability: float):
+    """Returns ``x`` with a share of its numbers set to 0 and the others scaled up."""
+    return F.dropout(x, probability)
+
+
+@_operator
+def stop_gradient(x):
+    """Returns ``x`` without a path for its gradient."""
+    return x.detach()
+
+
+@_operator
 def composite(function: Callable, *inputs):
-    """Returns ``function(*inputs)``: any of Paddle's functions, whose gradient autograd finds.
+    """Returns ``function(*inputs)`` for any function of Paddle's; autograd finds its gradient.
 
     Args:
         function: takes tensors and returns one.
-        inputs: what it takes; parameters need not be among them.
+        inputs: its arguments; parameters that it uses need not be among them.
     """
-    if isinstance(inputs[0], Symbol):
-        return symbols.composite(function, inputs)
     return function(*inputs)
 
 
@@ -129,7 +189,7 @@ def softmax_cross_entropy(logits: paddle.Tensor, labels: paddle.Tensor) -> paddl
 
     Args:
         logits: ``[..., classes]``.
-        labels: ``[..., 1]`` integer classes.
+        labels: ``[..., 1]`` integer classes; rows labelled -100 have a loss of 0.
 
     Returns:
         ``[..., 1]`` losses in nats.

@@ -1,136 +1,14 @@
-"""Optimizers by the names that YAMLs use."""
+"""Creates the optimizer that a YAML names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import paddle
-from paddle import _C_ops
 
 from datasets.readers.sparse_fields import fields_of
-
-_PADDLE_3 = not paddle.__version__.startswith("2.")  # its fused kernel has AMSGrad's moment too
-_MIN_ROWS = 1000  # Paddle's default: from there on its kernel takes threads
-_STATE = ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")
-
-
-def _in_pir() -> bool:
-    return _PADDLE_3 and paddle.framework.in_pir_mode()
-
-
-class FusedAdam(paddle.optimizer.Adam):
-    """Adam whose step is one kernel call for all parameters.
-
-    Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, with Paddle's kernel and state. Paddle's
-    own step prepares every parameter anew in Python, which on small models takes longer than
-    the kernel does. Paddle still takes the first step, which makes the state, and those with
-    clipping, weight decay or a parameter without a gradient. Embedding tables whose gradients
-    are sparse step on their own, lazily: only the rows that were looked up.
-    """
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self._fused = None  # dense parameters, sparse ones and their states, once they can step
-        self._fused_for = None  # whether each parameter was frozen then
-        self._waiting = []  # parameters and gradients of a static program
-
-    @paddle.no_grad()
-    def step(self) -> None:
-        """Updates the parameters from their gradients."""
-        frozen = [parameter.stop_gradient for parameter in self._parameter_list]
-        if self._fused is not None and frozen == self._fused_for:
-            dense, dense_state, sparse, sparse_state = self._fused
-            gradients = [parameter.grad for parameter in dense]
-            rows = [parameter.grad for parameter in sparse]
-            if all(gradient is not None and gradient.is_dense() for gradient in gradients) and all(
-                gradient is not None and not gradient.is_dense() for gradient in rows
-            ):
-                if not isinstance(self._learning_rate, float):
-                    self._create_global_learning_rate()  # takes the scheduler's new value
-                self._update(dense, gradients, dense_state)
-                for place, parameter in enumerate(sparse):
-                    state = [values[place] for values in sparse_state]
-                    self._update_rows(parameter, rows[place], state)
-                return
-        super().step()
-        self._fused, self._fused_for = self._gather(), frozen
-
-    def _gather(self) -> tuple[list, list, list, list] | None:
-        if self._grad_clip or self.regularization:
-            return None
-        trainable = [p for p in self._parameter_list if not p.stop_gradient]
-        if not all(p.name in self._accumulators[name] for p in trainable for name in _STATE):
-            return None
-        if any(p.grad is None for p in trainable):
-            return None  # whether it is sparse does not show in this step
-        sparse = [p for p in trainable if not p.grad.is_dense()]
-        if sparse and not self._lazy_mode:
-            return None  # Paddle's own step then also changes rows that no sample names
-        dense = [p for p in trainable if p.grad.is_dense()]
-        return dense, self._state_of(dense), sparse, self._state_of(sparse)
-
-    def _state_of(self, parameters) -> list[list]:
-        return [[self._accumulators[name][p.name] for p in parameters] for name in _STATE]
-
-    def _append_optimize_op(self, block, param_and_grad):
-        # Paddle's step comes here for each parameter. The same kernel as in the fused step keeps
-        # a resumed run, whose first step this is, equal to the last bit.
-        parameter, gradient = param_and_grad
-        if _in_pir():
-            self._waiting.append(param_and_grad)
-            return None
-        if not paddle.in_dynamic_mode() or not gradient.is_dense():
-            return super()._append_optimize_op(block, param_and_grad)
-        self._update([parameter], [gradient], self._state_of([parameter]))
-        return None
-
-    def _finish_update(self, block, parameters_and_grads):
-        # In static graph under PIR, Paddle comes here after the last parameter.
-        if self._waiting:
-            parameters, gradients = map(list, zip(*self._waiting))
-            self._waiting = []
-            self._update(parameters, gradients, self._state_of(parameters))
-
-    def _update(self, parameters: list, gradients: list, state: list[list]) -> None:
-        moments, powers = state[:2], state[2:]
-        amsgrad = [None] if _PADDLE_3 else []
-        flags = [False] * (3 if _PADDLE_3 else 2)  # master weights, global powers, AMSGrad
-        rates = [self._global_learning_rate()] * len(parameters)
-        constants = [self._beta1, self._beta2, self._epsilon]
-        _C_ops.merged_adam_(
-            parameters, gradients, rates, *moments, *amsgrad, *powers, None, *constants, *flags
-        )
-
-    def _update_rows(self, parameter, gradient, state: list) -> None:
-        moments, powers = state[:2], state[2:]
-        amsgrad = [None] if _PADDLE_3 else []
-        flags = [False] * (3 if _PADDLE_3 else 2)  # master weights, global powers, AMSGrad
-        constants = [self._beta1, self._beta2, self._epsilon, True, _MIN_ROWS]
-        rate = self._global_learning_rate()
-        _C_ops.adam_(
-            parameter,
-            gradient,
-            rate,
-            *moments,
-            *amsgrad,
-            *powers,
-            None,
-            None,
-            *constants,
-            *flags,
-        )
-
-    def clear_grad(self, set_to_zero: bool = False) -> None:
-        """Drops the gradients; the next backward pass makes new ones."""
-        stepped = [*self._fused[0], *self._fused[2]] if self._fused else self._parameter_list
-        for parameter in stepped:
-            parameter.clear_gradient(set_to_zero)
-
-    def set_state_dict(self, state_dict) -> None:
-        """Takes up a saved state."""
-        super().set_state_dict(state_dict)
-        self._fused = None
-
+from models.common.hyper_parameters import SECTION, value
+from models.common.optimizers.fused_adam import FusedAdam
 
 _CLASSES = {
     "adam": FusedAdam,
@@ -140,74 +18,72 @@ _CLASSES = {
     "sgd": paddle.optimizer.SGD,
 }
 _SPARSE = ("adam", "adagrad", "sgd")  # those that take sparse gradients
-_OPTIMIZER = "hyper_parameters.optimizer"
-_DECAY = {"adamw": 0.01}  # weight decay if it is not set; none for the others
+_KEY = f"{SECTION}.optimizer"
+_DECAY = {"adamw": 0.01}  # weight decay if it is not set; 0 for the others
 
 
 def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optimizer.Optimizer:
     """Returns the optimizer of ``hyper_parameters.optimizer``.
 
-    Weight decay is AdamW's own (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101): each
-    step also multiplies every parameter by 1 - rate * weight_decay. For the others it is an L2
-    penalty: weight_decay times each parameter is added to its gradient.
+    Weight decay of AdamW is its own (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101):
+    each step also multiplies every parameter by 1 - rate * weight_decay. For the other optimizers
+    it is an L2 penalty: weight_decay times each parameter is added to its gradient.
 
-    Gradients are clipped by the norm of all of them together: where it is more than
-    ``clip_grad_norm``, all are multiplied by what brings it down to that (Pascanu et al. 2013,
-    https://arxiv.org/abs/1211.5063, algorithm 1).
+    Gradients are clipped by their global norm: if it exceeds ``clip_grad_norm``, all gradients are
+    scaled down to it (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063, algorithm 1).
 
     Args:
         config: the flat configuration.
         parameters: the parameters in dygraph; None in static graph.
 
     Raises:
-        ValueError: no such optimizer, a number out of range, or one that takes no sparse gradients.
+        ValueError: there is no such optimizer, it takes no sparse gradients, or a number is out
+            of range.
     """
-    name = config.get("hyper_parameters.optimizer.class", "adam")
-    rate = config.get("hyper_parameters.optimizer.learning_rate", 0.001)
-    if str(name).lower() not in _CLASSES:
-        known = ", ".join(_CLASSES)
-        raise ValueError(f"hyper_parameters.optimizer.class: expected {known}, found {name!r}")
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1e9:
-        raise ValueError(
-            "hyper_parameters.optimizer.learning_rate: expected a positive number below 1e9, "
-            f"found {rate!r}"
-        )
-    name = str(name).lower()
+    name = str(value(config, "optimizer.class")).lower()
+    if name not in _CLASSES:
+        known, found = ", ".join(_CLASSES), value(config, "optimizer.class")
+        raise ValueError(f"{_KEY}.class: expected {known}, found {found!r}")
+    rate = _number(config, "learning_rate", "a positive number below 1e9", 0, 1e9, or_lowest=False)
     options = {}
     if name == "momentum":
-        options["momentum"] = _number(config, "momentum", 0.9, below=1)
-    decay = _number(config, "weight_decay", _DECAY.get(name, 0.0), below=1e9)
+        expected = "a number of at least 0 and less than 1"
+        options["momentum"] = _number(config, "momentum", expected, 0, 1)
+    decay = _DECAY.get(name, 0.0)
+    if value(config, "optimizer.weight_decay") is not None:
+        decay = _number(config, "weight_decay", "a number of at least 0", 0, 1e9)
     if decay or name in _DECAY:
         options["weight_decay"] = decay
-    if fields_of(config) and config.get("hyper_parameters.sparse_gradients", True):
-        if name not in _SPARSE:
-            raise ValueError(
-                f"hyper_parameters.optimizer.class: {name} takes no sparse gradients: choose "
-                f"{', '.join(_SPARSE)}, or set hyper_parameters.sparse_gradients: False"
-            )
-        if decay:
-            raise ValueError(
-                f"{_OPTIMIZER}.weight_decay: would change every row of a table in every step, and "
-                "its gradients are sparse: set hyper_parameters.sparse_gradients: False"
-            )
+    if fields_of(config) and value(config, "sparse_gradients"):
+        _check_sparse(name, decay)
         if name == "adam":
             options["lazy_mode"] = True
-    norm = config.get("hyper_parameters.optimizer.clip_grad_norm")
-    if norm:
-        if isinstance(norm, bool) or not isinstance(norm, (int, float)) or not 0 < norm < 1e30:
-            raise ValueError(
-                "hyper_parameters.optimizer.clip_grad_norm: expected a positive number below 1e30, "
-                f"or 0 for none, found {norm!r}"
-            )
-        options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(float(norm))
-    return _CLASSES[name](learning_rate=float(rate), parameters=parameters, **options)
+    if value(config, "optimizer.clip_grad_norm"):
+        expected = "a positive number below 1e30, or 0 for none"
+        norm = _number(config, "clip_grad_norm", expected, 0, 1e30)
+        options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(norm)
+    return _CLASSES[name](learning_rate=rate, parameters=parameters, **options)
 
 
-def _number(config, key: str, default: float, below: float) -> float:
-    value = config.get(f"{_OPTIMIZER}.{key}")
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < below:
-        expected = "a number of at least 0" + (" and less than 1" if below == 1 else "")
-        raise ValueError(f"{_OPTIMIZER}.{key}: expected {expected}, found {value!r}")
-    return float(value)
+def _check_sparse(name: str, decay: float) -> None:
+    """Raises a ValueError if an optimizer cannot train embedding tables with sparse gradients."""
+    if name not in _SPARSE:
+        raise ValueError(
+            f"{_KEY}.class: {name} takes no sparse gradients: choose "
+            f"{', '.join(_SPARSE)}, or set {SECTION}.sparse_gradients: False"
+        )
+    if decay:
+        raise ValueError(
+            f"{_KEY}.weight_decay: would change every row of a table in every step, and "
+            f"its gradients are sparse: set {SECTION}.sparse_gradients: False"
+        )
+
+
+def _number(
+    config, key: str, expected: str, lowest: float, limit: float, or_lowest: bool = True
+) -> float:
+    found = value(config, f"optimizer.{key}")
+    fits = isinstance(found, (int, float)) and not isinstance(found, bool)
+    if not fits or not lowest <= found < limit or (found == lowest and not or_lowest):
+        raise ValueError(f"{_KEY}.{key}: expected {expected}, found {found!r}")
+    return float(found)

@@ -1,13 +1,13 @@
-"""Parameters under the names that PaddleRec's share_bottom, mmoe and ple give them.
+"""Translates parameters between PaddleRec's names and those of a net here.
 
-There every expert, gate and tower is a linear layer of its own, and nothing scales the inputs.
-A net here that has the same layers says in ``paddlerec_places`` where each of them is.
+In PaddleRec every expert, gate and tower is a linear layer of its own, and nothing scales the
+inputs. The modules beside this one say for each net where PaddleRec's layers are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,12 +17,12 @@ _SCALE = "inputs.scale."
 
 
 class Place(NamedTuple):
-    """Where one of PaddleRec's parameters is.
+    """The place of one of PaddleRec's parameters.
 
     Attributes:
-        theirs: its name there, as a dygraph checkpoint has it: ``tower_0.weight``.
+        theirs: its name in a dygraph checkpoint of PaddleRec, such as ``tower_0.weight``.
         ours: the name of the parameter here that holds it.
-        index: which part of that.
+        index: the part of that parameter.
     """
 
     theirs: str
@@ -30,8 +30,22 @@ class Place(NamedTuple):
     index: tuple
 
 
+class Names(NamedTuple):
+    """PaddleRec's names of a net's parameters.
+
+    Attributes:
+        places: returns the places of the parameters that PaddleRec's net uses, given a net.
+        first_layers: the names here of the layers that read the inputs: ``<name>.weight``.
+        unused: returns the places of parameters that PaddleRec's net has and never uses.
+    """
+
+    places: Callable[[Any], list[Place]]
+    first_layers: Sequence[str]
+    unused: Callable[[Any], list[Place]] = lambda net: []
+
+
 def columns(theirs: str, ours: str, start: int, size: int) -> list[Place]:
-    """Returns where a linear layer is whose outputs are some columns of one here."""
+    """Returns the places of a linear layer whose outputs are some columns of a layer here."""
     part = slice(start, start + size)
     return [
         Place(f"{theirs}.weight", f"{ours}.weight", (slice(None), part)),
@@ -40,7 +54,7 @@ def columns(theirs: str, ours: str, start: int, size: int) -> list[Place]:
 
 
 def towers(task_num: int) -> list[Place]:
-    """Returns where the towers' two layers are."""
+    """Returns the places of the towers' two layers."""
     layers = (("tower", "towers.hidden.layers.0"), ("tower_out", "towers.output"))
     return [
         place
@@ -56,12 +70,12 @@ def towers(task_num: int) -> list[Place]:
 def experts_and_gates(
     ours: str, experts: Sequence[str], gates: Sequence[str], expert_size: int, gate_size: int
 ) -> list[Place]:
-    """Returns where experts and gates are whose first layers are columns of one here.
+    """Returns the places of experts and gates whose first layers are columns of a layer here.
 
     Args:
         ours: that layer's name.
-        experts: the experts' names there, in the order of the columns.
-        gates: the gates' names there, likewise.
+        experts: PaddleRec's names of the experts, in the order of the columns.
+        gates: PaddleRec's names of the gates, likewise.
         expert_size: outputs of an expert.
         gate_size: experts that a gate chooses from.
     """
@@ -72,13 +86,13 @@ def experts_and_gates(
 
 
 def check_depth(**layers: int) -> None:
-    """Makes sure that a net has PaddleRec's depth.
+    """Checks that a net has the depth of PaddleRec's.
 
     Args:
-        layers: numbers of layers here, by hyper-parameter, where PaddleRec's net has one.
+        layers: numbers of layers here, by hyper-parameter; PaddleRec's net has one of each.
 
     Raises:
-        ValueError: it has another.
+        ValueError: a number is not 1.
     """
     for name, number in layers.items():
         if number != 1:
@@ -86,55 +100,55 @@ def check_depth(**layers: int) -> None:
 
 
 def static_name(name: str) -> str:
-    """Returns the variable's name in a static checkpoint: ``tower_0.w_0`` of ``tower_0.weight``."""
+    """Returns the name in a static checkpoint: ``tower_0.w_0`` for ``tower_0.weight``."""
     *_, layer, kind = name.split(".")
     return f"{layer}.{kind[0]}_0"
 
 
 def is_paddlerecs(names: Iterable[str]) -> bool:
-    """Whether parameters have PaddleRec's names, of a dygraph or of a static checkpoint."""
+    """Returns whether parameters have PaddleRec's names, of a dygraph or static checkpoint."""
     return not {"tower_0.weight", "tower_0.w_0"}.isdisjoint(names)
 
 
-def from_paddlerec(net, theirs: Arrays) -> dict[str, np.ndarray]:
-    """Returns the parameters with which a net computes what PaddleRec's does with its own.
+def from_paddlerec(net, names: Names, theirs: Arrays) -> dict[str, np.ndarray]:
+    """Returns the parameters with which a net computes what PaddleRec's net computes.
 
-    Inputs are not scaled there, so where the net standardises them, its statistics become those
+    PaddleRec does not scale the inputs. If the net standardises them, its statistics get values
     that change nothing.
 
     Raises:
-        ValueError: the parameters are not those of such a net.
+        ValueError: the parameters are those of another net.
     """
     shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     static = "tower_0.w_0" in theirs
     ours = {}
-    for place in _places(net):
+    for place in _places(net, names):
         name = static_name(place.theirs) if static else place.theirs
         if name not in theirs:
             raise ValueError(f"it has no parameter {name} (of PaddleRec's names)")
-        whole = ours.setdefault(place.ours, np.zeros(shapes[place.ours], np.float32))
-        if whole[place.index].shape != theirs[name].shape:
+        array = ours.setdefault(place.ours, np.zeros(shapes[place.ours], np.float32))
+        if array[place.index].shape != theirs[name].shape:
             raise ValueError(
-                f"{name} has shape {theirs[name].shape} there, {whole[place.index].shape} here"
+                f"{name} has shape {theirs[name].shape} there, {array[place.index].shape} here"
             )
-        whole[place.index] = theirs[name]
+        array[place.index] = theirs[name]
     for name, value in (("mean", 0.0), ("deviation", 1.0), ("logarithmic", 0.0)):
         if _SCALE + name in shapes:
             ours[_SCALE + name] = np.full(shapes[_SCALE + name], value, np.float32)
     return ours
 
 
-def to_paddlerec(net, ours: Arrays, static: bool = False) -> dict[str, np.ndarray]:
-    """Returns the parameters with which PaddleRec's net computes what a net does with its own.
+def to_paddlerec(net, names: Names, ours: Arrays, static: bool = False) -> dict[str, np.ndarray]:
+    """Returns the parameters with which PaddleRec's net computes what a net here computes.
 
-    What brings the inputs to one scale is folded into the first layer.
+    The scaling of the inputs is folded into the first layers.
 
     Raises:
         ValueError: PaddleRec's net cannot compute that.
     """
-    ours = _folded(net, ours)
+    ours = _folded(names, ours)
     theirs: dict[str, np.ndarray] = {}
-    for place in _places(net):
+    for place in _places(net, names):
         value = np.ascontiguousarray(ours[place.ours][place.index])
         other = theirs.setdefault(place.theirs, value)
         if (other != value).any():
@@ -143,20 +157,21 @@ def to_paddlerec(net, ours: Arrays, static: bool = False) -> dict[str, np.ndarra
                 "i * task_num + j for task i), here each has its own: only "
                 "exp_per_task = task_num can be written"
             )
-    for place in getattr(net, "paddlerec_unread", list)():
+    for place in names.unused(net):
         theirs.setdefault(place.theirs, np.ascontiguousarray(ours[place.ours][place.index]))
     return {static_name(name) if static else name: value for name, value in theirs.items()}
 
 
-def _places(net) -> list[Place]:
+def _places(net, names: Names) -> list[Place]:
     if getattr(net.inputs, "embedding", None) is not None:
         raise ValueError("PaddleRec's net has no embeddings, this one has sparse_fields")
     if _SCALE + "low" in net.state_dict():
         raise ValueError("PaddleRec's net has no bins, this one has dense_bins")
-    return net.paddlerec_places()
+    return names.places(net)
 
 
-def _folded(net, ours: Arrays) -> dict[str, np.ndarray]:
+def _folded(names: Names, ours: Arrays) -> dict[str, np.ndarray]:
+    """Returns parameters with the scaling of the inputs folded into the first layers."""
     ours = {name: np.array(value) for name, value in ours.items()}
     if _SCALE + "mean" not in ours:
         return ours
@@ -170,10 +185,10 @@ def _folded(net, ours: Arrays) -> dict[str, np.ndarray]:
             "with hyper_parameters.standardize = False"
         )
     dense = len(mean)
-    for first in net.paddlerec_first:
-        weight = ours[first].astype(np.float64)
-        bias = first[: -len("weight")] + "bias"
-        weight[:dense] /= deviation[:, None]
-        ours[bias] = (ours[bias] - mean @ weight[:dense]).astype(np.float32)
-        ours[first] = weight.astype(np.float32)
+    for layer in names.first_layers:
+        weight, bias = f"{layer}.weight", f"{layer}.bias"
+        scaled = ours[weight].astype(np.float64)
+        scaled[:dense] /= deviation[:, None]
+        ours[bias] = (ours[bias] - mean @ scaled[:dense]).astype(np.float32)
+        ours[weight] = scaled.astype(np.float32)
     return ours

@@ -1,9 +1,9 @@
-r"""Label smoothing: the share e of every label is given to all classes alike.
+r"""Label smoothing: every label gives a share e of its weight to all classes alike.
 
 Szegedy et al. 2016, "Rethinking the Inception Architecture for Computer Vision", section 7,
-https://arxiv.org/abs/1512.00567. Of C classes the label y becomes :math:`q_c = (1 - e) [c = y] + e
-/ C`. With logits z the cross-entropy with q is that with y plus :math:`\sum_c t_c z_c`, where
-:math:`t_c = e ([c = y] - 1 / C)`, for the t sum to 0; so its gradient has t added.
+https://arxiv.org/abs/1512.00567. With C classes the label y becomes :math:`q_c = (1 - e) [c = y] +
+e / C`. With logits z the cross-entropy with q is the one with y plus :math:`\sum_c t_c z_c`, where
+:math:`t_c = e ([c = y] - 1 / C)`, because the t sum to 0. So t is added to the gradient.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import paddle
 from paddle import _C_ops
 
 from models.common.checks import probability
+from models.common.hyper_parameters import value
 
 
 class Smoothing:
-    """What label smoothing adds to a loss.
+    """The addition of label smoothing to a loss.
 
     Args:
-        config: the configuration; ``hyper_parameters.label_smoothing`` is e, 0 if not set.
-        class_num: classes of every task.
+        config: the configuration; ``hyper_parameters.label_smoothing`` is e.
+        class_num: the number of classes of every task.
 
     Attributes:
         share: e.
@@ -30,31 +31,25 @@ class Smoothing:
     """
 
     def __init__(self, config, class_num: int):
-        given = config.get("hyper_parameters.label_smoothing", 0.0)
-        self.share = probability("label_smoothing", given)
+        self.share = probability("label_smoothing", value(config, "label_smoothing"))
         rows = self.share * (np.eye(class_num) - 1 / class_num)
         self._table = np.concatenate([np.zeros([1, class_num]), rows]).astype(np.float32)
         self._last = class_num - 1.0
         self._tensor = paddle.to_tensor(self._table) if paddle.in_dynamic_mode() else None
 
     def pull(self, labels):
-        """Returns t, ``[..., class_num]``, of labels ``[..., 1]``: 0 where a label is negative.
-
-        These are the rows that do not count.
-        """
+        """Returns t, ``[..., class_num]``, for labels ``[..., 1]``; 0 where a label is negative."""
         if self._tensor is None:
             return paddle.gather_nd(paddle.assign(self._table), paddle.clip(labels, min=-1) + 1)
-        rows = _C_ops.scale(_C_ops.clip(labels, -1.0, self._last), 1.0, 1.0, True)  # 1 added
+        rows = _C_ops.scale(_C_ops.clip(labels, -1.0, self._last), 1.0, 1.0, True)  # plus 1
         return _C_ops.gather_nd(self._tensor, rows)
 
     def added_to(self, losses, logits, labels):
-        """Returns losses ``[..., 1]`` with what smoothing adds to them.
+        """Returns losses ``[..., 1]`` with the addition of label smoothing.
 
         Args:
-            losses: the cross-entropies of labels.
+            losses: the cross-entropies of the labels.
             logits: ``[..., class_num]``.
-            labels: ``[..., 1]``, negative in rows that do not count.
+            labels: ``[..., 1]``; negative in rows that do not count.
         """
-        if not self.share:
-            return losses
         return losses + (logits * self.pull(labels)).sum(axis=-1, keepdim=True)

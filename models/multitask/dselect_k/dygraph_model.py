@@ -1,4 +1,4 @@
-"""DSelect-k for dygraph training."""
+"""DSelect-k in dygraph."""
 
 from net import DSelectKLayer
 

@@ -7,9 +7,9 @@ import paddle.nn.functional as F
 
 from models.common.checks import Sizes, flag, layer_sizes, positive, probability, whole
 from models.common.contract.net import MultiTaskNet
+from models.common.layers.dense import Linear, Towers, stacked_mlp
 from models.common.layers.dselect_k_gates import DSelectK
 from models.common.layers.image_experts import ImageExperts
-from models.common.layers.layers import Linear, Towers, stacked_mlp
 
 GATES = ("dselect_k", "softmax")
 
@@ -41,11 +41,11 @@ class DSelectKLayer(MultiTaskNet):
         ValueError: an argument is out of range.
     """
 
-    writable = False  # its experts' convolutions take most of the time, with autograd or without
+    writable = False  # convolutions take most of its time, so the fast step would not help
 
     def __init__(
         self,
-        feature_size: int = 499,
+        feature_size: int,
         image_size: int = 0,
         task_num: int = 2,
         class_num: int = 2,
@@ -97,6 +97,13 @@ class DSelectKLayer(MultiTaskNet):
             mixed = paddle.matmul(weights, experts.transpose([1, 0, 2])).transpose([1, 0, 2])
         return self.towers(mixed)
 
+    def loss(self, logits, labels, weights):
+        """Returns the loss with the entropy penalty of the gates that computed ``logits``."""
+        loss = super().loss(logits, labels, weights)
+        if not isinstance(self.gates, DSelectK) or not self.entropy:
+            return loss
+        return loss + self.gates.penalty(self._selectors, self.entropy)
+
     def gate_weights(self, features):
         """Returns each task's mean weight of every expert, ``[task_num, expert_num]``."""
         return self._weights(features.flatten(1)).mean(axis=0)
@@ -106,7 +113,6 @@ class DSelectKLayer(MultiTaskNet):
         if not isinstance(self.gates, DSelectK):
             return F.softmax(self.gates(x).reshape([-1, self.task_num, self.expert_num]))
         selectors, weights = self.gates.selectors(x)
-        if self.training and self.entropy:
-            # Past the layer's own bookkeeping: this is no state.
-            self.__dict__["penalty"] = self.gates.penalty(selectors, self.entropy)
+        # Not through Layer.__setattr__, which would keep it as state.
+        self.__dict__["_selectors"] = selectors
         return (selectors * weights.unsqueeze(-1)).sum(axis=2)

@@ -1,4 +1,4 @@
-"""DSelect-k for static-graph training."""
+"""DSelect-k in static graph."""
 
 from net import DSelectKLayer
 

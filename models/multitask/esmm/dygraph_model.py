@@ -1,4 +1,4 @@
-"""ESMM for dygraph training."""
+"""ESMM in dygraph."""
 
 from net import ESMMLayer
 

@@ -7,17 +7,17 @@ import paddle
 from models.common.checks import Sizes, layer_sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers import ops
-from models.common.layers.layers import Linear, Part, mlp
+from models.common.layers.dense import Linear, Part, mlp
 
 
 class ESMMLayer(MultiTaskNet):
     r"""Entire-space multi-task model: :math:`p_{ctcvr} = p_{ctr} \cdot p_{cvr}`.
 
     Ma et al. 2018, "Entire Space Multi-Task Model", https://arxiv.org/abs/1804.07931. The outputs
-    are, in this order, the click rate of an impression, the conversion rate of a click, and the
-    rate of impressions that are clicked and convert. The loss is over all impressions, on click
-    and on click-and-convert (equation 3); what was not clicked says nothing of conversion, so the
-    second has no loss of its own (``weight: 0`` among the tasks).
+    are, in this order: the click rate of an impression, the conversion rate of a click, and the
+    rate of impressions with click and conversion. The loss covers all impressions, for click and
+    for click-and-convert (equation 3). An impression without a click has no conversion label, so
+    the second output has no loss (``weight: 0`` among the tasks).
 
     Args:
         feature_size: number of input features.
@@ -32,7 +32,7 @@ class ESMMLayer(MultiTaskNet):
 
     def __init__(
         self,
-        feature_size: int = 499,
+        feature_size: int,
         task_num: int = 3,
         ctr_tower_size: Sizes = (64, 32),
         cvr_tower_size: Sizes = (64, 32),
@@ -52,8 +52,8 @@ class ESMMLayer(MultiTaskNet):
         r"""Returns logits ``[3, batch, 2]`` of features ``[batch, feature_size]``.
 
         With log-odds a and b of click and conversion, :math:`1/p_{ctcvr} = (1 + e^{-a})(1 +
-        e^{-b})`, so the odds against click-and-convert are :math:`e^{-a} + e^{-b} + e^{-a-b}`:
-        no product of probabilities, which would underflow, is taken.
+        e^{-b})`. So the odds against click-and-convert are :math:`e^{-a} + e^{-b} + e^{-a-b}`. A
+        product of the two probabilities would underflow.
         """
         return ops.composite(_all_logits, self.ctr(features), self.cvr(features))
 

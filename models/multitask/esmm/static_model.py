@@ -1,4 +1,4 @@
-"""ESMM for static-graph training."""
+"""ESMM in static graph."""
 
 from net import ESMMLayer
 

@@ -1,13 +1,12 @@
-"""MMoE: experts that all tasks share, mixed by a gate of each task's own."""
+"""MMoE: experts that all tasks share, mixed by one gate per task."""
 
 from __future__ import annotations
 
 from models.common.checks import Sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers import ops
-from models.common.layers.experts import ExpertGroup
-from models.common.layers.layers import Towers
-from models.common.paddlerec import translation
+from models.common.layers.dense import Towers
+from models.common.layers.experts import ExpertsAndGates
 
 
 class MMoELayer(MultiTaskNet):
@@ -32,7 +31,7 @@ class MMoELayer(MultiTaskNet):
 
     def __init__(
         self,
-        feature_size: int = 499,
+        feature_size: int,
         expert_num: int = 8,
         expert_size: Sizes = 16,
         tower_size: Sizes = 8,
@@ -42,14 +41,13 @@ class MMoELayer(MultiTaskNet):
     ):
         super().__init__(whole("gate_num", gate_num))
         whole("feature_size", feature_size)
-        experts = range(whole("expert_num", expert_num))
+        self.expert_num = whole("expert_num", expert_num)
         probability("dropout", dropout)
-        self.experts = ExpertGroup(
+        self.experts = ExpertsAndGates(
             feature_size,
             expert_size,
-            access=[experts] * gate_num,
             expert_nums=[expert_num],
-            gate_nums=[gate_num],
+            gate_widths=[[expert_num] * gate_num],
             gate_size=gate_size,
             dropout=dropout,
         )
@@ -57,20 +55,16 @@ class MMoELayer(MultiTaskNet):
 
     def logits(self, features):
         """Returns logits ``[gate_num, batch, 2]`` of features ``[batch, feature_size]``."""
-        return self.towers(ops.transpose(self.experts([features]), [1, 0, 2]))
+        experts, gates = self._experts_and_gates(features)
+        mixed = ops.matmul(gates, experts)  # sum_i g_k(x)_i f_i(x), [batch, gate_num, size]
+        return self.towers(ops.transpose(mixed, [1, 0, 2]))  # h_k
 
     def gate_weights(self, features):
         """Returns each task's mean weight of every expert, ``[gate_num, expert_num]``."""
-        return self.experts.weights([features]).mean(axis=0)
+        return self._experts_and_gates(features)[1].mean(axis=0)
 
-    paddlerec_first = ("experts.inputs.0.weight",)
-
-    def paddlerec_places(self) -> list[translation.Place]:
-        """Returns where the parameters of PaddleRec's net are."""
-        group = self.experts
-        translation.check_depth(tower_size=len(self.towers.hidden.layers), **group.depth())
-        experts = [f"expert_{number}" for number in range(group.expert_num)]
-        gates = [f"gate_{number}" for number in range(self.task_num)]
-        sizes = group.out_size, group.expert_num
-        places = translation.experts_and_gates("experts.inputs.0", experts, gates, *sizes)
-        return places + translation.towers(self.task_num)
+    def _experts_and_gates(self, features):
+        """Returns f_i(x) ``[batch, experts, size]`` and g_k(x) ``[batch, gates, experts]``."""
+        experts, logits = self.experts([features])
+        logits = ops.reshape(logits, [-1, self.task_num, self.expert_num])  # W_k x
+        return experts, ops.softmax(logits)

@@ -1,25 +1,26 @@
-"""PLE: experts of each task's own beside shared ones, in one or several levels."""
+"""PLE: task-specific experts beside shared ones, in one or several levels."""
 
 from __future__ import annotations
 
 from paddle import nn
 
-from models.common.checks import Sizes, probability, whole
+from models.common.checks import Sizes, layer_sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers import ops
-from models.common.layers.experts import ExpertGroup
-from models.common.layers.layers import Towers
-from models.common.paddlerec import translation
+from models.common.layers.dense import Towers
+from models.common.layers.experts import ExpertsAndGates
+from models.common.layers.restricted_gates import RestrictedGates
 
 
 class PLELayer(MultiTaskNet):
-    """Progressive Layered Extraction; with one level, Customized Gate Control (CGC).
+    r"""Progressive Layered Extraction; with one level, Customized Gate Control (CGC).
 
-    In every level each task has experts of its own, all tasks have shared ones, and a task's
-    gate mixes the task's own and the shared experts. In every level but the last a shared gate
-    mixes all experts, and the next level's experts and gates read the mixtures: those of a task
-    its own, the shared ones the shared gate's (Tang et al. 2020, "Progressive Layered
-    Extraction (PLE): A Novel Multi-Task Learning Model for Personalized Recommendations").
+    In every level each task has experts of its own, and all tasks have shared experts. A task's
+    gate mixes the task's own and the shared experts: :math:`g_k(x_k) = \sum_{i \in A_k}
+    \mathrm{softmax}(W_k x_k)_i f_i`. In every level but the last a shared gate mixes all experts.
+    The next level's experts and gates read these mixtures: a task's read its own mixture, the
+    shared ones read the shared gate's (Tang et al. 2020, "Progressive Layered Extraction (PLE): A
+    Novel Multi-Task Learning Model for Personalized Recommendations").
 
     Args:
         feature_size: number of input features.
@@ -38,7 +39,7 @@ class PLELayer(MultiTaskNet):
 
     def __init__(
         self,
-        feature_size: int = 499,
+        feature_size: int,
         task_num: int = 2,
         exp_per_task: int = 3,
         shared_num: int = 2,
@@ -52,33 +53,13 @@ class PLELayer(MultiTaskNet):
         whole("exp_per_task", exp_per_task)
         whole("shared_num", shared_num, minimum=0)
         probability("dropout", dropout)
-        own = task_num * exp_per_task
-        self._exp_per_task, self._shared_num = exp_per_task, shared_num
-        everyone = list(range(own + shared_num))
-        access = [
-            everyone[task * exp_per_task : (task + 1) * exp_per_task] + everyone[own:]
-            for task in range(task_num)
-        ]
+        self.exp_per_task, self.shared_num = exp_per_task, shared_num
         levels, in_size = [], whole("feature_size", feature_size)
-        for level in range(whole("level_number", level_number)):
-            # Each task reads its own input; the shared experts, and the shared gate that only
-            # a further level needs, read the shared one.
-            shared_gates = int(shared_num > 0 and level < level_number - 1)
-            expert_nums = [exp_per_task] * task_num + ([shared_num] if shared_num else [])
-            gate_nums = [1] * task_num + ([shared_gates] if shared_num else [])
-            if level == 0:  # all inputs are the features, so one product does for all
-                expert_nums, gate_nums = [sum(expert_nums)], [sum(gate_nums)]
-            group = ExpertGroup(
-                in_size,
-                expert_size,
-                access + [everyone] * shared_gates,
-                expert_nums,
-                gate_nums,
-                gate_size,
-                dropout,
-            )
-            levels.append(group)
-            in_size = group.out_size
+        for number in range(whole("level_number", level_number)):
+            experts = (task_num, exp_per_task, shared_num)
+            place = (number == 0, number == level_number - 1)
+            levels.append(Level(in_size, expert_size, experts, place, gate_size, dropout))
+            in_size = levels[-1].out_size
         self.levels = nn.LayerList(levels)
         self.towers = Towers(task_num, in_size, tower_size, dropout)
 
@@ -90,53 +71,74 @@ class PLELayer(MultiTaskNet):
     def gate_weights(self, features):
         """Returns each task's mean weight of every expert of the last level.
 
-        The experts are those of each task in turn, then the shared ones; another task's have
-        weight 0. ``[task_num, task_num * exp_per_task + shared_num]``
+        The experts are those of each task in turn, then the shared ones; another task's experts
+        have weight 0. ``[task_num, task_num * exp_per_task + shared_num]``
         """
-        return self.levels[-1].weights(self._inputs_of_last(features)).mean(axis=0)
+        return self.levels[-1].experts_and_weights(self._inputs_of_last(features))[1].mean(axis=0)
+
+    @property
+    def gate_names(self) -> list[str]:
+        """The names of the columns of `gate_weights`."""
+        names = [task.name for task in self.tasks] or [f"task {n}" for n in range(self.task_num)]
+        own = [f"{name} {number}" for name in names for number in range(self.exp_per_task)]
+        return own + [f"shared {number}" for number in range(self.shared_num)]
 
     def _inputs_of_last(self, features) -> list:
-        """Returns what the last level reads: the features, or what each gate below yields."""
+        """Returns what the last level reads: the features, or the mixtures of the level below."""
         inputs = [features]
         for level in self.levels[:-1]:
             inputs = ops.unbind(level(inputs), axis=1, count=level.gate_num)
         return inputs
 
-    paddlerec_first = ("levels.0.inputs.0.weight",)
 
-    def paddlerec_places(self) -> list[translation.Place]:
-        """Returns where the parameters are that PaddleRec's net reads.
+class Level(ExpertsAndGates):
+    """One level: each task's experts, the shared experts, and the gates that mix them.
 
-        It takes, of all experts in turn, number ``i * task_num + j`` for the j-th of task i.
-        """
-        own = self.task_num * self._exp_per_task
-        read = [
-            task * self.task_num + expert
-            for task in range(self.task_num)
-            for expert in range(self._exp_per_task)
-        ]
-        names = self._paddlerec_experts()
-        if read[-1] >= len(names):
-            raise ValueError(
-                f"PaddleRec's PLE does not run with task_num = {self.task_num}, exp_per_task = "
-                f"{self._exp_per_task}, shared_num = {self._shared_num}: it wants expert {read[-1]}"
-            )
-        return self._places([names[number] for number in read] + names[own:])
+    Args:
+        in_size: the size of every input.
+        expert_size: size of an expert's layer, or of each of its layers.
+        experts: number of tasks, experts of each task, shared experts.
+        place: whether this is the first level, and whether it is the last one.
+        gate_size: hidden layers of a gate before its softmax.
+        dropout: probability that a hidden output is dropped while training.
 
-    def paddlerec_unread(self) -> list[translation.Place]:
-        """Returns places for the parameters that PaddleRec's net has too, and does not read."""
-        return self._places(self._paddlerec_experts())
+    Shapes:
+        a list of inputs ``[batch, in_size]``, one a task and one for the shared experts (the
+        features alone in the first level), to mixtures ``[batch, gates, expert size]``.
 
-    def _paddlerec_experts(self) -> list[str]:
-        own = [(task, n) for task in range(self.task_num) for n in range(self._exp_per_task)]
-        names = [f"lev_0.lev_0_exp_{task}_{n}" for task, n in own]
-        return names + [f"lev_0.lev_0_exp_shared_{n}" for n in range(self._shared_num)]
+    The gates are one a task, and the shared gate of all levels but the last.
+    """
 
-    def _places(self, experts: list[str]) -> list[translation.Place]:
-        group = self.levels[0]
-        layers = {"tower_size": len(self.towers.hidden.layers), **group.depth()}
-        translation.check_depth(level_number=len(self.levels), **layers)
-        gates = [f"lev_0.lev_0_gate_{task}" for task in range(self.task_num)]
-        sizes = group.out_size, self._exp_per_task + self._shared_num
-        places = translation.experts_and_gates("levels.0.inputs.0", experts, gates, *sizes)
-        return places + translation.towers(self.task_num)
+    def __init__(
+        self,
+        in_size: int,
+        expert_size: Sizes,
+        experts: tuple[int, int, int],
+        place: tuple[bool, bool],
+        gate_size: Sizes,
+        dropout: float,
+    ):
+        (task_num, own, shared), (first, last) = experts, place
+        every = list(range(task_num * own + shared))
+        of_all = every[task_num * own :]
+        access = [every[task * own : (task + 1) * own] + of_all for task in range(task_num)]
+        expert_nums, widths = [own] * task_num, [[len(seen)] for seen in access]
+        if shared:
+            expert_nums.append(shared)
+            widths.append([] if last else [len(every)])
+            access += [] if last else [every]
+        if first:  # all inputs are the features, so one product serves all
+            expert_nums, widths = [len(every)], [[len(seen) for seen in access]]
+        super().__init__(in_size, expert_size, expert_nums, widths, gate_size, dropout)
+        hidden = bool(layer_sizes("gate_size", gate_size))
+        self.gates = RestrictedGates(access, len(every), equal_widths=hidden)
+
+    def forward(self, inputs):
+        """Returns each gate's mixture of the experts."""
+        experts, weights = self.experts_and_weights(inputs)
+        return ops.matmul(weights, experts)
+
+    def experts_and_weights(self, inputs):
+        """Returns outputs ``[batch, experts, size]`` and weights ``[batch, gates, experts]``."""
+        experts, logits = super().forward(inputs)
+        return experts, self.gates(logits)

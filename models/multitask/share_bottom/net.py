@@ -1,11 +1,10 @@
-"""Shared-Bottom: one net that all tasks share, and a tower a task."""
+"""Shared-Bottom: layers that all tasks share, and one tower per task."""
 
 from __future__ import annotations
 
 from models.common.checks import Sizes, layer_sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
-from models.common.layers.layers import Towers, mlp
-from models.common.paddlerec import translation
+from models.common.layers.dense import Towers, mlp
 
 
 class ShareBottomLayer(MultiTaskNet):
@@ -26,7 +25,7 @@ class ShareBottomLayer(MultiTaskNet):
 
     def __init__(
         self,
-        feature_size: int = 499,
+        feature_size: int,
         task_num: int = 2,
         bottom_size: Sizes = 117,
         tower_size: Sizes = 8,
@@ -42,13 +41,3 @@ class ShareBottomLayer(MultiTaskNet):
     def logits(self, features):
         """Returns logits ``[task_num, batch, 2]`` of features ``[batch, feature_size]``."""
         return self.towers(self.bottom(features))
-
-    paddlerec_first = ("bottom.layers.0.weight",)
-
-    def paddlerec_places(self) -> list[translation.Place]:
-        """Returns where the parameters of PaddleRec's net are."""
-        bottom, hidden = self.bottom.layers, self.towers.hidden.layers
-        translation.check_depth(bottom_size=len(bottom), tower_size=len(hidden))
-        size = bottom[0].weight.shape[1]
-        places = translation.columns("bottom", "bottom.layers.0", 0, size)
-        return places + translation.towers(self.task_num)

@@ -12,12 +12,12 @@ from engine.graphs.dygraph import DygraphSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
 from models.common.contract.net import MultiTaskNet
-from models.common.fast_step import step_code
+from models.common.fast_step import code
 from models.common.layers import ops
-from models.common.layers.layers import Linear
+from models.common.layers.dense import Linear
 
 needs_kernels = pytest.mark.skipif(
-    not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
+    not code.AVAILABLE, reason="this Paddle shows no gradient kernels"
 )
 
 NETS = [
@@ -124,9 +124,9 @@ def test_other_functions_are_left_to_autograd(composed, configure, caplog, monke
             for batch, _ in session.batches(source, epoch)
         ]
     written = session._contract._step_of(session.net) is not None
-    assert written == (composed and step_code.AVAILABLE)
+    assert written == (composed and code.AVAILABLE)
     told = "Custom: gradients by autograd" in caplog.text
-    assert told == (step_code.AVAILABLE and not written)
+    assert told == (code.AVAILABLE and not written)
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
 
 

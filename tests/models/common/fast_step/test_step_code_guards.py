@@ -11,12 +11,12 @@ from engine.graphs.dygraph import DygraphSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
 from models.common.contract.net import MultiTaskNet
-from models.common.fast_step import step_code
+from models.common.fast_step import code
 from models.common.layers import ops
-from models.common.layers.layers import Linear
+from models.common.layers.dense import Linear
 
 needs_kernels = pytest.mark.skipif(
-    not step_code.AVAILABLE, reason="this Paddle shows no gradient kernels"
+    not code.AVAILABLE, reason="this Paddle shows no gradient kernels"
 )
 
 
@@ -271,7 +271,7 @@ def test_what_changes_between_epochs(between, configure, monkeypatch):
 @pytest.mark.parametrize("use", [bool, len, iter, float, lambda x: x == 0, lambda x: x != 0, hash])
 def test_a_stand_in_for_a_tensor_answers_nothing(use):
     with pytest.raises(TypeError):
-        use(step_code.StepCode(wanted=False).features)
+        use(code.StepCode(wanted=False).features)
 
 
 def doubled(self, logits, labels):

@@ -5,8 +5,9 @@ import paddle
 import pytest
 
 from models.common.checks import layer_sizes
-from models.common.layers.experts import ExpertGroup
-from models.common.layers.layers import StackedLinear, Towers
+from models.common.layers.dense import StackedLinear, Towers
+from models.common.layers.experts import ExpertsAndGates
+from models.common.layers.restricted_gates import RestrictedGates
 
 
 def relu(x):
@@ -39,8 +40,26 @@ def randomise(layer):
         value.set_value(rng.normal(0, 0.5, value.shape).astype("float32"))
 
 
+class Group(ExpertsAndGates):
+    """Experts mixed by gates that may choose some of them."""
+
+    def __init__(self, in_size, expert_size, access, expert_nums, gate_nums, gate_size=(), **more):
+        ends = np.cumsum([0, *gate_nums])
+        widths = [[len(seen) for seen in access[a:b]] for a, b in zip(ends, ends[1:])]
+        super().__init__(in_size, expert_size, expert_nums, widths, gate_size, **more)
+        hidden = bool(layer_sizes("gate_size", gate_size))
+        self.gates = RestrictedGates(access, sum(expert_nums), hidden)
+
+    def forward(self, inputs):
+        experts, logits = super().forward(inputs)
+        return paddle.matmul(self.gates(logits), experts)
+
+    def weights(self, inputs):
+        return self.gates(super().forward(inputs)[1])
+
+
 def reference(group, values, access, expert_nums, gate_nums, inputs, hidden):
-    """What an ExpertGroup must return: one expert and one gate after the other."""
+    """What a group must return: one expert and one gate after the other."""
     expert_width, experts, gates = group._first, [], []
     for source, x in enumerate(inputs[: len(expert_nums)]):
         weight, bias = (values[f"inputs.{source}.{name}"] for name in ("weight", "bias"))
@@ -88,7 +107,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_one_product_equals_one_linear_per_expert(case, expert_size, gate_size):
     access, expert_nums, gate_nums = CASES[case]
-    group = ExpertGroup(7, expert_size, access, expert_nums, gate_nums, gate_size)
+    group = Group(7, expert_size, access, expert_nums, gate_nums, gate_size)
     randomise(group)
     inputs = [
         np.random.default_rng(n).normal(size=(6, 7)).astype("f4") for n in range(len(expert_nums))
@@ -101,7 +120,7 @@ def test_one_product_equals_one_linear_per_expert(case, expert_size, gate_size):
 
 @pytest.mark.parametrize("gate_size", [(), 5])
 def test_a_gate_gives_no_weight_to_experts_of_other_tasks(gate_size):
-    group = ExpertGroup(7, 4, CGC, [6], [2], gate_size)
+    group = Group(7, 4, CGC, [6], [2], gate_size)
     randomise(group)
     weights = group.weights([paddle.rand([9, 7])]).numpy()
     np.testing.assert_allclose(weights.sum(axis=2), 1.0, rtol=1e-6)
@@ -111,7 +130,7 @@ def test_a_gate_gives_no_weight_to_experts_of_other_tasks(gate_size):
 
 
 def test_every_expert_is_trained_and_only_by_the_tasks_that_see_it():
-    group = ExpertGroup(7, 4, CGC, [6], [2])
+    group = Group(7, 4, CGC, [6], [2])
     group([paddle.rand([9, 7])])[:, 0].sum().backward()
     columns = group.inputs[0].weight.grad.numpy()[:, : 6 * 4].reshape(7, 6, 4)
     touched = np.abs(columns).sum(axis=(0, 2)) > 0
@@ -142,12 +161,12 @@ def test_a_stack_starts_as_its_layers_would_alone():
     weight = StackedLinear(50, 30, 10).weight.numpy()
     bound = np.sqrt(6 / (30 + 10))
     assert 0.98 * bound < np.abs(weight).max() <= bound
-    expert_columns = ExpertGroup(30, 10, [list(range(50))], [50], [1]).inputs[0].weight.numpy()
+    expert_columns = Group(30, 10, [list(range(50))], [50], [1]).inputs[0].weight.numpy()
     assert 0.98 * bound < np.abs(expert_columns).max() <= bound
 
 
 def test_dropout_acts_in_training_alone():
-    group = ExpertGroup(7, 64, ALL3 * 2, [3], [2], dropout=0.5)
+    group = Group(7, 64, ALL3 * 2, [3], [2], dropout=0.5)
     x = [paddle.rand([50, 7])]
     assert not np.array_equal(group(x).numpy(), group(x).numpy())
     group.eval()

@@ -6,7 +6,8 @@ import pytest
 from paddle import nn
 from paddle.utils import unique_name
 
-from models.common.optimizers.optimizers import FusedAdam, create_optimizer
+from models.common.optimizers.fused_adam import FusedAdam
+from models.common.optimizers.optimizers import create_optimizer
 
 STEPS = 30
 

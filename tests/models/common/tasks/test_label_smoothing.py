@@ -9,7 +9,7 @@ from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.training import loop
-from models.common.fast_step import step_code
+from models.common.fast_step import code
 from models.common.tasks.label_smoothing import Smoothing
 
 SHARE = 0.2
@@ -65,7 +65,7 @@ def test_every_models_loss_is_that_of_smoothed_labels(folder, configure):
     assert loss == pytest.approx(smoothed_loss(logits, labels, weights), rel=1e-5)
     assert abs(loss - smoothed_loss(logits, labels, weights, 0)) > 1e-4
     model, net = session._contract, session.net
-    assert (model._step_of(net) is not None) == (step_code.AVAILABLE and net.writable)
+    assert (model._step_of(net) is not None) == (code.AVAILABLE and net.writable)
     net.writable, model._written = False, None  # by autograd
     expected, _, _, gradients = step(session, batch)
     assert loss == pytest.approx(expected, rel=1e-6)

@@ -13,7 +13,7 @@ from engine.system.clock import Clock
 from engine.system.errors import UserError
 from engine.training import resume
 from models.common.contract.dygraph import MultiTaskDygraphModel
-from models.common.tasks.tasks import IGNORED
+from models.common.tasks.declaration import IGNORED
 
 FOLDER = f"{loading.REPOSITORY}/models/multitask/esmm"
 CTR, CVR, CTCVR = range(3)

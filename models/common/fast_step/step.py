@@ -1,0 +1,279 @@
+"""Decides when a net's training step is written as code, and runs the written step.
+
+A step is written for a net whose ``logits`` does the same in every call, except for the numbers.
+So ``logits`` is called twice, and autograd is used if the two texts, or the net's attributes,
+differ. Autograd is also used if a function of the net takes tensors only, and if hooks are
+registered on parts of the net.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter, is_
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from models.common.fast_step import symbols
+from models.common.fast_step.code import AVAILABLE, StepCode
+from models.common.fast_step.symbols import Symbol
+
+logger = logging.getLogger(__name__)
+
+_CROSS_ENTROPY = "False, True, True, -100, -1"  # hard labels; softmax, stable; ignored; axis
+
+_set_grad = paddle.base.core.eager.Tensor.grad.__set__  # a parameter's own setter runs in Python
+_training, _frozen = attrgetter("training"), attrgetter("stop_gradient")
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class FastStep:
+    """The training step of a net, written again when other parts of the net are trained.
+
+    Args:
+        net: the net; a `MultiTaskNet`.
+    """
+
+    def __init__(self, net: nn.Layer):
+        self.net = net
+        self._layers, self._inner = net.sublayers(include_self=True), net.sublayers()
+        self._parameters = net.parameters()
+        self._steps: dict[tuple, Callable | None] = {}
+        self._possible = AVAILABLE and net.writable
+        self._hooked = False
+        if self._possible:
+            self._hooked = any(_had_hook(each) for each in _trained(net))
+            for parameter in self._parameters:
+                _watch_hooks(parameter, self._on_hook)
+            if self._hooked:
+                self._log_autograd("a parameter has a hook")
+
+    def function(self) -> Callable | None:
+        """Returns the step, or None if autograd has to find the gradients.
+
+        The step takes features, labels and each row's weight. It returns the logits and a
+        `StepLoss`.
+        """
+        if not self._possible or self._hooked:
+            return None
+        if any(each._forward_pre_hooks or each._forward_post_hooks for each in self._inner):
+            self._hooked = True
+            self._log_autograd("a layer has a hook")
+            return None
+        # A step is written for the layers in training mode, and for the parameters that learn.
+        state = (*map(_training, self._layers), *map(_frozen, self._parameters))
+        if state not in self._steps:
+            self._steps[state] = self._write()
+        return self._steps[state]
+
+    def _write(self) -> Callable | None:
+        try:
+            code = written(self.net)
+        except Exception as error:  # Paddle's functions say in many ways that they need tensors
+            self._log_autograd(_reason(error))
+            return None
+        name, lines = type(self.net).__name__, code.source.count("\n")
+        logger.info("%s: fast step, written in %d lines", name, lines)
+        return _step(code)
+
+    def _on_hook(self) -> None:
+        if not self._hooked:
+            self._hooked = True
+            self._log_autograd("a parameter has a hook")
+
+    def _log_autograd(self, why: str) -> None:
+        logger.info("%s: no fast step, gradients by autograd: %s", type(self.net).__name__, why)
+
+
+def _trained(net: nn.Layer) -> list[paddle.Tensor]:
+    return [each for each in net.parameters() if not each.stop_gradient]
+
+
+def _had_hook(parameter: paddle.Tensor) -> bool:
+    """Returns whether a gradient hook was ever registered: Paddle numbers them from 0."""
+    own = getattr(parameter, "_hooks_probed", 0)
+    helper = parameter.register_hook(lambda gradient: None)
+    helper.remove()
+    parameter._hooks_probed = own + 1
+    return helper._hook_id != own
+
+
+def _watch_hooks(parameter: paddle.Tensor, notify: Callable[[], None]) -> None:
+    """Calls ``notify`` when a gradient hook is registered on a parameter from now on."""
+    register = type(parameter).register_hook
+
+    def register_hook(hook: Callable):
+        notify()
+        return register(parameter, hook)
+
+    parameter.register_hook = register_hook
+
+
+def _reason(error: Exception) -> str:
+    """Returns why a step cannot be written, in words that name the net's line."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [frame for frame in frames if not frame.filename.startswith(_HERE)]
+    packages = os.path.dirname(os.path.dirname(paddle.__file__))
+    of_net = [frame for frame in outside if not frame.filename.startswith(packages)]
+    if not of_net:
+        return text
+    place = f"{os.path.basename(of_net[-1].filename)}, line {of_net[-1].lineno}"
+    if "Symbol" in text:
+        text = "a function that is not in models/common/layers/ops.py; ops.composite can call it"
+    return f"{place}: {text}"
+
+
+def written(net: nn.Layer) -> StepCode:
+    """Returns the code of a net's training step; net and random numbers stay as they were.
+
+    Raises:
+        Exception: ``logits`` does something that cannot be written.
+    """
+    layers = net.sublayers(include_self=True)
+    start, random_state = _attributes(layers), _random_state()
+    try:
+        first = _code(net)  # a net may keep objects that it creates in its first call
+        before = _attributes(layers)
+        code = _code(net)
+        after = _attributes(layers)
+        alike = code.source == first.source and _identical(code.tensors, first.tensors)
+        if not alike or not all(map(_identical, before, after)):
+            raise ValueError("logits does something else in each call")
+        return code
+    finally:
+        for layer, attributes in zip(layers, start):
+            vars(layer).clear()
+            vars(layer).update(attributes)
+        _set_random_state(random_state)
+
+
+def _code(net: nn.Layer) -> StepCode:
+    flat = all(len(spec.shape) == 2 for spec in net.inputs.specs)
+    code = StepCode()
+    features = Symbol("x", code, 2 if flat else None, net.inputs.trained)
+    logits = net.logits(features)
+    write = _own_loss if net.has_own_loss else _cross_entropy
+    code.finish(features, logits, write(net, code, logits))
+    return code
+
+
+def _cross_entropy(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
+    """Writes the weighted sum of cross-entropies and its gradient; returns the loss's name."""
+    call = f"_C_ops.cross_entropy_with_softmax({logits.name}, labels, {_CROSS_ENTROPY})"
+    softmax, rows = code.forward(call, 2)
+    weighted = f"_C_ops.multiply({rows}, weights)"
+    (loss,) = code.forward(f"_C_ops.sum({weighted}, [], None, False)")
+    # The loss is the sum over rows of a row's loss times its weight: the weight is its gradient.
+    logits.add_gradient(
+        f"_C_ops.cross_entropy_with_softmax_grad(labels, {softmax}, weights, {_CROSS_ENTROPY})"
+    )
+    if net.smoothing is not None:  # linear in the logits, so the factor is the gradient
+        pull = code.constant(net.smoothing.pull)
+        (pulled,) = code.forward(f"_C_ops.multiply({pull}(labels), weights)")
+        products = f"_C_ops.multiply({logits.name}, {pulled})"
+        total = f"_C_ops.add({loss}, _C_ops.sum({products}, [], None, False))"
+        (loss,) = code.forward(total)
+        logits.add_gradient(pulled)
+    return loss
+
+
+def _own_loss(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
+    """Writes a call of the net's own ``loss``, whose gradient autograd finds in each step."""
+
+    def call(values: paddle.Tensor, labels: paddle.Tensor, weights: paddle.Tensor) -> tuple:
+        return symbols.recorded(lambda leaf: net.loss(leaf, labels, weights), values)
+
+    loss, leaves = code.forward(f"{code.constant(call)}({logits.name}, labels, weights)", 2)
+    (found,) = code.backward(f"{code.constant(symbols.gradients)}({loss}, {leaves}, None)")
+    logits.add_gradient(f"{found}[0]")
+    return loss
+
+
+def _attributes(layers: Sequence[nn.Layer]) -> list[dict]:
+    return [dict(vars(layer)) for layer in layers]
+
+
+def _random_state() -> tuple:
+    return paddle.get_rng_state(), np.random.get_state(), random.getstate()
+
+
+def _set_random_state(state: tuple) -> None:
+    paddle.set_rng_state(state[0])
+    np.random.set_state(state[1])
+    random.setstate(state[2])
+
+
+def _identical(some, others) -> bool:
+    """Returns whether two lists, or two mappings, hold the very same objects."""
+    if isinstance(some, dict):
+        if some.keys() != others.keys():
+            return False
+        some, others = some.values(), others.values()
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
+def _step(code: StepCode) -> Callable:
+    step, parameters = code.function(), code.parameters
+    checked = False
+
+    def losses(features, labels, weights) -> tuple:
+        nonlocal checked
+        with paddle.no_grad():
+            loss, logits, back = step(features, labels, weights)
+        if not checked:
+            back, checked = partial(_checked, back, parameters), True
+        return logits, StepLoss(loss, back, features, parameters)
+
+    return losses
+
+
+def _checked(back: Callable, parameters: Sequence) -> list:
+    """Returns the gradients, after checking their shapes: an operator may be misused.
+
+    Raises:
+        ValueError: a gradient has not the shape of its parameter.
+    """
+    gradients = back()
+    for parameter, gradient in zip(parameters, gradients[1:]):
+        if parameter.shape != gradient.shape:
+            raise ValueError(
+                f"the written gradient of {parameter.name} has shape {gradient.shape}, the "
+                f"parameter {parameter.shape}: set writable = False in the net's class"
+            )
+    return gradients
+
+
+class StepLoss:
+    """The loss of a written step: it offers what training does with a tensor.
+
+    Args:
+        value: the loss, one number.
+        back: returns the gradients of the features, or None, and of the parameters.
+        features: the features; autograd continues from them.
+        parameters: the parameters.
+    """
+
+    def __init__(
+        self, value: paddle.Tensor, back: Callable, features: paddle.Tensor, parameters: Sequence
+    ):
+        self.item, self.detach = value.item, value.detach
+        self._back, self._features, self._parameters = back, features, parameters
+
+    def backward(self) -> None:
+        """Adds to the gradients of all parameters."""
+        with paddle.no_grad():
+            of_features, *gradients = self._back()
+            for parameter, gradient in zip(self._parameters, gradients):
+                before = parameter.grad
+                if before is not None:
+                    gradient = before + gradient
+                _set_grad(parameter, gradient)
+        if of_features is not None:
+            self._features.backward(of_features)

@@ -1,0 +1,59 @@
+"""The hyper-parameters that all models share: each key and its default stand here once.
+
+A net's own hyper-parameters are the arguments of its constructor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SECTION = "hyper_parameters"
+
+DEFAULTS: dict[str, Any] = {
+    "tasks": None,
+    # inputs
+    "feature_size": 499,
+    "dense_input_dim": 11,  # 0 if there are sparse fields
+    "standardize": True,
+    "dense_bins": 0,
+    "sparse_fields": None,
+    "embedding_size": 16,
+    "sparse_gradients": True,
+    "hash_ids": False,
+    # a table's columns; docs/table.md
+    "table.labels": None,
+    "table.dense": None,
+    "table.sparse": None,
+    "table.missing": None,
+    "table.delimiter": None,
+    "table.column_names": None,
+    # the loss and the optimizer
+    "label_smoothing": 0.0,
+    "optimizer.class": "adam",
+    "optimizer.learning_rate": 0.001,
+    "optimizer.weight_decay": None,
+    "optimizer.momentum": 0.9,
+    "optimizer.clip_grad_norm": None,
+    # the learning rate's schedule, which the engine sets before each step; docs/training.md
+    "optimizer.schedule": "constant",
+    "optimizer.schedule_by": "epoch",
+    "optimizer.schedule_length": None,
+    "optimizer.step_size": None,
+    "optimizer.milestones": None,
+    "optimizer.gamma": None,
+    "optimizer.minimum_rate": 0.0,
+    "optimizer.plateau_patience": 2,
+    "optimizer.warmup_steps": 0,
+    "optimizer.warmup_epochs": 0.0,
+}
+
+
+def value(config: Mapping[str, Any], name: str) -> Any:
+    """Returns a shared hyper-parameter of a configuration, or its default.
+
+    Args:
+        config: the flat configuration.
+        name: the key without ``hyper_parameters.``.
+    """
+    return config.get(f"{SECTION}.{name}", DEFAULTS[name])
