@@ -1,4 +1,4 @@
-"""Hypothesis writes YAML, `-o` and the structures that readers and models take from them."""
+"""Hypothesis generates YAML, `-o` and nested hyper-parameters for readers and models."""
 
 import yaml
 import yaml_texts
@@ -16,6 +16,8 @@ scalars = st.one_of(
     st.binary(max_size=4),
     st.dates(),
     st.sampled_from([2**63, 10**400, -1, "\0", "\ud800", "1e-3", "1e400", ".inf", "[", "&a", "*a"]),
+    st.sampled_from(["1:30", "012", "0o17", "0x1f", "0b1", "1_000", "yes", "Off", "2026-01-31"]),
+    st.from_regex(r"[-+]?[0-9._:oxbeE]{1,6}", fullmatch=True),  # numbers and similar texts
 )
 names = ["name", "size", "max_len", "pooling", "share", "label_column", "weight", "rows", "fill"]
 names += ["min_count", "hash_buckets", "separator"]
@@ -29,10 +31,27 @@ runner = st.dictionaries(st.sampled_from([*RUNNER, "epoch", ""]), trees, max_siz
 hyper = st.dictionaries(st.sampled_from([*yaml_texts.DECLARED, "tasks"]), trees, max_size=5)
 
 
-@given(st.dictionaries(keys, trees, max_size=3), runner, hyper, st.booleans())
-def test_structures_written_as_yaml(others, runner, hyper, declared):
+class Unquoted(yaml.SafeDumper):
+    """Writes texts without quotes wherever that is YAML, even if they are then other types."""
+
+    def choose_scalar_style(self):
+        style = super().choose_scalar_style()
+        if not self.analysis.allow_flow_plain or not self.event.implicit[1]:
+            return style
+        self.event.implicit = (True, True)
+        return ""
+
+
+@given(
+    st.dictionaries(keys, trees, max_size=3),
+    runner,
+    hyper,
+    st.booleans(),
+    st.sampled_from([yaml.SafeDumper, Unquoted]),
+)
+def test_structures_written_as_yaml(others, runner, hyper, declared, dumper):
     content = {**others, "runner": runner, "hyper_parameters": hyper}
-    text = yaml.safe_dump(content, allow_unicode=True)
+    text = yaml.dump(content, Dumper=dumper, allow_unicode=True)
     yaml_texts.check_yaml(text.encode("utf-8", "surrogatepass"), declared)
 
 
@@ -74,6 +93,8 @@ options = st.one_of(
             st.integers().map(str),
             st.floats(allow_subnormal=False).map(str),
             st.sampled_from(["", "null", "[1, 2]", "{a: 1}", "1=2", "1e400", "0x", "&a [*a]"]),
+            st.sampled_from(["1:30", "012", "0o17", "0x1f", "0b1", "1_000", "yes", "Off", "--5"]),
+            st.from_regex(r"[-+]?[0-9._:oxbeE]{1,6}", fullmatch=True),
             st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6),
         ),
     ).map("=".join),

@@ -1,4 +1,4 @@
-"""Targets `yaml`, `options` and `blocks`: a configuration's file, `-o`, and what readers take."""
+"""Targets `yaml`, `options` and `blocks`: YAML files, `-o`, and nested hyper-parameters."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import io
 import logging
 import math
 import os
+import re
 from unittest import mock
 
-import yaml
+import core_schema
 from fuzz_guard import FaultError, put, refusal, watched
 
 from datasets.readers.labelled_table import label_columns
@@ -34,6 +35,8 @@ DECLARED = {
     "sparse_fields": None,
     **{f"table.{key}": None for key in ("labels", "dense", "sparse", "missing", "delimiter")},
 }
+# Texts that YAML takes for one unquoted scalar.
+_PLAIN = re.compile(r"[A-Za-z0-9._:+-]*[A-Za-z0-9._+]")
 BASE = b"""\
 runner:
   train_data_dir: data/train
@@ -44,7 +47,7 @@ hyper_parameters: {expert_num: 8, rate: 0.5, name: classic, sizes: [16, 8]}
 
 
 def check_yaml(content: bytes, declared: bool) -> None:
-    """A YAML is read as PyYAML's safe loader reads it, or refused by name."""
+    """A YAML is read by the core schema, or refused with an error that names it."""
     with watched("yaml") as folder:
         path = put(folder, "config.yaml", content)
         try:
@@ -53,34 +56,35 @@ def check_yaml(content: bytes, declared: bool) -> None:
             refusal(error, len(content), path)
             return
         expected = {}
-        with contextlib.suppress(ValueError, OverflowError):
-            _flat(yaml.load(content.decode("utf-8-sig"), yaml.SafeLoader), "", expected)
+        _flatten(core_schema.tree(content), "", expected)
         for key, value in expected.items():
             _compare(key, config.get(key), value)
         _use(config, len(content))
 
 
-def _flat(tree: dict, prefix: str, found: dict) -> None:
+def _flatten(tree: dict, prefix: str, values: dict) -> None:
     for key, value in tree.items():
         if isinstance(value, dict) and value:
-            _flat(value, f"{prefix}{key}.", found)
+            _flatten(value, f"{prefix}{key}.", values)
         else:
-            found[f"{prefix}{key}"] = value
+            values[f"{prefix}{key}"] = value
 
 
 def _compare(key: str, found: object, expected: object) -> None:
-    """What YAML 1.1 takes for text, such as 1e-3, is a number here."""
+    # The first two are set by the engine; the sections are left out if they are empty.
     if key in ("config_abs_dir", "yaml_path", "runner", "hyper_parameters"):
         return
-    if isinstance(expected, str) and isinstance(found, float):
-        if not expected.isascii() or float(expected) != found or math.isinf(found):
-            raise FaultError(f"{key}: {expected!r} became {found!r}")
-    elif not isinstance(expected, (list, dict, set, float)) and found != expected:
-        raise FaultError(f"{key}: {expected!r} became {found!r}")
+    if not core_schema.same(found, expected):
+        raise FaultError(f"{key}: expected {expected!r}, found {found!r}")
 
 
-def _use(config: Config, said: int) -> None:
-    """Does with a configuration what every command does, and what readers and models do."""
+def _use(config: Config, length: int) -> None:
+    """Uses a configuration as every command, readers and models do.
+
+    Args:
+        config: the configuration.
+        length: the characters of the input.
+    """
     for name in RUNNER:
         with contextlib.suppress(UserError):
             value = config.runner(name)
@@ -88,36 +92,36 @@ def _use(config: Config, said: int) -> None:
                 os.path.exists(value)
                 os.fsencode(value)
     stream = io.StringIO()
-    alone = logging.Logger("fuzz", logging.INFO)
-    alone.addHandler(logging.StreamHandler(stream))
-    with mock.patch.object(listing, "logger", alone):
+    logger = logging.Logger("fuzz", logging.INFO)
+    logger.addHandler(logging.StreamHandler(stream))
+    with mock.patch.object(listing, "logger", logger):
         listing.log_config(config)
-    if len(stream.getvalue()) > 10_000_000:  # what is read stands for a million at most
+    if len(stream.getvalue()) > 10_000_000:  # a YAML expands to a million characters at most
         raise FaultError(f"a log of {len(stream.getvalue())} characters")
-    check_blocks_of(config, said)
+    check_blocks_of(config, length)
 
 
-def check_blocks_of(config, said: int) -> None:
-    """The blocks that readers and models take are theirs, or refused by their key."""
-    for read in (table_of, fields_of, tasks_of, lambda known: label_columns(known, 2, [])):
+def check_blocks_of(config, length: int) -> None:
+    """Readers and models accept their nested hyper-parameters, or name the key in an error."""
+    for read in (table_of, fields_of, tasks_of, lambda config: label_columns(config, 2, [])):
         try:
             read(config)
         except ValueError as error:
-            refusal(error, said, "hyper_parameters.")
+            refusal(error, length, "hyper_parameters.")
 
 
 def check_blocks(values: dict) -> None:
-    """Any structure where a table, sparse fields or tasks should be."""
+    """Any structure in place of a table, sparse fields or tasks."""
     with watched("blocks"):
         flat = {f"hyper_parameters.{key}": value for key, value in values.items()}
         check_blocks_of(flat, len(repr(values)))
 
 
 def check_options(texts: list[str]) -> None:
-    """`-o` sets what it says, keeps types, or is refused by one line."""
+    """`-o` sets a value of the right type, or is refused with one line."""
     with watched("options") as folder:
         path = put(folder, "config.yaml", BASE)
-        said = sum(map(len, texts))
+        length = sum(map(len, texts))
         errors = io.StringIO()
         try:
             with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
@@ -130,26 +134,30 @@ def check_options(texts: list[str]) -> None:
         try:
             config = load_config(parsed.config_yaml, parsed.opt, lambda _: DECLARED)
         except UserError as error:
-            refusal(error, said)
+            refusal(error, length)
             return
         last = dict(text.partition("=")[::2] for text in parsed.opt)
         for key, text in last.items():
             _compare_option(key, text, config.get(key))
-        _use(config, said)
+        _use(config, length)
 
 
 def _compare_option(key: str, text: str, found: object) -> None:
     kind = RUNNER[key[7:]].kind if key.startswith("runner.") and key[7:] in RUNNER else None
     current = DECLARED.get(key.partition(".")[2])
-    raw = kind in ("text", "path", "output path") or isinstance(current, str)
-    if raw and found is not None and found != text:
-        raise FaultError(f"{key}={text!r} became {found!r}")
+    if kind in ("text", "path", "output path"):
+        expected = None if found is None else text
+    elif isinstance(current, str):
+        expected = text
+    elif not _PLAIN.fullmatch(text):
+        expected = core_schema.ANY
+    else:
+        expected = core_schema.scalar(text)
+        if type(current) is float and type(expected) is int:
+            expected = float(expected)
+    _compare(key, found, expected)
     if kind == "int" and found is not None and type(found) is not int:
         raise FaultError(f"{key}={text!r} became {found!r}")
-    if type(current) is int and type(found) is int and text.isdecimal() and text.isascii():
-        octal = len(text) > 1 and text[0] == "0"  # YAML 1.1's
-        if not octal and found != int(text):
-            raise FaultError(f"{key}={text!r} became {found!r}")
     if type(current) is float and (
         type(found) is not float or math.isinf(found) != ("inf" in text.lower())
     ):
@@ -157,15 +165,15 @@ def _compare_option(key: str, text: str, found: object) -> None:
 
 
 def yaml_of_bytes(data: bytes) -> None:
-    """Bytes as an input: the first says whether the model declares its keys."""
+    """Checks bytes; the first one decides whether the model declares its keys."""
     if data:
         check_yaml(data[1:], bool(data[0] & 1))
 
 
 def options_of_bytes(data: bytes) -> None:
-    """Bytes as an input: texts after `-o`, one a line."""
-    text = data.decode("utf-8", "surrogateescape")  # as Python has a command line
-    if "\0" not in text:  # which no system can hand over
+    """Checks bytes as texts after `-o`, one per line."""
+    text = data.decode("utf-8", "surrogateescape")  # as Python decodes a command line
+    if "\0" not in text:  # a command line cannot contain it
         check_options(text.split("\n"))
 
 
@@ -184,13 +192,14 @@ TOKENS += [b"- ", b"[", b"]", b"{", b"}", b"\n", b"  ", b"\t", b"1e400", b".inf"
 TOKENS += [b"runner:", b"hyper_parameters:", b'"\\0"', b'"\\ud800"', b"|", b">", b"%YAML 1.1", b"~"]
 TOKENS += [b"tasks:", b"sparse_fields:", b"table:", b"labels:", b"dense:", b"sparse:", b"share:"]
 TOKENS += [b"name:", b"label_column:", b"size:", b"max_len:", b"fill:", b"2001-01-01", b"1:30"]
+TOKENS += [b"012", b"0o17", b"0x1f", b"0b1", b"1_000", b"yes", b"off", b"=", b"1e-3", b"+5"]
 OPTIONS = [b"runner.epochs=", b"hyper_parameters.rate=", b"hyper_parameters.name=", b"=", b".."]
 OPTIONS += [b"hyper_parameters.expert_num=", b"hyper_parameters.sizes=", b"runner.init_scope="]
 OPTIONS += [f"runner.{name}=".encode() for name in RUNNER]
 
 
 def yaml_seeds() -> list[bytes]:
-    """A real configuration, and YAML's own traps."""
+    """Configurations, malformed YAML, and scalars that YAML 1.1 and 1.2 read differently."""
     blocks = b"""\
 hyper_parameters:
   tasks: [{name: a, label_column: 0, weight: 1.0, rows: b}, {name: b, label_column: 1}]
@@ -212,11 +221,13 @@ hyper_parameters:
         b"a: !!timestamp x",
     ]
     texts += [b"a: 1e400", b"a.b: 1\na: {b: 2}", b"a: !!map 3", b"1: !!int"]
+    scalars = [b"1:30", b"012", b"0o17", b"0x1f", b"0b1", b"1_000", b"no", b"2026-01-31", b"1e-3"]
+    texts += [b"hyper_parameters: {a: %s, 'b': '%s'}" % (text, text) for text in scalars]
     return [first + text for first in (b"\0", b"\1") for text in texts]
 
 
 def option_seeds() -> list[bytes]:
-    """One of each kind, right and wrong."""
+    """Valid and invalid overrides of each type."""
     texts = [
         "runner.epochs=3",
         "runner.epochs=1e400",
@@ -232,6 +243,7 @@ def option_seeds() -> list[bytes]:
     ]
     texts += ["hyper_parameters.sizes=[1,[2]]", "hyper_parameters.sizes={a: 1}", "runner.seed=-1"]
     texts += ["hyper_parameters.expert_num=1\nhyper_parameters.expert_num=[4]", "runner.epochs=1=2"]
+    texts += ["runner.epochs=1:30", "runner.seed=012", "runner.seed=1_000", "runner.shuffle=no"]
     texts += ["hyper_parameters.sizes=&a [*a]", "hyper_parameters.name=&a [*a]", "-h", "--x", "-m"]
     texts += ["hyper_parameters.expert_num=" + "9" * 5000, "hyper_parameters.sizes=" + "[" * 2000]
     return [text.encode() for text in texts]
