@@ -11,6 +11,7 @@ import yaml
 from engine.config.config import Config
 from engine.config.load import SEARCH, read_yaml
 from engine.config.runner_keys import RUNNER
+from engine.config.yaml_scalars import Dumper
 from engine.system import atomic_files
 from engine.system.errors import UserError
 
@@ -18,7 +19,7 @@ _FIRST = "# Written by tools/search.py"
 _SECTION = SEARCH.rstrip(".")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(Dumper):
     """Writes lists as the YAMLs here have them, in one line."""
 
     def ignore_aliases(self, data: Any) -> bool:
