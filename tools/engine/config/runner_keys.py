@@ -1,6 +1,6 @@
-"""Every ``runner.*`` key: its type, its default, the values it takes and what it does.
+"""Every ``runner.*`` key: its type, default, valid values and meaning.
 
-``docs/configuration.md`` shows the same table; a test holds the two together.
+``docs/configuration.md`` contains the same table; a test compares the two.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 PATHS = ("path", "output path")
-REQUIRED = object()  # no default: the command that needs the key asks for it by name
+REQUIRED = object()  # no default; a command that needs the key raises an error if it is not set
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Key:
 
     Attributes:
         kind: ``bool``, ``int``, ``text``, ``path`` (read), ``output path`` (written) or ``any``.
-        default: the value when the YAML does not set the key; REQUIRED if there is none.
-        meaning: one sentence for the documentation.
-        expected: what a valid value looks like, in words, for error messages.
-        check: tells whether a value of the right kind is valid.
+        default: the value if the key is not set; REQUIRED if there is none.
+        meaning: the documentation of the key.
+        expected: a description of valid values, for error messages.
+        check: returns whether a value of the right kind is valid.
     """
 
     kind: str
@@ -49,144 +49,147 @@ SYNC_MODES = ("async", "sync", "geo", "heter", "gpubox")
 READER_TYPES = ("DataLoader", "QueueDataset", "InmemoryDataset", "CustomizeDataLoader")
 
 RUNNER = {
-    "train_data_dir": Key("path", REQUIRED, "Folder of the training files, sub-folders included."),
+    "train_data_dir": Key("path", REQUIRED, "Folder of the training files, including sub-folders."),
     "train_reader_path": Key(
         "text", REQUIRED, "Reader module in the model's folder, without `.py`."
     ),
-    "train_batch_size": _at_least(1, REQUIRED, "Rows in a training batch."),
-    "epochs": _at_least(1, REQUIRED, "Passes over the training data."),
+    "train_batch_size": _at_least(1, REQUIRED, "Rows per training batch."),
+    "epochs": _at_least(1, REQUIRED, "Number of epochs."),
     "reader_type": Key(
         "text",
         "DataLoader",
-        "PaddleRec's key. `QueueDataset` and `InmemoryDataset` readers are read row by row as "
-        "well; with `CustomizeDataLoader` the batches are those of the StaticModel's "
-        "`create_data_loader`.",
+        "PaddleRec's key. `QueueDataset` and `InmemoryDataset` readers are read row by row too. "
+        "With `CustomizeDataLoader`, the StaticModel's `create_data_loader` provides the batches.",
         "DataLoader, QueueDataset, InmemoryDataset or CustomizeDataLoader",
         lambda value: value in READER_TYPES,
     ),
-    "user_define_reader": Key("bool", False, "What the reader yields are whole batches, not rows."),
+    "user_define_reader": Key("bool", False, "The reader yields batches instead of rows."),
     "drop_last": Key(
         "bool",
         None,
-        "Leave out an epoch's last batch of training rows if it is smaller than the others; if "
-        "not set, with folders written for PaddleRec alone, as it does.",
+        "Drop the last training batch of an epoch if it is smaller than the others. If not set, "
+        "only folders written for PaddleRec drop it, as PaddleRec does.",
     ),
     "shuffle": Key(
         "bool",
         True,
-        "Visit the training rows in a new order every epoch, drawn from `seed`. Folders written "
-        "for PaddleRec keep their order unless this is set.",
+        "Read the training rows in a new random order in every epoch; `seed` determines it. "
+        "Folders written for PaddleRec keep their order unless this key is set.",
     ),
-    "seed": _at_least(0, 12345, "Seeds parameters, row order and dropout."),
+    "seed": _at_least(0, 12345, "Random seed of parameter initialization, row order and dropout."),
     "on_nan": Key(
         "text",
         "stop",
-        "When a batch's loss is NaN or infinite: `stop` the run, `skip` the step (dygraph), or "
-        "`ignore` it.",
+        "What to do when the loss of a batch is NaN or infinite: `stop` the run, `skip` the step "
+        "(dygraph only), or `ignore` it.",
         "stop, skip or ignore",
         lambda value: value in ("stop", "skip", "ignore"),
     ),
-    "print_interval": _at_least(1, 100, "Batches between two log lines."),
+    "print_interval": _at_least(1, 100, "Number of batches between two log lines."),
     "model_save_path": Key(
-        "output path", "output_model", "Folder for checkpoints, one sub-folder an epoch."
+        "output path", "output_model", "Folder for checkpoints, with one sub-folder per epoch."
     ),
     "checkpoint_format": Key(
         "text",
         "paddle",
-        "Files that checkpoints are saved as: `paddle`'s pickles or `safetensors`. Either is read.",
+        "File format of new checkpoints: `paddle` (pickle) or `safetensors`. Both can be read.",
         "paddle or safetensors",
         lambda value: value in ("paddle", "safetensors"),
     ),
     "keep_checkpoints": _at_least(
         1,
         None,
-        "How many epochs' checkpoints, the last ones saved, stay in `model_save_path`; all if not "
-        "set.",
+        "Number of epochs whose checkpoints stay in `model_save_path`; the latest ones stay. If "
+        "not set, all stay.",
     ),
     "resume": Key(
-        "bool", False, "Go on from the newest checkpoint in `model_save_path`, if there is one."
+        "bool", False, "Resume from the latest checkpoint in `model_save_path`, if there is one."
     ),
     "model_init_path": Key(
-        "path", None, "Warm start: an epoch's checkpoint folder to take parameters from."
+        "path", None, "Warm start: folder of one epoch's checkpoint, from which parameters load."
     ),
     "init_scope": Key(
         "any",
         "all",
-        "What a warm start takes: `all`, `sparse` (embedding tables), or a list of name patterns.",
+        "Parameters that a warm start loads: `all`, `sparse` (embedding tables), or a list of name "
+        "patterns.",
         "all, sparse or a list of name patterns",
         lambda value: value in ("all", "sparse") or _is_names(value),
     ),
     "ema_decay": Key(
         "any",
         0.0,
-        "Decay of the parameters' moving averages, which evaluation, checkpoints and exports take "
-        "in the parameters' place; 0 for none. See [training.md](training.md).",
+        "Decay of the exponential moving averages of the parameters; 0 for none. Evaluation, "
+        "checkpoints and exports use the averages. See [training.md](training.md).",
         "a number from 0 to less than 1",
         lambda value: type(value) in (int, float) and 0 <= value < 1,
     ),
     "valid_data_dir": Key(
         "path",
         None,
-        "Folder of the rows that training is evaluated on as it goes; no evaluation if not set. "
-        "Batches are of `infer_batch_size`, or else of `train_batch_size`. See "
-        "[training.md](training.md).",
+        "Folder of the validation set, which is evaluated during training. If not set, there is no "
+        "evaluation. The batch size is `infer_batch_size`, or `train_batch_size` if that is not "
+        "set. See [training.md](training.md).",
     ),
     "valid_reader_path": Key(
         "text",
         None,
-        "Reader for them; `infer_reader_path` if not set, `train_reader_path` if neither is.",
+        "Reader of the validation set. If not set: `infer_reader_path`, or `train_reader_path` if "
+        "that is not set either.",
     ),
     "valid_interval": _at_least(
-        0, 0, "Batches between two evaluations inside an epoch; 0: only at its end."
+        0,
+        0,
+        "Number of batches between two evaluations within an epoch; 0: only at the end of an "
+        "epoch.",
     ),
     "valid_metric": Key(
         "text",
         "mean",
-        "What tells which evaluation is the best: a metric's name as it is logged, or `mean` of "
-        "all AUCs (of all metrics where there is no AUC). Of a loss, a cost or an error less is "
-        "better.",
+        "Metric that selects the best evaluation: its name in the log, or `mean` of all AUCs "
+        "(without an AUC, of all metrics). For a loss, a cost or an error, lower is better.",
     ),
     "early_stopping_patience": _at_least(
-        1, None, "Evaluations in a row that are no better, after which training ends."
+        1, None, "Training stops after this many consecutive evaluations without improvement."
     ),
     "early_stopping_min_delta": Key(
         "any",
         0.0,
-        "How much better an evaluation must be to count as better.",
+        "Smallest change of the metric that counts as an improvement.",
         "a number of at least 0",
         lambda value: type(value) in (int, float) and 0 <= value < float("inf"),
     ),
-    "test_data_dir": Key("path", REQUIRED, "Folder of the evaluation files."),
+    "test_data_dir": Key("path", REQUIRED, "Folder of the test set."),
     "infer_reader_path": Key(
-        "text", None, "Reader for evaluation; `train_reader_path` if not set."
+        "text", None, "Reader of the test set; `train_reader_path` if not set."
     ),
-    "infer_batch_size": _at_least(1, REQUIRED, "Rows in an evaluation batch."),
+    "infer_batch_size": _at_least(1, REQUIRED, "Rows per evaluation batch."),
     "infer_load_path": Key(
         "path", None, "Folder of the checkpoints to evaluate; `model_save_path` if not set."
     ),
     "infer_start_epoch": _at_least(0, 0, "First epoch to evaluate."),
-    "infer_end_epoch": _at_least(1, REQUIRED, "One past the last epoch to evaluate."),
+    "infer_end_epoch": _at_least(1, REQUIRED, "One more than the last epoch to evaluate."),
     "infer_checkpoint": Key(
         "text",
         None,
-        "`best`: evaluate and export the best epoch of a run with `valid_data_dir`, in place of "
-        "those that `infer_start_epoch` and `infer_end_epoch` name.",
+        "`best`: evaluate and export the best checkpoint of a run with `valid_data_dir`, instead "
+        "of the epochs from `infer_start_epoch` to `infer_end_epoch`.",
         "best",
         lambda value: value == "best",
     ),
     "save_predictions": Key(
         "output path",
         None,
-        "File (`.csv`, `.npy` or `.parquet`) for every row's prediction, one column a task, in "
-        "file order.",
+        "File (`.csv`, `.npy` or `.parquet`) for the predictions of all rows, with one column per "
+        "task, in the order of the data files.",
         "a file name that ends in .csv, .npy or .parquet",
         lambda value: value.endswith((".csv", ".npy", ".parquet")),
     ),
     "metrics": Key(
         "any",
         None,
-        "What evaluation says of each task besides the model's metrics, exactly and from all rows: "
-        "a list of `auc`, `gauc`, `logloss`, `calibration`, `ece` and `acc`. See "
+        "Metrics that evaluation computes for each task in addition to the model's, exactly and "
+        "over all rows: a list of `auc`, `gauc`, `logloss`, `calibration`, `ece` and `acc`. See "
         "[results.md](results.md).",
         f"a list of {', '.join(METRICS)}",
         lambda value: _is_names(value) and set(value) <= set(METRICS),
@@ -194,65 +197,78 @@ RUNNER = {
     "gauc_column": Key(
         "text",
         None,
-        "Whose values group the rows for `gauc`: a column of a table, or a sparse field of one id.",
+        "Column by whose values `gauc` groups the rows: a column of a table, or a sparse field "
+        "with one id per row.",
     ),
     "ece_bins": _at_least(
-        2, 20, "Bins of about equal counts that `ece` and reliability diagrams have."
+        2,
+        20,
+        "Number of bins of `ece` and of reliability diagrams; the bins have about equally many "
+        "rows.",
     ),
     "save_metrics": Key(
         "output path",
         None,
-        "File (`.json`) for what a command measured: metrics by epoch, rows, seconds, parameters, "
-        "gates, versions. Each command writes its own, so give it with `-o`.",
+        "File (`.json`) for the measurements of a command: metrics by epoch, rows, seconds, "
+        "parameters, gates, versions. Each command writes its own file, so set this key with `-o`.",
         "a file name that ends in .json",
         lambda value: value.endswith(".json"),
     ),
-    "use_gpu": Key("bool", None, "Train on the GPU; if not set, where there is one."),
+    "use_gpu": Key("bool", None, "Use the GPU. If not set, a GPU is used if there is one."),
     "sync_mode": Key(
         "text",
         "async",
-        "How `static_ps_trainer.py` trains on parameter servers: `async`, the only one of "
-        "PaddleRec's modes that works; other commands do not use it.",
-        "async (PaddleRec knows sync, geo, heter and gpubox, too)",
+        "How `static_ps_trainer.py` trains with parameter servers. Of PaddleRec's modes only "
+        "`async` works. Other commands do not use this key.",
+        "async (PaddleRec also knows sync, geo, heter and gpubox)",
         lambda value: value in SYNC_MODES,
     ),
     "use_fleet": Key(
         "bool",
         False,
-        "Train or evaluate in dygraph with all processes that `paddle.distributed.launch` starts; "
-        "`train_batch_size` and `infer_batch_size` are each one's. See "
+        "Train or evaluate in dygraph with all processes that `paddle.distributed.launch` starts. "
+        "`train_batch_size` and `infer_batch_size` are the sizes per process. See "
         "[scaling.md](scaling.md).",
     ),
     "cache_dir": Key(
         "output path",
         None,
-        "Folder for parsed copies of text data that cannot be written beside their source; "
+        "Folder for parsed copies of text data if they cannot be written beside the data; "
         "`~/.cache/paddlemtl` if not set.",
     ),
     "use_visual": Key(
         "bool",
         False,
-        "Write loss, metrics, learning rate and speed for VisualDL, and a picture of the gates.",
+        "Write loss, metrics, learning rate, speed and a picture of the gates for VisualDL.",
     ),
-    "visual_dir": Key("output path", "visualDL_log", "Folder for VisualDL's records."),
+    "visual_dir": Key("output path", "visualDL_log", "Folder for the files of VisualDL."),
     "use_auc": Key(
-        "bool", True, "Accepted for PaddleRec's YAMLs: metrics always start anew every epoch."
+        "bool",
+        True,
+        "Accepted for PaddleRec's YAMLs, without effect: metrics are reset in every epoch.",
     ),
     "auc_num": _at_least(
-        0, 1, "Accepted for PaddleRec's YAMLs: every AUC of a static model starts anew."
+        0,
+        1,
+        "Accepted for PaddleRec's YAMLs, without effect: every AUC of a static model is reset in "
+        "every epoch.",
     ),
     "CE": Key(
-        "bool", False, "Accepted for PaddleRec's tests: every run is the same as the one before."
+        "bool",
+        False,
+        "Accepted for PaddleRec's tests, without effect: every run is deterministic.",
     ),
     "use_inference": Key(
         "bool",
         False,
-        "`static_trainer.py` saves an inference model, `rec_inference.*`, beside each checkpoint; "
-        "`trainer.py` does not: `to_static.py` makes it afterwards.",
+        "`static_trainer.py` saves an inference model, `rec_inference.*`, beside each checkpoint. "
+        "`trainer.py` does not; `to_static.py` exports its checkpoints.",
     ),
-    "save_inference_feed_varnames": _names("Inputs of `rec_inference.*`; the net's if not set."),
+    "save_inference_feed_varnames": _names(
+        "Inputs of `rec_inference.*`; the inputs of the net if not set."
+    ),
     "save_inference_fetch_varnames": _names(
-        "Outputs of `rec_inference.*`, by their tasks; all if not set. Names that Paddle once gave "
-        "by itself (`clip_0.tmp_0`) count by their position, with a warning."
+        "Outputs of `rec_inference.*` by task name; all outputs if not set. Names that old "
+        "versions of Paddle generated (`clip_0.tmp_0`) are matched by position, with a warning."
     ),
 }
