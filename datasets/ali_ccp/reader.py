@@ -62,8 +62,8 @@ class RecDataset(FieldDataset):
 
         return TextTable(paths, load)
 
-    def _where(self, column: int, field: str) -> str:
-        return f"field {field}"  # which of its columns in the line, the parsed table has not kept
+    def _column_name(self, column: int, field: str) -> str:
+        return f"field {field}"  # the parsed table does not keep the column of the line
 
 
 def _check(fields: Sequence[SparseField]) -> None:

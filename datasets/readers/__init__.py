@@ -1,4 +1,4 @@
-"""Readers: text and tables become rows of arrays.
+"""Readers: text files and tables become rows of arrays.
 
 Downloading and preparing files lives in ``datasets.preparing``.
 """

@@ -1,9 +1,9 @@
-"""Pickles of arrays, read without calling anything that they name.
+"""Reads pickles of NumPy arrays without running code that they name.
 
-A pickle calls whatever function it names, so one from elsewhere is somebody's program. Here the few
-names that pickled arrays consist of stand for classes of this file, which take plain numbers and
-bytes only, and every other name is an error. Not even NumPy's own functions are called on what
-the file says: a forged state makes its dtype take bytes for pointers.
+A pickle can call any function that it names, so a foreign pickle can run any code. This reader
+replaces the few names that pickled arrays need by classes of this module, which accept only plain
+numbers and bytes. Every other name is an error. NumPy's own functions are not called either: a
+forged state makes a NumPy dtype treat bytes as pointers.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 
 
 class ForeignName(pickle.UnpicklingError):
-    """A pickle names something that arrays do not consist of."""
+    """A pickle names a class or function that arrays do not need."""
 
 
 class _Dtype:
-    """Stands for `numpy.dtype`: whole numbers, decimals and truth values of fixed size."""
+    """Replaces `numpy.dtype`: integers, floating-point numbers and booleans of fixed size."""
 
     __slots__ = ("value",)
 
     def __init__(self, name: str, *_):
         if not isinstance(name, str) or not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|[fc][248])", name):
-            raise pickle.UnpicklingError(f"numbers of type {name!r}")
+            raise pickle.UnpicklingError(f"expected a dtype of numbers, found {name!r}")
         self.value = np.dtype(name)
 
     def __setstate__(self, state: tuple):
@@ -34,7 +34,7 @@ class _Dtype:
 
 
 class Array:
-    """Stands for `numpy.ndarray`, and for the function that makes an empty one."""
+    """Replaces `numpy.ndarray` and the function that creates an empty one."""
 
     __slots__ = ("value",)
 
@@ -49,7 +49,7 @@ class Array:
 
 
 def _from_buffer(content: bytes, dtype: _Dtype, shape: tuple, order: str) -> Array:
-    """How protocol 5 has an array."""
+    """Returns an array as protocol 5 stores it."""
     array = Array()
     array.__setstate__((1, shape, dtype, order == "F", content))
     return array
@@ -60,21 +60,21 @@ def _scalar(dtype: _Dtype, content: bytes) -> Any:
 
 
 def _bytes(content: Any) -> bytes:
-    if isinstance(content, str):  # how protocol 2 has bytes
+    if isinstance(content, str):  # as protocol 2 stores bytes
         return content.encode("latin1")
     if not isinstance(content, (bytes, bytearray)):
-        raise pickle.UnpicklingError(f"numbers in a {type(content).__name__}")
+        raise pickle.UnpicklingError(f"expected bytes, found {type(content).__name__}")
     return bytes(content)
 
 
 def _encode(text: str, encoding: str) -> bytes:
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"text as {encoding!r}")
+        raise pickle.UnpicklingError(f"expected the encoding latin1, found {encoding!r}")
     return text.encode("latin1")
 
 
 def _no_bytes() -> bytes:
-    """How protocol 2 has them where there are none."""
+    """Returns empty bytes, which protocol 2 stores as a call without arguments."""
     return b""
 
 
@@ -85,11 +85,11 @@ def _mapping(*pairs: list) -> dict:
 def _tuple(items: tuple = ()) -> tuple:
     # Paddle pickles a tensor as a tuple of its name and its array.
     if not isinstance(items, (tuple, list)):
-        raise pickle.UnpicklingError(f"a tuple of a {type(items).__name__}")
+        raise pickle.UnpicklingError(f"expected items of a tuple, found {type(items).__name__}")
     return tuple(items)
 
 
-_STAND_INS = {
+_REPLACEMENTS = {
     "numpy.ndarray": Array,
     "numpy.dtype": _Dtype,
     "_codecs.encode": _encode,
@@ -98,19 +98,19 @@ _STAND_INS = {
     "__builtin__.tuple": _tuple,
     "collections.OrderedDict": _mapping,
 }
-for _core in ("numpy.core", "numpy._core"):  # NumPy 2 renamed it; either may have written the file
-    _STAND_INS[f"{_core}.multiarray._reconstruct"] = Array
-    _STAND_INS[f"{_core}.multiarray.scalar"] = _scalar
-    _STAND_INS[f"{_core}.numeric._frombuffer"] = _from_buffer
+for _core in ("numpy.core", "numpy._core"):  # NumPy 2 renamed the package
+    _REPLACEMENTS[f"{_core}.multiarray._reconstruct"] = Array
+    _REPLACEMENTS[f"{_core}.multiarray.scalar"] = _scalar
+    _REPLACEMENTS[f"{_core}.numeric._frombuffer"] = _from_buffer
 
 
 class _Unpickler(pickle._Unpickler):
-    """The standard library's in Python: the one in C allocates what a forged number asks for."""
+    """The unpickler in Python: the one in C allocates as much memory as a forged size says."""
 
     dispatch: ClassVar[dict] = dict(pickle._Unpickler.dispatch)
 
     def _load_bytearray(self) -> None:
-        # Read, and not allocated before.
+        # The original allocates the memory before it reads.
         self.append(self.read(int.from_bytes(self.read(8), "little")))
 
     dispatch[pickle.BYTEARRAY8[0]] = _load_bytearray
@@ -118,25 +118,27 @@ class _Unpickler(pickle._Unpickler):
     def _load_build(self) -> None:
         state = self.stack.pop()
         if not isinstance(self.stack[-1], (Array, _Dtype)):
-            raise pickle.UnpicklingError(f"a state of a {type(self.stack[-1]).__name__}")
+            raise pickle.UnpicklingError(
+                f"expected the state of an array, found that of a {type(self.stack[-1]).__name__}"
+            )
         self.stack[-1].__setstate__(state)
 
     dispatch[pickle.BUILD[0]] = _load_build
 
     def find_class(self, module: str, name: str) -> Any:
-        known = _STAND_INS.get(f"{module}.{name}")
-        if known is None:
+        replacement = _REPLACEMENTS.get(f"{module}.{name}")
+        if replacement is None:
             raise ForeignName(f"it names {module}.{name}")
-        return known
+        return replacement
 
 
 def unpickled(stream: BinaryIO) -> Any:
-    """Reads a pickle of arrays, numbers, text and containers of them.
+    """Returns the content of a pickle of arrays, numbers, text and containers of these.
 
-    Its arrays are `Array`, whose ``value`` is a read-only view of what was read, or None if the
-    pickle gives it no numbers.
+    Each array is an `Array`. Its ``value`` is a read-only NumPy array, or None if the pickle has
+    no numbers for it.
 
     Raises:
-        ForeignName: it names anything else. A damaged pickle may raise anything.
+        ForeignName: the pickle names anything else. A damaged pickle may raise any exception.
     """
     return _Unpickler(stream, encoding="latin1").load()

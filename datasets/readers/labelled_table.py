@@ -1,4 +1,4 @@
-"""A reader's common part: a table whose rows begin with labels, one column or more a task."""
+"""The base class of readers whose rows begin with label columns."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from datasets.readers.text_matrix import Rows, TextMatrix, TextTable, WidthError
 
 
 class LabelledTable(IterableDataset):
-    """Rows of labels, then of numbers that a subclass makes features of.
+    """Rows of labels and of numbers, from which a subclass makes the features.
 
-    ``hyper_parameters.tasks`` says which label column is which task's.
+    ``hyper_parameters.tasks`` gives each task's label column.
 
     Args:
-        file_list: text files of so many labels and ``width`` numbers a line, comma-separated.
+        file_list: text files of comma-separated labels and ``width`` numbers a line.
         config: the flat configuration.
-        width: numbers after the labels.
-        form: what the width follows from, for the error that another one gives.
+        width: number of columns after the labels.
+        form: the settings that ``width`` follows from, for the error of a line of another width.
 
     Attributes:
-        LABELS: names of the leading columns, which are all 0 or 1.
-        TASKS: the tasks of a configuration that names none; None if it has to.
+        LABELS: names of the leading columns, which hold 0 or 1.
+        TASKS: the tasks if the configuration has none; None if it must have them.
 
     Raises:
-        ValueError: a line is malformed, or a label is neither 0 nor 1.
+        ValueError: a line is malformed, or a label is not 0 or 1.
     """
 
     LABELS: tuple[str, ...] = ()
@@ -34,9 +34,9 @@ class LabelledTable(IterableDataset):
 
     def __init__(self, file_list: Sequence[str], config, width: int, form: str):
         super().__init__()
-        count = len(self.LABELS)
+        count = len(self.LABELS)  # none where a table of rows to predict has no labels
         self._label_columns = label_columns(config, count, self.TASKS) if count else []
-        resolve = getattr(config, "runner", None)  # a plain mapping has no paths to resolve
+        resolve = getattr(config, "runner", None)  # a plain mapping does not resolve paths
         cache_dir = resolve("cache_dir") if resolve else config.get("runner.cache_dir")
         try:
             self._matrix = self._table(file_list, count + width, cache_dir)
@@ -47,8 +47,8 @@ class LabelledTable(IterableDataset):
         return len(self._matrix)
 
     def take(self, rows: Rows) -> list[np.ndarray]:
-        """Returns rows as columns: features, then labels ``[n, 1]`` a task."""
-        # Labels first: a file of another form mostly shows in them.
+        """Returns a block of rows: the features, then the labels ``[n, 1]`` of each task."""
+        # Labels are checked first: a file of another format mostly shows there.
         labels = self._labels(rows)
         return [*self._features(rows), *labels]
 
@@ -57,19 +57,19 @@ class LabelledTable(IterableDataset):
             yield [column[0] for column in self.take(slice(row, row + 1))]
 
     def place(self, row: int) -> str:
-        """Returns where a row was read: ``file:line``."""
+        """Returns the ``file:line`` of a row."""
         return self._matrix.place(row)
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
-        """Returns the files' table: labels, then what features are made of."""
+        """Returns the table of the files: the labels, then the columns of the features."""
         return TextMatrix(paths, columns, cache_dir)
 
     def _features(self, rows: Rows) -> list[np.ndarray]:
-        """Returns rows of what comes before the labels, ``[n, ...]`` each."""
+        """Returns the arrays ``[n, ...]`` that come before the labels."""
         raise NotImplementedError
 
     def _place(self, rows: Rows, number: int) -> str:
-        """Returns ``file:line`` of one of the rows that are being taken."""
+        """Returns the ``file:line`` of the row at position ``number`` of ``rows``."""
         return self._matrix.place(np.arange(len(self))[rows][number])
 
     def _labels(self, rows: Rows) -> list[np.ndarray]:
@@ -77,10 +77,9 @@ class LabelledTable(IterableDataset):
         bad = np.argwhere((labels != 0) & (labels != 1))
         if len(bad):
             row, column = bad[0]
-            found = labels[row, column]
             raise ValueError(
                 f"{self._place(rows, row)}: column {column + 1}: "
-                f"expected a label 0 or 1, found {found}"
+                f"expected a label 0 or 1, found {labels[row, column]}"
             )
         labels = labels.astype(np.int64)
         return [labels[:, column : column + 1] for column in self._label_columns]
@@ -91,11 +90,11 @@ def label_columns(config, count: int, default: Sequence[dict] | None = None) -> 
 
     Args:
         config: the flat configuration.
-        count: how many label columns there are.
-        default: the tasks of a configuration that names none; None if it has to.
+        count: number of label columns.
+        default: the tasks if the configuration has none; None if it must have them.
 
     Raises:
-        ValueError: there are no tasks, or one has none of the columns.
+        ValueError: there are no tasks, or a task has no such label column.
     """
     tasks = config.get("hyper_parameters.tasks")
     if tasks is None:

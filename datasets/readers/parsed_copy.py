@@ -1,4 +1,4 @@
-"""A text file's parsed copy: a table beside the file, made once, then served from a memory map."""
+"""Parsed copies of text files: each file is parsed once and then read from a memory map."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from typing import IO, Callable
 
 import numpy as np
 
+from datasets.readers import atomic_file
 from datasets.readers.stored_rows import StoredRows
 
 
@@ -26,57 +26,60 @@ def load(
     cache_dir: str | None = None,
     form: str = "",
 ) -> np.ndarray:
-    """Returns a file's table, ``[rows, columns]``, from its copy if that is fresh.
+    """Returns a file's table ``[rows, columns]``, from its parsed copy if that is up to date.
 
-    The copy's name carries the source's size and time of change, so a changed source has no
-    copy, and a copy is complete the moment its name exists.
+    The name of the copy contains the file's size and time of change, so a changed file has no
+    copy. The copy gets its name when it is complete.
 
     Args:
         path: the file.
-        columns: how many the table has.
-        dtype: of the table.
-        parse_into: makes the copy and returns the table, given the copy's path and the file's.
-        cache_dir: where the copy goes if the file's own folder cannot be written;
+        columns: number of columns of the table.
+        dtype: dtype of the table.
+        parse_into: takes the paths of the copy and of the file, writes the copy, returns the table.
+        cache_dir: folder of the copy if the file's own folder cannot be written;
             ``~/.cache/paddlemtl`` if None.
-        form: what tells tables of one file apart, 8 hexadecimal digits; files with one table
-            need none. A file keeps the tables of all its forms until it changes.
+        form: 8 hexadecimal digits that identify one of several tables of a file; empty if it has
+            one table. The copies of all forms are kept until the file changes.
 
     Raises:
-        ValueError: no folder can take the copy, or `parse_into` raised it.
+        ValueError: no folder can be written, or ``parse_into`` raised it.
     """
     path = os.path.abspath(path)
     name = f".{os.path.basename(path)}."
     stamp = _stamp(path)
-    elsewhere = cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "paddlemtl")
+    cache_dir = cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "paddlemtl")
     digest = hashlib.sha256(path.encode()).hexdigest()[:16]
-    choices = [(os.path.dirname(path), name), (elsewhere, f"{name}{digest}.")]
+    choices = [(os.path.dirname(path), name), (cache_dir, f"{name}{digest}.")]
     copy = f"{form}.{stamp}" if form else stamp
     for folder, prefix in choices:
         table = _cached(os.path.join(folder, prefix + copy), dtype)
         if table is not None and table.shape[1] == columns:
             return table
     for folder, prefix in choices:
-        if folder == elsewhere:
+        if folder == cache_dir:
             with suppress(OSError):
                 os.makedirs(folder, exist_ok=True)
         if os.access(folder, os.W_OK):
             _remove_stale(folder, prefix, form, stamp)
             return parse_into(os.path.join(folder, prefix + copy), path)
-    raise ValueError(f"{path}: neither its folder nor {elsewhere} can take the parsed copy")
+    raise ValueError(
+        f"{path}: neither its folder nor {cache_dir} can take the parsed copy "
+        "(make one of them writable, or set runner.cache_dir)"
+    )
 
 
 def write(
     cached: str, path: str, columns: int, dtype: type, blocks: Iterable[np.ndarray]
 ) -> np.ndarray:
-    """Writes a file's table, whole or not at all, and returns it from the memory map.
+    """Writes a file's parsed copy and returns it as a memory map.
 
     Args:
         cached: path of the copy.
         path: the file.
-        columns: how many the table has.
-        dtype: of the table.
-        blocks: the table's rows, ``[n, columns]``, one for each line that is not blank; they are
-            read one after the other, so a file of any size takes the memory of a block.
+        columns: number of columns of the table.
+        dtype: dtype of the table.
+        blocks: the rows in blocks ``[n, columns]``, one row for each line that is not blank. Only
+            one block is in memory at a time.
 
     Raises:
         ValueError: the file cannot be read or has no rows, or the copy cannot be written.
@@ -84,87 +87,90 @@ def write(
     try:
         with open_text(path) as lines:
             rows = sum(1 for line in lines if line.strip())
-    except (OSError, EOFError, zlib.error) as error:  # also what a damaged .gz raises
+    except (OSError, EOFError, zlib.error) as error:  # a damaged .gz raises any of them
         raise ValueError(f"{path}: {error}") from error
     if rows == 0:
         raise ValueError(f"{path}: the file holds no rows")
     stored = np.dtype(dtype).newbyteorder("<")
-    with replacing(cached, path) as file:
+    with new_copy(cached, path) as file:
         header = {"descr": stored.str, "fortran_order": False, "shape": (rows, columns)}
         np.lib.format.write_array_header_1_0(file, header)
-        done = 0
+        written = 0
         for block in blocks:
             file.write(np.ascontiguousarray(block, stored))
-            done += len(block)
-        if done != rows:
+            written += len(block)
+        if written != rows:
             raise _changed(path)
     return np.load(cached, mmap_mode="r").view(np.ndarray)
 
 
 @contextmanager
-def replacing(cached: str, path: str) -> Iterator[IO[bytes]]:
-    """Opens a new file, which becomes a file's copy once it is written whole.
+def new_copy(cached: str, path: str) -> Iterator[IO[bytes]]:
+    """Opens a file for writing that becomes the parsed copy when the block ends.
 
-    It is to be written, not mapped: on a full disk a write is an error, a mapped page is a crash.
+    Write into the file, do not map it: a full disk makes a write an error, but a mapped page a
+    crash.
 
     Args:
-        cached: path of the copy, of which `load` made the name.
+        cached: path of the copy, as `load` names it.
         path: the file.
 
     Raises:
-        ValueError: the copy cannot be written, or the file is no longer what its copy's name says:
-            then some rows may be old and some new.
+        ValueError: the copy cannot be written, or the file changed in the meantime: then some rows
+            may be old and some new.
     """
-    handle, temporary = tempfile.mkstemp(
-        dir=os.path.dirname(cached), prefix=".parsing.", suffix=".npy"
-    )
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        if not cached.endswith(_stamp(path)):
-            raise _changed(path)
-        shutil.copymode(path, temporary)  # who can read the source can use its parsed copy
-        os.replace(temporary, cached)
+        with atomic_file.replacing(cached, concurrent=True) as temporary:
+            # Nobody else may read the rows before the copy has the mode of its source.
+            with open(temporary, "xb", opener=_private) as file:
+                yield file
+            if not cached.endswith(_stamp(path)):
+                raise _changed(path)
+            shutil.copymode(path, temporary)
     except OSError as error:
         raise ValueError(f"{path}: cannot write {cached}: {error.strerror or error}") from error
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def is_gzip(path: str) -> bool:
-    """Whether a file is compressed, by its name."""
+    """Returns whether a file's name says that it is compressed."""
     return path.lower().endswith(".gz")
 
 
 def open_text(path: str) -> IO[str]:
     """Opens a text file, or one whose name ends in ``.gz``."""
     opener = gzip.open if is_gzip(path) else open
-    # What is no text becomes a cell that is no number, and an error that names the line.
+    # Bytes that are no UTF-8 become an invalid cell, whose error names the line.
     return opener(path, "rt", encoding="utf-8-sig", errors="replace")
 
 
 def unmapped(table: np.ndarray) -> np.ndarray | StoredRows:
-    """Returns a table that was loaded as one that is read from its file, if that is still there."""
+    """Returns a memory-mapped table as one that reads its rows from the file.
+
+    If another process has removed the file, the memory map is returned: it still has the rows.
+    """
     try:
-        return StoredRows(table.base.filename)  # of the memory map, which the table is a view of
-    except FileNotFoundError:  # another process has parsed the source anew; the map holds the rows
+        return StoredRows(table.base.filename)  # the table is a view of the memory map
+    except FileNotFoundError:
         return table
 
 
 def _cached(path: str, dtype: type) -> np.ndarray | None:
-    """Returns a parsed copy, or None where there is none that can be used."""
+    """Returns a parsed copy, or None if there is none that can be used."""
     try:
         table = np.lib.format.open_memmap(path, mode="r")
-        whole = os.path.getsize(path) == table.offset + table.nbytes
-    except Exception:  # absent, another user's, damaged in any way: the file is parsed anew
+        complete = os.path.getsize(path) == table.offset + table.nbytes
+    except Exception:  # missing, not readable or damaged in any way: the file is parsed again
         return None
-    good = whole and table.ndim == 2 and len(table) and table.dtype == dtype
-    return table.view(np.ndarray) if good else None
+    usable = complete and table.ndim == 2 and len(table) and table.dtype == dtype
+    return table.view(np.ndarray) if usable else None
 
 
 def _stamp(path: str) -> str:
-    """Returns how the name of a file's copy ends: its size and time of change."""
+    """Returns the end of the copy's name: the file's size and time of change."""
     status = os.stat(path)
     return f"{status.st_size}-{status.st_mtime_ns}.npy"
 
@@ -176,7 +182,7 @@ def _changed(path: str) -> ValueError:
 def _remove_stale(folder: str, prefix: str, form: str, stamp: str) -> None:
     forms = r"([0-9a-f]{8})\." if form else "()"
     for name in os.listdir(folder):
-        found = re.fullmatch(re.escape(prefix) + forms + r"(\d+-\d+\.npy)", name)
-        if found and (found[1] == form or found[2] != stamp):
-            with suppress(FileNotFoundError):  # another process does the same
+        copy = re.fullmatch(re.escape(prefix) + forms + r"(\d+-\d+\.npy)", name)
+        if copy and (copy[1] == form or copy[2] != stamp):
+            with suppress(FileNotFoundError):  # another process may remove it too
                 os.remove(os.path.join(folder, name))

@@ -1,13 +1,14 @@
-"""The sparse fields of a row, as a YAML names them: readers check ids, models embed them.
+"""The sparse fields of a YAML: readers check their ids, models embed them.
 
-They are declared here, not beside the models, because models may import from ``datasets`` and
-never the other way round.
+They are declared here because models may import from ``datasets``, but not the other way round.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from typing import Any
+
+from datasets.readers import checks
 
 POOLINGS = ("sum", "mean", "max")
 _KEY = "hyper_parameters.sparse_fields"
@@ -15,15 +16,15 @@ _KEY = "hyper_parameters.sparse_fields"
 
 @dataclasses.dataclass(frozen=True)
 class SparseField:
-    """A categorical feature: one id a row, or several.
+    """A categorical feature with one id or several ids a row.
 
     Attributes:
-        name: what errors and metadata call it.
-        size: number of ids, 0 included; 0 stands for unknown, and for padding.
-        max_len: ids a row; fewer are padded with 0.
-        pooling: how the embeddings of several ids become one: ``sum``, ``mean`` or ``max`` over
-            those that are not 0.
-        share: the field whose embeddings it uses; None for its own.
+        name: the field's name in errors and metadata.
+        size: number of ids, including 0. The id 0 is out-of-vocabulary and padding.
+        max_len: ids a row; shorter rows are padded with 0.
+        pooling: how the embeddings of several ids are combined: ``sum``, ``mean`` or ``max`` over
+            the ids that are not 0.
+        share: the field whose embedding table is used; None for a table of its own.
     """
 
     name: str
@@ -33,65 +34,39 @@ class SparseField:
     share: str | None = None
 
 
-_KEYS = {field.name for field in dataclasses.fields(SparseField)}
+def fields_of(config, largest: int | None = None) -> tuple[SparseField, ...]:
+    """Returns the fields of ``hyper_parameters.sparse_fields``, in their order.
 
-
-def fields_of(config) -> tuple[SparseField, ...]:
-    """Returns the fields under ``hyper_parameters.sparse_fields``, in their order.
+    Args:
+        config: the flat configuration.
+        largest: upper limit of ``size`` and ``max_len``; None for no limit.
 
     Raises:
-        ValueError: an entry is malformed, two have one name, or one shares what it cannot.
+        ValueError: an entry is malformed, two fields have the same name, or ``share`` names a
+            field that cannot be shared.
     """
-    entries = config.get(_KEY)
-    if entries is None:
-        return ()
-    if not isinstance(entries, (list, tuple)):
-        raise ValueError(f"{_KEY}: expected a list of fields, found {entries!r}")
-    fields = tuple(_field(entry) for entry in entries)
-    by_name = {field.name: field for field in fields}
-    if len(by_name) != len(fields):
-        names = [field.name for field in fields]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{_KEY}: two fields are called {twice}")
+    entries = checks.list_of("fields", _KEY, config.get(_KEY))
+    fields = tuple(_field(entry, largest) for entry in entries)
+    checks.distinct(_KEY, "field", [field.name for field in fields])
+    owners = {field.name: field for field in fields if field.share is None}
     for field in fields:
-        if field.share is None:
-            continue
-        other = by_name.get(field.share)
-        if other is None or other.share or other.size != field.size:
-            raise ValueError(
-                f"{_KEY}: {field.name}: share: expected the name of a field of the same size with "
-                f"embeddings of its own, found {field.share!r}"
-            )
+        owner = owners.get(field.share)
+        if field.share is not None and (owner is None or owner.size != field.size):
+            expected = f"a field of size {field.size} that has no share of its own"
+            checks.fail(f"{_KEY}: {field.name}: share", expected, field.share)
     return fields
 
 
-def _field(entry) -> SparseField:
-    keys = set(entry) if isinstance(entry, Mapping) else set()
-    if not {"name", "size"} <= keys <= _KEYS:
-        raise ValueError(
-            f"{_KEY}: expected fields of a name, a size and, if need be, a max_len, a pooling and "
-            f"a share, found {entry!r}"
-        )
-    name = entry["name"]
-    if not isinstance(name, str):
-        raise ValueError(
-            f"{_KEY}: expected a name in quotation marks, found {name!r} (without them YAML reads "
-            "101 and 109_14 as numbers)"
-        )
+def _field(entry: Any, largest: int | None) -> SparseField:
+    checks.keys(_KEY, entry, ("name", "size"), ("max_len", "pooling", "share"))
     field = SparseField(**entry)
-    for key, least in (("size", 2), ("max_len", 1)):
-        value = getattr(field, key)
-        if type(value) is not int or value < least:
-            raise ValueError(
-                f"{_KEY}: {name}: {key}: expected an integer of at least {least}, found {value!r}"
-            )
-    if field.pooling not in POOLINGS:
-        raise ValueError(
-            f"{_KEY}: {name}: pooling: expected {', '.join(POOLINGS[:-1])} or {POOLINGS[-1]}, "
-            f"found {field.pooling!r}"
-        )
+    if not isinstance(field.name, str):
+        hint = "without quotation marks YAML reads 101 as a number"
+        checks.fail(f"{_KEY}: name", "a text in quotation marks", field.name, hint)
+    place = f"{_KEY}: {field.name}"
+    checks.integer(f"{place}: size", field.size, 2, largest)
+    checks.integer(f"{place}: max_len", field.max_len, 1, largest)
+    checks.choice(f"{place}: pooling", field.pooling, POOLINGS)
     if "share" in entry and not isinstance(field.share, str):
-        raise ValueError(
-            f"{_KEY}: {name}: share: expected the name of a field, found {field.share!r}"
-        )
+        checks.fail(f"{place}: share", "the name of a field", field.share)
     return field

@@ -1,9 +1,8 @@
-"""Rows of an array in a file, read as they are asked for: where a memory map does not do.
+"""Reads rows of an array from its file, for tables that are too large for a memory map.
 
-The pages of a map that rows in random order touch count as memory of the process, and soon they
-are all of its pages; so a table of many gigabytes would seem to take them. What is read here is
-kept by the system alone, which gives it up when memory is short. And a file that somebody cuts off
-under a map ends the process; here it is an error.
+Rows in random order soon touch all pages of a memory map, and these count as memory of the
+process. Here only the system's file cache keeps pages, and it frees them when memory is short.
+A file that is truncated under a memory map crashes the process; here it is an error.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ import numpy as np
 
 
 class StoredRows:
-    """An array in a file, whose rows can be taken.
+    """An array in a ``.npy`` file whose rows are read when they are needed.
 
     Args:
-        path: a file in NumPy's format of an array ``[rows, ...]``, in C order.
+        path: a ``.npy`` file of an array ``[rows, ...]`` in C order.
 
     Attributes:
-        shape: of the array.
-        dtype: of its numbers.
+        shape: shape of the array.
+        dtype: dtype of the array.
 
     Raises:
-        OSError: the file is not there.
-        ValueError: it is another one, or cut off.
+        OSError: the file cannot be opened.
+        ValueError: the file has another format, or is truncated.
     """
 
     def __init__(self, path: str):
@@ -39,9 +38,9 @@ class StoredRows:
         if by_column or not self.shape:
             raise ValueError(f"{path}: expected an array in C order")
         self._start = self._file.tell()
-        self._bytes = self.dtype.itemsize * math.prod(self.shape[1:])  # a row
-        if os.fstat(self._file.fileno()).st_size < self._start + len(self) * self._bytes:
-            raise ValueError(f"{path} is cut off")
+        self._row_size = self.dtype.itemsize * math.prod(self.shape[1:])  # bytes
+        if os.fstat(self._file.fileno()).st_size < self._start + len(self) * self._row_size:
+            raise ValueError(f"{path} is truncated")
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
@@ -49,14 +48,14 @@ class StoredRows:
 
     @property
     def ndim(self) -> int:
-        """How many axes the array has."""
+        """The number of axes."""
         return len(self.shape)
 
     def take(self, rows: slice | np.ndarray, columns: slice) -> np.ndarray:
-        """Returns some columns of some rows, ``[len(rows), width]``, as a new array.
+        """Returns columns of rows, ``[len(rows), width]``, as a new array.
 
-        Labels, numbers and ids of a block of rows are taken one after the other: a block is read
-        once.
+        The last block of rows is kept, because its labels, numbers and ids are taken one after the
+        other.
 
         Raises:
             IndexError: there is no such row.
@@ -69,27 +68,30 @@ class StoredRows:
         return self._last[1][:, columns].copy()
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-        """Returns rows ``[len(rows), ...]``; they cannot be written."""
+        """Returns rows ``[len(rows), ...]`` as a read-only array."""
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
-            raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)}")
+            raise IndexError(
+                f"{self._path}: expected rows from 0 to {len(self) - 1}, found {rows.min()} to "
+                f"{rows.max()}"
+            )
         if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
             content = self._bytes_at(int(rows[0]), len(rows))
         else:
-            places = (self._start + rows.astype(np.int64) * self._bytes).tolist()
-            number, read, size = self._file.fileno(), os.pread, self._bytes
-            content = b"".join([read(number, size, place) for place in places])
-        if len(content) != len(rows) * self._bytes:
-            raise OSError(f"{self._path} is cut off")
+            offsets = (self._start + rows.astype(np.int64) * self._row_size).tolist()
+            number, read, size = self._file.fileno(), os.pread, self._row_size
+            content = b"".join([read(number, size, offset) for offset in offsets])
+        if len(content) != len(rows) * self._row_size:
+            raise OSError(f"{self._path} is truncated")
         return np.frombuffer(content, self.dtype).reshape(len(rows), *self.shape[1:])
 
     def _bytes_at(self, first: int, count: int) -> bytes:
-        """Returns rows that follow on each other; the system may hand them over in parts."""
-        parts, done, size = [], 0, count * self._bytes
+        """Returns the bytes of consecutive rows; one system call may return only a part."""
+        parts, done, size = [], 0, count * self._row_size
         while done < size:
-            place = self._start + first * self._bytes + done
-            part = os.pread(self._file.fileno(), size - done, place)
+            offset = self._start + first * self._row_size + done
+            part = os.pread(self._file.fileno(), size - done, offset)
             if not part:
                 break
             parts.append(part)

@@ -1,4 +1,4 @@
-"""Comma-separated numbers: parsed once, kept as ``.npy``, then served from a memory map."""
+"""Tables of comma-separated numbers, parsed once and then read from ``.npy`` copies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasets.readers.parsed_copy import open_text
 from datasets.readers.stored_rows import StoredRows
 
 _LINES_AT_ONCE = 4096
-_MOST_MAPPED = 1 << 29  # bytes; larger tables are read row by row, by 1 to 2 microseconds each
+_LARGEST_MAP = 1 << 29  # bytes; larger tables are read row by row: 1 to 2 microseconds a row
 Rows = Union[slice, np.ndarray]
 
 
@@ -22,15 +22,14 @@ class WidthError(ValueError):
 
 
 class TextTable:
-    """Text files as one table of all their rows, a row for each line that is not blank.
+    """One table of the rows of several text files.
 
-    Up to half a gigabyte is served from a memory map, a larger table from its files.
+    Up to half a gigabyte is read from memory maps, a larger table from its files.
 
     Args:
         paths: the files, in order.
-        load: returns a file's table; all have the same columns and dtype.
-        find: returns where a file's row was read; in its so many-th line that is not blank, if not
-            given.
+        load: returns a file's table; all files have the same columns and dtype.
+        find: returns ``file:line`` of a file's row; by default of the n-th line that is not blank.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class TextTable:
         self._paths = list(paths)
         self._find = find or _line
         self._parts: list[np.ndarray | StoredRows] = [load(path) for path in paths]
-        if sum(part.nbytes for part in self._parts) > _MOST_MAPPED:
+        if sum(part.nbytes for part in self._parts) > _LARGEST_MAP:
             self._parts = [parsed_copy.unmapped(part) for part in self._parts]
         self._ends = np.cumsum([len(part) for part in self._parts])
 
@@ -50,9 +49,9 @@ class TextTable:
         return int(self._ends[-1])
 
     def take(self, rows: Rows, columns: slice) -> np.ndarray:
-        """Returns some columns of some rows, ``[len(rows), width]``; a view where it can be."""
+        """Returns columns of rows, ``[len(rows), width]``; a view where possible."""
         if len(self._parts) == 1:
-            return _taken(self._parts[0], rows, columns)
+            return _take(self._parts[0], rows, columns)
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         part_of_row = np.searchsorted(self._ends, rows, side="right")
@@ -60,29 +59,29 @@ class TextTable:
         out = np.empty((len(rows), width), self._parts[0].dtype)
         for number in np.unique(part_of_row):
             part = self._parts[number]
-            chosen = part_of_row == number
-            own = rows[chosen] - (self._ends[number] - len(part))
-            out[chosen] = _taken(part, own, columns)
+            inside = part_of_row == number
+            part_rows = rows[inside] - (self._ends[number] - len(part))
+            out[inside] = _take(part, part_rows, columns)
         return out
 
     def place(self, row: int) -> str:
-        """Returns where a row was read: ``file:line``."""
+        """Returns the ``file:line`` of a row."""
         part = int(np.searchsorted(self._ends, row, side="right"))
         row -= self._ends[part] - len(self._parts[part])
         return self._find(self._paths[part], int(row))
 
 
 class TextMatrix(TextTable):
-    """Text files of ``columns`` numbers a line, as one float32 table of all their rows.
+    """One float32 table of the rows of text files with ``columns`` numbers a line.
 
     Args:
         paths: the files, in order; names that end in ``.gz`` are decompressed.
-        columns: numbers a line.
-        cache_dir: where a file's parsed copy goes if its own folder cannot be written;
+        columns: number of columns.
+        cache_dir: folder of the parsed copies of files whose own folder cannot be written;
             ``~/.cache/paddlemtl`` if None.
 
     Raises:
-        ValueError: a line is malformed; the message says which file and line.
+        ValueError: a line is malformed; the message names file and line.
     """
 
     def __init__(self, paths: Sequence[str], columns: int, cache_dir: str | None = None):
@@ -91,18 +90,18 @@ class TextMatrix(TextTable):
 
 def _line(path: str, row: int) -> str:
     with open_text(path) as file:
-        full = (number for number, line in enumerate(file, 1) if line.strip())
-        return f"{path}:{next(islice(full, row, None))}"
+        rows = (number for number, line in enumerate(file, 1) if line.strip())
+        return f"{path}:{next(islice(rows, row, None))}"
 
 
-def _taken(part: np.ndarray | StoredRows, rows: Rows, columns: slice) -> np.ndarray:
+def _take(part: np.ndarray | StoredRows, rows: Rows, columns: slice) -> np.ndarray:
     if isinstance(part, StoredRows):
         return part.take(rows, columns)
     return part[:, columns][rows]
 
 
 def load(path: str, columns: int, cache_dir: str | None = None) -> np.ndarray:
-    """Returns a file's numbers, ``[rows, columns]`` float32, from its copy if that is fresh."""
+    """Returns a file's numbers ``[rows, columns]``, float32, from its copy if up to date."""
     return parsed_copy.load(
         path,
         columns,
@@ -129,21 +128,21 @@ def _blocks(path: str, columns: int) -> Iterator[np.ndarray]:
 
 
 def _parse(path: str, first: int, lines: list[str], columns: int) -> np.ndarray:
-    full = [line for line in lines if line.strip()]
-    if not full:
+    rows = [line for line in lines if line.strip()]
+    if not rows:
         return np.empty((0, columns), np.float32)
-    block = _numbers(full)
+    block = _numbers(rows)
     if block is None or block.shape[1] != columns:
         raise _first_fault(path, first, lines, columns)
     return block
 
 
 def _numbers(lines: list[str]) -> np.ndarray | None:
-    """Returns the numbers of lines that hold something, or None if they make no finite table."""
+    """Returns the numbers of non-blank lines, or None if they are not a finite table."""
     try:
         with np.errstate(over="ignore"):
             block = np.loadtxt(lines, np.float32, comments=None, delimiter=",", ndmin=2)
-    except ValueError:  # numpy's message counts rows, not lines
+    except ValueError:  # NumPy's message counts rows, not lines
         return None
     return block if np.isfinite(block).all() else None
 
@@ -154,12 +153,11 @@ def _first_fault(path: str, first: int, lines: list[str], columns: int) -> Value
         if not line.strip():
             continue
         if len(cells) != columns:
-            found = f"expected {columns} numbers, found {len(cells)}"
-            return WidthError(f"{path}:{number}: {found}")
+            return WidthError(f"{path}:{number}: expected {columns} numbers, found {len(cells)}")
         if _numbers([line]) is not None:
             continue
         for column, cell in enumerate(map(str.strip, cells), 1):
             if not cell or _numbers([cell]) is None:
-                found = f"expected a number, found {cell[:40]!r}"
-                return ValueError(f"{path}:{number}: column {column}: {found}")
-    return ValueError(f"{path}: lines from {first} on are no table of numbers")
+                problem = f"expected a number, found {cell[:40]!r}"
+                return ValueError(f"{path}:{number}: column {column}: {problem}")
+    return ValueError(f"{path}:{first}: expected a table of numbers from this line on")

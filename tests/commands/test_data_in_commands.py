@@ -77,7 +77,7 @@ def refused(command, model, written):
         *_, last = stderr.splitlines()
         assert stderr.count("error: ") == 1
         assert written() == before
-        assert not list(model.rglob(".parsing.*"))
+        assert not list(model.rglob(".writing.*"))
         return last
 
     return run
@@ -161,5 +161,5 @@ def test_an_exported_model_says_it_too(run_command, model, lines):
         done = run_command(name, "-m", yaml, *options)
         assert done.code == 0, done.stderr
     assert "\nincome: auc nan, log loss " in done.stdout
-    assert done.stdout.count("income: the AUC is not defined, all rows that count have one") == 1
+    assert done.stdout.count("income: the AUC is undefined because all counted rows have") == 1
     assert "marital: the AUC" not in done.stdout

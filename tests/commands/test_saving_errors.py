@@ -204,7 +204,8 @@ def test_a_data_folder_that_cannot_be_written(model, tmp_path, unprivileged):
     assert code == 2
     assert error == (
         f"error: census_reader: {model / 'data' / 'train' / 'train_data.txt'}: neither its folder "
-        f"nor {tmp_path / 'closed'} can take the parsed copy"
+        f"nor {tmp_path / 'closed'} can take the parsed copy "
+        "(make one of them writable, or set runner.cache_dir)"
     )
     assert content(model / "data") == before
 

@@ -220,7 +220,7 @@ def test_each_checkpoint_is_evaluated_with_its_own_vocabulary(
     succeed("infer", "-m", second, "-o", "runner.infer_start_epoch=0", "runner.infer_end_epoch=1")
     both = run_command("infer", "-m", second, "-o", "runner.infer_start_epoch=0")
     assert both.code == 2
-    assert both.stderr.splitlines()[-1].endswith("its ids have other meanings")
+    assert both.stderr.splitlines()[-1].endswith("equal ids stand for different values")
 
 
 def test_a_checkpoint_without_its_vocabulary_is_refused(run_command, succeed, own_yaml, tmp_path):
@@ -238,7 +238,7 @@ def test_a_checkpoint_without_its_vocabulary_is_refused(run_command, succeed, ow
     for command in (("infer", "-m", path, *load), ("paddle_infer", *alone)):
         done = run_command(*command)
         assert done.code == 2
-        assert f"{vocabulary.name}, is in none of" in done.stderr.splitlines()[-1]
+        assert f"{vocabulary.name} is in none of" in done.stderr.splitlines()[-1]
     (tmp_path / vocabulary.name).rename(moved / vocabulary.name)
     succeed("infer", "-m", path, *load)
     succeed("paddle_infer", *alone)
@@ -276,7 +276,7 @@ def test_other_columns_than_the_checkpoints_are_an_error(run_command, succeed, o
     changed = "hyper_parameters.table.dense=[duration, age]"
     done = run_command("infer", "-m", path, "-o", changed)
     assert done.code == 2
-    assert "hyper_parameters.table.dense is not what the checkpoint was trained with" in done.stderr
+    assert "hyper_parameters.table.dense: expected " in done.stderr
 
 
 def test_a_typo_in_the_block_names_the_key(succeed, run_command, own_yaml):

@@ -62,7 +62,7 @@ def configuration(folder, **values):
 
 def completed(config, paths, encoding=None):
     """The configuration with what the reader learns, as the engine completes it."""
-    learned = RecDataset.learned(config, paths, encoding)
+    learned = RecDataset.hyper_parameters_from_data(config, paths, encoding)
     return config.completed({f"hyper_parameters.{key}": value for key, value in learned.items()})
 
 

@@ -1,4 +1,4 @@
-"""PyArrow, which is asked for only where a table is read."""
+"""Imports PyArrow: only tables need it, so only their reader imports this module."""
 
 try:
     import pyarrow as pa
@@ -7,7 +7,7 @@ try:
     import pyarrow.parquet as parquet
 except ImportError as error:  # not installed, or not for this NumPy
     raise ImportError(
-        f"tables are read by pyarrow: pip install -r requirements-table.txt ({error})"
+        f"reading tables needs pyarrow: pip install -r requirements-table.txt ({error})"
     ) from error
 
 __all__ = ["csv", "pa", "parquet", "pc"]

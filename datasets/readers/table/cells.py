@@ -1,4 +1,4 @@
-"""A column's cells in a batch: the values in them, and where one stands that cannot be used."""
+"""The values of a column's cells in a batch, and the place of an invalid cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datasets.readers.table.arrow import pa, pc
 from datasets.readers.table.columns import Sparse, Table
 from datasets.readers.table.files import Place
 
-_BETWEEN = "\x1f"  # ASCII's unit separator: between the values of a cross
+_UNIT_SEPARATOR = "\x1f"  # between the values of a cross
 
 
 def category_cells(
@@ -23,19 +23,19 @@ def category_cells(
     Args:
         column: the column.
         arrays: the batch's columns by name.
-        table: what the columns are.
-        place: says where a row of the batch is.
+        table: the table's columns and their types.
+        place: returns the place of a row of the batch.
 
     Raises:
-        ValueError: a cell cannot be used.
+        ValueError: a cell is invalid.
     """
     parts = []
     for name in column.sources:
         with located(place, name):
             parts.append(_cells(column, arrays[name], table))
     (texts, rows), *others = parts
-    if others:  # null where one is missing
-        texts = pc.binary_join_element_wise(texts, *(other for other, _ in others), _BETWEEN)
+    if others:  # the cross is null where one of its values is missing
+        texts = pc.binary_join_element_wise(texts, *(other for other, _ in others), _UNIT_SEPARATOR)
     return texts, rows
 
 
@@ -47,7 +47,7 @@ def _cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.
 
 @contextmanager
 def located(place: Place, column: str) -> Iterator[None]:
-    """Says where a cell is that cannot be used: file, line and column."""
+    """Adds file, line and column to the error of an invalid cell."""
     try:
         yield
     except values.CellError as error:

@@ -1,4 +1,4 @@
-"""The block ``hyper_parameters.table`` of a YAML: which columns a table has, and what each is."""
+"""The block ``hyper_parameters.table`` of a YAML: the columns of a table and their types."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from datasets.readers import checks
+from datasets.readers.sparse_fields import POOLINGS
+
 KEY = "hyper_parameters.table"
-POOLINGS = ("sum", "mean", "max")
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None")  # besides empty cells
-_CROSSED = "a list of at least two columns, each once"
-_MOST = (1 << 31) - 2  # ids are stored as int32
+_MAX_ID = (1 << 31) - 2  # ids are stored as int32
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,7 @@ class Dense:
 
     Attributes:
         name: the column.
-        fill: what stands where a number is missing: ``mean``, that of the training rows, or a
-            number.
+        fill: the value of a missing number: ``mean`` of the training rows, or a number.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Sparse:
 
     Attributes:
         name: the column, and the model's sparse field.
-        min_count: how often a value must occur in the training rows to have an id of its own.
-        hash_buckets: ids that values are hashed to, instead of a vocabulary; None for that.
-        separator: what stands between the values of a cell; None if a cell is one value.
-        max_len: how many values of a cell are kept.
-        pooling: how their embeddings become one.
-        share: the column whose ids and embeddings it uses.
-        cross: the columns whose values together are its values; None for a column of the files.
+        min_count: training rows that a value needs for an id of its own.
+        hash_buckets: number of buckets that values are hashed to; None for a vocabulary.
+        separator: the text between the values of a cell; None if a cell is one value.
+        max_len: values of a cell that are kept.
+        pooling: how the embeddings of a cell's values are combined.
+        share: the column whose ids and embedding table are used; None for its own.
+        cross: the columns whose values are combined; None for a column of the files.
     """
 
     name: str
@@ -60,17 +60,16 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Table:
-    """What a table's columns are.
+    """The columns of a table and their types.
 
     Attributes:
-        labels: the columns of 0 and 1, in the order of ``label_column``.
+        labels: the label columns (0 or 1), in the order of ``label_column``.
         dense: the columns of numbers.
         sparse: the columns of categories.
-        missing: texts that stand for a missing value; so does an empty cell.
-        delimiter: what stands between cells; None for a tab in files called ``.tsv`` and a comma
-            in others.
-        column_names: the columns of text files without a header; None if the first row names
-            them.
+        missing: texts that mean a missing value; an empty cell does too.
+        delimiter: the character between cells; None for a tab in ``.tsv`` files and a comma in
+            others.
+        column_names: the columns of text files without a header; None if the first row is one.
     """
 
     labels: tuple[str, ...]
@@ -82,14 +81,14 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """All columns that are read, each once: one may be a number and a category."""
+        """All columns that are read, each once: a column may be both dense and sparse."""
         numbers = [column.name for column in self.dense]
         categories = [name for column in self.sparse for name in column.sources]
         return list(dict.fromkeys([*self.labels, *numbers, *categories]))
 
     @property
     def meaning(self) -> dict[str, Any]:
-        """What numbers and ids follow from, as JSON has it; how a file is written is no part."""
+        """The settings that determine numbers and ids, as JSON; not the form of the files."""
         return {
             "labels": list(self.labels),
             "dense": [asdict(column) for column in self.dense],
@@ -98,88 +97,57 @@ class Table:
         }
 
 
+def _meaning(column: Sparse) -> dict[str, Any]:
+    meaning = {**asdict(column), "cross": column.cross and list(column.cross)}
+    if column.cross is None:  # so that encodings from before `cross` existed stay valid
+        del meaning["cross"]
+    return meaning
+
+
 def table_of(config: Mapping) -> Table:
     """Returns the table of a configuration.
 
     Raises:
         ValueError: the block is malformed; the message names its key.
     """
-    labels = _names(config, "labels")
+    block = {field.name: config.get(f"{KEY}.{field.name}") for field in fields(Table)}
+    labels = checks.texts(f"{KEY}.labels", block["labels"])
     if not labels:
-        raise ValueError(f"{KEY}.labels: expected a list of label columns, found none")
+        checks.fail(f"{KEY}.labels", "a list of label columns", block["labels"])
     table = Table(
-        tuple(labels),
-        tuple(_column(Dense, "dense", entry) for entry in _list(config, "dense")),
-        tuple(_column(Sparse, "sparse", entry) for entry in _list(config, "sparse")),
-        tuple(_names(config, "missing", MISSING)),
-        _delimiter(config.get(f"{KEY}.delimiter")),
-        tuple(_names(config, "column_names")) or None,
+        labels,
+        tuple(_columns(Dense, "dense", block["dense"])),
+        tuple(_columns(Sparse, "sparse", block["sparse"])),
+        checks.texts(f"{KEY}.missing", block["missing"], MISSING),
+        _delimiter(block["delimiter"]),
+        checks.texts(f"{KEY}.column_names", block["column_names"]) or None,
     )
     if not table.dense and not table.sparse:
-        raise ValueError(f"{KEY}: expected columns under dense, sparse or both, found none")
+        checks.fail(KEY, "columns under dense, sparse or both", [])
     for columns in (table.dense, table.sparse):
-        names = [*table.labels, *(column.name for column in columns)]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ValueError(f"{KEY}: column {twice[0]} stands there twice")
+        checks.distinct(KEY, "column", [*labels, *(column.name for column in columns)])
     for column in table.dense:
         _check_dense(column)
-    for column in table.sparse:
-        read = [name for name in column.sources if name in table.labels]
-        if column.cross and read:
-            _refuse(column.name, "cross", "columns that are no labels", read[0])
     owners = {column.name: column for column in table.sparse if column.share is None}
     for column in table.sparse:
-        _check_sparse(column, owners)
+        _check_sparse(column, owners, labels)
     return table
 
 
-def _meaning(column: Sparse) -> dict[str, Any]:
-    """Returns what a column's ids follow from; what has no cross is as it was before there were."""
-    found = {**asdict(column), "cross": column.cross and list(column.cross)}
-    if column.cross is None:
-        del found["cross"]
-    return found
-
-
-def _list(config: Mapping, key: str, default: Sequence = ()) -> Sequence:
-    value = config.get(f"{KEY}.{key}")
-    if value is None:
-        return default
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{KEY}.{key}: expected a list, found {value!r}")
-    return value
-
-
-def _names(config: Mapping, key: str, default: Sequence[str] = ()) -> Sequence[str]:
-    names = _list(config, key, default)
-    for name in names:
-        if not isinstance(name, str):
-            raise ValueError(
-                f"{KEY}.{key}: expected texts, found {name!r} (write it in quotation marks)"
-            )
-    return names
-
-
-def _column(kind: type, key: str, entry: Any) -> Any:
-    """Returns a column from its entry: a mapping, or its name alone."""
-    if isinstance(entry, str):
-        entry = {"name": entry}
-    known = [field.name for field in fields(kind)]
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
-        raise ValueError(f"{KEY}.{key}: expected a column's name or its entry, found {entry!r}")
-    unknown = [name for name in entry if name not in known]
-    if unknown:
-        raise ValueError(
-            f"{KEY}.{key}: {entry['name']}: expected keys among {', '.join(known)}, "
-            f"found {unknown[0]!r}"
-        )
-    crossed = entry.get("cross")
-    if crossed is not None and not isinstance(crossed, (list, tuple)):
-        _refuse(entry["name"], "cross", _CROSSED, crossed)
-    if isinstance(crossed, list):
-        entry = {**entry, "cross": tuple(crossed)}
-    return kind(**entry)
+def _columns(kind: type, key: str, entries: Any) -> list:
+    """Returns the columns of a list whose entries are names or mappings."""
+    place = f"{KEY}.{key}"
+    optional = [field.name for field in fields(kind)[1:]]
+    columns = []
+    for entry in checks.list_of("columns", place, entries):
+        settings = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(settings, Mapping) or not isinstance(settings.get("name"), str):
+            checks.fail(place, "a column's name as text, or a mapping with its name", entry)
+        settings = dict(checks.keys(place, settings, ("name",), optional))
+        if isinstance(settings.get("cross"), list):
+            settings["cross"] = tuple(settings["cross"])
+        columns.append(kind(**settings))
+    return columns
 
 
 def _delimiter(value: Any) -> str | None:
@@ -188,55 +156,53 @@ def _delimiter(value: Any) -> str | None:
     if value == r"\t":  # typed after -o
         return "\t"
     if not isinstance(value, str) or not re.fullmatch(r"[\x01-\x7f]", value) or value in '"\r\n':
-        raise ValueError(f"{KEY}.delimiter: expected one ASCII character, found {value!r}")
+        checks.fail(f"{KEY}.delimiter", "one ASCII character", value)
     return value
 
 
 def _check_dense(column: Dense) -> None:
     number = isinstance(column.fill, (int, float)) and not isinstance(column.fill, bool)
     if column.fill != "mean" and not (number and abs(column.fill) < 1e38):
-        raise ValueError(
-            f"{KEY}.dense: {column.name}: fill: expected mean or a number, found {column.fill!r}"
-        )
+        checks.fail(f"{KEY}.dense: {column.name}: fill", "mean or a number", column.fill)
 
 
-def _check_sparse(column: Sparse, owners: Mapping[str, Sparse]) -> None:
-    for key in ("min_count", "max_len", "hash_buckets"):
-        value = getattr(column, key)
-        if value is None and key == "hash_buckets":
-            continue
-        if type(value) is not int or not 1 <= value <= _MOST:
-            _refuse(column.name, key, f"an integer from 1 to {_MOST}", value)
-    if column.pooling not in POOLINGS:
-        _refuse(column.name, "pooling", ", ".join(POOLINGS), column.pooling)
-    if column.separator is not None and (
-        not isinstance(column.separator, str) or not column.separator
+def _check_sparse(column: Sparse, owners: Mapping[str, Sparse], labels: Sequence[str]) -> None:
+    place = f"{KEY}.sparse: {column.name}"
+    checks.integer(f"{place}: min_count", column.min_count, 1, _MAX_ID)
+    checks.integer(f"{place}: max_len", column.max_len, 1, _MAX_ID)
+    if column.hash_buckets is not None:
+        checks.integer(f"{place}: hash_buckets", column.hash_buckets, 1, _MAX_ID)
+        _check_unset(column, ("min_count",), "hash_buckets is set")
+    checks.choice(f"{place}: pooling", column.pooling, POOLINGS)
+    if column.separator is None and column.max_len > 1:
+        checks.fail(f"{place}: separator", f"a text, because max_len is {column.max_len}", None)
+    if column.separator is not None and not (
+        column.separator and isinstance(column.separator, str)
     ):
-        _refuse(column.name, "separator", "a text", column.separator)
-    if column.max_len > 1 and column.separator is None:
-        _refuse(column.name, "separator", f"a text, as max_len is {column.max_len}", None)
-    if column.hash_buckets is not None and column.min_count != 1:
-        _refuse(column.name, "min_count", "none where values are hashed", column.min_count)
+        checks.fail(f"{place}: separator", "a text", column.separator)
     if column.cross is not None:
-        _check_cross(column)
-    if column.share is None:
-        return
-    if not isinstance(column.share, str) or column.share not in owners:
-        _refuse(column.name, "share", "a sparse column that shares no other's", column.share)
-    for key in ("min_count", "hash_buckets"):
-        if getattr(column, key) != getattr(Sparse, key):
-            _refuse(column.name, key, f"none, as {column.share} has it", getattr(column, key))
+        _check_cross(column, labels)
+    if column.share is not None:
+        if not isinstance(column.share, str) or column.share not in owners:
+            checks.fail(f"{place}: share", "a sparse column without share", column.share)
+        _check_unset(column, ("min_count", "hash_buckets"), f"{column.share} has it")
 
 
-def _check_cross(column: Sparse) -> None:
-    crossed = column.cross
-    texts = all(isinstance(name, str) for name in crossed)
-    if not texts or len(crossed) < 2 or len(set(crossed)) < len(crossed):
-        _refuse(column.name, "cross", _CROSSED, list(crossed))
-    for key in ("separator", "share"):
-        if getattr(column, key) is not None:
-            _refuse(column.name, key, "none where columns are crossed", getattr(column, key))
+def _check_cross(column: Sparse, labels: Sequence[str]) -> None:
+    place, crossed = f"{KEY}.sparse: {column.name}: cross", column.cross
+    names = isinstance(crossed, tuple) and all(isinstance(name, str) for name in crossed)
+    if not names or len(crossed) < 2 or len(set(crossed)) < len(crossed):
+        found = list(crossed) if isinstance(crossed, tuple) else crossed
+        checks.fail(place, "a list of at least two different columns", found)
+    for name in crossed:
+        if name in labels:
+            checks.fail(place, "columns that are not labels", name)
+    _check_unset(column, ("separator", "share"), "cross is set")
 
 
-def _refuse(column: str, key: str, expected: str, found: Any):
-    raise ValueError(f"{KEY}.sparse: {column}: {key}: expected {expected}, found {found!r}")
+def _check_unset(column: Sparse, keys: Sequence[str], reason: str) -> None:
+    """Raises a ValueError if a key that the column must not have is set."""
+    for key in keys:
+        value = getattr(column, key)
+        if value != getattr(Sparse, key):
+            checks.fail(f"{KEY}.sparse: {column.name}: {key}", f"no value, because {reason}", value)

@@ -1,4 +1,4 @@
-"""What a table's values become: ids by vocabulary or hash, and numbers where some are missing."""
+"""Encodes a table's values: vocabularies or hashes give ids, fills replace missing numbers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from datasets.readers.table.columns import Sparse, Table
 
 @dataclass(frozen=True)
 class Encoding:
-    """What is learned from training files.
+    """The vocabularies and fills that follow from the training files.
 
     Attributes:
-        table: what the columns are.
-        fills: what stands for a missing number, by column.
-        vocabularies: the values of ids 1 and up, by column; hashed columns have none, nor have
-            those that share another one's.
+        table: the columns and their types.
+        fills: the value of a missing number, by column.
+        vocabularies: the values of the ids from 1 on, by column. Hashed columns and columns with
+            ``share`` have none.
     """
 
     table: Table
@@ -31,25 +31,25 @@ class Encoding:
 
     @property
     def sha256(self) -> str:
-        """What tells encodings apart: the hash of all that numbers and ids follow from."""
+        """The hash of everything that determines numbers and ids; it identifies the encoding."""
         content = [self.table.meaning, dict(self.fills), dict(self.vocabularies)]
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def owner(self, column: Sparse) -> Sparse:
-        """Returns the column whose ids a column has: its own, or the one that it shares."""
+        """Returns the column whose ids are used: the column itself, or the one that it shares."""
         return next(c for c in self.table.sparse if c.name == (column.share or column.name))
 
     def size(self, column: Sparse) -> int:
-        """Returns what a column's ids are below."""
+        """Returns the number of ids of a column, including 0."""
         owner = self.owner(column)
         return 1 + (owner.hash_buckets or len(self.vocabularies[owner.name]))
 
     def ids(self, column: Sparse, texts: Sequence[str]) -> np.ndarray:
-        """Returns the ids of distinct values, ``[n]`` int32; 0 for those not known."""
+        """Returns the ids of distinct values, ``[n]`` int32; 0 for out-of-vocabulary values."""
         owner = self.owner(column)
         if owner.hash_buckets is not None:
-            found = (hashed(text, owner.hash_buckets) for text in texts)
+            found = (bucket_id(text, owner.hash_buckets) for text in texts)
         else:
             if owner.name not in self._ids:
                 known = self.vocabularies[owner.name]
@@ -59,7 +59,7 @@ class Encoding:
         return np.fromiter(found, np.int32, len(texts))
 
     def hyper_parameters(self) -> dict[str, Any]:
-        """Returns what a model has to know of the table."""
+        """Returns the hyper-parameters of a model that follow from the encoding."""
         fields = []
         for column in self.table.sparse:
             entry = {"name": column.name, "size": self.size(column), "max_len": column.max_len}
@@ -70,10 +70,11 @@ class Encoding:
         return {**dense, **shape, "encoding": self.sha256}
 
 
-def hashed(text: str, buckets: int) -> int:
-    """Returns the id of a value: 1 + its hash modulo the buckets, the same everywhere.
+def bucket_id(text: str, buckets: int) -> int:
+    """Returns the id of a hashed value: 1 + its hash modulo the number of buckets.
 
-    The hash is BLAKE2b of 8 bytes over the text in UTF-8, read as a little-endian integer.
+    The hash is BLAKE2b with 8 bytes over the text in UTF-8, read as a little-endian integer. It is
+    the same on every machine.
     """
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return 1 + int.from_bytes(digest, "little") % buckets

@@ -1,7 +1,6 @@
-"""CSV, TSV and Parquet files in record batches, whatever their size.
+"""Reads CSV, TSV and Parquet files of any size in record batches.
 
-PyArrow reads them: it is the reference reader of Parquet, it streams CSV in blocks of bounded
-memory, and one library gives both in the same arrays.
+PyArrow reads both formats into the same arrays, and streams CSV in blocks of bounded memory.
 """
 
 from __future__ import annotations
@@ -19,28 +18,28 @@ from datasets.readers.table.columns import KEY, Table
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
-_BLOCK = 4 << 20  # bytes of text that are parsed at once; a row may not be longer
-_ROWS = 1 << 16  # of Parquet, likewise
+_BLOCK = 4 << 20  # bytes of text that are parsed at once; the maximum length of a row
+_ROWS = 1 << 16  # rows of Parquet that are read at once
 
 Place = Callable[[int], str]
 
 
 def table_files(paths: Sequence[str]) -> list[str]:
-    """Returns the files that hold rows: not those that Spark marks with a ``_``.
+    """Returns the files that hold rows, without those that Spark marks with a leading ``_``.
 
     Raises:
-        ValueError: another one is no table by its name, or none is left.
+        ValueError: a name has another ending, or there are no files.
     """
-    kept = [path for path in paths if not os.path.basename(path).startswith("_")]
-    for path in kept:
+    tables = [path for path in paths if not os.path.basename(path).startswith("_")]
+    for path in tables:
         if not _stem(path).endswith((*TEXT, *PARQUET)):
             raise ValueError(
                 f"{path}: expected a name that ends in {', '.join((*TEXT, *PARQUET))} "
                 "(text also with .gz)"
             )
-    if not kept:
-        raise ValueError(f"{os.path.dirname(paths[0])}: the folder holds no table")
-    return kept
+    if not tables:
+        raise ValueError(f"{os.path.dirname(paths[0])}: expected a table in the folder, found none")
+    return tables
 
 
 def column_names(path: str, table: Table) -> list[str]:
@@ -60,25 +59,25 @@ def column_names(path: str, table: Table) -> list[str]:
 def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Place]]:
     """Yields a file's columns by name, a batch of rows at a time.
 
-    With each comes what says where a row of the batch is: ``file:line`` in text, the row, counted
-    from 1, in Parquet.
+    Each batch comes with a function that returns the place of its rows: ``file:line`` in text, the
+    number of the row from 1 in Parquet.
 
     Raises:
         ValueError: the file is damaged, lacks a column, or has no rows.
     """
     parquet = _is_parquet(path)
-    done = 0
+    count = 0
     for batch in _parquet(path, table) if parquet else _text(path, table):
         if batch.num_rows:
             columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
-            yield columns, _places(path, table, parquet, done)
-        done += batch.num_rows
-    if not done:
+            yield columns, _places(path, table, parquet, count)
+        count += batch.num_rows
+    if not count:
         raise ValueError(f"{path}: the file holds no rows")
 
 
 def _stem(path: str) -> str:
-    """Returns a file's name in small letters, without ``.gz``."""
+    """Returns a file's name in lower case, without ``.gz``."""
     return os.path.basename(path).lower().removesuffix(".gz")
 
 
@@ -87,7 +86,7 @@ def _is_parquet(path: str) -> bool:
 
 
 def place(path: str, table: Table, row: int) -> str:
-    """Returns where a file's row is: ``file:line`` in text, its number from 1 in Parquet."""
+    """Returns the place of a row: ``file:line`` in text, its number from 1 in Parquet."""
     return _places(path, table, _is_parquet(path), 0)(row)
 
 
@@ -96,7 +95,7 @@ def _places(path: str, table: Table, parquet: bool, first: int) -> Place:
         if parquet:
             return f"{path}: row {first + row + 1}"
         skipped = first + row + (table.column_names is None)
-        with suppress(csv.Error):  # Python and PyArrow differ in what quotation marks mean
+        with suppress(csv.Error):  # Python and PyArrow interpret some quotation marks differently
             for number, line in enumerate(_lines(path, table)):
                 if number == skipped:
                     return f"{path}:{line[0]}"
@@ -106,7 +105,7 @@ def _places(path: str, table: Table, parquet: bool, first: int) -> Place:
 
 
 def _lines(path: str, table: Table) -> Iterator[tuple[int, list[str]]]:
-    """Yields each row's last line and its cells, slowly: to say where something is wrong."""
+    """Yields the last line and the cells of each row. It is slow: only errors use it."""
     with open_text(path) as stream:
         rows = csv.reader(stream, delimiter=_delimiter(path, table), strict=True)
         for row in rows:
@@ -124,12 +123,12 @@ def _check_columns(path: str, table: Table, found: Sequence[str], hint: str = ""
             shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
             raise ValueError(f"{path}: there is no column {name} among {shown}{hint}")
         if list(found).count(name) > 1:
-            raise ValueError(f"{path}: column {name} stands there twice")
+            raise ValueError(f"{path}: expected each column only once, found {name} again")
 
 
 def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     try:
-        # Without pre_buffer: it keeps what was read of all row groups until the end.
+        # pre_buffer would keep the data of all row groups in memory until the end.
         with arrow.parquet.ParquetFile(path, pre_buffer=False) as file:
             _check_columns(path, table, file.schema_arrow.names)
             yield from file.iter_batches(_ROWS, columns=table.names, use_threads=False)
@@ -139,7 +138,7 @@ def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
 
 def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     header = _header(path, table)
-    # The file's last column shows whether a quotation mark was left open.
+    # The last column shows whether a quotation mark was not closed.
     names = list(dict.fromkeys([*table.names, header[-1]]))
     last = None
     try:
@@ -162,24 +161,24 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
                 yield batch
     except (pa.ArrowException, OSError, EOFError) as error:
         raise _fault(path, table, len(header), error) from error
-    # Of columns of one name PyArrow gives the first: then it is not seen there.
+    # PyArrow returns the first of several columns of one name: the last one is not checked above.
     if header.count(header[-1]) > 1 or (last and "\n" in last):
         _check_closed(path, table)
 
 
 def _header(path: str, table: Table) -> Sequence[str]:
-    """Returns the file's columns.
+    """Returns the columns of a text file.
 
     Raises:
-        ValueError: it lacks one, or is empty.
+        ValueError: the file lacks a column, or is empty.
     """
     line, cells = _first_row(path, table)
     if table.column_names is not None:
         _check_columns(f"{KEY}.column_names", table, table.column_names)
         if len(cells) != len(table.column_names):
             raise ValueError(
-                f"{path}:{line}: expected {len(table.column_names)} columns, as "
-                f"{KEY}.column_names has, found {len(cells)}"
+                f"{path}:{line}: expected {len(table.column_names)} columns, as in "
+                f"{KEY}.column_names, found {len(cells)}"
             )
         return table.column_names
     hint = f" ({KEY}.delimiter is {_delimiter(path, table)!r})" if len(cells) == 1 else ""
@@ -204,16 +203,19 @@ def _check_closed(path: str, table: Table) -> None:
         while line is not None:
             line = next(rows, (None,))[0]
     except csv.Error as error:
-        problem = "a quotation mark is opened and never closed"
-        raise ValueError(f"{path}:{line + 1}: {problem}") from error
+        raise ValueError(
+            f"{path}:{line + 1}: a quotation mark is opened and never closed"
+        ) from error
 
 
 def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueError:
-    """Returns what is wrong with a text file that PyArrow refuses, and where."""
+    """Returns the error of a text file that PyArrow cannot read, with its line if possible."""
     problem = f"{path}: {_first_line(error)}"
     if "straddl" in problem:
-        hint = "a quotation mark that is not closed?"
-        return ValueError(f"{path}: a row is longer than {_BLOCK >> 20} MB: {hint}")
+        return ValueError(
+            f"{path}: expected rows of at most {_BLOCK >> 20} MB, found a longer one: is a "
+            "quotation mark not closed?"
+        )
     try:
         if "UTF8" in problem:
             with (gzip.open if is_gzip(path) else open)(path, "rb") as stream:
@@ -224,12 +226,11 @@ def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueErro
         for line, cells in _lines(path, table):
             rows += 1
             if len(cells) != columns:
-                found = f"expected {columns} columns, found {len(cells)}"
-                return ValueError(f"{path}:{line}: {found}")
+                return ValueError(f"{path}:{line}: expected {columns} columns, found {len(cells)}")
         if rows == 1 and table.column_names is None:
             return ValueError(f"{path}: the file holds no rows")
     except (OSError, EOFError, csv.Error):
-        return ValueError(problem)  # Python says no more of a damaged file than PyArrow does
+        return ValueError(problem)  # the file is damaged: Python cannot read it either
     return ValueError(problem)
 
 

@@ -1,4 +1,4 @@
-"""Which rows of a table belong together, such as those of one person."""
+"""Groups the rows of a table by the values of a column, such as those of one user."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from datasets.readers.table.columns import Sparse, Table
 
 
 def groups(paths: Sequence[str], table: Table, column: str) -> np.ndarray:
-    """Returns a number for each value of a column, for every row; -1 where it is missing.
+    """Returns the number of each row's group, int64 ``[rows]``; -1 where the value is missing.
 
-    Values are compared as they stand in the files: they need not be in any vocabulary.
+    Groups follow from the values in the files, not from a vocabulary.
 
     Raises:
-        ValueError: a file is damaged, has no such column, or holds lists in it.
+        ValueError: a file is damaged, has no such column, or the column holds lists.
     """
-    alone = replace(table, labels=(), dense=(), sparse=(Sparse(column),))
-    known: dict[str, int] = {}
-    found = []
+    single_column = replace(table, labels=(), dense=(), sparse=(Sparse(column),))
+    group_of: dict[str, int] = {}
+    parts = []
     for path in paths:
-        for columns, place in files.batches(path, alone):
+        for columns, place in files.batches(path, single_column):
             with located(place, column):
                 texts, where = values.distinct(values.texts(columns[column], table.missing))
-            numbers = [known.setdefault(text, len(known)) for text in texts]
-            found.append(np.array([*numbers, -1], np.int64)[where])
-    return np.concatenate(found)
+            numbers = [group_of.setdefault(text, len(group_of)) for text in texts]
+            parts.append(np.array([*numbers, -1], np.int64)[where])
+    return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""An encoding is learned from the training files, in one pass."""
+"""Builds an encoding from the training files, in one pass."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from datasets.readers.table.encoding import Encoding
 
 
 def learn(paths: Sequence[str], table: Table) -> Encoding:
-    """Returns the encoding of training files, all of whose cells it checks.
+    """Returns the encoding of training files and checks all their cells.
 
-    Ids go from the most frequent value to the least; where two are as frequent, in the order of
-    their text. So they do not depend on the order of rows.
+    Ids are in the order of frequency, then of the text, so they do not depend on the order of rows.
 
     Raises:
-        ValueError: a file, a cell or a column cannot be used.
+        ValueError: a file, a cell or a column is invalid.
     """
-    sums, present = np.zeros(len(table.dense)), np.zeros(len(table.dense), np.int64)
+    sums, valid = np.zeros(len(table.dense)), np.zeros(len(table.dense), np.int64)
     blank = Encoding(table, {}, {})
     owners = {column.name: blank.owner(column) for column in table.sparse}
     counts: dict[str, Counter] = {
@@ -35,29 +34,32 @@ def learn(paths: Sequence[str], table: Table) -> Encoding:
                     values.labels(columns[name], table.missing)
             for number, dense in enumerate(table.dense):
                 with located(place, dense.name):
-                    found = values.numbers(columns[dense.name], table.missing)
-                sums[number] += np.nansum(found)
-                present[number] += np.count_nonzero(~np.isnan(found))
+                    numbers = values.numbers(columns[dense.name], table.missing)
+                sums[number] += np.nansum(numbers)
+                valid[number] += np.count_nonzero(~np.isnan(numbers))
             for sparse in table.sparse:
-                found = category_cells(sparse, columns, table, place)[0]
+                categories = category_cells(sparse, columns, table, place)[0]
                 if owners[sparse.name].hash_buckets is None:
-                    texts, where = values.distinct(found)
-                    times = np.bincount(where[where >= 0], minlength=len(texts))
-                    counts[owners[sparse.name].name].update(dict(zip(texts, times.tolist())))
+                    texts, where = values.distinct(categories)
+                    occurrences = np.bincount(where[where >= 0], minlength=len(texts))
+                    counts[owners[sparse.name].name].update(dict(zip(texts, occurrences.tolist())))
     fills = {}
-    for dense, total, count in zip(table.dense, sums, present):
+    for dense, total, count in zip(table.dense, sums, valid):
         if not count:
-            raise ValueError(f"column {dense.name}: no training row has a number")
+            raise ValueError(
+                f"column {dense.name}: expected a number in some training row, found none "
+                f"(remove the column from {KEY}.dense)"
+            )
         fills[dense.name] = float(total / count if dense.fill == "mean" else dense.fill)
     vocabularies = {}
     for column in table.sparse:
         if column.share is None and column.hash_buckets is None:
-            counted = counts[column.name]
-            kept = [text for text, times in counted.items() if times >= column.min_count]
+            count_of = counts[column.name]
+            kept = [text for text, count in count_of.items() if count >= column.min_count]
             if not kept:
                 raise ValueError(
-                    f"column {column.name}: no value is in {column.min_count} training rows "
-                    f"({KEY}.sparse: min_count)"
+                    f"column {column.name}: expected a value in at least {column.min_count} "
+                    f"training rows, found none (lower {KEY}.sparse: {column.name}: min_count)"
                 )
-            vocabularies[column.name] = sorted(kept, key=lambda text: (-counted[text], text))
+            vocabularies[column.name] = sorted(kept, key=lambda text: (-count_of[text], text))
     return Encoding(table, fills, vocabularies)

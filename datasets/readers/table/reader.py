@@ -12,7 +12,7 @@ import numpy as np
 
 from datasets.readers.labelled_table import LabelledTable
 from datasets.readers.table import grouping, learning, rows, stored
-from datasets.readers.table.columns import KEY, table_of
+from datasets.readers.table.columns import KEY, Table, table_of
 from datasets.readers.table.encoding import Encoding
 from datasets.readers.table.files import column_names, place, table_files
 from datasets.readers.text_matrix import Rows, TextTable
@@ -24,20 +24,20 @@ _DERIVED = ("dense_input_dim", "sparse_fields", "feature_size", "hash_ids")
 class RecDataset(LabelledTable):
     """Rows of dense numbers, ids and one label a task: ``[dense [D], ids [S], label [1], ...]``.
 
-    ``hyper_parameters.table`` says which columns are which; docs/table.md explains it. Dense
-    numbers are float32, ids and labels int64. Without dense columns, or without sparse ones, there
-    is no such array. S is the sum of the sparse columns' ``max_len``; id 0 is a value that the
-    training rows lack, one that is missing, and padding. Files that have none of the label columns
-    are rows to predict: no labels come with them.
+    ``hyper_parameters.table`` describes the columns; docs/table.md explains it. Dense numbers are
+    float32, ids and labels int64. A row has no dense array without dense columns, and no ids
+    without sparse columns. S is the sum of the sparse columns' ``max_len``. The id 0 is
+    out-of-vocabulary, missing, or padding. Files without any of the label columns are rows to
+    predict: their rows have no labels.
 
     Args:
         file_list: files that end in ``.csv``, ``.tsv``, ``.txt`` (also with ``.gz``), ``.parquet``
             or ``.pq``.
-        config: the flat configuration, completed by what `learned` returned.
+        config: the flat configuration, completed by `hyper_parameters_from_data`.
 
     Raises:
-        ValueError: a file, a row or a cell cannot be used, or the vocabulary is not the one that
-            ``hyper_parameters.encoding`` names.
+        ValueError: a file, a row or a cell is invalid, or the vocabulary that
+            ``hyper_parameters.encoding`` names is missing.
     """
 
     def __init__(self, file_list: Sequence[str], config):
@@ -45,9 +45,10 @@ class RecDataset(LabelledTable):
         sha256 = config.get(f"{_HYPER}encoding")
         if sha256 is None:
             raise ValueError(
-                f"{_HYPER}encoding is not set: the commands of tools/ take it from the checkpoint"
+                f"{_HYPER}encoding is not set: use the commands of tools/, which take it from the "
+                "checkpoint"
             )
-        # Beside an exported model, above it, or where it was when the model was trained.
+        # Beside an exported model, in the folder above, or where it was during training.
         beside = os.path.dirname(config.get("yaml_path") or "")
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
@@ -61,47 +62,47 @@ class RecDataset(LabelledTable):
         super().__init__(paths, config, rows.width(self._encoding) - len(table.labels), KEY)
 
     @classmethod
-    def learned(
+    def hyper_parameters_from_data(
         cls, config, files: Sequence[str] | None, encoding: str | None
     ) -> Mapping[str, Any]:
         """Returns the hyper-parameters that follow from the training data.
 
-        They are ``sparse_fields`` with their sizes, ``dense_input_dim``, ``encoding``, ``tasks``
-        where the YAML names none, and where the vocabulary is.
+        They are ``sparse_fields`` with their sizes, ``dense_input_dim``, ``encoding``, the path of
+        the vocabulary, and ``tasks`` if the YAML has none.
 
         Args:
             config: the configuration.
-            files: the training files, if this is training: what has not been learned from them yet
-                is, and is written into ``runner.model_save_path``.
-            encoding: that of the checkpoint which is used, or trained on; None for a new one.
+            files: the training files; None if the command does not train. A new vocabulary is
+                written into ``runner.model_save_path``.
+            encoding: the hash of the checkpoint's encoding; None if there is no checkpoint.
 
         Raises:
-            ValueError: the files cannot be used, or the vocabulary of the checkpoint is not there.
+            ValueError: a file is invalid, or the checkpoint's vocabulary is missing.
         """
         table = table_of(config)
         for key in _DERIVED:
             if config.get(_HYPER + key) is not None:
-                raise ValueError(f"{_HYPER}{key}: it follows from {KEY}, leave it out")
+                raise ValueError(f"{_HYPER}{key}: it follows from {KEY}, remove it from the YAML")
         root = config.runner("model_save_path")
         if encoding is not None:
             start = config.runner("model_init_path")
             folders = [root, config.runner("infer_load_path")]
             folders += [start, os.path.dirname(start)] if start else []
             path = _find(encoding, folders)
-            found, source = stored.load(path, table, encoding)
+            result, source = stored.load(path, table, encoding)
             if files is not None and os.path.dirname(path) != root:
-                path = stored.save(found, root, source)
+                path = stored.save(result, root, source)
         else:
             files = table_files(files)
             source = [_stamp(path) for path in files]
-            path, found = _known(root, table, source)
-            if found is None:
-                found = learning.learn(files, table)
+            path, result = _reusable(root, table, source)
+            if result is None:
+                result = learning.learn(files, table)
                 for file, stamp in zip(files, source):
                     if _stamp(file) != stamp:
                         raise ValueError(f"{file}: the file changed while it was read")
-                path = stored.save(found, root, source)
-        values = {**found.hyper_parameters(), "table.vocabulary": path}
+                path = stored.save(result, root, source)
+        values = {**result.hyper_parameters(), "table.vocabulary": path}
         if config.get(f"{_HYPER}tasks") is None:
             values["tasks"] = [
                 {"name": name, "label_column": place} for place, name in enumerate(table.labels)
@@ -109,13 +110,13 @@ class RecDataset(LabelledTable):
         return values
 
     def groups(self, column: str) -> np.ndarray:
-        """Returns which of a column's values each row has, int64 ``[rows]``; -1 where missing.
+        """Returns the group of each row by a column's value, int64 ``[rows]``; -1 where missing.
 
         Args:
-            column: any column of the files, be it a feature or not.
+            column: any column of the files, also one that is no feature.
 
         Raises:
-            ValueError: a file has no such column, or holds lists in it.
+            ValueError: a file has no such column, or the column holds lists.
         """
         return grouping.groups(self._paths, self._encoding.table, column)
 
@@ -126,39 +127,40 @@ class RecDataset(LabelledTable):
             lambda path, row: place(path, self._encoding.table, row),
         )
 
-    def _features(self, wanted: Rows) -> list[np.ndarray]:
+    def _features(self, numbers: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)
-        found = []
+        features = []
         if self._first_id > first:
-            dense = self._matrix.take(wanted, slice(first, self._first_id))
-            found.append(dense.view(np.float32))
+            dense = self._matrix.take(numbers, slice(first, self._first_id))
+            features.append(dense.view(np.float32))
         if self._encoding.table.sparse:
-            found.append(self._matrix.take(wanted, slice(self._first_id, None)).astype(np.int64))
-        return found
+            ids = self._matrix.take(numbers, slice(self._first_id, None))
+            features.append(ids.astype(np.int64))
+        return features
 
 
 def _find(sha256: str, folders: Sequence[str | None]) -> str:
-    """Returns where the file of an encoding is."""
+    """Returns the path of an encoding's file."""
     name = stored.file_name(sha256)
     places = list(dict.fromkeys(os.path.abspath(folder) for folder in folders if folder))
     for folder in places:
         if os.path.isfile(os.path.join(folder, name)):
             return os.path.join(folder, name)
     raise ValueError(
-        f"the vocabulary that the model was trained with, {name}, is in none of "
-        f"{', '.join(places)}: copy it there from the folder of its checkpoints"
+        f"the model's vocabulary {name} is in none of {', '.join(places)}: copy it there from the "
+        "folder of its checkpoints"
     )
 
 
-def _known(root: str, table, source) -> tuple[str | None, Encoding | None]:
-    """Returns what was learned from the very same files before, in the same folder."""
+def _reusable(root: str, table: Table, source: stored.Source) -> tuple[str | None, Encoding | None]:
+    """Returns the path and the encoding of an earlier run on the same files, or twice None."""
     for path in sorted(glob(os.path.join(escape(root), "vocabulary-*.json"))):
         try:
-            found, learned_from = stored.load(path, table)
-        except ValueError:  # of other columns, or damaged: it is not used, and learned anew
+            encoding, learned_from = stored.load(path, table)
+        except ValueError:  # it has other columns, or is damaged: a new one is built
             continue
         if learned_from == source:
-            return path, found
+            return path, encoding
     return None, None
 
 

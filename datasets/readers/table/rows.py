@@ -1,4 +1,4 @@
-"""A table file's rows as the models take them, encoded once and then served from a memory map."""
+"""Encodes the rows of a table file once and then reads them from a memory map."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from datasets.readers.table.cells import category_cells, located
 from datasets.readers.table.columns import Sparse
 from datasets.readers.table.encoding import Encoding
 
-_FORM = 1  # of the stored rows; another number makes every file be encoded anew
+_FORMAT_VERSION = 1  # of the stored rows; a new version encodes all files again
 
 
 def load(path: str, encoding: Encoding, cache_dir: str | None = None) -> np.ndarray:
-    """Returns a file's rows, ``[rows, labels + dense + ids]`` int32, from its copy if it is fresh.
+    """Returns a file's rows ``[rows, labels + dense + ids]``, int32, from its copy if up to date.
 
-    Dense numbers stand there as the bits of float32: ``rows[:, columns].view(np.float32)``.
+    Dense numbers are stored as the bits of float32: ``rows[:, columns].view(np.float32)``.
 
     Args:
         path: the file.
-        encoding: what values become.
-        cache_dir: where the copy goes if the file's own folder cannot be written.
+        encoding: the encoding of its values.
+        cache_dir: folder of the copy if the file's own folder cannot be written.
 
     Raises:
-        ValueError: the file or one of its cells cannot be used, or the copy cannot be written.
+        ValueError: the file or a cell is invalid, or the copy cannot be written.
     """
     table = encoding.table
-    form = repr((_FORM, encoding.sha256, table.delimiter, table.column_names))
+    form = repr((_FORMAT_VERSION, encoding.sha256, table.delimiter, table.column_names))
     return parsed_copy.load(
         path,
         width(encoding),
@@ -42,7 +42,7 @@ def load(path: str, encoding: Encoding, cache_dir: str | None = None) -> np.ndar
 
 
 def width(encoding: Encoding) -> int:
-    """Returns the columns of the stored rows."""
+    """Returns the number of columns of the stored rows."""
     table = encoding.table
     return len(table.labels) + len(table.dense) + sum(c.max_len for c in table.sparse)
 
@@ -51,7 +51,7 @@ def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
     """Yields a file's rows in blocks ``[n, width]`` int32.
 
     Raises:
-        ValueError: the file or one of its cells cannot be used.
+        ValueError: the file or a cell is invalid.
     """
     table = encoding.table
     for columns, place in files.batches(path, table):
@@ -61,19 +61,19 @@ def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
                 parts.append(values.labels(columns[name], table.missing))
         for dense in table.dense:
             with located(place, dense.name):
-                found = values.numbers(columns[dense.name], table.missing)
-            filled = np.where(np.isnan(found), encoding.fills[dense.name], found)
+                numbers = values.numbers(columns[dense.name], table.missing)
+            filled = np.where(np.isnan(numbers), encoding.fills[dense.name], numbers)
             parts.append(filled.astype(np.float32).view(np.int32))
         for sparse in table.sparse:
-            found, rows = category_cells(sparse, columns, table, place)
-            texts, where = values.distinct(found)
+            categories, rows = category_cells(sparse, columns, table, place)
+            texts, where = values.distinct(categories)
             ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]
-            parts.append(_placed(ids, rows, sparse, len(columns[sparse.sources[0]])))
+            parts.append(_padded(ids, rows, sparse, len(columns[sparse.sources[0]])))
         yield np.column_stack(parts).astype(np.int32, copy=False)
 
 
-def _placed(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np.ndarray:
-    """Returns each row's first ids that are known ``[count, max_len]``, padded with 0."""
+def _padded(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np.ndarray:
+    """Returns each row's first ids that are not 0, ``[count, max_len]``, padded with 0."""
     if column.separator is None:
         return ids[:, None]
     known = ids > 0
@@ -86,9 +86,9 @@ def _placed(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np
 
 
 def _encode_into(cached: str, path: str, encoding: Encoding) -> np.ndarray:
-    """Writes a file's copy, whole or not at all, and returns it from the memory map."""
+    """Writes a file's encoded copy and returns it as a memory map."""
     columns, rows = width(encoding), 0
-    with parsed_copy.replacing(cached, path) as file:
+    with parsed_copy.new_copy(cached, path) as file:
         _write_header(file, rows, columns)
         start = file.tell()
         for block in encoded(path, encoding):
@@ -97,11 +97,11 @@ def _encode_into(cached: str, path: str, encoding: Encoding) -> np.ndarray:
         file.seek(0)
         _write_header(file, rows, columns)
         if file.tell() != start:
-            raise ValueError(f"{path}: {rows} rows are more than one file may hold")
+            raise ValueError(f"{path}: {rows} rows are too many for one file: split it")
     return np.load(cached, mmap_mode="r").view(np.ndarray)
 
 
 def _write_header(file, rows: int, columns: int) -> None:
-    # NumPy leaves room in it for a larger number of rows, so that it can be written again.
+    # NumPy reserves space for a larger number of rows, so the header can be overwritten.
     header = {"descr": "<i4", "fortran_order": False, "shape": (rows, columns)}
     np.lib.format.write_array_header_1_0(file, header)

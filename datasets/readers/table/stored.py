@@ -1,34 +1,33 @@
-"""Encodings on the disk, beside the checkpoints whose ids they explain.
+"""Saves encodings beside the checkpoints that need them, and loads them.
 
-A file is called ``vocabulary-<name>.json``, and the name is of the content: files of several
-trainings lie side by side, none is ever changed, and a checkpoint, which keeps the whole hash,
-finds its own or none.
+A file is named ``vocabulary-<hash>.json`` after its content. So the files of several runs can be
+in one folder, and none ever changes. A checkpoint keeps the full hash and so finds its own file.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from datasets.readers import atomic_file
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.encoding import Encoding
 
-Source = Sequence[Sequence]  # name, size and time of change of each training file
+Source = Sequence[Sequence]  # path, size and time of change of each training file
 
 
 def file_name(sha256: str) -> str:
-    """Returns what the file of an encoding is called."""
+    """Returns the name of an encoding's file."""
     return f"vocabulary-{sha256[:12]}.json"
 
 
 def save(encoding: Encoding, folder: str, source: Source) -> str:
-    """Writes an encoding into a folder, whole or not at all; returns the file's path.
+    """Writes an encoding into a folder and returns the path of its file.
 
     Raises:
-        ValueError: it cannot be written.
+        ValueError: the file cannot be written.
     """
     path = os.path.join(folder, file_name(encoding.sha256))
     content = {
@@ -38,34 +37,29 @@ def save(encoding: Encoding, folder: str, source: Source) -> str:
         "fills": encoding.fills,
         "vocabularies": encoding.vocabularies,
     }
-    temporary = None
     try:
         os.makedirs(folder, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".vocabulary.", text=True)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=0)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with atomic_file.replacing(path, concurrent=True) as temporary:
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(content, file, ensure_ascii=False, indent=0)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.remove(temporary)
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
     return path
 
 
 def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding, Source]:
-    """Returns the encoding of a file and the training files that it was learned from.
+    """Returns the encoding in a file and the training files that it was built from.
 
     Args:
         path: the file.
-        table: the columns that it must be of.
-        expected: the hash that it must have; None for any.
+        table: the columns of the configuration, which must be those of the file.
+        expected: the hash that the encoding must have; None for any.
 
     Raises:
-        ValueError: the file is damaged, or another one, or its columns are not those of the
-            configuration.
+        ValueError: the file is damaged, has another hash, or has other columns.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -75,29 +69,30 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
             content[key] for key in ("table", "learned_from", "encoding")
         )
         encoding = Encoding(table, content["fills"], content["vocabularies"])
-        whole = encoding.sha256 == sha256
+        complete = encoding.sha256 == sha256
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-    for key, given in table.meaning.items():
-        if learned_for.get(key) != given:
-            there, here = _first_difference(learned_for.get(key), given)
+    for key, setting in table.meaning.items():
+        if learned_for.get(key) != setting:
+            trained, configured = _first_difference(learned_for.get(key), setting)
             raise ValueError(
-                f"{KEY}.{key} is not what the checkpoint was trained with: {there} in {path}, "
-                f"{here} here"
+                f"{KEY}.{key}: expected {trained} as in {path}, with which the checkpoint was "
+                f"trained, found {configured}"
             )
-    if not whole:
-        raise ValueError(f"{path} is damaged: it is not as it was written")
+    if not complete:
+        raise ValueError(f"{path} is damaged: its content does not have the hash that it names")
     if expected not in (None, sha256):
         raise ValueError(f"{path}: expected the vocabulary {expected}, found {sha256}")
     return encoding, source
 
 
 def _check_form(content: Any, table: Table) -> None:
-    """Makes sure that a file's content has the types that `save` writes."""
+    """Raises a TypeError if the content does not have the types that `save` writes."""
     kinds = {"encoding": str, "learned_from": list, "table": dict, "fills": dict}
     for key, kind in {**kinds, "vocabularies": dict}.items():
         if not isinstance(content[key], kind):
-            raise TypeError(f"{key}: found {type(content[key]).__name__}")
+            found = type(content[key]).__name__
+            raise TypeError(f"{key}: expected {kind.__name__}, found {found}")
     for values in content["vocabularies"].values():
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise TypeError("vocabularies: expected lists of texts")

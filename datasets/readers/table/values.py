@@ -1,7 +1,6 @@
-"""Columns of a record batch become labels, numbers and texts.
+"""Converts columns of a record batch into labels, numbers and texts.
 
-All functions take one column of one batch; where a cell cannot be used they raise
-:class:`CellError`, which knows its place in the batch.
+Each function takes one column of one batch. An invalid cell raises :class:`CellError`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ _LABELS = {"0": 0, "1": 1, "false": 0, "true": 1}
 
 
 class CellError(ValueError):
-    """A cell that cannot be used.
+    """A cell is invalid.
 
     Attributes:
-        row: its place in the batch.
+        row: the cell's row in the batch.
     """
 
     def __init__(self, row: int, message: str):
@@ -29,10 +28,10 @@ class CellError(ValueError):
 
 
 def texts(column: pa.Array, missing: Sequence[str]) -> pa.Array:
-    """Returns cells as texts without the space around them; null where they are missing.
+    """Returns cells as texts without leading and trailing space; null where they are missing.
 
-    Whole numbers are written without a fraction, whatever type they are stored as: a column of
-    integers of which some are missing is often one of floating-point numbers.
+    Integers are written without a fraction, also if they are stored as floating-point numbers:
+    a column of integers is often stored so if some are missing.
     """
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
@@ -40,9 +39,9 @@ def texts(column: pa.Array, missing: Sequence[str]) -> pa.Array:
     if pa.types.is_null(kind):
         return column.cast(pa.string())
     if pa.types.is_nested(kind):
-        raise CellError(0, f"expected one value a cell, found {kind}")
+        raise CellError(0, f"expected one value a cell, found {kind} (set separator for lists)")
     if pa.types.is_floating(kind):
-        column = _written(column.cast(pa.float64()))
+        column = _float_texts(column.cast(pa.float64()))
     if not pa.types.is_string(column.type):
         try:
             column = column.cast(pa.string())
@@ -53,21 +52,21 @@ def texts(column: pa.Array, missing: Sequence[str]) -> pa.Array:
     return pc.if_else(absent, pa.scalar(None, pa.string()), column)
 
 
-def _written(numbers: pa.Array) -> pa.Array:
-    """Returns floating-point numbers as texts; null where they are not a number."""
+def _float_texts(numbers: pa.Array) -> pa.Array:
+    """Returns floating-point numbers as texts; null for NaN."""
     plain = numbers.to_numpy(zero_copy_only=False)
     with np.errstate(invalid="ignore"):
-        whole = (plain == np.floor(plain)) & (np.abs(plain) < 2**53)
-    integers = pa.array(np.where(whole, plain, 0.0).astype(np.int64)).cast(pa.string())
-    written = pc.if_else(pa.array(whole), integers, numbers.cast(pa.string()))
-    return pc.if_else(pa.array(np.isnan(plain)), pa.scalar(None, pa.string()), written)
+        integral = (plain == np.floor(plain)) & (np.abs(plain) < 2**53)
+    integers = pa.array(np.where(integral, plain, 0.0).astype(np.int64)).cast(pa.string())
+    texts = pc.if_else(pa.array(integral), integers, numbers.cast(pa.string()))
+    return pc.if_else(pa.array(np.isnan(plain)), pa.scalar(None, pa.string()), texts)
 
 
 def labels(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
     """Returns labels ``[n]``, each 0 or 1.
 
     Raises:
-        CellError: one is neither, or is missing.
+        CellError: a label has another value or is missing.
     """
     found = texts(column, missing).dictionary_encode()
     known = np.array([_label(text) for text in found.dictionary.to_pylist()] + [-1])
@@ -86,7 +85,7 @@ def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
     """Returns numbers ``[n]``, float64, with NaN where they are missing.
 
     Raises:
-        CellError: a cell is no number, or one beyond those of float32.
+        CellError: a cell is not a number, or is outside the range of float32.
     """
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
@@ -109,7 +108,7 @@ def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
 def _parsed(column: pa.Array) -> np.ndarray:
     try:
         found = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:  # it does not say where, and takes no +1
+    except pa.ArrowInvalid:  # PyArrow does not name the row, and does not read +1
         found = np.array([np.nan if text is None else _float(text) for text in column.to_pylist()])
     wrong = np.isnan(found) & column.is_valid().to_numpy(zero_copy_only=False)
     if wrong.any():
@@ -129,9 +128,9 @@ def lists(column: pa.Array, separator: str, missing: Sequence[str]) -> tuple[pa.
     """Returns the values of all cells in order, as texts, and the row ``[values]`` of each.
 
     Args:
-        column: cells of values with a separator between them, or of lists.
-        separator: what stands between values.
-        missing: texts that stand for a missing cell or value.
+        column: cells with separated values, or with lists.
+        separator: the text between two values.
+        missing: texts that mean a missing cell or value.
     """
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
@@ -145,7 +144,7 @@ def lists(column: pa.Array, separator: str, missing: Sequence[str]) -> tuple[pa.
 
 
 def distinct(column: pa.Array) -> tuple[list[str], np.ndarray]:
-    """Returns the distinct texts, and each cell's place among them ``[n]``; -1 where it is null."""
+    """Returns the distinct texts and each cell's index in them ``[n]``; -1 where it is null."""
     found = column.dictionary_encode()
     return found.dictionary.to_pylist(), _indices(found)
 

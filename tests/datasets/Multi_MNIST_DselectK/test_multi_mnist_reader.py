@@ -97,7 +97,7 @@ def test_images_that_are_cut_off_while_they_are_read(write):
     data = read(files)
     os.truncate(files[0], 2_000)
     assert len(data.take(slice(0, 1))[0]) == 1
-    with pytest.raises(OSError, match=r"part_images\.npy is cut off"):
+    with pytest.raises(OSError, match=r"part_images\.npy is truncated"):
         data.take(slice(0, 5))
 
 

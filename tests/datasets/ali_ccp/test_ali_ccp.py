@@ -173,7 +173,7 @@ def test_hashed_ids(write):
     [
         ({"sparse_fields": [{"name": 10914, "size": 9}]}, "quotation marks, found 10914"),
         ({"sparse_fields": [{"name": "102", "size": 9}]}, "fields of Ali-CCP, 101, .*found '102'"),
-        ({"sparse_fields": [SPARSE[0], SPARSE[0]]}, "two fields are called 205"),
+        ({"sparse_fields": [SPARSE[0], SPARSE[0]]}, "expected each field only once, found '205'"),
         ({"dense_input_dim": 3}, "dense_input_dim: expected 0, .* found 3"),
     ],
 )

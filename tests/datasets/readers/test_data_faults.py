@@ -314,17 +314,17 @@ def test_a_file_that_changes_while_it_is_parsed_is_refused(
 ):
     """Of the same size and number of lines: nothing but the time tells."""
     path = written(data, family, family.text().encode())
-    replacing = parsed_copy.replacing
+    new_copy = parsed_copy.new_copy
 
     @contextmanager
     def changing(cached, source):
-        with replacing(cached, source) as file:
+        with new_copy(cached, source) as file:
             yield file
             status = os.stat(source)
             os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
 
     with monkeypatch.context() as patch:
-        patch.setattr(parsed_copy, "replacing", changing)
+        patch.setattr(parsed_copy, "new_copy", changing)
         assert refusal(family, path) == f"{path}: the file changed while it was read"
     assert len(family.rows(tmp_path, str(path))) == ROWS
 

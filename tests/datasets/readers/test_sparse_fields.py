@@ -34,18 +34,18 @@ BAD = {
     "a text": ("item", "expected a list of fields, found 'item'"),
     "one field": (ITEM, "expected a list of fields, found {'name'"),
     "no field": ({}, "expected a list of fields, found {}"),
-    "a number": ([7], "expected fields of a name, a size .* found 7"),
-    "a text in the list": (["item"], "expected fields of a name, a size .* found 'item'"),
-    "no size": ([{"name": "item"}], "expected fields of .* found {'name': 'item'}"),
-    "no name": ([{"size": 7}], "expected fields of .* found {'size': 7}"),
-    "another key": ([{**ITEM, "len": 3}], "expected fields of .* found .*'len': 3"),
+    "a number": ([7], "expected a mapping with name, size .* found 7"),
+    "a text in the list": (["item"], "expected a mapping with name, size .* found 'item'"),
+    "no size": ([{"name": "item"}], "expected a mapping .* found {'name': 'item'}"),
+    "no name": ([{"size": 7}], "expected a mapping .* found {'size': 7}"),
+    "another key": ([{**ITEM, "len": 3}], "item: expected keys among name, size, .* found 'len'"),
     "a name that is a number": (
         [{**ITEM, "name": 10914}],
-        r"expected a name in quotation marks, found 10914 \(.* 109_14 ",
+        r"name: expected a text in quotation marks, found 10914 \(.* as a number",
     ),
     "no name after the colon": (
         [{**ITEM, "name": None}],
-        "expected a name in quotation marks, found None",
+        "name: expected a text in quotation marks, found None",
     ),
     "a size with a fraction": ([{**ITEM, "size": 7.5}], "item: size: .* least 2, found 7.5"),
     "a size that is a switch": ([{**ITEM, "size": True}], "item: size: .* integer .* found True"),
@@ -58,14 +58,14 @@ BAD = {
         "item: pooling: expected sum, mean or max, found 'avg'",
     ),
     "a list of poolings": ([{**ITEM, "pooling": ["sum"]}], r"item: pooling: .* found \['sum'\]"),
-    "one name twice": ([ITEM, {**ITEM, "size": 9}], "two fields are called item"),
+    "one name twice": ([ITEM, {**ITEM, "size": 9}], "expected each field only once, found 'item'"),
     "no share after the colon": ([{**ITEM, "share": None}], "item: share: .* found None"),
     "a list of shares": ([{**ITEM, "share": ["item"]}], r"item: share: .* found \['item'\]"),
     "a table of nobody's": ([{**ITEM, "share": "other"}], "item: share: .* found 'other'"),
     "its own table": ([{**ITEM, "share": "item"}], "item: share: .* found 'item'"),
     "a table of another size": (
         [ITEM, {"name": "last", "size": 8, "share": "item"}],
-        "last: share: expected the name of a field of the same size .* found 'item'",
+        "last: share: expected a field of size 8 .* found 'item'",
     ),
     "a table at second hand": (
         [
@@ -73,7 +73,7 @@ BAD = {
             {"name": "last", "size": 7, "share": "item"},
             {"name": "next", "size": 7, "share": "last"},
         ],
-        "next: share: .* with embeddings of its own, found 'last'",
+        "next: share: .* that has no share of its own, found 'last'",
     ),
 }
 

@@ -64,7 +64,7 @@ def test_columns_of_a_block_are_one_reading(table, monkeypatch):
 
 @pytest.mark.parametrize("row", [-1, 500])
 def test_rows_that_there_are_not(table, row):
-    with pytest.raises(IndexError, match=f"{row}.* of 500"):
+    with pytest.raises(IndexError, match=f"rows from 0 to 499, found .*{row}"):
         table[1].take(np.array([3, row]), slice(None))
 
 
@@ -80,7 +80,7 @@ def test_a_file_that_was_cut_off_is_an_error_and_no_crash(tmp_path, table):
     """A memory map ends its process there."""
     os.truncate(tmp_path / "rows.npy", 5000)
     for rows in (slice(0, 500), np.array([499, 3])):
-        with pytest.raises(OSError, match=r"rows\.npy is cut off"):
+        with pytest.raises(OSError, match=r"rows\.npy is truncated"):
             table[1].take(rows, slice(None))
 
 
@@ -95,14 +95,14 @@ def large(tmp_path, monkeypatch):
         paths.append(str(tmp_path / f"part-{number}.txt"))
         table = np.random.default_rng(number).integers(0, 1000, (rows, 5))
         np.savetxt(paths[-1], table, fmt="%d", delimiter=",")
-    monkeypatch.setattr(text_matrix, "_MOST_MAPPED", 500 * 5 * 4 - 1)
+    monkeypatch.setattr(text_matrix, "_LARGEST_MAP", 500 * 5 * 4 - 1)
     return paths
 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_large_table_is_the_same_as_a_small_one(large, monkeypatch, number):
     stored = TextMatrix(large[:number], 5)
-    monkeypatch.setattr(text_matrix, "_MOST_MAPPED", 1 << 29)
+    monkeypatch.setattr(text_matrix, "_LARGEST_MAP", 1 << 29)
     mapped = TextMatrix(large[:number], 5)
     kinds = {type(part) for part in stored._parts}
     assert kinds == ({StoredRows} if number == 2 else {np.ndarray})

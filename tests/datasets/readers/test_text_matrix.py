@@ -3,6 +3,7 @@
 import gzip
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -250,7 +251,7 @@ def test_the_remains_of_a_killed_parse_are_never_read(write, monkeypatch):
         def killed(path, first, lines, columns):
             if first > 1:
                 remains.extend(copies(path))
-                patch.setattr(os, "remove", lambda path: None)
+                patch.setattr(Path, "unlink", lambda path, missing_ok: None)
                 raise KeyboardInterrupt
             return parse(path, first, lines, columns)
 

@@ -1,0 +1,39 @@
+"""Writes a file under a temporary name and renames it once its content is complete."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: str | os.PathLike, concurrent: bool = False) -> Iterator[Path]:
+    """Yields the path of a temporary file, which becomes ``path`` when the block ends.
+
+    The temporary file is in the same folder, and its name ends like that of ``path``. If the block
+    raises an exception, ``path`` stays as it was and the temporary file is removed.
+
+    Args:
+        path: the file to write or replace. Its folder must exist.
+        concurrent: whether several processes may replace ``path`` at the same time. Then each has
+            its own temporary file. Otherwise the name is fixed: killed runs leave only one file.
+
+    Raises:
+        OSError: the file cannot be written. The error always has a file name: Python leaves it out
+            when the disk is full.
+    """
+    path = Path(path)
+    unique = f"{secrets.token_hex(6)}{path.suffix}" if concurrent else path.name
+    temporary = path.with_name(f".writing.{unique}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
