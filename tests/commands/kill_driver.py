@@ -32,7 +32,7 @@ def kill_inside_saving(operation, when):
 
     def due():
         nonlocal count
-        if when == "interrupted" and interrupts._asked is None:
+        if when == "interrupted" and interrupts.received() is None:
             return False
         count += 1
         return count == operation

@@ -49,7 +49,7 @@ def test_the_second_run_refuses_until_the_first_is_gone(start, model):
         second = start(name, "runner.epochs=1")
         error = second.communicate()[1].splitlines()[-1]
         assert second.returncode == 2
-        assert error.startswith(f"error: {output} is in use: trainer.py, process {first.pid} on ")
+        assert error.startswith(f"error: {output} is in use by trainer.py, process {first.pid} on ")
     first.send_signal(signal.SIGKILL)
     first.wait()
     third = start("static_trainer", "runner.epochs=1")

@@ -1,6 +1,7 @@
-"""Files that are written whole or not at all, by all that write so."""
+"""Files are written completely or not at all, by every function that writes so."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from searching import tuned
 
 
 def page(path):
-    matrix = Matrix("m.yaml", "m", "", str(path.parent), 1, ())
+    matrix = Matrix("m.yaml", "m", "", str(path.parent), 1, data={}, cells=())
     report.write(matrix, None, "a command", pictures=False)
 
 
@@ -29,7 +30,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_nothing_is_left_beside_what_cannot_be_written(tmp_path, name):
+def test_no_temporary_file_stays_after_an_error(tmp_path, name):
     path = tmp_path / name
     path.mkdir()
     with pytest.raises(UserError, match=f"^cannot write {path}: Is a directory$"):
@@ -38,19 +39,43 @@ def test_nothing_is_left_beside_what_cannot_be_written(tmp_path, name):
     path.rmdir()
     WRITERS[name](path)
     assert path.stat().st_size
-    assert {one.name for one in tmp_path.iterdir()} <= {name, "RESULTS_CN.md"}
+    assert {file.name for file in tmp_path.iterdir()} <= {name, "RESULTS_CN.md"}
 
 
-def test_what_was_there_stays_if_its_successor_is_not_finished(tmp_path):
+def test_the_old_file_stays_if_the_new_one_is_not_finished(tmp_path):
     path = tmp_path / "deep" / "metrics.json"
     atomic_files.write_json(str(path), {"rows": 1})
 
     def interrupted():
-        with atomic_files.writing(str(path)) as building:
-            Path(building).write_text("half", encoding="utf-8")
+        with atomic_files.writing(str(path)) as temporary:
+            Path(temporary).write_text("half", encoding="utf-8")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert json.loads(path.read_text(encoding="utf-8")) == {"rows": 1}
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_files_are_flushed_before_they_are_renamed(tmp_path, monkeypatch):
+    """A file that is renamed first can be empty after a power failure."""
+    calls = []
+    fsync, replace = os.fsync, os.replace
+
+    def record_fsync(descriptor):
+        calls.append("flush " + os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def record_replace(source, target):
+        calls.append(f"rename to {os.path.basename(target)}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(os, "replace", record_replace)
+    atomic_files.write_text(str(tmp_path / "a.txt"), "a")
+    assert calls == [f"flush .{os.getpid()}.a.txt", "rename to a.txt"]
+    calls.clear()
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "b.txt").write_text("b")
+    atomic_files.flush_tree(str(tmp_path))
+    assert calls == ["flush b.txt", "flush inner", "flush a.txt", f"flush {tmp_path.name}"]

@@ -1,4 +1,4 @@
-"""One run an output folder; a crash gives it back."""
+"""One run per output folder; the lock of a killed run disappears."""
 
 import errno
 import os
@@ -42,9 +42,9 @@ def hold(tmp_path):
         process.communicate()
 
 
-def test_a_second_run_is_told_who_is_there(tmp_path, hold):
+def test_the_error_of_a_second_run_names_the_first(tmp_path, hold):
     process = hold(tmp_path / "out")
-    found = rf"out is in use: -c, process {process.pid} on \S+, trains there since \d{{4}}-"
+    found = rf"out is in use by -c, process {process.pid} on \S+, since \d{{4}}-.*; wait for it, or"
     with pytest.raises(UserError, match=found), folder_lock.locked(str(tmp_path / "out")):
         pass
     with folder_lock.locked(str(tmp_path / "another")):
@@ -57,13 +57,13 @@ def test_the_lock_ends_with_its_process(tmp_path, hold, number):
     if number:
         process.send_signal(number)
     process.communicate()
-    assert bool(number) == (tmp_path / folder_lock.NAME).exists()  # left behind, it locks nothing
+    assert bool(number) == (tmp_path / folder_lock.NAME).exists()  # it locks nothing
     with folder_lock.locked(str(tmp_path)):
         pass
     assert not os.listdir(tmp_path)
 
 
-def test_folders_that_a_failed_run_made_are_gone(tmp_path):
+def test_folders_that_a_failed_run_created_are_removed(tmp_path):
     (tmp_path / "there").mkdir()
     with pytest.raises(KeyError), folder_lock.locked(str(tmp_path / "there" / "a" / "b")):
         raise KeyError
@@ -73,8 +73,8 @@ def test_folders_that_a_failed_run_made_are_gone(tmp_path):
     assert os.listdir(tmp_path / "there" / "a") == ["kept"]
 
 
-def test_a_lock_whose_file_went_meanwhile_is_taken_anew(tmp_path, monkeypatch):
-    """Its holder ends, and removes it, between our opening and our locking it."""
+def test_a_lock_file_that_was_removed_in_the_meantime_is_created_again(tmp_path, monkeypatch):
+    """The run that held the lock ends between our `open` and our `flock`."""
     root, flock, calls = str(tmp_path), folder_lock.fcntl.flock, []
 
     def late(descriptor, operation):
@@ -97,7 +97,7 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, caplog)
     monkeypatch.setattr(folder_lock.fcntl, "flock", refuse)
     with folder_lock.locked(str(tmp_path / "out")):
         pass
-    assert "no locks on this file system (No locks available)" in caplog.text
+    assert "this file system has no locks (No locks available)" in caplog.text
 
 
 def test_a_lock_that_cannot_be_opened(tmp_path):

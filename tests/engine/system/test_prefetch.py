@@ -1,4 +1,4 @@
-"""A thread makes the next item while this one is used."""
+"""A thread prepares the next item while the current one is used."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 from engine.system.prefetch import prefetched
 
 
-def test_the_next_item_is_made_meanwhile():
+def test_the_next_item_is_prepared_in_the_meantime():
     made = [threading.Event() for _ in range(4)]
 
     def items():
@@ -23,22 +23,22 @@ def test_the_next_item_is_made_meanwhile():
     assert found == [0, 1, 2, 3]
 
 
-def test_nothing_comes_of_nothing():
+def test_no_items():
     assert list(prefetched(iter(()))) == []
 
 
-def test_an_error_comes_where_its_item_would():
+def test_an_exception_is_raised_in_place_of_its_item():
     def items():
         yield 1
-        raise ValueError("a line that is none")
+        raise ValueError("not a row")
 
     found = prefetched(items())
     assert next(found) == 1
-    with pytest.raises(ValueError, match="a line that is none"):
+    with pytest.raises(ValueError, match="not a row"):
         next(found)
 
 
-def test_no_thread_is_left_behind():
+def test_the_thread_ends():
     before = threading.active_count()
     found = prefetched(iter(range(100)))
     assert next(found) == 0

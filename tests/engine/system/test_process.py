@@ -1,4 +1,4 @@
-"""What a process is told before it imports Paddle, each time in a process of its own."""
+"""The setup of a process before it imports Paddle, each test in a new process."""
 
 import os
 import platform
@@ -13,8 +13,8 @@ from engine.system import process
 TOOLS = f"{loading.REPOSITORY}/tools"
 
 
-def printed(code):
-    """What a new process prints."""
+def run_code(code):
+    """Returns the output of a new process."""
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TOOLS, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -22,9 +22,9 @@ def printed(code):
     return done.stdout
 
 
-def test_it_prepares_in_silence_and_twice_over():
+def test_it_prints_nothing_and_can_run_twice():
     code = "from engine.system import process\nprocess.prepare(); process.prepare(); print('ready')"
-    assert printed(code) == "ready\n"
+    assert run_code(code) == "ready\n"
 
 
 @pytest.mark.parametrize(
@@ -35,24 +35,24 @@ def test_it_prepares_in_silence_and_twice_over():
         ("vendor_id : GenuineIntel\nflags : fma avx2", None),
     ],
 )
-def test_mkl_takes_wide_kernels_on_amd(tmp_path, monkeypatch, cpuinfo, expected):
+def test_mkl_uses_avx2_on_amd(tmp_path, monkeypatch, cpuinfo, expected):
     monkeypatch.setattr(os, "environ", {})
     path = tmp_path / "cpuinfo"
     path.write_text(cpuinfo)
-    process._widest_kernels(str(path))
-    process._widest_kernels(str(tmp_path / "absent"))
+    process._enable_avx2_on_amd(str(path))
+    process._enable_avx2_on_amd(str(tmp_path / "absent"))
     assert os.environ.get("MKL_DEBUG_CPU_TYPE") == expected
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="MKL is for x86-64")
-def test_the_wide_kernels_compute_the_same():
+def test_avx2_kernels_compute_the_same():
     code = (
         "import os\n{}\nfrom engine.system import process; process.prepare()\nimport paddle\n"
         "paddle.seed(1); x = paddle.randn([64, 499]); w = paddle.randn([499, 144])\n"
         "print(float((x @ w).numpy().astype('float64').sum()))"
     )
-    plain = float(printed(code.format("")))
-    wide = float(printed(code.format("os.environ['MKL_DEBUG_CPU_TYPE'] = '5'")))
+    plain = float(run_code(code.format("")))
+    wide = float(run_code(code.format("os.environ['MKL_DEBUG_CPU_TYPE'] = '5'")))
     assert wide == pytest.approx(plain, rel=1e-4, abs=1e-2)
 
 
@@ -78,19 +78,19 @@ print(mapped, libc.mallinfo2().fordblks >> 20)
 
 
 def test_freed_memory_is_kept_for_the_next_batch():
-    """Without the setting glibc maps 200 MB by themselves, and gives them back when freed."""
+    """By default glibc maps 200 MB separately and returns them to the kernel when freed."""
     try:
-        plain = printed(LIBC.format(before=""))
-    except AssertionError as error:  # mallinfo2 is of glibc 2.33
+        plain = run_code(LIBC.format(before=""))
+    except AssertionError as error:  # glibc before 2.33 has no mallinfo2
         pytest.skip(str(error).splitlines()[-1])
     if plain == "another\n":
         pytest.skip("another C library")
     assert [int(number) // 200 for number in plain.split()] == [1, 0]
-    kept = printed(LIBC.format(before="process._keep_memory()"))
+    kept = run_code(LIBC.format(before="process._keep_memory()"))
     assert [int(number) // 200 for number in kept.split()] == [0, 1]
 
 
-def test_another_c_library_is_left_alone(monkeypatch):
+def test_nothing_is_set_in_another_c_library(monkeypatch):
     from engine.system import process
 
     def refuse(name):

@@ -1,4 +1,4 @@
-"""The process and the operating system: errors, files, locks, signals, devices, clocks.
+"""The process and the operating system: errors, integers, files, locks, signals, devices, clocks.
 
-Nothing here knows configurations, models or data.
+This package does not depend on configurations, models or data.
 """

@@ -1,4 +1,4 @@
-"""Writes files completely or not at all."""
+"""Writes files completely or not at all: a temporary file is flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from engine.system.errors import UserError
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[str]:
-    """Yields the name of a temporary file that replaces ``path`` when the block ends.
+    """Yields the path of a temporary file that replaces ``path`` when the block ends.
 
     After an error the temporary file is removed and ``path`` is unchanged.
 
     Args:
-        path: the final file; its folder is created if necessary. Both names have the same ending.
+        path: the final file; its folder is created if necessary. Both paths have the same ending.
 
     Raises:
         UserError: the file cannot be written.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    building = os.path.join(folder, f".{os.getpid()}.{name}")
+    temporary = os.path.join(folder, f".{os.getpid()}.{name}")
     try:
         os.makedirs(folder, exist_ok=True)
-        yield building
-        flush(building)
-        os.replace(building, path)
+        yield temporary
+        replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            os.remove(building)
+            os.remove(temporary)
         if isinstance(error, OSError):
             raise UserError(f"cannot write {path}: {error.strerror or error}") from error
         raise
@@ -47,7 +46,7 @@ def write_text(path: str, text: str) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    with writing(path) as building, open(building, "w", encoding="utf-8") as file:
+    with writing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -56,17 +55,17 @@ def write_json(path: str, content: Any) -> None:
 
     Args:
         path: the file.
-        content: mappings, lists, texts, numbers and NumPy arrays.
+        content: mappings, lists, strings, numbers and NumPy arrays.
 
     Raises:
         UserError: the file cannot be written.
     """
-    with writing(path) as building, open(building, "w", encoding="utf-8") as file:
+    with writing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         json.dump(json_value(content), file, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def json_value(value: Any) -> Any:
-    """Returns a value in the types that JSON has."""
+    """Converts a value to the types of JSON; an array with one element becomes a number."""
     if isinstance(value, dict):
         return {str(name): json_value(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -80,26 +79,52 @@ def json_value(value: Any) -> Any:
 
 
 def check_writable(folder: str) -> str:
-    """Checks, before any work is done, that files can be written in a folder.
+    """Checks that files can be written in a folder, so that a long command can fail early.
 
     Returns:
-        The folder, or the nearest existing folder above it.
+        The folder, or its nearest existing parent.
 
     Raises:
-        UserError: they cannot.
+        UserError: they cannot be written there.
     """
-    place = folder
-    while not os.path.exists(place):
-        place = os.path.dirname(place)
-    if not os.path.isdir(place):
-        raise UserError(f"cannot save to {folder}: {place} is not a folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UserError(f"cannot save to {folder}: no permission to write in {place}")
-    return place
+    existing = folder
+    while not os.path.exists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise UserError(f"cannot save to {folder}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"cannot save to {folder}: no permission to write in {existing}")
+    return existing
+
+
+def replace(source: str, target: str) -> None:
+    """Flushes a file to disk and renames it; an existing target is replaced.
+
+    Raises:
+        OSError: the file cannot be flushed or renamed.
+    """
+    flush(source)
+    os.replace(source, target)
+
+
+def flush_tree(folder: str) -> None:
+    """Flushes a folder and everything in it to disk.
+
+    Raises:
+        OSError: a file or folder cannot be flushed.
+    """
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            flush(os.path.join(parent, name))
+        flush(parent)
 
 
 def flush(path: str) -> None:
-    """Flushes a file or a folder to the disk."""
+    """Flushes a file or a folder to disk.
+
+    Raises:
+        OSError: it cannot be flushed.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Where a run's time goes."""
+"""Measures how long each phase of a training step takes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ PHASES = ("read", "forward", "backward", "optimizer", "metrics")
 
 
 class Clock:
-    """Adds up the seconds of each phase of a step.
+    """Sums the seconds of each phase over all steps.
 
     In static graph one call runs forward, backward and optimizer; it counts as ``forward``.
+
+    Attributes:
+        seconds: the sums by phase.
     """
 
     def __init__(self):
@@ -18,19 +21,19 @@ class Clock:
         self._last = time.perf_counter()
 
     def lap(self, phase: str) -> None:
-        """Gives the time since the last lap to a phase."""
+        """Adds the time since the last call to a phase."""
         now = time.perf_counter()
         self.seconds[phase] += now - self._last
         self._last = now
 
     def skip(self) -> None:
-        """Gives the time since the last lap to none: saving, evaluating, starting up."""
+        """Drops the time since the last call, for example that of saving or of an evaluation."""
         self._last = time.perf_counter()
 
     def total(self) -> float:
-        """Returns the seconds of all phases together."""
+        """Returns the sum over all phases, in seconds."""
         return sum(self.seconds.values())
 
     def restart(self) -> None:
-        """Forgets what was added up so far."""
+        """Sets all sums to 0."""
         self.__init__()

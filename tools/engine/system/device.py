@@ -1,8 +1,7 @@
-"""Which device a run uses, and one line that says what is missing where it cannot be had.
+"""Selects Paddle's device, and explains why a device is not available.
 
-Every question is asked of Paddle's build before a device is touched: ``set_device("gpu")``
-without a GPU ends the process, and ``Config.enable_use_gpu`` of a CPU build runs on the CPU
-without a word.
+The checks come before the device is used. Without a GPU, ``set_device("gpu")`` ends the process.
+In a CPU build, ``Config.enable_use_gpu`` silently runs on the CPU.
 """
 
 from __future__ import annotations
@@ -11,26 +10,26 @@ from engine.system.errors import UserError
 
 
 def select_device(use_gpu: bool | None) -> str:
-    """Sets Paddle's device for training and returns its name, ``cpu`` or ``gpu``.
+    """Sets Paddle's device and returns its name, ``cpu`` or ``gpu``.
 
     Args:
-        use_gpu: True or False, or None for the GPU if this build and machine have one.
+        use_gpu: ``runner.use_gpu``; None selects the GPU if it is available.
 
     Raises:
-        UserError: a GPU is asked for and cannot be had.
+        UserError: ``use_gpu`` is True and no GPU is available.
     """
     import paddle
 
-    lacking = lacks_gpu()
-    if use_gpu and lacking:
-        raise UserError(f"runner.use_gpu = True: {lacking}, or set -o runner.use_gpu=False")
-    device = "cpu" if lacking or use_gpu is False else "gpu"
+    missing = lacks_gpu()
+    if use_gpu and missing:
+        raise UserError(f"runner.use_gpu = True: {missing}, or set -o runner.use_gpu=False")
+    device = "cpu" if missing or use_gpu is False else "gpu"
     paddle.set_device(device)
     return device
 
 
 def lacks_gpu() -> str:
-    """Returns what is missing for running Paddle on a GPU, or an empty text."""
+    """Returns what is missing for Paddle on a GPU, or '' if nothing is."""
     import paddle
 
     if not paddle.is_compiled_with_cuda():
@@ -41,25 +40,24 @@ def lacks_gpu() -> str:
 
 
 def lacks_tensorrt() -> str:
-    """Returns what is missing for TensorRT, or an empty text."""
+    """Returns what is missing for TensorRT, or '' if nothing is."""
     from paddle import inference
 
     if inference.get_trt_compile_version() == (0, 0, 0):
         return "this Paddle is built without TensorRT; install a paddlepaddle-gpu wheel that has it"
     try:
-        found = inference.get_trt_runtime_version()
-    except Exception as error:  # Paddle loads libnvinfer here, and fails in its own ways
-        found, reason = (0, 0, 0), f" ({str(error).strip().splitlines()[0]})" if str(error) else ""
-    else:
-        reason = ""
-    if found == (0, 0, 0):
-        wanted = ".".join(map(str, inference.get_trt_compile_version()))
-        return f"the TensorRT library is not found{reason}; install TensorRT {wanted}"
+        version, reason = inference.get_trt_runtime_version(), ""
+    except Exception as error:  # Paddle loads libnvinfer here and documents no exception
+        version, reason = (0, 0, 0), str(error).strip()
+    if version == (0, 0, 0):
+        required = ".".join(map(str, inference.get_trt_compile_version()))
+        details = f" ({reason.splitlines()[0]})" if reason else ""
+        return f"the TensorRT library is not found{details}; install TensorRT {required}"
     return ""
 
 
 def lacks_xpu() -> str:
-    """Returns what is missing for a Kunlun XPU, or an empty text."""
+    """Returns what is missing for a Kunlun XPU, or '' if nothing is."""
     import paddle
 
     if not paddle.is_compiled_with_xpu():
@@ -68,7 +66,7 @@ def lacks_xpu() -> str:
 
 
 def lacks_npu() -> str:
-    """Returns what is missing for an Ascend NPU, or an empty text."""
+    """Returns what is missing for an Ascend NPU, or '' if nothing is."""
     import paddle
 
     if "npu" not in paddle.device.get_all_custom_device_type():

@@ -1,4 +1,4 @@
-"""The machine and the software versions that a measurement depends on."""
+"""Describes the machine and the software versions of a measurement."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 
 def describe() -> dict[str, Any]:
-    """Returns the machine, and the versions of Python and of the imported engines."""
-    found = {
+    """Returns the machine, and the versions of Python, Paddle and ONNX Runtime.
+
+    Paddle and ONNX Runtime are listed only if they are imported, that is, if they were used.
+    """
+    facts = {
         "os": platform.platform(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
@@ -18,9 +21,9 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
     }
     for name in ("paddle", "onnxruntime"):
-        if sys.modules.get(name):  # imported, because it ran
-            found[name] = sys.modules[name].__version__
-    return found
+        if sys.modules.get(name):
+            facts[name] = sys.modules[name].__version__
+    return facts
 
 
 def _processor() -> str:

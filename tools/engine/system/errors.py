@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the person at the keyboard."""
+"""The exception for invalid input, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Bad input: a command prints the message as one line and exits with code 2."""
+    """Invalid input: a command prints the message in one line and exits with code 2."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns ``; did you mean 'x'?`` for the closest known name, or an empty string."""
+    """Returns ``; did you mean 'x'?`` with the most similar name, or '' if none is similar."""
     match = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return f"; did you mean '{match[0]}'?" if match else ""

@@ -1,4 +1,4 @@
-"""One run an output folder: a lock that ends with the process that holds it."""
+"""Locks an output folder, so that only one run at a time writes to it."""
 
 from __future__ import annotations
 
@@ -18,55 +18,56 @@ from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-NAME = ".lock"  # hidden: what lists a folder's data does not see it
+NAME = ".lock"  # listings of data files skip hidden files
 
 
 @contextmanager
 def locked(root: str) -> Iterator[None]:
-    """Keeps other runs out of an output folder.
+    """Locks an output folder for the duration of a ``with`` block.
 
-    The kernel holds the lock (``flock``) for as long as this process has the file open, so a run
-    that is killed leaves none behind. On a file system without locks a warning says that other
-    runs are not noticed.
+    The kernel holds the lock (``flock``) while this process has the file open, so the lock of a
+    killed run disappears with it. On a file system without locks there is only a warning.
 
     Args:
-        root: ``runner.model_save_path``; it is made, and removed again if nothing was put there.
+        root: ``runner.model_save_path``. It is created if necessary, and removed if it stays empty.
 
     Raises:
-        UserError: another run holds it, or nothing can be written there.
+        UserError: another run holds the lock, or the folder cannot be written.
     """
     atomic_files.check_writable(root)
-    made = _make(root)
+    created = _create(root)
     path = os.path.join(root, NAME)
     try:
         descriptor = _open_locked(root, path)
         try:
             yield
         finally:
-            # Removed while it is held: who opened it in the meantime finds it gone, and opens anew.
+            # Removed before the lock is released: a process that opened the file in the meantime
+            # sees that it is gone, and creates a new one.
             with suppress(OSError):
                 os.remove(path)
             os.close(descriptor)
     finally:
-        for folder in made:
-            with suppress(OSError):  # it is in use now
+        for folder in created:
+            with suppress(OSError):  # not empty
                 os.rmdir(folder)
 
 
-def _make(root: str) -> list[str]:
-    """Makes a folder; returns those that were not there before, innermost first."""
-    made, place = [], root
-    while not os.path.exists(place):
-        made.append(place)
-        place = os.path.dirname(place)
+def _create(root: str) -> list[str]:
+    """Creates a folder and its parents; returns the folders that are new, innermost first."""
+    created, folder = [], root
+    while not os.path.exists(folder):
+        created.append(folder)
+        folder = os.path.dirname(folder)
     try:
         os.makedirs(root, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot save to {root}: {error.strerror}") from error
-    return made
+    return created
 
 
 def _open_locked(root: str, path: str) -> int:
+    """Returns the descriptor of the lock file, which is locked if the file system has locks."""
     while True:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -76,43 +77,46 @@ def _open_locked(root: str, path: str) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                problem = UserError(f"{root} is in use: {_holder(descriptor)}")
+                holder = _read_holder(descriptor)
                 os.close(descriptor)
-                raise problem from error
+                hint = "wait for it, or set another runner.model_save_path"
+                raise UserError(f"{root} is in use by {holder}; {hint}") from error
             logger.warning(
-                "%s: no locks on this file system (%s): another run into it would not be noticed",
+                "%s: this file system has no locks (%s); a second run in this folder will not be "
+                "detected",
                 root,
                 error.strerror,
             )
             return descriptor
-        if _is_at(descriptor, path):
-            _sign(descriptor)
+        if _is_file_at(descriptor, path):
+            _write_holder(descriptor)
             return descriptor
-        os.close(descriptor)  # its holder removed it when it ended
+        os.close(descriptor)  # the run that held the lock has removed the file
 
 
-def _is_at(descriptor: int, path: str) -> bool:
+def _is_file_at(descriptor: int, path: str) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
         return False
 
 
-def _sign(descriptor: int) -> None:
-    facts = {
+def _write_holder(descriptor: int) -> None:
+    holder = {
         "process": os.getpid(),
         "host": socket.gethostname(),
         "command": os.path.basename(sys.argv[0]),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
-    with suppress(OSError):  # a full disk: the lock holds all the same, unsigned
+    with suppress(OSError):  # on a full disk the lock holds too
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(facts).encode(), 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
-def _holder(descriptor: int) -> str:
+def _read_holder(descriptor: int) -> str:
+    """Describes the run that holds a lock."""
     try:
-        facts = json.loads(os.pread(descriptor, 4096, 0))
-        return "{command}, process {process} on {host}, trains there since {since}".format(**facts)
-    except (OSError, ValueError, KeyError, TypeError):  # it has not signed yet
-        return "another run trains there"
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        return "{command}, process {process} on {host}, since {since}".format(**holder)
+    except (OSError, ValueError, KeyError, TypeError):  # not yet written
+        return "another run"

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: at once where nothing is lost by it, after the step where a run trains."""
+"""Handles Ctrl-C and SIGTERM: a command ends immediately, a training run after the current step."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SAME = 0.5  # seconds; `timeout` and some terminals send one request to end twice
+_REPEAT_SECONDS = 0.5  # `timeout` and some terminals send the same signal twice
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_received: int | None = None  # the signal that asked this process to end
+_received: int | None = None  # the first signal
 _received_at = 0.0
-_deferred: str | None = None  # what happens before the process ends
-_together = False  # whether several processes must end after the same step
-_end_signal: int | None = None  # the signal that they then end by
+_deferred: str | None = None  # inside `deferred`: what the run does before it ends
+_together = False  # whether all processes of the run must end after the same step
+_end_signal: int | None = None  # the signal that all processes know of
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked the command to end.
+    """A signal ends the command.
 
     Args:
         number: the signal.
-        message: what the command says at its end.
+        message: the text of the command's last line.
     """
 
     def __init__(self, number: int, message: str = "interrupted"):
@@ -33,15 +33,18 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What shells show of a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code that shells use for a signal: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.number
 
 
 def catch(*numbers: int) -> None:
-    """Makes signals end the command in an orderly way; a second one ends it at once.
+    """Installs the handler: a first signal ends the command cleanly, a second one immediately.
 
-    A signal that the process was started to ignore stays ignored. Paddle takes SIGTERM when it is
-    imported, to print a stack trace: call this after that.
+    A signal that the process ignores from its start, like SIGINT in a shell's background jobs,
+    stays ignored. Call this after ``import paddle``, which installs its own handler of SIGTERM.
+
+    Args:
+        numbers: the signals.
     """
     for number in numbers:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -51,24 +54,26 @@ def catch(*numbers: int) -> None:
 def _handle(number: int, frame: object) -> None:
     global _received, _received_at
     if _received is not None:
-        if time.monotonic() - _received_at >= _SAME:
-            _say("error: interrupted at once")
+        if time.monotonic() - _received_at >= _REPEAT_SECONDS:
+            _print("error: ended immediately by a second signal")
             os._exit(128 + number)
         return
     _received, _received_at = number, time.monotonic()
     if _deferred is None:
         raise Interrupted(number)
-    _say(f"interrupted: {_deferred}; once more ends at once")
+    _print(f"interrupted: {_deferred}; a second signal ends the command immediately")
 
 
-def _say(text: str) -> None:
-    os.write(2, f"\n{text}\n".encode())  # not through a stream that may be in use this moment
+def _print(text: str) -> None:
+    # Not through sys.stderr: the signal may have interrupted a write to it.
+    os.write(2, f"\n{text}\n".encode())
 
 
 def check() -> None:
-    """Raises `Interrupted` if a signal has come.
+    """Raises `Interrupted` if this process, or with ``together`` the run, has received a signal.
 
-    Needed outside `deferred` too: Python drops an exception that strikes inside a destructor.
+    Loops outside `deferred` call it too: Python drops an exception that a signal handler raises
+    inside a destructor.
     """
     number = _end_signal if _together else _received
     if number is not None:
@@ -81,7 +86,7 @@ def received() -> int | None:
 
 
 def end_by(number: int) -> None:
-    """Makes the next `check` end this process, as those that it works with end."""
+    """Makes the next `check` raise: another process of the run has received a signal."""
     global _end_signal
     _end_signal = number
 
@@ -90,11 +95,11 @@ def end_by(number: int) -> None:
 def deferred(
     until: str = "finishing the step, then saving", together: bool = False
 ) -> Iterator[None]:
-    """Lets a signal wait for the next `check` instead of striking wherever the program is.
+    """Delays the effect of a signal until the next `check`.
 
     Args:
-        until: what the person who sent it is told.
-        together: wait until all processes of the run know of it: see `agree`.
+        until: what the run does before it ends; printed when the signal arrives.
+        together: whether `check` waits for `end_by`, so that all processes end after one step.
     """
     global _deferred, _together
     _deferred, _together = until, together

@@ -1,4 +1,4 @@
-"""The log on standard error."""
+"""Sets up the log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 
 def start_logging() -> None:
-    """Logs to standard error in the form that PaddleRec's users parse."""
+    """Sends the log to standard error, in PaddleRec's format, which scripts may parse."""
     logging.basicConfig(
         format="%(asctime)s - %(levelname)s - %(message)s", level=logging.INFO, force=True
     )

@@ -1,4 +1,4 @@
-"""Prefetching: a thread prepares the next block of rows during the training steps on this one."""
+"""Prefetching: a thread prepares the next block of rows while the current one is used."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _END = object()
 def prefetched(items: Iterator[Item]) -> Iterator[Item]:
     """Yields items; a thread prepares each next item while the caller uses this one.
 
-    An error in the thread is raised here, at the item where it happened.
+    An exception in the thread is raised here, in place of the item.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
-        made = thread.submit(next, items, _END)
-        while (item := made.result()) is not _END:
-            made = thread.submit(next, items, _END)
+        future = thread.submit(next, items, _END)
+        while (item := future.result()) is not _END:
+            future = thread.submit(next, items, _END)
             yield item

@@ -1,4 +1,4 @@
-"""The process around Paddle: what must be set before it is imported, and the seeds."""
+"""Sets up the process for Paddle: environment variables, memory, floating-point mode, seeds."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ import warnings
 
 import numpy as np
 
-# Of glibc's malloc.h; its manual is mallopt(3).
+# From glibc's malloc.h; see mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 1 << 30  # bytes
 
 
 def prepare() -> None:
-    """Sets up the process; call it before the first ``import paddle``."""
-    # Paddle advises about a compiler cache whenever it is imported; nothing here compiles.
+    """Sets up the process. Call this before the first ``import paddle``."""
+    # `import paddle` recommends a compiler cache, but this project compiles nothing.
     warnings.filterwarnings("ignore", message="No ccache found")
-    # Paddle's own backward pass in static graph asks for what it warns about.
+    # Paddle's own backward pass in static graph causes this warning.
     warnings.filterwarnings("ignore", message="Tensor do not have 'place' interface")
-    # Fleet makes groups for kinds of parallelism that are not used, and warns of each.
+    # Fleet creates groups for unused kinds of parallelism, with a warning for each.
     warnings.filterwarnings("ignore", message="Current global rank")
     os.environ.setdefault("GLOG_minloglevel", "2")
-    # Slices and transposes as copies, as in Paddle 2.4: as views, which the next operator copies
-    # anyway, they made a step 6 % slower.
+    # Slices and transposes are copies, as in Paddle 2.4. Views made a step 6 % slower, because the
+    # next operator copies them anyway.
     os.environ.setdefault("FLAGS_use_stride_kernel", "0")
-    # Static graph hands operators to a pool of threads; on small batches the hand-over takes
-    # longer than the operators: running them in order made a step 1.2 times faster.
+    # Static graph runs operators in a thread pool. For small batches the scheduling takes longer
+    # than the operators: serial execution made a step 1.2 times faster.
     os.environ.setdefault("FLAGS_new_executor_serial_run", "1")
     os.environ.setdefault("FLAGS_enable_pir_in_executor_trace_run", "1")
-    # It also frees each intermediate result as soon as it is used, and keeps account of them for
-    # that: a sixth of a step. They are overwritten in the next step.
+    # It also tracks intermediate results to free them early, which takes a sixth of a step. Without
+    # it the next step overwrites them.
     os.environ.setdefault("FLAGS_eager_delete_tensor_gb", "-1")
-    _widest_kernels()
+    _enable_avx2_on_amd()
     _flush_denormals()
     _keep_memory()
 
 
-def _widest_kernels(cpuinfo: str = "/proc/cpuinfo") -> None:
-    """Lets Paddle's MKL use AVX2 on AMD's processors: by itself it does on its maker's alone.
+def _enable_avx2_on_amd(cpuinfo: str = "/proc/cpuinfo") -> None:
+    """Makes Paddle's MKL use AVX2 on AMD processors too; by default it does so only on Intel's.
 
-    It made the large matrix products 1.5 times faster there.
+    This made large matrix products 1.5 times faster there.
     """
     try:
         with open(cpuinfo, encoding="ascii", errors="replace") as file:
@@ -56,10 +56,10 @@ def _widest_kernels(cpuinfo: str = "/proc/cpuinfo") -> None:
 
 
 def _keep_memory() -> None:
-    """Lets glibc keep freed memory for the next batch instead of giving it back at once.
+    """Makes glibc keep freed memory for the next batch instead of returning it to the kernel.
 
-    It maps every large array anew and unmaps it when it is freed, and the kernel then clears each
-    page on its first touch: that took longer than many an operator that fills the array.
+    By default glibc maps memory for every large array and unmaps it afterwards. The kernel clears
+    each new page at its first access, which took longer than many operators that fill the array.
     """
     if platform.libc_ver()[0] != "glibc":
         return
@@ -69,47 +69,53 @@ def _keep_memory() -> None:
 
 
 def _flush_denormals() -> None:
-    """Lets the processor take numbers below 1e-38 as 0, in this thread and those it starts.
+    """Makes the processor treat numbers below 1e-38 as 0, in this thread and those it starts.
 
-    A feature that is rarely present has a gradient of 0 most of the time, and after some
-    hundred steps Adam's first moment for it is such a number. Arithmetic on them is some
-    hundred times slower: on Census-Income they made the whole optimizer step eight times slower.
+    A rare feature has a gradient of 0 in most steps, so Adam's first moment for it falls below
+    1e-38 after some hundred steps. Arithmetic with such numbers is about a hundred times slower:
+    on Census-Income it made the optimizer step eight times slower.
     """
     if platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc":
         return
-    np.finfo(np.float32), np.finfo(np.float64)  # NumPy warns if it first looks afterwards
+    np.finfo(np.float32), np.finfo(np.float64)  # cached; NumPy warns if it computes them later
     math = ctypes.CDLL("libm.so.6")
     environment = (ctypes.c_uint32 * 8)()  # glibc's fenv_t on x86-64; its last word is MXCSR
     math.fegetenv(environment)
-    environment[7] |= 0x8040  # flush results to zero, and read operands as zero
+    environment[7] |= 0x8040  # flush-to-zero and denormals-are-zero
     math.fesetenv(environment)
 
 
 def seed_everything(seed: int, epoch: int = 0, rank: int = 0) -> None:
     """Seeds Paddle, NumPy and ``random`` for an epoch.
 
-    The state is a function of the seed and the epoch alone, so a run that resumes at an epoch
-    draws what an undisturbed run would have drawn. Of several processes, all get the same Python
-    and NumPy, with which a reader may shuffle, and each its own Paddle, which draws dropout.
+    The seeds depend only on ``seed`` and ``epoch``, so a resumed run draws the same numbers as an
+    uninterrupted one. In a distributed run, all processes have the same seeds of ``random`` and
+    NumPy, with which readers may shuffle. Paddle, which draws dropout, has another seed per rank.
+
+    Args:
+        seed: ``runner.seed``.
+        epoch: the epoch's number.
+        rank: the process's number in a distributed run.
     """
-    mixed = _mixed(seed, epoch)
-    random.seed(mixed)
-    np.random.seed(mixed)
+    combined = _combine(seed, epoch)
+    random.seed(combined)
+    np.random.seed(combined)
     seed_paddle(seed, epoch, rank)
 
 
 def seed_paddle(seed: int, epoch: int, rank: int) -> None:
-    """Seeds Paddle alone, each of several processes with numbers of its own."""
+    """Seeds only Paddle; see `seed_everything`."""
     import paddle
 
-    paddle.seed(_mixed(seed, epoch, rank) if rank else _mixed(seed, epoch))
+    paddle.seed(_combine(seed, epoch, rank) if rank else _combine(seed, epoch))
 
 
-def _mixed(*numbers: int) -> int:
+def _combine(*numbers: int) -> int:
+    """Returns one seed that depends on several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def peak_memory_mb() -> float:
-    """Returns the largest amount of memory that this process has held, in 2^20 bytes."""
+    """Returns the peak memory of this process in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1024 if sys.platform != "darwin" else peak / 1024**2
