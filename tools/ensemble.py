@@ -1,17 +1,17 @@
-"""Evaluates several dygraph checkpoints of a model as one: the mean of what they predict.
+"""Evaluates an ensemble: the mean of the predictions of several dygraph checkpoints.
 
     python tools/ensemble.py -m models/multitask/mmoe/config.yaml --runs output_1 output_2 output_3
 
-Each folder of --runs (relative to the current one) is a training's runner.model_save_path, from a
-seed of its own, say. Its checkpoint is the one that infer.py would evaluate there: best, with
-runner.infer_checkpoint: best, or the one epoch from runner.infer_start_epoch up to
-runner.infer_end_epoch. Every row of runner.test_data_dir counts. Lines say runner.metrics (auc and
-logloss if not set) of each run and of the mean; runner.save_predictions keeps the means, and
-runner.save_metrics the figures.
+Each folder of --runs (relative to the current one) is the runner.model_save_path of a run, for
+example with another seed. Of each run, ensemble.py uses the checkpoint that infer.py would
+evaluate: best with runner.infer_checkpoint: best, else the one epoch from runner.infer_start_epoch
+to runner.infer_end_epoch - 1. All rows of runner.test_data_dir are evaluated. The log has
+runner.metrics of each run and of the mean (default: auc and logloss). runner.save_predictions
+saves the mean predictions, and runner.save_metrics the metrics.
 
-Errors (one line, exit code 2): a run without that checkpoint, with several, or with one that does
-not fit the YAML's model or its tasks, or was trained with another vocabulary; fewer than two runs;
-one twice.
+Errors (one line, exit code 2): fewer than two runs, or one that is listed twice; a run without
+such a checkpoint, or with several; a checkpoint that does not fit the YAML's model or tasks, or
+that was trained with another vocabulary.
 """
 
 import os
@@ -24,32 +24,32 @@ def main() -> None:
     """Runs the command."""
     parser = command_line.parser(__doc__)
     parser.add_argument(
-        "--runs", nargs="+", required=True, metavar="FOLDER", help="folders of checkpoints"
+        "--runs", nargs="+", required=True, metavar="FOLDER", help="folders of the runs"
     )
     arguments = parser.parse_args()
     runs = [os.path.abspath(os.path.expanduser(run)) for run in arguments.runs]
     if len(runs) < 2 or len(set(runs)) < len(runs):
-        raise UserError("--runs: expected at least two folders, each once")
-    arguments.opt.append(f"runner.infer_load_path={runs[0]}")  # all runs share its vocabulary
+        raise UserError("--runs: expected at least two different folders")
+    arguments.opt.append(f"runner.infer_load_path={runs[0]}")  # all runs must have its vocabulary
     from engine.data import encoding, sources
     from engine.evaluation import ensemble, measurements, predictions
     from engine.graphs import opening
     from engine.system import atomic_files
 
-    config = commands.read_config(arguments, encoding.to_evaluate)
+    config = commands.read_config(arguments, encoding.read_for_evaluation)
     folders = [ensemble.checkpoint(config, run) for run in runs]
     output, report = config.runner("save_predictions"), config.runner("save_metrics")
     if output:
         predictions.check(output)
     measurements.check(config)
-    source = sources.test_source(config)
+    source = sources.evaluation_source(config)
     session = opening.open_session(config, "dygraph", training=False)
-    means, figures = ensemble.evaluate(session, config, source, folders)
+    means, measured = ensemble.evaluate(session, config, source, folders)
     if output:
         predictions.write(output, means)
     if report:
         about = measurements.about(config, session, "ensemble")
-        atomic_files.write_json(report, {**about, **figures})
+        atomic_files.write_json(report, {**about, **measured})
 
 
 if __name__ == "__main__":

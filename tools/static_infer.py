@@ -2,9 +2,9 @@
 
     python tools/static_infer.py -m models/multitask/mmoe/config.yaml -o runner.print_interval=10
 
-Every row of runner.test_data_dir counts, for each epoch from runner.infer_start_epoch up to
-runner.infer_end_epoch, or for the best one (runner.infer_checkpoint: best); a dygraph checkpoint
-serves where there is no static one.
+Evaluates all rows of runner.test_data_dir, for each epoch from runner.infer_start_epoch to
+runner.infer_end_epoch - 1. With runner.infer_checkpoint: best it evaluates the best checkpoint
+instead. If there is no static checkpoint, the dygraph one is used.
 """
 
 from engine import command_line, commands
@@ -15,7 +15,7 @@ def main() -> None:
     arguments = command_line.parser(__doc__).parse_args()
     from engine.data import encoding
 
-    config = commands.read_config(arguments, encoding.to_evaluate, "static")
+    config = commands.read_config(arguments, encoding.read_for_evaluation, "static")
     commands.evaluate(config, "static")
 
 

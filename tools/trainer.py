@@ -2,9 +2,9 @@
 
     python tools/trainer.py -m models/multitask/mmoe/config.yaml -o runner.print_interval=10
 
-Reads the reader, data, batch size and epochs of the YAML's runner section, and saves a checkpoint
-after every epoch to runner.model_save_path/<epoch>/rec.*; with runner.valid_data_dir it evaluates
-as it goes, and saves the best one to runner.model_save_path/best/rec.*
+The YAML's runner section names the reader, the data, the batch size and the epochs. After each
+epoch a checkpoint is saved to runner.model_save_path/<epoch>/rec.*. With runner.valid_data_dir the
+model is also evaluated, and the best checkpoint is saved to runner.model_save_path/best/rec.*.
 """
 
 from engine import command_line, commands

@@ -79,8 +79,8 @@ def test_metrics_and_a_folder_relative_to_where_one_is(trained, command, monkeyp
 @pytest.mark.parametrize(
     ("names", "options", "problem"),
     [
-        (["run-1"], [], "--runs: expected at least two folders, each once"),
-        (["run-1", "run-1"], [], "--runs: expected at least two folders, each once"),
+        (["run-1"], [], "--runs: expected at least two different folders"),
+        (["run-1", "run-1"], [], "--runs: expected at least two different folders"),
         (["run-1", "run-3"], ["runner.infer_end_epoch=1"], "there is no checkpoint"),
         (["run-1", "run-2"], ["runner.infer_checkpoint=best"], "there is no checkpoint"),
         (["run-1", "run-2"], ["runner.infer_end_epoch=2"], "there is no checkpoint"),
@@ -130,4 +130,4 @@ def test_one_checkpoint_of_each_run(trained, command):
         (run / "1").symlink_to(run / "0")
     code, log = command("ensemble", "-m", yaml, "--runs", *runs, "-o", "runner.infer_end_epoch=2")
     assert code == 2
-    assert "takes one checkpoint of each run, and 2 are evaluated" in log.splitlines()[-1]
+    assert "takes one checkpoint of each run, but this selects 2" in log.splitlines()[-1]

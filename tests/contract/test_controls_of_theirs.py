@@ -51,5 +51,5 @@ def test_a_model_without_metrics_is_refused_before_it_trains(stand_in, run_comma
     done = run_command("trainer", "-m", folder / "config.yaml", "-o", rows)
     assert done.code == 2
     last = done.stderr.splitlines()[-1]
-    assert last.endswith("the model has no metric that could tell which evaluation is the best")
+    assert last.endswith("the model has no metric to select the best evaluation by")
     assert "batch_id" not in done.stderr

@@ -1,4 +1,4 @@
-"""Training, evaluation and export as functions: what the commands of the same names do."""
+"""Training, evaluation and export as functions, for the commands in tools/ and for programs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from engine.system import interrupts
 
 logger = logging.getLogger(__name__)
 
-if TYPE_CHECKING:  # they import Paddle, which -h does not need
-    from engine.deployment.exported_model.model_files import ExportedModel
+if TYPE_CHECKING:  # these modules import Paddle, which -h does not need
+    from engine.deployment.exported_model.model import ExportedModel
     from engine.evaluation.summary import Summary
     from engine.graphs.session import Session
 
@@ -25,15 +25,16 @@ def read_config(
     trained: Callable[[Config], str | None] | None = None,
     graph: str | None = None,
 ) -> Config:
-    """Starts the log, and returns the configuration that the command line names.
+    """Starts the log and returns the configuration of the command line.
 
     Args:
         arguments: the parsed command line, with ``config_yaml`` and ``opt``.
         trained: returns the encoding of the checkpoint that the command uses; see
-            `encoding.complete`. A command that trains gives none.
-        graph: the graph of a command that several processes can run together; they are connected.
+            `encoding.complete_config`. None for a command that trains.
+        graph: the graph of a command that several processes can run together; they are connected
+            here. None for a command of one process.
     """
-    import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
+    import paddle  # noqa: F401  (before the log starts: importing 2.6 silences the root logger)
 
     from engine.config import listing
     from engine.data import encoding
@@ -41,19 +42,19 @@ def read_config(
     from engine.model_folder import loading
     from engine.system import logs
 
-    interrupts.catch(signal.SIGTERM)  # after Paddle, which takes SIGTERM when it is imported
+    interrupts.catch(signal.SIGTERM)  # after importing Paddle, which sets its own handler
     logs.start_logging()
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
     if graph and processes.start(config, graph).rank:
         logging.getLogger().setLevel(logging.WARNING)  # rank 0 logs for all
     with processes.current().main_process_first():
-        config = encoding.complete(config, trained)
+        config = encoding.complete_config(config, trained)
     listing.log_config(config)
     return config
 
 
 def open_training(config: Config, graph: str) -> tuple[Session, Any]:
-    """Returns a session to train, and its training batches.
+    """Returns a session for training, and the training batches.
 
     Args:
         config: the configuration.
@@ -63,8 +64,8 @@ def open_training(config: Config, graph: str) -> tuple[Session, Any]:
     from engine.distributed import processes
     from engine.graphs import opening
 
-    with processes.current().main_process_first():  # one process parses for all
-        source = sources.training_source(config)
+    with processes.current().main_process_first():  # one process parses the files for all
+        source = sources.training_source(config, graph)
     session = opening.open_session(config, graph, training=True)
     if config.runner("use_inference") and graph == "static":
         from engine.deployment.export.static_export import StaticExport
@@ -107,7 +108,7 @@ def train(
 
 
 def evaluate(config: Config, graph: str) -> Summary:
-    """Evaluates the checkpoints that a configuration names.
+    """Evaluates the checkpoints that the configuration selects.
 
     Args:
         config: the configuration.
@@ -121,8 +122,8 @@ def evaluate(config: Config, graph: str) -> Summary:
     from engine.evaluation import evaluator, measurements
     from engine.graphs import opening
 
-    with processes.current().main_process_first():  # one process parses for all
-        source = sources.test_source(config)
+    with processes.current().main_process_first():  # one process parses the files for all
+        source = sources.evaluation_source(config, graph)
     measurements.check(config)
     session = opening.open_session(config, graph, training=False)
     summary = evaluator.evaluate(session, config, source)
@@ -135,7 +136,7 @@ def export(config: Config, form: str = "paddle") -> ExportedModel:
 
     Args:
         config: the configuration.
-        form: ``paddle``, or ``onnx`` to write ONNX too.
+        form: ``paddle``, or ``onnx`` to also write ONNX.
     """
     from engine.deployment.export import dygraph_export
 

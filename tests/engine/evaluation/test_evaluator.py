@@ -31,7 +31,7 @@ def test_nan_logits_of_one_task_leave_the_auc_of_the_other(graph, broken, config
     store.save(root, 0, trained.prefix, trained.state(), facts)
 
     session = trained if graph == "dygraph" else StaticSession(config, training=False)
-    metrics = evaluator.evaluate(session, config, sources.test_source(config)).metrics[0]
+    metrics = evaluator.evaluate(session, config, sources.evaluation_source(config)).metrics[0]
     assert np.isnan(metrics[f"auc_{broken}"])
     (healthy,) = {"income", "marital"} - {broken}
     predicted = np.genfromtxt(table, delimiter=",", names=True)

@@ -161,13 +161,19 @@ def test_no_rows_have_no_calibration_error():
     assert exact_metrics.reliability(np.zeros(0, int), np.zeros(0), 10).error == NAN
 
 
-def test_of_several_classes_the_one_thought_most_probable_counts():
+def test_the_most_probable_class_counts():
     predictions = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]])
-    correct, confidence = exact_metrics.decided(np.array([1, 2]), predictions)
+    correct, confidence = exact_metrics.top_class(np.array([1, 2]), predictions)
     assert correct.tolist() == [1, 0]
     assert confidence.tolist() == [0.7, 0.5]
     assert exact_metrics.accuracy(np.array([1, 2]), predictions) == 0.5
     assert exact_metrics.accuracy(np.array([1, 0]), np.array([0.4, 0.3])) == 0.5
+
+
+def test_a_nan_prediction_leaves_no_accuracy():
+    assert exact_metrics.accuracy(np.array([0, 1]), np.array([np.nan, 0.9])) == NAN
+    one_row_of_nan = np.array([[np.nan, np.nan], [0.1, 0.9]])
+    assert exact_metrics.accuracy(np.array([0, 1]), one_row_of_nan) == NAN
 
 
 # A task's summary, as paddle_infer.py prints it

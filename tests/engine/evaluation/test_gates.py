@@ -82,9 +82,9 @@ def test_training_shows_them_for_a_net_that_has_gates(configure, caplog):
 def test_over_all_batches_they_are_the_mean_over_rows(configure, folder, experts):
     config = configure(folder, "runner.infer_batch_size=64")  # the last batch is a smaller one
     session = DygraphSession(config)
-    by_batches = session.gate_weights(sources.test_source(config), batches=None)
+    by_batches = session.gate_weights(sources.evaluation_source(config), batches=None)
     everything = configure(folder, "runner.infer_batch_size=1000")
-    at_once = session.gate_weights(sources.test_source(everything))
+    at_once = session.gate_weights(sources.evaluation_source(everything))
     assert by_batches.keys() == at_once.keys()
     for task, row in by_batches.items():
         assert row.shape == (experts,)
@@ -94,7 +94,7 @@ def test_over_all_batches_they_are_the_mean_over_rows(configure, folder, experts
 
 def test_a_task_of_ple_never_uses_the_experts_of_another(configure):
     config = configure("ple", "hyper_parameters.level_number=2", "runner.infer_batch_size=1000")
-    weights = DygraphSession(config).gate_weights(sources.test_source(config))
+    weights = DygraphSession(config).gate_weights(sources.evaluation_source(config))
     own = config["hyper_parameters.exp_per_task"]
     assert not weights["income"][own : 2 * own].any()
     assert not weights["marital"][:own].any()

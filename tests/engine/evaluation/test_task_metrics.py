@@ -122,7 +122,7 @@ def test_a_task_of_some_rows_counts_those(evaluated):
 def test_tasks_of_ten_classes_have_no_auc_and_say_so(evaluated):
     done, found, table = evaluated("dselect_k", f"runner.metrics={BINARY}")
     figures = found["epochs"]["0"]["tasks"]["left"]
-    assert "left has 10 classes: runner.metrics' auc is of tasks with two" in done.stderr
+    assert "left has 10 classes: auc of runner.metrics needs a task with two" in done.stderr
     assert "auc" not in figures
     chosen = np.stack([table[f"left_{digit}"] for digit in range(10)], axis=1)
     assert figures["logloss"] > 0
@@ -203,7 +203,7 @@ def test_bad_keys_are_one_line(model, options, problem, evaluated):
 
 def test_a_field_groups_rows_and_an_unknown_id_none(configure):
     config = configure("esmm")
-    found = sources.test_source(config).groups("101")
+    found = sources.evaluation_source(config).groups("101")
     path = f"{DATASETS}/ali_ccp/sample_data/test/test_data.txt"
     with open(path, encoding="utf-8") as file:
         fields = [dict(part.split(":") for part in line.split(",")[3:]) for line in file]
@@ -263,5 +263,5 @@ def test_groups_that_are_not_an_integer_a_row_are_one_line(groups, problem):
 def test_groups_of_other_rows_than_a_stream_yields_are_one_line():
     asked = TaskMetrics(["gauc"], 20, np.array([1, 1, 2]))
     rows = {"click": np.array([0, 1])}
-    with pytest.raises(UserError, match="groups are those of 3 rows, and it yielded 2"):
+    with pytest.raises(UserError, match="groups are for 3 rows, but it yielded 2"):
         asked.report("epoch: 0", {"click": np.array([0.2, 0.4])}, rows)

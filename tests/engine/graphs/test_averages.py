@@ -26,6 +26,7 @@ DECAY = 0.9
 def settings(configure, tmp_path):
     def make(name, *more, decay=DECAY):
         options = ["runner.epochs=2", "runner.train_batch_size=40", f"runner.ema_decay={decay}"]
+        options.append("runner.infer_batch_size=64")
         options += ["hyper_parameters.dropout=0.2", f"runner.model_save_path={tmp_path / name}"]
         return configure("mmoe", *options, *more)
 
@@ -65,7 +66,7 @@ def test_a_checkpoint_holds_the_averages_of_all_steps(graph, settings):
     config, steps = settings("run"), []
     train(graph, config, steps)
     saved = parts(graph, config)
-    own, _, count = averages.unpacked(saved)
+    own, _, count = averages.unpack(saved)
     assert count == len(steps)
     trained = parts(graph, plain)
     assert_same(saved["pdopt"], trained["pdopt"])
@@ -119,7 +120,7 @@ def test_evaluation_takes_them(graph, settings):
     session = DygraphSession(evaluated)
     if graph == "static":
         session = StaticSession(evaluated, training=False)
-    tested = evaluator.evaluate(session, evaluated, sources.test_source(evaluated))
+    tested = evaluator.evaluate(session, evaluated, sources.evaluation_source(evaluated))
     assert list(tested.metrics.values()) == list(summary.valid.values())
 
 
@@ -127,7 +128,7 @@ def test_evaluation_takes_them(graph, settings):
 def test_they_may_begin_and_end_with_a_resume(graph, settings):
     config = settings("run", "runner.epochs=1")
     train(graph, config)
-    before = averages.unpacked(parts(graph, config, "0"))[0]
+    before = averages.unpack(parts(graph, config, "0"))[0]
     session = GRAPHS[graph](settings("run", "runner.resume=True", decay=0))
     resume.start(
         session, settings("run", "runner.resume=True", decay=0), sources.training_source(config)
@@ -138,8 +139,8 @@ def test_they_may_begin_and_end_with_a_resume(graph, settings):
     again = settings("run", "runner.resume=True", "runner.epochs=3")
     train(graph, again)
     assert (
-        averages.unpacked(parts(graph, again, "2"))[2]
-        == averages.unpacked(parts(graph, config, "0"))[2]
+        averages.unpack(parts(graph, again, "2"))[2]
+        == averages.unpack(parts(graph, config, "0"))[2]
     )
 
 
@@ -152,7 +153,7 @@ def test_static_exports_hold_them(settings):
     with open(os.path.join(folder, "rec_inference.pdiparams"), "rb") as file:
         written = file.read()
     saved = parts("static", config, "0")
-    own = averages.unpacked(saved)[0]
+    own = averages.unpack(saved)[0]
     for name, value in own.items():
         if value.size > 20:
             assert saved["pdparams"][name].tobytes() in written
@@ -171,11 +172,11 @@ def test_the_gates_shown_are_theirs(settings):
     session = DygraphSession(config)
     loop.train(session, config, sources.training_source(config))
     before = session.parameters()
-    found = session.gate_weights(sources.test_source(config))
+    found = session.gate_weights(sources.evaluation_source(config))
     assert_same(session.parameters(), before)
     averaged = DygraphSession(settings("other", "runner.infer_batch_size=1000", decay=0))
     averaged.load(session.evaluation_parameters(), "rec")
-    assert_same(found, averaged.gate_weights(sources.test_source(config)))
+    assert_same(found, averaged.gate_weights(sources.evaluation_source(config)))
     averaged.load(before, "rec")
-    own = averaged.gate_weights(sources.test_source(config))
+    own = averaged.gate_weights(sources.evaluation_source(config))
     assert max(np.abs(own[task] - row).max() for task, row in found.items()) > 1e-4

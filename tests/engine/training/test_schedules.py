@@ -33,7 +33,7 @@ def rates(tmp_path):
         content = {"runner": {"epochs": 4, **(runner or {})}}
         content["hyper_parameters"] = {"optimizer": optimizer}
         path.write_text(json.dumps(content))
-        schedule = schedules.of(load_config(str(path)), length)
+        schedule = schedules.create(load_config(str(path)), length)
         if schedule is None:
             return None
         return [schedule.rate(1.0, e, b, e * (length or 0) + b) for e, b in places]
@@ -91,14 +91,17 @@ def test_a_stream_counts_steps(rates):
     [
         ({"schedule": "cosin"}, "schedule = 'cosin': expected one of constant, step, cosine"),
         ({"schedule": "step"}, "step_size = None: schedule = step needs it, or milestones"),
-        ({"schedule": "step", "milestones": [3, 1]}, "expected a list of numbers, each larger"),
+        (
+            {"schedule": "step", "milestones": [3, 1]},
+            "expected an increasing list of positive numbers",
+        ),
         ({"schedule": "exponential"}, "gamma = None: schedule = exponential needs it"),
         ({"schedule": "exponential", "gamma": 2}, "expected a number of at most 1"),
         ({"schedule": "cosine", "schedule_by": "step"}, "cosine by step needs it"),
         ({"schedule": "cosine", "warmup_epochs": 4}, "the warm-up lasts until 4"),
-        ({"schedule": "plateau"}, "it needs evaluations: runner.valid_data_dir"),
+        ({"schedule": "plateau"}, "it needs evaluations: set runner.valid_data_dir"),
         ({"warmup_steps": 1.5}, "expected an integer, at least 0"),
-        ({"warmup_steps": 1, "warmup_epochs": 1}, "choose one"),
+        ({"warmup_steps": 1, "warmup_epochs": 1}, "set only one of them"),
         ({"schedule": "step", "step_size": 0}, "expected a number, more than 0"),
         ({"minimum_rate": "low"}, "expected a number, at least 0"),
         ({"milestones": [2]}, "schedule = constant does not use it"),
@@ -111,14 +114,14 @@ def test_bad_values_are_refused(rates, options, problem):
 
 
 def test_a_stream_has_no_epochs(rates):
-    with pytest.raises(UserError, match="does not say how many rows there are: count in steps"):
+    with pytest.raises(UserError, match="the reader has no number of rows: count in steps"):
         rates([], length=None, schedule="cosine")
 
 
 @pytest.fixture
 def settings(configure, tmp_path):
     def make(name, *more):
-        options = ["runner.epochs=2", "runner.train_batch_size=20"]
+        options = ["runner.epochs=2", "runner.train_batch_size=20", "runner.infer_batch_size=64"]
         return configure("mmoe", *options, f"runner.model_save_path={tmp_path / name}", *more)
 
     return make
@@ -157,7 +160,7 @@ def test_each_step_has_its_rate(graph, settings):
     config, seen = settings("run", *WARM_COSINE), []
     train(graph, config, seen)
     length = len(seen) // 2
-    schedule = schedules.of(config, length)
+    schedule = schedules.create(config, length)
     expected = [schedule.rate(0.001, n // length, n % length, n) for n in range(2 * length)]
     np.testing.assert_allclose(seen, expected, rtol=1e-6)
     assert expected[0] < expected[2] == 0.001 > expected[-1]
@@ -212,7 +215,7 @@ def test_a_schedule_of_the_models_own_stays(settings):
     session = DygraphSession(config)
     own = paddle.optimizer.lr.StepDecay(0.1, 2)
     session._optimizer = paddle.optimizer.SGD(own, session.net.parameters())
-    with pytest.raises(UserError, match="the model's optimizer has a schedule of its own"):
+    with pytest.raises(UserError, match="the model's optimizer already has a schedule"):
         loop.train(session, config, sources.training_source(config))
 
 
@@ -227,6 +230,6 @@ def test_it_goes_on_where_other_processes_have_begun_the_epoch(settings):
     training._log = log = SimpleNamespace(epoch=0, batches=0)
     for log.epoch, log.batches in ((0, 0), (0, 9), (1, 0)):
         training._scheduled_step(None, None)
-    schedule = schedules.of(config, 20)
+    schedule = schedules.create(config, 20)
     assert seen == [schedule.rate(0.001, *place, 0) for place in ((0, 10), (0, 19), (1, 0))]
     assert seen[0] > seen[1] > seen[2]

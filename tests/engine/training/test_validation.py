@@ -1,4 +1,4 @@
-"""Evaluation in training: what it finds, that it disturbs nothing, and the early end."""
+"""Validation during training, the best checkpoint, and early stopping."""
 
 import json
 import logging
@@ -22,6 +22,7 @@ from engine.training.early_stopping import EarlyStopping, lower_is_better
 GRAPHS = {"dygraph": DygraphSession, "static": lambda config: StaticSession(config, training=True)}
 PREFIX = {"dygraph": "rec", "static": "rec_static"}
 OPTIONS = ["runner.epochs=2", "runner.train_batch_size=40", "hyper_parameters.dropout=0.2"]
+OPTIONS += ["runner.infer_batch_size=64"]  # the last batch of 200 rows is smaller
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def parts(graph, config, name="1"):
 
 def facts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
-    return find.facts_beside(folder, PREFIX[graph])
+    return find.read_facts(folder, PREFIX[graph])
 
 
 def assert_same(found, expected):
@@ -62,7 +63,7 @@ def assert_same(found, expected):
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_training_goes_on_as_if_it_had_not_been(graph, settings, caplog):
+def test_validation_does_not_change_training(graph, settings, caplog):
     without = settings("without", valid=False)
     plain = train(graph, without)
     config = settings("with", "runner.valid_interval=2")
@@ -79,17 +80,17 @@ def test_training_goes_on_as_if_it_had_not_been(graph, settings, caplog):
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_it_finds_what_infer_finds(graph, settings):
+def test_metrics_are_those_of_infer(graph, settings):
     config = settings("run", "runner.infer_end_epoch=2")
     root = config.runner("model_save_path")
     summary = train(graph, config)
     config = settings("run", "runner.infer_end_epoch=2", f"runner.infer_load_path={root}")
     session = DygraphSession(config) if graph == "dygraph" else StaticSession(config, False)
-    tested = evaluator.evaluate(session, config, sources.test_source(config))
+    tested = evaluator.evaluate(session, config, sources.evaluation_source(config))
     assert list(tested.metrics.values()) == list(summary.valid.values())
     means = [np.mean(list(metrics.values())) for metrics in summary.valid.values()]
     best = settings("run", "runner.infer_checkpoint=best", f"runner.infer_load_path={root}")
-    found = evaluator.evaluate(session, best, sources.test_source(best)).metrics
+    found = evaluator.evaluate(session, best, sources.evaluation_source(best)).metrics
     assert found == {int(np.argmax(means)): tested.metrics[int(np.argmax(means))]}
     assert facts(graph, best, "best")["valid"] == found[int(np.argmax(means))]
 
@@ -114,7 +115,7 @@ def test_a_resumed_run_knows_the_best(graph, strikes, settings, signal_at):
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("inside", [False, True])
-def test_no_better_evaluation_ends_the_run(graph, inside, settings, caplog):
+def test_the_run_stops_without_improvement(graph, inside, settings, caplog):
     more = ["runner.epochs=9", "runner.early_stopping_min_delta=1", "runner.keep_checkpoints=1"]
     more.append(f"runner.valid_interval={2 * inside}")
     config = settings("run", *more, "runner.early_stopping_patience=2")
@@ -151,7 +152,7 @@ def test_the_best_one_is_exported(settings):
         (["runner.valid_data_dir=/nowhere"], "there is no folder /nowhere"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_training(settings, options, problem, written):
+def test_invalid_keys_are_errors_before_training(settings, options, problem, written):
     before = written()
     with pytest.raises(UserError, match=problem):
         train("dygraph", settings("run", *options))
@@ -159,18 +160,18 @@ def test_what_cannot_be_done_is_said_before_training(settings, options, problem,
 
 
 @pytest.mark.parametrize("key", ["early_stopping_patience", "valid_interval"])
-def test_evaluation_needs_rows(settings, key):
+def test_early_stopping_needs_validation_rows(settings, key):
     config = settings("run", f"runner.{key}=2", valid=False)
     with pytest.raises(UserError, match=rf"runner.{key} = 2: it needs runner.valid_data_dir"):
         train("dygraph", config)
 
 
-def test_there_must_be_a_best(settings):
+def test_a_missing_best_checkpoint_is_an_error(settings):
     config = settings("run", "runner.infer_checkpoint=best")
     with pytest.raises(
         UserError, match=r"runner.infer_checkpoint = 'best': there is no checkpoint"
     ):
-        evaluator.evaluate(DygraphSession(config), config, sources.test_source(config))
+        evaluator.evaluate(DygraphSession(config), config, sources.evaluation_source(config))
 
 
 def stopping(tmp_path, **values):
@@ -183,7 +184,7 @@ def test_evaluations_by_hand(tmp_path):
     watch = stopping(tmp_path, early_stopping_patience=2, early_stopping_min_delta=0.01)
     found = []
     for epoch, (one, other) in enumerate([(0.5, 0.7), (0.605, 0.605), (0.7, 0.6), (0.9, 0.3)]):
-        found.append(watch.better({"auc_a": one, "auc_b": other, "loss": 9.0 * epoch}, (epoch, 3)))
+        found.append(watch.update({"auc_a": one, "auc_b": other, "loss": 9.0 * epoch}, (epoch, 3)))
     assert found == [True, False, True, False]
     assert (watch.best, watch.place, watch.waited, watch.stopped) == (
         pytest.approx(0.65),
@@ -194,20 +195,20 @@ def test_evaluations_by_hand(tmp_path):
     other = stopping(tmp_path, early_stopping_patience=2, early_stopping_min_delta=0.01)
     other.load(json.loads(json.dumps(watch.state())))
     assert other.state() == watch.state()
-    assert not other.better({"auc_a": float("nan"), "auc_b": 1.0}, (4, 3))
+    assert not other.update({"auc_a": float("nan"), "auc_b": 1.0}, (4, 3))
     assert other.stopped
 
 
-def test_of_a_loss_less_is_better(tmp_path):
+def test_of_a_loss_lower_is_better(tmp_path):
     watch = stopping(tmp_path, valid_metric="log_loss")
     values = (0.5, 0.6, 0.4)
-    assert [watch.better({"log_loss": v, "auc": v}, (0, 1)) for v in values] == [True, False, True]
+    assert [watch.update({"log_loss": v, "auc": v}, (0, 1)) for v in values] == [True, False, True]
 
 
-def test_a_metric_that_is_never_defined_is_refused(tmp_path):
+def test_a_metric_that_is_nan_in_the_first_evaluation_is_an_error(tmp_path):
     watch = stopping(tmp_path)
     with pytest.raises(UserError, match=r"valid_metric.*auc_a is nan on the rows of runner.valid"):
-        watch.better({"auc_a": float("nan"), "auc_b": 0.7}, (0, 1))
+        watch.update({"auc_a": float("nan"), "auc_b": 0.7}, (0, 1))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,32 @@ def test_a_metric_that_is_never_defined_is_refused(tmp_path):
         ("loss", True),
         ("avg_cost", True),
         ("logloss_income", True),
+        ("log loss", True),
         ("RMSE", True),
+        ("mae", True),
+        ("mape", True),
+        ("sMAPE", True),
+        ("rmsle", True),
+        ("nll", True),
+        ("brier", True),
+        ("Brier score", True),
+        ("perplexity", True),
+        ("ppl", True),
+        ("deviance_income", True),
+        ("bce", True),
+        ("cross_entropy", True),
+        ("kl_divergence", True),
+        ("ece", True),
+        ("ECE@15", True),
+        ("mce", True),
+        ("calibration error", True),
+        ("MeanSquaredError", True),
+        ("err", True),
+        ("piece", False),
+        ("ndcg", False),
+        ("map", False),
+        ("recall", False),
+        ("calibration", False),
         ("auc_loss", False),
         ("lossless_auc", False),
         ("accuracy", False),
@@ -224,19 +250,19 @@ def test_a_metric_that_is_never_defined_is_refused(tmp_path):
         ("gauc", False),
     ],
 )
-def test_a_name_tells_whether_less_is_better(name, lower):
+def test_the_name_says_whether_lower_is_better(name, lower):
     assert lower_is_better(name) == lower
 
 
 def test_no_mean_is_taken_of_losses(settings):
     stopping = EarlyStopping(settings("run"))
-    with pytest.raises(UserError, match=r"less of loss, mse is better: name one metric"):
+    with pytest.raises(UserError, match=r"lower is better for loss, mse: name a single metric"):
         stopping.check(["loss", "mse"])
     stopping.check(["loss", "auc_income"])  # the mean is that of the AUC alone
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_another_metric_is_not_held_against_the_old_one(graph, settings, caplog):
+def test_another_metric_is_not_compared_with_the_old_one(graph, settings, caplog):
     caplog.set_level(logging.INFO)
     train(graph, settings("run", "runner.epochs=1", "runner.valid_metric=auc_marital"))
     again = settings("run", "runner.resume=True", "runner.valid_metric=auc_income")
@@ -248,10 +274,39 @@ def test_another_metric_is_not_held_against_the_old_one(graph, settings, caplog)
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_an_end_after_the_last_batch_ends_the_epoch(graph, settings):
+def test_an_early_stop_after_the_last_batch_ends_the_epoch(graph, settings):
     more = ["runner.epochs=9", "runner.early_stopping_min_delta=1", "runner.valid_interval=10"]
     config = settings("run", *more, "runner.early_stopping_patience=1")
     summary = train(graph, config)  # of ten batches an epoch: both evaluations are at an end
     assert list(summary.valid) == [(0, 10), (1, 10)]
     assert list(summary.metrics) == [0, 1]
     assert set(os.listdir(config.runner("model_save_path"))) == {"0", "1", "best"}
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("content", ["nonsense {", "{}", "plausible"])
+def test_a_facts_file_in_the_current_folder_is_not_read(
+    graph, content, settings, tmp_path, monkeypatch
+):
+    """A run without a checkpoint to resume starts from scratch, wherever it starts."""
+    folder = tmp_path / "current"
+    folder.mkdir()
+    if content == "plausible":  # an early stop, as a checkpoint of this run would record it
+        rows = 200  # of the sample's test set
+        content = json.dumps(
+            {
+                "saved_at": 1.0,
+                "controls": {
+                    "early_stopping": {"best": 2.0, "place": [0, 1], "waited": 9},
+                    "judged_by": ["mean", rows],
+                    "evaluated": [0, 10],
+                },
+            }
+        )
+    (folder / f"{PREFIX[graph]}.json").write_text(content)
+    monkeypatch.chdir(folder)
+    more = ["runner.epochs=1", "runner.resume=True", "runner.early_stopping_patience=2"]
+    summary = train(graph, settings("run", *more))
+    assert list(summary.valid) == [(0, 10)]
+    assert 0 < summary.best.value < 1
+    assert summary.best[:2] == (0, 10)

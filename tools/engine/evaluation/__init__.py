@@ -1,4 +1,4 @@
-"""What a model is worth: evaluation, metrics, predictions, log lines and saved measurements.
+"""Evaluation: metrics, predictions, log lines and saved measurements.
 
 Decisions that follow from a metric, such as early stopping, live in `engine.training`.
 """

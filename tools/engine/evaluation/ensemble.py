@@ -1,4 +1,4 @@
-"""Evaluates several trainings of a model as an ensemble: the mean of their predictions."""
+"""Evaluates an ensemble: the mean of the predictions of several checkpoints."""
 
 from __future__ import annotations
 
@@ -35,39 +35,40 @@ def evaluate(
         folders: the checkpoints.
 
     Returns:
-        The mean predictions, a column a task; and the content of ``runner.save_metrics``:
-        ``rows`` and ``seconds`` of all evaluations, the metrics by task of each of the ``runs``,
-        and those of the mean as ``tasks``.
+        The mean predictions by column; and the content of ``runner.save_metrics``: ``rows`` and
+        ``seconds`` of all evaluations, ``runs`` with each checkpoint's metrics by task, and
+        ``tasks`` with the metrics of the mean.
 
     Raises:
-        UserError: a checkpoint does not fit, or its tasks differ in name or order.
+        UserError: a checkpoint does not fit the model, or its tasks differ in name or order.
     """
-    wanted = task_metrics.wanted(config, source)
-    wanted = wanted or TaskMetrics(_METRICS, config.runner("ece_bins"))
+    requested = task_metrics.requested(config, source)
+    requested = requested or TaskMetrics(_METRICS, config.runner("ece_bins"))
     clock, sums = Clock(), {}
     log = RunLog(clock, config.runner("print_interval"), length(source))
     runs, rows = {}, 0
     for number, folder in enumerate(folders):
         facts = checkpoint_loading.load(session, config, folder)
-        problem = checkpoint_loading.other_tasks(facts, session)
+        problem = checkpoint_loading.task_difference(facts, session)
         if problem:  # the mean would mix predictions of different tasks
             raise UserError(f"{folder} {problem}")
         session.start_epoch(training=False)
         log.start_epoch(number)
-        kept = Predictions(labels=True)
+        predictions = Predictions(labels=True)
         batches = session.batches(source, number)
-        rows += run_steps(session, batches, kept.keeping(session), clock, log)
-        runs[folder] = wanted.report(folder, kept.columns, kept.labels)
-        for name, values in kept.columns.items():
+        rows += run_steps(session, batches, predictions.collecting_step(session), clock, log)
+        columns = predictions.columns
+        runs[folder] = requested.report(folder, columns, predictions.labels)
+        for name, values in columns.items():
             sums[name] = sums.get(name, 0.0) + values.astype(np.float64)
-    kinds = {name: values.dtype for name, values in kept.columns.items()}
-    means = {name: (sums[name] / len(folders)).astype(kind) for name, kind in kinds.items()}
-    tasks = wanted.report(f"mean of {len(folders)}", means, kept.labels)
+    dtypes = {name: values.dtype for name, values in columns.items()}
+    means = {name: (sums[name] / len(folders)).astype(dtype) for name, dtype in dtypes.items()}
+    tasks = requested.report(f"mean of {len(folders)}", means, predictions.labels)
     return means, {"rows": rows, "seconds": clock.total(), "runs": runs, "tasks": tasks}
 
 
 def checkpoint(config: Config, run: str) -> str:
-    """Returns the checkpoint of a training run that the ensemble evaluates.
+    """Returns the checkpoint of a run that the ensemble evaluates.
 
     Args:
         config: the configuration.
@@ -76,8 +77,8 @@ def checkpoint(config: Config, run: str) -> str:
     Raises:
         UserError: there is no such checkpoint, or the configuration names several.
     """
-    found = choice.to_evaluate(config.completed({"runner.infer_load_path": run}))
-    if len(found) > 1:
-        reason = f"an ensemble takes one checkpoint of each run; {len(found)} are named"
+    folders = choice.to_evaluate(config.completed({"runner.infer_load_path": run}))
+    if len(folders) > 1:
+        reason = f"an ensemble takes one checkpoint of each run, but this selects {len(folders)}"
         raise config.error("runner.infer_end_epoch", reason)
-    return next(iter(found.values()))
+    return next(iter(folders.values()))

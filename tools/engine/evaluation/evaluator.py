@@ -17,13 +17,25 @@ from engine.system.clock import Clock
 
 
 def evaluate(session: Session, config: Config, source: Source | ModelSource) -> Summary:
-    """Evaluates the checkpoints that `choice.to_evaluate` returns."""
+    """Evaluates the checkpoints that the configuration selects; see `choice.to_evaluate`.
+
+    Args:
+        session: the session, opened for evaluation.
+        config: its configuration.
+        source: the evaluation batches.
+
+    Returns:
+        What the run measured.
+
+    Raises:
+        UserError: there is no checkpoint, one does not fit the model, or a file cannot be written.
+    """
     world = processes.current()
     folders = choice.to_evaluate(config)
     output = config.runner("save_predictions")
     if output:
         predictions.check(output)
-    wanted = task_metrics.wanted(config, source)
+    requested = task_metrics.requested(config, source)
     summary, clock, undefined = Summary(), Clock(), UndefinedMetrics()
     log = RunLog(clock, config.runner("print_interval"), length(source))
     for epoch, folder in folders.items():
@@ -32,19 +44,19 @@ def evaluate(session: Session, config: Config, source: Source | ModelSource) -> 
         log.start_epoch(epoch)
         saved_at = facts.get("saved_at")
         world.check_equal(f"checkpoint {folder}, saved at", saved_at, "all need the same folder")
-        kept = predictions.Predictions(labels=bool(wanted)) if output or wanted else None
-        step = kept.keeping(session) if kept else session.infer_step
+        table = predictions.Predictions(labels=bool(requested)) if output or requested else None
+        step = table.collecting_step(session) if table else session.infer_step
         summary.rows += run_steps(session, session.batches(source, epoch), step, clock, log)
         summary.metrics[epoch] = end_epoch(session, clock, log, undefined)
-        if kept:
-            kept.join(world)
+        if table:
+            table.gather(world)
         if output:
             number = epoch if len(folders) > 1 else None
-            world.on_main_process(lambda kept=kept, number=number: kept.save(output, number))
-        if wanted:
+            world.on_main_process(lambda table=table, number=number: table.save(output, number))
+        if requested:
             summary.tasks[epoch] = world.on_main_process(
-                lambda kept=kept, epoch=epoch: wanted.report(
-                    f"epoch: {epoch}", kept.columns, kept.labels
+                lambda epoch=epoch, table=table: requested.report(
+                    f"epoch: {epoch}", table.columns, table.labels
                 )
             )
     summary.seconds = clock.total()

@@ -1,8 +1,8 @@
-"""What predictions are worth, exactly and from the rows themselves: arrays in, numbers out.
+"""Exact metrics from labels and predictions, as NumPy arrays.
 
-``labels`` are 0 or 1 and ``predictions`` probabilities of 1, both ``[n]``; of a task with more
-classes ``predictions`` are ``[n, classes]`` and labels its classes' numbers. What the rows leave
-undefined is ``nan``.
+In a binary task ``labels`` are 0 or 1 and ``predictions`` are probabilities of 1, both ``[n]``.
+With more classes ``labels`` are class numbers ``[n]`` and ``predictions`` are ``[n, classes]``. A
+metric that is undefined for these rows is ``nan``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ class Grouped(NamedTuple):
     """An AUC over groups.
 
     Attributes:
-        value: the mean of the groups' AUCs, weighted with their rows.
-        groups: how many groups have rows of both labels: only they count.
-        rows: how many rows those have.
+        value: the mean of the groups' AUCs, weighted by their rows.
+        groups: the number of groups with both labels; the other groups do not count.
+        rows: the number of rows in these groups.
     """
 
     value: float
@@ -27,7 +27,7 @@ class Grouped(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """A reliability diagram: rows in bins of about equal counts, by what was predicted.
+    """A reliability diagram: rows in bins of about equal size, ordered by prediction.
 
     Attributes:
         predicted: each bin's mean prediction, ascending.
@@ -41,7 +41,7 @@ class Bins(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the mean distance of the two, weighted with rows."""
+        """The expected calibration error: mean |predicted - observed|, weighted by rows."""
         total = self.rows.sum()
         if not total:
             return float("nan")
@@ -49,17 +49,17 @@ class Bins(NamedTuple):
 
 
 def auc(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Returns the area under the ROC curve; rows of equal predictions count half."""
+    """Returns the area under the ROC curve; a pair of equal predictions counts half."""
     return grouped_auc(labels, predictions, np.zeros(len(labels), np.int64)).value
 
 
 def grouped_auc(labels: np.ndarray, predictions: np.ndarray, groups: np.ndarray) -> Grouped:
-    """Returns GAUC (Zhu et al. 2017): does the order within a group, say one person's rows, fit?
+    """Returns GAUC (Zhu et al. 2017): the mean AUC within groups, such as the rows of one user.
 
     Args:
         labels: 0 or 1, ``[n]``.
         predictions: any scores, ``[n]``.
-        groups: each row's group, integers ``[n]``; rows of a negative one do not count.
+        groups: each row's group, integers ``[n]``; rows with a negative group do not count.
     """
     kept = groups >= 0
     labels, scores, groups = labels[kept] == 1, predictions[kept], groups[kept]
@@ -85,24 +85,26 @@ def grouped_auc(labels: np.ndarray, predictions: np.ndarray, groups: np.ndarray)
 
 
 def log_loss(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Returns the mean of ``-log`` of what was predicted for each row's label.
+    """Returns the mean of ``-log(p)``, where p is the predicted probability of a row's label.
 
-    Probabilities are kept off 0 by the precision of their type, ``1.2e-7`` of float32.
+    Probabilities are at least the precision of their type, ``1.2e-7`` in float32.
     """
     if not len(labels):
         return float("nan")
     smallest = np.finfo(predictions.dtype).eps
     predictions = predictions.astype(np.float64)
     if predictions.ndim == 1:
-        chosen = np.where(labels == 1, predictions, 1 - predictions)
+        of_label = np.where(labels == 1, predictions, 1 - predictions)
     else:
-        chosen = np.take_along_axis(predictions, labels[:, None], axis=1)[:, 0]
-    return float(-np.log(np.clip(chosen, smallest, 1)).mean())
+        of_label = np.take_along_axis(predictions, labels[:, None], axis=1)[:, 0]
+    return float(-np.log(np.clip(of_label, smallest, 1)).mean())
 
 
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Returns how often the label is what was thought most probable."""
-    return _mean(decided(labels, predictions)[0])
+    """Returns the share of rows whose label is the most probable class."""
+    if np.isnan(predictions).any():
+        return float("nan")
+    return _mean(top_class(labels, predictions)[0])
 
 
 def summary(labels: np.ndarray, predictions: np.ndarray | None) -> dict[str, float]:
@@ -110,37 +112,37 @@ def summary(labels: np.ndarray, predictions: np.ndarray | None) -> dict[str, flo
 
     Args:
         labels: ``[n]``; negative in rows that do not count.
-        predictions: ``[n]`` or ``[n, classes]``; None if the task has no prediction.
+        predictions: ``[n]`` or ``[n, classes]``; None if the task has no predictions.
 
     Returns:
-        The metrics by name; empty if there are no such rows, or no prediction.
+        The metrics by name; empty if no row counts or there are no predictions.
     """
     counted = labels >= 0
     if predictions is None or not counted.any():
         return {}
     truth, predicted = labels[counted], predictions[counted]
     if predicted.ndim == 1:
-        if truth.max() > 1:  # the labels of another kind of task
+        if truth.max() > 1:  # not a binary task
             return {}
         return {"auc": auc(truth, predicted), "log loss": log_loss(truth, predicted)}
     return {"accuracy": accuracy(truth, predicted), "log loss": log_loss(truth, predicted)}
 
 
 def calibration(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Returns predicted over observed: above 1 where more is predicted than happens."""
+    """Returns the mean prediction divided by the mean label; above 1 if it is too high."""
     observed = _mean(labels == 1)
     return _mean(predictions) / observed if observed else float("nan")
 
 
 def reliability(labels: np.ndarray, predictions: np.ndarray, bins: int) -> Bins:
-    """Returns bins of about equal counts; rows of one prediction stay together.
+    """Returns bins of about equal size; rows with the same prediction share a bin.
 
-    Where equal counts would part such rows, the bin ends before or after them, whichever is nearer.
+    If a bin would end between such rows, it ends before or after them, whichever is nearer.
 
     Args:
         labels: 0 or 1, ``[n]``.
         predictions: probabilities, ``[n]``.
-        bins: how many; fewer where predictions repeat, or where there are fewer rows.
+        bins: the number of bins; there are fewer if predictions repeat or rows are few.
     """
     if not len(labels) or np.isnan(predictions).any():
         return Bins(*np.zeros((3, 0)))
@@ -149,7 +151,7 @@ def reliability(labels: np.ndarray, predictions: np.ndarray, bins: int) -> Bins:
     before = np.searchsorted(ordered, ordered[starts], side="left")
     after = np.searchsorted(ordered, ordered[starts], side="right")
     cuts = np.unique(np.where(starts - before < after - starts, before, after))
-    lowest = ordered[cuts[cuts < len(ordered)]]  # of each bin but the first
+    lowest = ordered[cuts[cuts < len(ordered)]]  # the smallest prediction of each later bin
     place = np.searchsorted(lowest, predictions, side="right")
     rows = np.bincount(place).astype(np.float64)
     full = rows > 0
@@ -158,15 +160,15 @@ def reliability(labels: np.ndarray, predictions: np.ndarray, bins: int) -> Bins:
     return Bins(predicted, observed, rows[full])
 
 
-def decided(labels: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def top_class(labels: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns whether each row's most probable class is its label, and that class's probability.
 
-    This is how the calibration of a task with many classes is looked at (Guo et al. 2017).
+    The calibration of a task with many classes is measured on these (Guo et al. 2017).
     """
     if predictions.ndim == 1:
         predictions = np.stack([1 - predictions, predictions], axis=1)
-    chosen = predictions.argmax(axis=1)
-    return (chosen == labels).astype(np.int64), predictions.max(axis=1)
+    top = predictions.argmax(axis=1)
+    return (top == labels).astype(np.int64), predictions.max(axis=1)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Which experts each task has come to use: lines of the log, and a heat map for VisualDL."""
+"""Shows how much each task uses each expert: log lines, and a heat map with VisualDL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
-_UNUSED = 1e-3  # a weight below it counts as none
+_UNUSED = 1e-3  # experts with a smaller weight count as unused
 
 
 def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
@@ -21,8 +21,8 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
 
     Args:
         weights: each task's weights over the experts.
-        folder: where the picture goes.
-        visual: VisualDL's records, where the picture goes too, or None.
+        folder: the folder of the picture.
+        visual: VisualDL's records, which get the picture too; None for no picture.
 
     Raises:
         OSError: the picture cannot be written.
@@ -31,7 +31,7 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
         used = [number for number in np.argsort(-row) if row[number] >= _UNUSED]
         text = ", ".join(f"expert {number}: {row[number]:.3f}" for number in used)
         logger.info("gate of %s: %d of %d experts, %s", task, len(used), len(row), text)
-    if not visual:  # to import matplotlib alone takes a second
+    if not visual:  # importing matplotlib alone takes a second
         return
     if not importlib.util.find_spec("matplotlib"):
         logger.info("no heat map of the gates: pip install -r requirements-visual.txt")
@@ -50,7 +50,7 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
 
 
 def _heat_map(weights: Mapping[str, np.ndarray]) -> Any:
-    # A figure of its own, not pyplot's: no display is looked for, and nothing stays open.
+    # Without pyplot: it would need a display and keep the figure open.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""``runner.save_metrics``: the measurements of a command as a JSON file."""
+"""Saves the measurements of a command as a JSON file (``runner.save_metrics``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.system import atomic_files, environment
 
 
 def check(config: Config) -> None:
-    """Checks, before any work is done, that the file can be written, if there is to be one.
+    """Checks before any work that the file can be written, if the configuration names one.
 
     Raises:
         UserError: its folder cannot be created or written.
@@ -34,7 +34,7 @@ def save(
     Args:
         config: the configuration.
         session: the session of the run.
-        source: the batches; gates are averaged over all of them.
+        source: the batches, over which gates are averaged.
         summary: what the run measured.
         mode: ``train`` or ``evaluate``.
 
@@ -44,8 +44,8 @@ def save(
     path = config.runner("save_metrics")
     if not path:
         return
-    # Only an evaluation by one process has all rows, over which gates are averaged.
-    whole = mode == "evaluate" and processes.current().size == 1
+    # Gates are averaged over all rows; only an evaluation with one process reads them all.
+    has_all_rows = mode == "evaluate" and processes.current().size == 1
     content = {
         **(_evaluations(summary) if mode == "train" else {}),
         **about(config, session, mode),
@@ -56,13 +56,13 @@ def save(
             str(epoch): {"metrics": values, "tasks": summary.tasks.get(epoch, {})}
             for epoch, values in summary.metrics.items()
         },
-        "gates": session.gate_weights(source, batches=None) if whole else None,
+        "gates": session.gate_weights(source, batches=None) if has_all_rows else None,
     }
     processes.current().on_main_process(lambda: atomic_files.write_json(path, content))
 
 
 def about(config: Config, session: Session, mode: str) -> dict[str, Any]:
-    """Returns the part of the file that every command writes: model, time, environment."""
+    """Returns what every command's file contains: model, time and environment."""
     return {
         "mode": mode,
         "yaml": config.yaml_path,
@@ -73,12 +73,12 @@ def about(config: Config, session: Session, mode: str) -> dict[str, Any]:
 
 
 def parameter_count(session: Session) -> int:
-    """Returns the number of trained parameters; statistics of the inputs do not count."""
+    """Returns the number of trained parameters, without statistics of the inputs."""
     net = session.network()
     if net is None:
         return sum(array.size for array in session.parameters().values())
-    trained = [each for each in net.parameters() if not each.stop_gradient]
-    return sum(math.prod(each.shape) for each in trained)
+    trained = [tensor for tensor in net.parameters() if not tensor.stop_gradient]
+    return sum(math.prod(tensor.shape) for tensor in trained)
 
 
 def _evaluations(summary: Summary) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every row's prediction, kept while a model is evaluated and written as one table."""
+"""Collects every row's predictions during evaluation and writes them as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from engine.distributed.processes import World
+from engine.graphs.session import Session
 from engine.system import atomic_files
+from engine.system.clock import Clock
 from engine.system.errors import UserError
 
 ENDINGS = (".csv", ".npy", ".parquet")
@@ -20,17 +22,17 @@ class Predictions:
     """Collects each task's predictions, in the order of the rows.
 
     Args:
-        labels: whether labels are kept, too.
+        labels: whether to collect labels, too.
     """
 
     def __init__(self, labels: bool = False):
         self._columns: dict[str, list[np.ndarray]] = {}
         self._labels: dict[str, list[np.ndarray]] | None = {} if labels else None
 
-    def keeping(self, session: Any) -> Callable[[Any, Any], dict]:
-        """Returns an evaluation step that also keeps the predictions of its batch."""
+    def collecting_step(self, session: Session) -> Callable[[Any, Clock], dict]:
+        """Returns an evaluation step that also collects the predictions of its batch."""
 
-        def step(batch: Any, clock: Any) -> dict:
+        def step(batch: Any, clock: Clock) -> dict:
             if self._labels is not None:
                 for name, values in session.labels(batch).items():
                     self._labels.setdefault(name, []).append(values)
@@ -40,21 +42,20 @@ class Predictions:
 
         return step
 
-    def join(self, world: World) -> None:
-        """Takes the predictions of all processes, whose batches follow each other in turn.
+    def gather(self, world: World) -> None:
+        """Collects the predictions of all processes, whose batches alternate.
 
-        A process without a batch takes part, too: the others wait for it.
+        All processes must call it, also one that had no batch.
         """
         if world.size == 1:
             return
-        for kept in (self._columns, self._labels):
-            if kept is None:
+        for collected in (self._columns, self._labels):
+            if collected is None:
                 continue
-            found = world.all_gather(kept)
-            for name, batches in kept.items():
-                parts = [columns.get(name, []) for columns in found]
-                turns = zip_longest(*parts)
-                batches[:] = [each for turn in turns for each in turn if each is not None]
+            of_ranks = world.all_gather(collected)
+            for name, batches in collected.items():
+                steps = zip_longest(*(columns.get(name, []) for columns in of_ranks))
+                batches[:] = [batch for step in steps for batch in step if batch is not None]
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -67,11 +68,11 @@ class Predictions:
         return {name: np.concatenate(values) for name, values in (self._labels or {}).items()}
 
     def save(self, path: str, epoch: int | None) -> None:
-        """Writes the predictions, a column a task; see `write`.
+        """Writes the predictions with one column for each task; see `write`.
 
         Args:
-            path: the file; its folder is made if need be.
-            epoch: put before the file's ending, where several epochs are evaluated.
+            path: the file; a missing folder is created.
+            epoch: inserted before the file's ending if several epochs are evaluated, else None.
 
         Raises:
             UserError: the file cannot be written.
@@ -82,11 +83,11 @@ class Predictions:
 
 
 def check(path: str) -> None:
-    """Makes sure, before anything is computed, that a table can be written as ``path`` asks.
+    """Checks before any work that a table can be written to ``path``.
 
     Raises:
-        UserError: its ending is unknown, what writes it is not installed, or its folder cannot be
-            made.
+        UserError: the ending is unknown, a package is not installed, or the folder cannot be
+            created.
     """
     ending = os.path.splitext(path)[1]
     if ending not in ENDINGS:
@@ -94,7 +95,7 @@ def check(path: str) -> None:
     if ending == ".parquet":
         try:
             import pyarrow.parquet  # noqa: F401
-        except ImportError as error:  # not installed, or not for this NumPy
+        except ImportError as error:  # not installed, or built for another NumPy
             raise UserError(
                 f"{path} needs pyarrow: pip install -r requirements-deploy.txt ({error})"
             ) from error

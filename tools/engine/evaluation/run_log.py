@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class RunLog:
-    """Logs the intervals and epochs of a run.
+    """Logs the intervals, evaluations and epochs of a run.
 
     Args:
         clock: the run's clock; an interval's time is a difference of its seconds.

@@ -24,7 +24,7 @@ def run_steps(
     """Takes a step for each batch and returns the number of rows.
 
     Args:
-        session: what takes the steps.
+        session: the session that takes the steps.
         batches: batches and their numbers of rows.
         step: the session's step for training or for evaluation.
         clock: the run's clock.
@@ -36,7 +36,7 @@ def run_steps(
         Interrupted: a signal arrived; the step in progress was completed.
     """
     gc.collect()
-    gc.freeze()  # these objects live on; examining them again and again costs time
+    gc.freeze()  # objects that exist now stay: later collections need not examine them
     total = 0
     clock.skip()
     for batch, rows in batches:

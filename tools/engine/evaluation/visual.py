@@ -1,4 +1,4 @@
-"""VisualDL's records: curves and pictures of a run."""
+"""Writes VisualDL's records: curves and pictures of a run."""
 
 from __future__ import annotations
 

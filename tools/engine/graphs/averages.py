@@ -1,8 +1,8 @@
-"""Exponential moving averages of parameters, which evaluation takes in their place.
+"""Exponential moving averages of the parameters; evaluation uses them instead of the parameters.
 
-After n steps the average of a parameter x is (1 - d) / (1 - d^n) times the sum over steps i of
-d^(n - i) x_i: Polyak's averaging with a decay d, corrected for its start as in Adam (Kingma and Ba
-2015, https://arxiv.org/abs/1412.6980, section 3). What is kept is the sum.
+After n steps with decay d, the average of a parameter x is (1 - d) / (1 - d^n) times the sum over
+the steps i of d^(n - i) x_i. The factor corrects the start as in Adam (Kingma and Ba 2015,
+https://arxiv.org/abs/1412.6980, section 3). Only the sums are stored.
 """
 
 from __future__ import annotations
@@ -18,38 +18,41 @@ from engine.checkpoints.formats import AVERAGES
 
 Arrays = Mapping[str, np.ndarray]
 
-_SUM, _OWN, _STEPS = "sum.", "parameter.", "steps"
-_PREFIX = "moving_sum_of_"  # of a program's variables
+_SUM, _TRAINED, _STEPS = "sum.", "parameter.", "steps"  # prefixes of the names in a checkpoint
+_PREFIX = "moving_sum_of_"  # of the sums' variables in a program
 
 
-def averaged(sums: Arrays, decay: float, steps: int) -> dict[str, np.ndarray]:
-    """Returns the averages that sums over some steps, at least one, stand for."""
-    share = (1 - decay) / -np.expm1(steps * np.log(decay))
-    return {name: (value * share).astype(value.dtype) for name, value in sums.items()}
+def average(sums: Arrays, decay: float, steps: int) -> dict[str, np.ndarray]:
+    """Returns the averages by name, from the sums over at least one step."""
+    factor = (1 - decay) / -np.expm1(steps * np.log(decay))
+    return {name: (value * factor).astype(value.dtype) for name, value in sums.items()}
 
 
-def packed(own: Arrays, sums: Arrays, steps: int) -> dict[str, np.ndarray]:
-    """Returns what a checkpoint keeps beside the averages, to train on from.
+def pack(trained: Arrays, sums: Arrays, steps: int) -> dict[str, np.ndarray]:
+    """Returns what a checkpoint needs besides the averages to resume training.
 
     Args:
-        own: the parameters that are trained.
-        sums: their sums.
-        steps: over how many steps.
+        trained: the trained parameters.
+        sums: their moving sums.
+        steps: the number of steps in the sums.
     """
-    kept = {_STEPS: np.array(steps)}
-    kept.update({_SUM + name: value for name, value in sums.items()})
-    kept.update({_OWN + name: own[name] for name in sums})
-    return kept
+    packed = {_STEPS: np.array(steps)}
+    packed.update({_SUM + name: value for name, value in sums.items()})
+    packed.update({_TRAINED + name: trained[name] for name in sums})
+    return packed
 
 
-def unpacked(state: Mapping[str, Any]) -> tuple[dict, dict, int]:
-    """Returns what `packed` was given, from a checkpoint's parts; nothing if it has no averages."""
-    kept = state.get(AVERAGES) or {_STEPS: np.array(0)}
-    own, sums = (
-        {name[len(prefix) :]: value for name, value in kept.items() if name.startswith(prefix)}
-        for prefix in (_OWN, _SUM)
+def unpack(state: Mapping[str, Any]) -> tuple[dict, dict, int]:
+    """Returns the arguments of `pack` from a checkpoint's content.
+
+    They are empty, with 0 steps, if the checkpoint has no averages.
+    """
+    packed = state.get(AVERAGES) or {_STEPS: np.array(0)}
+    trained, sums = (
+        {name[len(prefix) :]: value for name, value in packed.items() if name.startswith(prefix)}
+        for prefix in (_TRAINED, _SUM)
     )
-    return own, sums, int(kept[_STEPS])
+    return trained, sums, int(packed[_STEPS])
 
 
 class Averages:
@@ -57,63 +60,68 @@ class Averages:
 
     Args:
         net: the net.
-        decay: d.
+        decay: d in the formula of this module.
+
+    Attributes:
+        steps: the number of steps in the sums.
     """
 
     def __init__(self, net: paddle.nn.Layer, decay: float):
         named = net.state_dict().items()
-        self._tensors = {name: each for name, each in named if _counts(each)}
+        self._tensors = {name: tensor for name, tensor in named if _is_averaged(tensor)}
         self._decay = decay
         self._sums: list[paddle.Tensor] = []
         self.steps = 0
 
     @paddle.no_grad()
     def update(self) -> None:
-        """Counts a step that was just taken."""
+        """Adds the parameters after a step to the sums."""
         tensors = list(self._tensors.values())
         if not self._sums:
             self._sums = [paddle.zeros_like(tensor) for tensor in tensors]
-            self._none = [paddle.zeros([1])] * len(tensors)
-        # One kernel for all: the velocity of a momentum step is such a sum, if what is trained is
-        # taken for the gradient. With a learning rate of 0 nothing is moved by it.
+            self._zero_rates = [paddle.zeros([1])] * len(tensors)
+        # One kernel for all parameters: the velocity of a momentum step is such a sum if the
+        # parameters are passed as gradients. A learning rate of 0 leaves the parameters as they
+        # are.
+        rates = self._zero_rates
         _C_ops.merged_momentum_(
-            tensors, tensors, self._sums, self._none, None, self._decay, False, [], [], False, 1.0
+            tensors, tensors, self._sums, rates, None, self._decay, False, [], [], False, 1.0
         )
         self.steps += 1
 
     def values(self) -> dict[str, np.ndarray]:
         """Returns the averages by the parameters' names; nothing before the first step."""
-        return averaged(self._arrays(), self._decay, self.steps) if self.steps else {}
+        return average(self._arrays(), self._decay, self.steps) if self.steps else {}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns what a checkpoint keeps beside the averages."""
-        own = {name: tensor.numpy() for name, tensor in self._tensors.items()}
-        return packed(own, self._arrays(), self.steps)
+        """Returns what a checkpoint needs besides the averages; see `pack`."""
+        trained = {name: tensor.numpy() for name, tensor in self._tensors.items()}
+        return pack(trained, self._arrays(), self.steps)
 
     def load(self, sums: Arrays, steps: int) -> None:
-        """Takes up saved sums; none of them to start anew."""
+        """Restores saved sums; empty ``sums`` start new averages."""
         self._sums, self.steps = [], steps
         if sums:
             self._sums = [paddle.to_tensor(sums[name]) for name in self._tensors]
-            self._none = [paddle.zeros([1])] * len(self._sums)
+            self._zero_rates = [paddle.zeros([1])] * len(self._sums)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {name: each.numpy() for name, each in zip(self._tensors, self._sums)}
+        return {name: total.numpy() for name, total in zip(self._tensors, self._sums)}
 
 
-def _counts(tensor: Any) -> bool:
+def _is_averaged(tensor: Any) -> bool:
     return not tensor.stop_gradient and tensor.dtype == paddle.float32
 
 
 class ProgramAverages:
-    """The moving sums of a static program's parameters, which are variables of the program.
+    """The moving sums of a static program's parameters, as variables of the program.
 
     Args:
-        decay: d; 0 for no averages.
+        decay: d in the formula of this module; 0 for no averages.
 
     Attributes:
         variables: the names of the sums' variables, by the parameters' names.
-        steps: the number of steps that the sums are over.
+        steps: the number of steps in the sums.
     """
 
     def __init__(self, decay: float):
@@ -122,59 +130,65 @@ class ProgramAverages:
         self.steps = 0
 
     def add_to_program(self) -> None:
-        """Adds the sums to the program that is being built, after its optimizer."""
+        """Adds the sums to the default program; call it after adding the optimizer."""
         if self._decay:
             self.variables = _add_to_program(self._decay)
 
-    def values(self, everything: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def values(self, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Returns the averages by the parameters' names; nothing before the first step.
 
         Args:
-            everything: the program's variables by name.
+            variables: the program's variables by name.
         """
         if not self.variables or not self.steps:
             return {}
-        return averaged(self.sums(everything), self._decay, self.steps)
+        return average(self.sums(variables), self._decay, self.steps)
 
-    def sums(self, everything: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def sums(self, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Returns the sums by the parameters' names, from the program's variables."""
-        return {name: np.array(everything[each]) for name, each in self.variables.items()}
+        return {name: np.array(variables[total]) for name, total in self.variables.items()}
 
 
 def _add_to_program(decay: float) -> dict[str, str]:
     """Adds the sums to the program; returns their variables' names by the parameters' names."""
     program = paddle.static.default_main_program()
-    parameters = [each for each in program.global_block().all_parameters() if _counts(each)]
-    parameters = [each for each in parameters if not each.name.startswith("learning_rate")]
+    parameters = [
+        parameter
+        for parameter in program.global_block().all_parameters()
+        if _is_averaged(parameter) and not parameter.name.startswith("learning_rate")
+    ]
     if paddle.framework.in_pir_mode():
-        # The merged kernel finds its parameters copied there: one for each.
-        none = paddle.full([1], 0.0)
+        # Under PIR the merged kernel gets copies of the parameters, so each one has its own call.
+        zero_rate = paddle.full([1], 0.0)
         for parameter in parameters:
-            given = (parameter, parameter, _sum_of(parameter), none, None, decay)
-            _C_ops.momentum_(*given, False, "", 0.0, False, 1.0)
+            inputs = (parameter, parameter, _create_sum(parameter), zero_rate, None, decay)
+            _C_ops.momentum_(*inputs, False, "", 0.0, False, 1.0)
     else:
-        sums = [_sum_of(parameter) for parameter in parameters]
+        sums = [_create_sum(parameter) for parameter in parameters]
         name = f"{_PREFIX}none"
-        none = paddle.static.create_global_var([1], 0.0, "float32", persistable=True, name=name)
+        zero_rate = paddle.static.create_global_var(
+            [1], 0.0, "float32", persistable=True, name=name
+        )
         inputs = {"Param": parameters, "Grad": parameters, "Velocity": sums}
         program.global_block().append_op(
             type="merged_momentum",
-            inputs={**inputs, "LearningRate": [none] * len(parameters)},
+            inputs={**inputs, "LearningRate": [zero_rate] * len(parameters)},
             outputs={"ParamOut": parameters, "VelocityOut": sums},
             attrs={"mu": decay},
         )
     return {parameter.name: _PREFIX + parameter.name for parameter in parameters}
 
 
-def is_own(name: str) -> bool:
-    """Returns whether a program's variable belongs to `ProgramAverages`."""
+def is_sum(name: str) -> bool:
+    """Returns whether a program's variable was added by `ProgramAverages`."""
     return name.startswith(_PREFIX)
 
 
-def _sum_of(parameter: Any) -> Any:
+def _create_sum(parameter: Any) -> Any:
+    """Creates the variable of a parameter's sum, which starts at zero."""
     name, shape = _PREFIX + parameter.name, list(parameter.shape)
     if paddle.framework.in_pir_mode():
         zero = paddle.nn.initializer.Constant(0)
-        make = paddle.pir.core.create_persistable_value
-        return make("float32", shape, name=name, initializer=zero)
+        create = paddle.pir.core.create_persistable_value
+        return create("float32", shape, name=name, initializer=zero)
     return paddle.static.create_global_var(shape, 0.0, "float32", persistable=True, name=name)

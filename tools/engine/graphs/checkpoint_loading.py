@@ -1,4 +1,4 @@
-"""Loads checkpoints into sessions, and says what a checkpoint was trained for."""
+"""Loads checkpoints into sessions and compares their tasks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 def parameters(session: Session, folder: str) -> tuple[Arrays, str]:
-    """Returns a checkpoint's parameters as a session reads them, and the prefix of their names.
+    """Returns a checkpoint's parameters by the session's names, and the prefix of these names.
 
-    PaddleRec's names are translated to the net's own if the model can do so.
+    Names of PaddleRec's own checkpoints are translated if the model supports it.
 
     Raises:
-        UserError: there is no checkpoint, or its parameters are those of another net.
+        UserError: there is no checkpoint, or its parameters belong to another net.
     """
     saved, prefix = find.parameters(folder, session.prefix)
     try:
@@ -29,7 +29,7 @@ def parameters(session: Session, folder: str) -> tuple[Arrays, str]:
         raise UserError(f"{folder} does not fit the model: {error}") from error
     if translated is None:
         return session.select_parameters(saved, prefix), prefix
-    logger.info("%s has PaddleRec's names: its inputs are not standardised", folder)
+    logger.info("%s has PaddleRec's parameter names: inputs are not standardised", folder)
     return translated, "rec"
 
 
@@ -37,14 +37,14 @@ def load(session: Session, config: Config, folder: str) -> dict[str, Any]:
     """Loads a checkpoint for evaluation and returns its facts.
 
     Raises:
-        UserError: the checkpoint does not fit the model, or was trained with another vocabulary.
+        UserError: the checkpoint does not fit the model or was trained with another vocabulary.
     """
     saved, prefix = parameters(session, folder)
     matching.check(saved, session.shapes(prefix), folder)
     session.load(saved, prefix)
-    facts = find.facts_beside(folder, prefix)
-    encoding.check(config, facts, folder)
-    problem = other_tasks(facts, session)
+    facts = find.read_facts(folder, prefix)
+    encoding.check_checkpoint(config, facts, folder)
+    problem = task_difference(facts, session)
     if problem:
         logger.warning("%s %s", folder, problem)
     return facts
@@ -52,16 +52,16 @@ def load(session: Session, config: Config, folder: str) -> dict[str, Any]:
 
 def facts(session: Session, config: Config) -> dict[str, Any]:
     """Returns the facts that every checkpoint of a session records about its run."""
-    about = {"seed": config.runner("seed"), "metrics": session.metric_names}
-    return {**about, **encoding.facts(config)}
+    run = {"seed": config.runner("seed"), "metrics": session.metric_names}
+    return {**run, **encoding.checkpoint_facts(config)}
 
 
-def other_tasks(saved: dict, session: Session) -> str:
-    """Returns how a checkpoint's tasks differ from the session's, or an empty text.
+def task_difference(saved: dict, session: Session) -> str:
+    """Returns how a checkpoint's tasks differ from the session's; an empty text if they agree.
 
     Args:
         saved: the checkpoint's facts.
-        session: the session; the order of its tasks counts.
+        session: the session. Tasks in another order differ, too.
     """
     trained = saved.get("metrics", session.metric_names)
     if trained == session.metric_names:

@@ -1,4 +1,4 @@
-"""The session of a model folder's DygraphModel."""
+"""`DygraphSession`: the session of a model folder's DygraphModel."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from paddle.utils import unique_name
 
 from engine.checkpoints import formats
 from engine.config.config import Config
-from engine.data.batch import arrays_to, batch_rows
+from engine.data.batch import batch_rows, map_arrays
 from engine.data.block_source import BlockSource
-from engine.data.sources import ModelSource, Source
+from engine.data.sources import Source
 from engine.graphs import averages, finite_check
 from engine.model_folder import loading, seeds
 from engine.system import device
@@ -32,7 +32,7 @@ class DygraphSession:
     """Trains or evaluates the DygraphModel of a configuration's folder."""
 
     prefix = "rec"
-    export = None  # tools/to_static.py does it afterwards
+    export = None  # dygraph checkpoints are exported by tools/to_static.py
 
     def __init__(self, config: Config):
         paddle.disable_static()
@@ -42,8 +42,8 @@ class DygraphSession:
         self._settings = loading.settings(config)
         seeds.before_building(config)
         self._contract = loading.dygraph_model(config)
-        # The guard numbers the parameters from zero: static checkpoints are keyed by that name,
-        # optimizer states too.
+        # The guard numbers the parameters from zero: optimizer states and static checkpoints
+        # use these names as keys.
         with unique_name.guard(), loading.model_errors(config):
             self.net = self._contract.create_model(self._settings)
             self._optimizer = self._contract.create_optimizer(self.net, self._settings)
@@ -51,15 +51,15 @@ class DygraphSession:
         decay = config.runner("ema_decay")
         self._averages = averages.Averages(self.net, decay) if decay else None
         self._metrics, self.metric_names = self._contract.create_metrics()
-        # Like train_forward, but of its loss only item, detach and backward are used.
+        # step_forward is like train_forward, but its loss has only item, detach and backward.
         self._forward = getattr(self._contract, "step_forward", self._contract.train_forward)
 
     def start_epoch(self, training: bool) -> None:
-        """Starts the metrics anew and sets what training and evaluation do differently."""
+        """Resets the metrics and switches the net to training or evaluation."""
         self._check_loss = finite_check.LossCheck(self._on_nan, self._device)
         self.skipped = 0
         for metric in self._metrics:
-            if hasattr(metric, "reset"):  # a model's own may be without
+            if hasattr(metric, "reset"):  # a custom metric may have none
                 metric.reset()
         if training:
             self.net.train()
@@ -67,21 +67,19 @@ class DygraphSession:
             self.net.eval()
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
-        """Yields an epoch's batches as the model takes them, each with its number of rows."""
-        if isinstance(source, ModelSource):
-            source = source.reader()
+        """Yields an epoch's batches and their numbers of rows; see `Session`."""
         prepare = getattr(self._contract, "prepare", None)
         if prepare is None or not isinstance(source, BlockSource):
             for columns in source.batches(epoch):
-                yield arrays_to(paddle.to_tensor, columns), batch_rows(columns)
+                yield map_arrays(paddle.to_tensor, columns), batch_rows(columns)
             return
         blocks = self._prepared(source, epoch, prepare)
-        # Another thread would not know which GPU this one has chosen.
+        # A GPU's batches are prepared here: the device is set for this thread only.
         for batches in prefetched(blocks) if self._device == "cpu" else blocks:
             yield from batches
 
     def _prepared(self, source: BlockSource, epoch: int, prepare: Callable) -> Iterator[list]:
-        """Yields blocks of an epoch's batches, each with its number of rows."""
+        """Yields lists of an epoch's batches, each batch with its number of rows."""
         size = source.batch_size
         for block in source.blocks(epoch):
             total = len(block[0])
@@ -90,7 +88,7 @@ class DygraphSession:
             yield [(batch, min(size, total - n * size)) for n, batch in enumerate(batches)]
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
-        """Takes one optimizer step; returns what the model wants shown."""
+        """Takes one optimizer step and returns the values that the model wants to show."""
         loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
         fault = self._check_loss(loss)
         if fault is not None:
@@ -113,9 +111,9 @@ class DygraphSession:
         """Skips the step of a loss that is not finite, or raises ``fault``."""
         if self._on_nan == "skip":
             self.skipped += 1
-            forget = getattr(self._contract, "forget_batch", None)
-            if forget:
-                forget()
+            forget_batch = getattr(self._contract, "forget_batch", None)
+            if forget_batch:
+                forget_batch()
             return {}
         row_losses = getattr(self._contract, "row_losses", None)
         if row_losses and not fault.steps_ago and not fault.elsewhere:
@@ -125,7 +123,7 @@ class DygraphSession:
         raise fault
 
     def _first_step(self) -> None:
-        # It makes the optimizer's state, whose names must be those that a checkpoint has.
+        # The first step creates the optimizer's state; its names must be those of checkpoints.
         with unique_name.guard():
             self._optimizer.step()
         self._step = self._optimizer.step
@@ -139,7 +137,7 @@ class DygraphSession:
 
     @paddle.no_grad()
     def infer_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
-        """Adds a batch to the metrics; returns what the model wants shown."""
+        """Adds a batch to the metrics and returns the values that the model wants to show."""
         self._metrics, shown = self._contract.infer_forward(
             self.net, self._metrics, batch, self._settings
         )
@@ -163,14 +161,14 @@ class DygraphSession:
         if weights is None:
             return None
         self.net.eval()
-        own = self.parameters() if self._averages else {}
+        trained = self.parameters() if self._averages else {}
         self.load(self._averages.values() if self._averages else {}, "rec")
         total, sums = 0, {}
         for batch, rows in islice(self.batches(source, 0), batches):
             for task, mean in (weights(self.net, batch) or {}).items():
                 sums[task] = sums.get(task, 0.0) + rows * mean
             total += rows
-        self.load(own, "rec")
+        self.load(trained, "rec")
         return {task: values / total for task, values in sums.items()} or None
 
     def network(self) -> Any:
@@ -179,7 +177,7 @@ class DygraphSession:
 
     @property
     def metric_objects(self) -> list:
-        """The metrics themselves: what a checkpoint inside an epoch keeps of them."""
+        """The metrics themselves; a checkpoint inside an epoch saves their counts."""
         return self._metrics
 
     def metrics(self) -> dict[str, Any]:
@@ -187,7 +185,7 @@ class DygraphSession:
         return {name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)}
 
     def mean_over_processes(self, shown: dict[str, Any]) -> dict[str, Any]:
-        """Returns what a step showed of all processes' rows: here there is one process."""
+        """Returns the values unchanged: there is one process."""
         return shown
 
     def learning_rate(self) -> float:
@@ -196,7 +194,7 @@ class DygraphSession:
 
     @property
     def has_schedule(self) -> bool:
-        """Whether the model's optimizer has a schedule of its own."""
+        """Whether the model's own optimizer has a learning-rate schedule."""
         return not isinstance(getattr(self._optimizer, "_learning_rate", None), float)
 
     def set_learning_rate(self, rate: float) -> None:
@@ -204,24 +202,24 @@ class DygraphSession:
         self._optimizer.set_lr(rate)
 
     def fit_inputs(self, source: Source) -> None:
-        """Sets what the model computes from its training data before it learns."""
+        """Sets the parameters that are computed from the training data, such as means."""
         fit = getattr(self._contract, "fit_inputs", None)
         if fit:
             self.load(fit(self.net, source.blocks()), "rec")
 
     def synchronise(self) -> None:
-        """Gives all processes the same parameters: here there is one process."""
+        """Does nothing: there is one process."""
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Returns the net's parameters by name."""
         return {name: value.numpy() for name, value in self.net.state_dict().items()}
 
     def evaluation_parameters(self) -> dict[str, np.ndarray]:
-        """Returns what an evaluation takes, by the names that checkpoints use."""
+        """Returns the parameters to evaluate: their moving averages where there are any."""
         return {**self.parameters(), **(self._averages.values() if self._averages else {})}
 
     def state(self) -> dict[str, Any]:
-        """Returns what a checkpoint holds, by file ending."""
+        """Returns the content of a checkpoint, by file ending."""
         if self._averages:
             parts = {
                 "pdparams": self.evaluation_parameters(),
@@ -231,11 +229,11 @@ class DygraphSession:
         return {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes up a checkpoint's parameters and its optimizer's state."""
+        """Restores parameters and the optimizer from a checkpoint's content."""
         self.load(state["pdparams"], "rec")
         self._optimizer.set_state_dict(state["pdopt"])
-        own, sums, steps = averages.unpacked(state)
-        self.load(own, "rec")
+        trained, sums, steps = averages.unpack(state)
+        self.load(trained, "rec")
         if self._averages:
             self._averages.load(sums, steps)
 
@@ -250,15 +248,18 @@ class DygraphSession:
         return {name: tuple(tensor.shape) for name, tensor in self._tensors(prefix).items()}
 
     def from_paddlerec(self, saved: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Returns the net's parameters from those of PaddleRec's, if that is what they are."""
+        """Returns the net's parameters from PaddleRec's; None if they are not PaddleRec's."""
         translate = getattr(self._contract, "from_paddlerec", None)
         return translate(self.net, saved) if translate else None
 
     def to_paddlerec(self, static: bool) -> dict[str, np.ndarray]:
-        """Returns the parameters of PaddleRec's net that computes what this one does.
+        """Returns the parameters of PaddleRec's equivalent net.
+
+        Args:
+            static: by the names of PaddleRec's static graph, or of its dygraph.
 
         Raises:
-            ValueError: there is none.
+            ValueError: PaddleRec has no equivalent net.
         """
         translate = loading.hook(self._contract, "to_paddlerec", "writing PaddleRec's names")
         return translate(self.net, self.arrays("rec"), static)
@@ -268,7 +269,7 @@ class DygraphSession:
         return {name: tensor.numpy() for name, tensor in self._tensors(prefix).items()}
 
     def select_parameters(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
-        """Returns what the net needs of a checkpoint's parameters: all."""
+        """Returns all of a checkpoint's parameters."""
         return saved
 
     def embeddings(self, prefix: str) -> set[str]:
@@ -280,7 +281,7 @@ class DygraphSession:
         """Returns the ``paddle.static.InputSpec`` of each of the net's inputs.
 
         Raises:
-            UserError: the model does not declare them.
+            UserError: the model does not declare its inputs.
         """
         declare = getattr(self._contract, "input_specs", None)
         if declare is None:
@@ -288,7 +289,7 @@ class DygraphSession:
         return declare(self._settings)
 
     def output_names(self) -> list[str] | None:
-        """Returns what the net's outputs are called, if the model says it."""
+        """Returns the names of the net's outputs; None if the model does not declare them."""
         declare = getattr(self._contract, "output_names", None)
         return declare() if declare else None
 

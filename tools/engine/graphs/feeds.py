@@ -1,4 +1,4 @@
-"""A static program's inputs, and a reader's batches as they take them."""
+"""Converts a reader's batches to the inputs of a static program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Feeds:
     """The input variables of a program.
 
     Args:
-        variables: what ``create_feeds`` of a StaticModel returned.
+        variables: the result of a StaticModel's ``create_feeds``.
     """
 
     def __init__(self, variables: Sequence[Any]):
@@ -28,9 +28,9 @@ class Feeds:
         self._dtypes = dict(zip(self.names, kinds))
 
     def named(self, batch: Any) -> Mapping[str, Any]:
-        """Returns a batch's fields by the names of the inputs, in their dtypes.
+        """Returns a batch's fields by the names of the inputs, in the inputs' dtypes.
 
-        Fields beyond the inputs are left out: evaluation may need no labels.
+        Fields beyond the inputs are left out: evaluation may not need the labels.
 
         Raises:
             UserError: the batch has fewer fields than there are inputs.
@@ -47,24 +47,28 @@ class Feeds:
         return {name: self._typed(name, field) for name, field in fields.items()}
 
     def _typed(self, name: str, field: Any) -> Any:
-        """Returns a field in its input's dtype: Python's numbers are of 64 bits."""
-        wanted = self._dtypes.get(name, "")
-        if not isinstance(field, np.ndarray) or field.dtype.name == wanted:
+        """Returns a field in its input's dtype: Python's numbers have 64 bits."""
+        dtype = self._dtypes.get(name, "")
+        if not isinstance(field, np.ndarray) or field.dtype.name == dtype:
             return field
         kinds = {"float32": "fiub", "float64": "fiub", "int32": "iub", "int64": "iub"}
-        return field.astype(wanted) if field.dtype.kind in kinds.get(wanted, "") else field
+        return field.astype(dtype) if field.dtype.kind in kinds.get(dtype, "") else field
 
 
 def loader_batches(loader: Any, owner: str) -> Iterator[Any]:
-    """Yields the batches of a data loader that a model made itself.
+    """Yields the batches of a data loader that a model created.
 
-    Paddle's own DataLoader is read in the main thread: where its dataset raises in the loader's
-    thread, training waits for ever (seen on 3.3.1).
+    Paddle's DataLoader is read in the main thread: if its dataset raises an error in the loader's
+    thread, training hangs (seen on 3.3.1).
+
+    Args:
+        loader: the loader: an iterable, or a function that returns one.
+        owner: the name of the model's class, for errors.
     """
-    own = isinstance(loader, paddle.io.DataLoader) and hasattr(loader, "dataset")
+    is_paddles = isinstance(loader, paddle.io.DataLoader) and hasattr(loader, "dataset")
     name = f"{owner}.create_data_loader"
     with reader_errors(name):
-        batches = _collated(loader) if own else iter(loader() if callable(loader) else loader)
+        batches = _read(loader) if is_paddles else iter(loader() if callable(loader) else loader)
     while True:
         with reader_errors(name):
             batch = next(batches, None)
@@ -74,7 +78,8 @@ def loader_batches(loader: Any, owner: str) -> Iterator[Any]:
         yield batch[0] if single and isinstance(batch[0], Mapping) else batch
 
 
-def _collated(loader: Any) -> Iterator[Any]:
+def _read(loader: Any) -> Iterator[Any]:
+    """Yields the batches of Paddle's DataLoader without its threads."""
     join = loader.collate_fn or collate
     if isinstance(loader.dataset, paddle.io.IterableDataset):
         rows, size = iter(loader.dataset), loader.batch_size or 1

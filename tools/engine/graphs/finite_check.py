@@ -1,4 +1,4 @@
-"""Checks that losses and parameters are finite, and names the tasks and rows that are not."""
+"""Checks that losses and parameters are finite, and names the tasks and rows at fault."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from engine.system.errors import UserError
 if TYPE_CHECKING:
     from engine.graphs.session import Session
 
-_READ_TOGETHER = 64  # losses read at once from a GPU: reading one makes the step wait for it
+_READ_TOGETHER = 64  # losses read at once from a GPU: to read one, the step must wait for it
 _SMALL_NET = 1_000_000  # parameters; summing them takes half a millisecond
-_NAMED_ROWS = 3  # rows whose files and lines an error names
+_NAMED_ROWS = 3  # rows whose file and line an error names
 
 
-class NotFinite(Exception):  # noqa: N818  (not the error that a person reads; see `error`)
+class NotFinite(Exception):  # noqa: N818  (`error` makes the message for the user)
     """A step's loss is NaN or infinite.
 
     Args:
         value: the loss.
-        steps_ago: the number of steps since then.
-        row_losses: each task's loss in each row, if the model can tell.
-        elsewhere: whether it is another process's loss.
+        steps_ago: the number of steps since the step of this loss.
+        row_losses: each task's losses, ``[rows]`` each; None if they are unknown.
+        elsewhere: whether the loss belongs to another process.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class LossCheck:
     """Checks each step's loss.
 
     On a CPU, and with ``runner.on_nan: skip``, it reads each loss before the optimizer's step. On
-    a GPU that would make every step wait, so it collects losses and reads 64 at once.
+    a GPU this would make every step wait. There it collects the losses and reads 64 at once.
 
     Args:
         on_nan: ``runner.on_nan``.
@@ -59,7 +59,7 @@ class LossCheck:
         self._pending: list[paddle.Tensor] = []
 
     def __call__(self, loss: paddle.Tensor) -> NotFinite | None:
-        """Returns a `NotFinite` if this loss, or a collected one, is not finite."""
+        """Returns a `NotFinite` if this loss or a collected one is not finite."""
         if self._ignored:
             return None
         if self._at_once:
@@ -68,7 +68,7 @@ class LossCheck:
         return self._read(0) if len(self._pending) >= _READ_TOGETHER else None
 
     def pending(self) -> NotFinite | None:
-        """Returns a `NotFinite` if a loss that was collected and not yet read is not finite."""
+        """Reads the collected losses; returns a `NotFinite` if one of them is not finite."""
         return self._read(1) if self._pending else None
 
     def _read(self, steps_since: int) -> NotFinite | None:
@@ -85,31 +85,31 @@ def check_loss(loss: Any) -> NotFinite | None:
     """Returns a `NotFinite` if a loss, tensor or array, is not finite."""
     try:
         value = loss.item()
-    except ValueError:  # one loss a row; Paddle sums them
+    except ValueError:  # one loss for each row; Paddle's backward() sums them
         value = float(loss.sum().item())
     return None if math.isfinite(value) else NotFinite(value)
 
 
 def error(fault: NotFinite, source: Source, epoch: int, batches: int) -> UserError:
-    """Returns the error that a person reads: where the loss was found, and whose it is.
+    """Returns the user's error: it names epoch, batch and, where known, task, file and line.
 
     Args:
         fault: the loss.
         source: the source of the batches.
         epoch: the epoch.
-        batches: the epoch's batches that were done before the step that found it.
+        batches: the epoch's batches that were done when the loss was read.
     """
     batch = batches - fault.steps_ago
     text = f"epoch: {epoch}, batch_id: {batch}: the loss is {fault.value}"
     rows = None
     if fault.row_losses:
-        bad = {name: ~np.isfinite(each) for name, each in fault.row_losses.items()}
-        tasks = [name for name, each in bad.items() if each.any()]
+        bad = {name: ~np.isfinite(losses) for name, losses in fault.row_losses.items()}
+        tasks = [name for name, rows_of_task in bad.items() if rows_of_task.any()]
         if tasks:
-            found = np.any(list(bad.values()), axis=0)
-            rows = np.flatnonzero(found)
-            count = "all" if found.all() else f"{len(rows)} of"
-            text += f", of task {' and '.join(tasks)}, in {count} {len(found)} rows"
+            any_task = np.any(list(bad.values()), axis=0)
+            rows = np.flatnonzero(any_task)
+            count = "all" if any_task.all() else f"{len(rows)} of"
+            text += f", of task {' and '.join(tasks)}, in {count} {len(any_task)} rows"
     place = getattr(source, "place", None)
     where = place(epoch, batch, rows, _NAMED_ROWS) if place else None
     if where:
@@ -118,9 +118,9 @@ def error(fault: NotFinite, source: Source, epoch: int, batches: int) -> UserErr
 
 
 class ParameterCheck:
-    """Checks that training has left all parameters finite.
+    """Checks that all parameters are finite.
 
-    The loss need not show it: ReLU turns NaN into 0, and the net then learns nothing more.
+    The loss may stay finite when they are not: ReLU turns NaN into 0, and the net stops learning.
 
     Args:
         session: the session that is trained.
@@ -128,13 +128,12 @@ class ParameterCheck:
     """
 
     def __init__(self, session: Session, on_nan: str):
-        self._session = session
-        self._active = on_nan != "ignore"
+        self._session, self._on_nan = session, on_nan
         sizes = [math.prod(shape) for shape in session.shapes().values()]
         self._small = sum(sizes) <= _SMALL_NET
 
     def at_line(self, epoch: int, batch: int) -> None:
-        """Checks at a log line, if the net is so small that it takes no time.
+        """Checks a small net, at a log line: this takes almost no time.
 
         Raises:
             UserError: see `at_end`.
@@ -148,13 +147,13 @@ class ParameterCheck:
         Raises:
             UserError: a parameter is not finite after this batch.
         """
-        if not self._active:
+        if self._on_nan == "ignore":
             return
         for name, array in self._session.parameters().items():
-            # In float64 the sum of finite float32 numbers is finite, and it takes no memory.
+            # The sum is enough: finite float32 numbers have a finite sum in float64.
             if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
                 raise UserError(
                     f"epoch: {epoch}, batch_id: {batch}: parameter {name} is NaN or infinite after "
-                    "this batch, and perhaps since an earlier one; this epoch was not saved "
-                    "(runner.on_nan)"
+                    "this batch, and perhaps since an earlier one; this state was not saved, and "
+                    f"earlier checkpoints did not change (runner.on_nan = {self._on_nan})"
                 )

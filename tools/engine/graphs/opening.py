@@ -10,13 +10,19 @@ GRAPHS = ("dygraph", "static")
 
 
 def graph_of(prefix: str) -> str:
-    """Returns which of `GRAPHS` saves checkpoints ``<prefix>.*``."""
+    """Returns the graph whose checkpoints are called ``<prefix>.*``."""
     return "static" if prefix == "rec_static" else "dygraph"
 
 
 def open_session(config: Config, graph: str, training: bool) -> Session:
-    """Returns a session of one of `GRAPHS` for the model of a configuration."""
-    # Imported on demand: the static graph changes Paddle's mode.
+    """Opens the model of a configuration.
+
+    Args:
+        config: the configuration.
+        graph: one of `GRAPHS`.
+        training: for training, or for evaluation.
+    """
+    # Imported on demand: a command needs only one of the graphs.
     if graph == "static":
         from engine.graphs.static import StaticSession
 

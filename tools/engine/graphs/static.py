@@ -1,4 +1,4 @@
-"""The session of a model folder's StaticModel, on Paddle 3 (PIR) and on 2.6."""
+"""`StaticSession`: the session of a model folder's StaticModel, on Paddle 3 (PIR) and 2.6."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from engine.graphs.static_program import Built, build, remember_program
 from engine.model_folder import loading, running_auc
 from engine.system.clock import Clock
 
-_RATE = "learning_rate"  # how Paddle names the optimizer's learning rate, a parameter under PIR
+_RATE = "learning_rate"  # prefix of the learning rate's variable; under PIR it is a parameter
 
 
 class StaticSession:
     """Trains or evaluates the StaticModel of a configuration's folder.
 
-    Under PIR a program cannot be cloned for testing, so training and evaluation each build
-    their own; parameters have the same names in both, and in a dygraph net built alike.
+    Under PIR a program cannot be cloned for testing, so training and evaluation build separate
+    programs. Their parameters have the same names, and so have those of the dygraph net.
     """
 
     prefix = "rec_static"
-    skipped = 0  # steps, which only dygraph can skip
+    skipped = 0  # only dygraph can skip steps
 
     def __init__(self, config: Config, training: bool):
         self._averages = averages.ProgramAverages(config.runner("ema_decay"))
@@ -40,16 +40,16 @@ class StaticSession:
         self._place = paddle.CUDAPlace(0) if built.device == "gpu" else paddle.CPUPlace()
         self._scope = paddle.static.Scope()
         self._training = training
-        self._paddlerecs = loading.is_paddlerecs(config)
+        self._paddlerec_form = loading.written_for_paddlerec(config)
         self._feeds = feeds.Feeds(built.inputs)
-        # Under PIR nothing can be fetched by name, so the names stay beside the variables.
+        # Under PIR variables cannot be fetched by name, so the names are stored beside them.
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
         on_nan = config.runner("on_nan") if training else "ignore"
         if on_nan == "skip":
-            reason = "static graph takes a step before its loss is seen; expected stop or ignore"
+            reason = "static graph takes the step before the loss is known; expected stop or ignore"
             raise config.error("runner.on_nan", reason)
-        named = [name for name in fetches if re.search("loss|cost", name, re.IGNORECASE)]
-        self._losses = named if on_nan == "stop" else []
+        losses = [name for name in fetches if re.search("loss|cost", name, re.IGNORECASE)]
+        self._losses = losses if on_nan == "stop" else []
         self.executor = paddle.static.Executor(self._place)
         self.executor.run(built.startup, scope=self._scope)
         remember_program(self.executor)
@@ -58,7 +58,7 @@ class StaticSession:
         self._rate = next(rates, None)
         create = getattr(self._contract, "create_metrics", None)
         self._metrics, self.metric_names = create() if create else ([], [])
-        self._shown: dict[str, Any] = {}  # of a model whose metrics are in the graph
+        self._fetched: dict[str, Any] = {}  # last values of a model whose metrics are fetches
 
     def _build(self, config: Config, training: bool) -> Built:
         def optimize(model: Any) -> None:
@@ -68,14 +68,14 @@ class StaticSession:
         return build(config, training, optimize, config.runner("use_gpu"))
 
     def start_epoch(self, training: bool) -> None:
-        """Starts the metrics anew."""
-        self._shown = {}
+        """Resets the metrics."""
+        self._fetched = {}
         for metric in self._metrics:
             metric.reset()
         running_auc.reset(self._counters, self._scope, self._place)
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
-        """Yields an epoch's batches, each with its number of rows."""
+        """Yields an epoch's batches and their numbers of rows; see `Session`."""
         if isinstance(source, ModelSource):
             create = loading.hook(
                 self._contract, "create_data_loader", "runner.reader_type = CustomizeDataLoader"
@@ -88,7 +88,7 @@ class StaticSession:
             yield columns, batch_rows(columns)
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
-        """Takes one optimizer step; returns what the model wants shown."""
+        """Runs the program on a batch and returns the values that the model wants to show."""
         fetched = self._run(batch)
         self._averages.steps += 1
         for name in self._losses:
@@ -98,14 +98,14 @@ class StaticSession:
                 fault.row_losses = row_losses(fetched, batch) if row_losses else None
                 raise fault
         clock.lap("forward")
-        shown = self._count(fetched, batch)
+        shown = self._update_metrics(fetched, batch)
         clock.lap("metrics")
         return shown
 
-    infer_step = train_step  # the program is what differs
+    infer_step = train_step  # training and evaluation differ in the program only
 
     def check_pending_losses(self) -> None:
-        """Does nothing: every step's loss is checked in that step."""
+        """Does nothing: each step checks its own loss."""
 
     def predict(self, batch: Any) -> dict[str, np.ndarray]:
         """Returns each task's predictions for a batch."""
@@ -119,52 +119,52 @@ class StaticSession:
 
     def _run(self, batch: Any) -> dict[str, np.ndarray]:
         feed = self._feeds.named(batch)
-        # Not run(scope=...): under PIR a learning-rate scheduler looks in the current scope.
+        # Not run(scope=...): under PIR a learning-rate scheduler uses the current scope.
         with self.in_scope():
             values = self.executor.run(self._program, feed=feed, fetch_list=self._fetches)
         return dict(zip(self._fetch_names, values))
 
-    def _count(self, fetched: dict[str, np.ndarray], batch: Any) -> dict[str, Any]:
+    def _update_metrics(self, fetched: dict[str, np.ndarray], batch: Any) -> dict[str, Any]:
         if not self._metrics:
-            # A model of PaddleRec's form fetches its metrics. As there, an epoch's line shows
-            # what the last batch fetched: an AUC of all rows, anything else of that batch.
-            self._shown = fetched
+            # A model in PaddleRec's form fetches its metrics. As in PaddleRec, the epoch's line
+            # shows the fetches of the last batch: an AUC is of all rows, others of that batch.
+            self._fetched = fetched
             return fetched
         self._contract.update_metrics(self._metrics, fetched, batch)
         return {name: value for name, value in fetched.items() if value.size == 1}
 
     def gate_weights(self, source: Source, batches: int | None = 1) -> None:
-        """Returns nothing: only dygraph shows the gates."""
+        """Returns None: only dygraph shows the gates."""
 
     def network(self) -> Any:
-        """Returns the net that the program was built of; None of a model of PaddleRec's form."""
+        """Returns the net; None if a model in PaddleRec's form does not offer it."""
         return getattr(self._contract, "network", None)
 
     @property
     def metric_objects(self) -> list:
-        """The metrics themselves: what a checkpoint inside an epoch keeps of them."""
+        """The metrics themselves; a checkpoint inside an epoch saves their counts."""
         return self._metrics
 
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
-        counted = {
+        computed = {
             name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)
         }
-        return {**self._shown, **counted}
+        return {**self._fetched, **computed}
 
     def mean_over_processes(self, shown: dict[str, Any]) -> dict[str, Any]:
-        """Returns what a step showed of all processes' rows: here there is one process."""
+        """Returns the values unchanged: there is one process."""
         return shown
 
     def learning_rate(self) -> float:
-        """Returns the optimizer's current learning rate, or nan without an optimizer."""
+        """Returns the optimizer's current learning rate; NaN without an optimizer."""
         if self._rate is None:
             return float("nan")
         return float(np.array(self._scope.find_var(self._rate).get_tensor()).item())
 
     @property
     def has_schedule(self) -> bool:
-        """Whether the model's optimizer has a schedule of its own, or no rate at all."""
+        """Whether the model's own optimizer has a schedule, or no learning rate."""
         return self._rate is None or getattr(self._program, "lr_scheduler", None) is not None
 
     def set_learning_rate(self, rate: float) -> None:
@@ -173,20 +173,20 @@ class StaticSession:
         tensor.set(np.full(tensor.shape(), rate, np.float32), self._place)
 
     def fit_inputs(self, source: Source) -> None:
-        """Sets what the model computes from its training data before it learns."""
+        """Sets the parameters that are computed from the training data, such as means."""
         fit = getattr(self._contract, "fit_inputs", None)
         if fit:
             self.load(fit(source.blocks()), "rec")
 
     def synchronise(self) -> None:
-        """Gives all processes the same parameters: here there is one process."""
+        """Does nothing: there is one process."""
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Returns the net's parameters by name."""
         return {name: np.array(value) for name, value in self._variables("param").items()}
 
     def evaluation_parameters(self) -> dict[str, np.ndarray]:
-        """Returns what an evaluation takes, by the names that checkpoints use."""
+        """Returns the parameters to evaluate: their moving averages where there are any."""
         values = self.parameters()
         return {**{name: values[name] for name in self.shapes()}, **self._average_values()}
 
@@ -195,52 +195,54 @@ class StaticSession:
 
     @contextmanager
     def averages_loaded(self) -> Iterator[None]:
-        """Gives the parameters their moving averages, if there are any, inside a block."""
-        own = self.parameters()
-        own = {name: own[name] for name in self._averages.variables}
+        """Replaces the parameters by their moving averages, if there are any, inside a block."""
+        parameters = self.parameters()
+        trained = {name: parameters[name] for name in self._averages.variables}
         self.load(self._average_values(), self.prefix)
         try:
             yield
         finally:
-            self.load(own, self.prefix)
+            self.load(trained, self.prefix)
 
     def in_scope(self) -> Any:
         """Returns a context in which Paddle finds the program's variables."""
         return paddle.static.scope_guard(self._scope)
 
     def state(self) -> dict[str, Any]:
-        """Returns what a checkpoint holds, by file ending."""
-        everything = {name: np.array(value) for name, value in self._variables("all").items()}
+        """Returns the content of a checkpoint, by file ending."""
+        variables = {name: np.array(value) for name, value in self._variables("all").items()}
         names = self.shapes()
-        others = everything.keys() - names.keys() - set(self._counters)
-        others = {name for name in others if not averages.is_own(name)}
-        optimizer = {name: everything[name] for name in everything if name in others}
+        optimizer = {
+            name: value
+            for name, value in variables.items()
+            if name not in names and name not in self._counters and not averages.is_sum(name)
+        }
         scheduler = getattr(self._program, "lr_scheduler", None)
         if scheduler is not None:
             optimizer["LR_Scheduler"] = scheduler.state_dict()
-        parts = {"pdparams": {name: everything[name] for name in names}, "pdopt": optimizer}
+        parameters = {name: variables[name] for name in names}
+        content = {"pdparams": parameters, "pdopt": optimizer}
         if self._averages.variables:
-            sums = self._averages.sums(everything)
-            kept = averages.packed(parts["pdparams"], sums, self._averages.steps)
-            parts[formats.AVERAGES] = kept
-            parts["pdparams"] = {**parts["pdparams"], **self._average_values()}
-        return parts
+            sums = self._averages.sums(variables)
+            content[formats.AVERAGES] = averages.pack(parameters, sums, self._averages.steps)
+            content["pdparams"] = {**parameters, **self._average_values()}
+        return content
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes up a checkpoint's parameters and its optimizer's state."""
+        """Restores parameters and the optimizer from a checkpoint's content."""
         self.load(state["pdparams"], "rec_static")
-        optimizer = {  # the rate is the configuration's, or the schedule's
+        optimizer = {  # without the rate: the configuration or the schedule sets it
             name: value for name, value in state["pdopt"].items() if not name.startswith(_RATE)
         }
         schedule = optimizer.pop("LR_Scheduler", None)
         if schedule is not None:
             self._program.lr_scheduler.set_state_dict(schedule)
         self.load(optimizer, "rec_static")
-        own, sums, self._averages.steps = averages.unpacked(state)
-        self.load(own, "rec_static")
-        everything = self._variables("all")
+        trained, sums, self._averages.steps = averages.unpack(state)
+        self.load(trained, "rec_static")
+        variables = self._variables("all")
         for name, total in self._averages.variables.items():
-            zeros = np.zeros_like(np.array(everything[total]))
+            zeros = np.zeros_like(np.array(variables[total]))
             self.load({total: sums.get(name, zeros)}, "rec_static")
 
     def load(self, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
@@ -259,16 +261,16 @@ class StaticSession:
         }
 
     def from_paddlerec(self, saved: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Returns the net's parameters from those of PaddleRec's, if that is what they are."""
+        """Returns the net's parameters from PaddleRec's; None if they are not PaddleRec's."""
         translate = getattr(self._contract, "from_paddlerec", None)
         return translate(self._contract.network, saved) if translate else None
 
     def select_parameters(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
-        """Returns what this program needs of a checkpoint's parameters.
+        """Returns those of a checkpoint's parameters that this program needs.
 
-        A model of PaddleRec's form may evaluate with a part of what it trains.
+        A model in PaddleRec's form may evaluate with a part of its parameters.
         """
-        if self._training or not self._paddlerecs:
+        if self._training or not self._paddlerec_form:
             return saved
         names = self.shapes(prefix)
         return {name: array for name, array in saved.items() if name in names}
@@ -284,7 +286,7 @@ class StaticSession:
         return self._program.state_dict(mode, self._scope)
 
     def _variable_names(self, prefix: str) -> dict[str, str]:
-        """Maps the names of a kind of checkpoint to the names of this program's variables."""
+        """Maps the names in checkpoints of ``prefix`` to names of this program's variables."""
         if prefix == "rec":
             net = self._net("reading a dygraph checkpoint")
             return {name: parameter.name for name, parameter in net.state_dict().items()}

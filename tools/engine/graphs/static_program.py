@@ -18,11 +18,11 @@ class Built(NamedTuple):
 
     Attributes:
         model: the folder's StaticModel.
-        program: what takes a step.
-        startup: what makes the parameters.
-        inputs: the program's inputs.
+        program: the program of one step.
+        startup: the program that initialises the parameters.
+        inputs: the program's input variables.
         fetches: the variables to fetch, by name.
-        counters: the variables that AUCs in the graph count in.
+        counters: the names of variables in which AUCs in the graph count rows.
         device: ``cpu`` or ``gpu``.
     """
 
@@ -42,37 +42,37 @@ def build(
 
     Args:
         config: the configuration.
-        training: with loss and optimizer, or for evaluation.
-        optimize: adds the optimizer of the model that it is given.
-        use_gpu: as `device.select_device` takes it.
+        training: whether to build loss and optimizer; else the program only evaluates.
+        optimize: adds the model's optimizer to the program.
+        use_gpu: ``runner.use_gpu``; see `device.select_device`.
     """
     paddle.enable_static()
-    chosen = device.select_device(use_gpu)
+    device_name = device.select_device(use_gpu)
     seeds.before_building(config)
     program, startup = paddle.static.Program(), paddle.static.Program()
-    building = paddle.static.program_guard(program, startup)
-    auc = running_auc.recorded()
-    with building, fresh_names(), loading.model_errors(config), auc as counters:
+    guard = paddle.static.program_guard(program, startup)
+    recorded_auc = running_auc.recorded()
+    with guard, fresh_names(), loading.model_errors(config), recorded_auc as counters:
         model = loading.static_model(config)
         create_feeds = model.create_feeds
         inputs = loading.call(create_feeds, is_infer=True) if not training else create_feeds()
         if training:
             fetches = model.net(inputs)
             optimize(model)
-            # Fleet puts other programs in their place.
+            # A Fleet optimizer replaces the default programs.
             program = paddle.static.default_main_program()
             startup = paddle.static.default_startup_program()
         else:
             fetches = model.infer_net(inputs)
-    return Built(model, program, startup, inputs, fetches, counters, chosen)
+    return Built(model, program, startup, inputs, fetches, counters, device_name)
 
 
 def remember_program(executor: paddle.static.Executor) -> None:
-    """Lets an executor prepare a program, and what is fetched of it, once.
+    """Makes an executor prepare each program, with its fetches, only once.
 
-    Under PIR Paddle looks up what it prepared by the program's text, which it writes anew in every
-    call: a third of a step. Here it is looked up by the objects, so a program that has run must
-    not be changed.
+    Under PIR, Paddle prints the program in every call and uses the text as the key of its cache.
+    This takes a third of a step. Here the objects themselves are the key, so a program must not
+    change after its first run.
     """
     cache = executor._executor_cache
     prepare = getattr(cache, "get_pir_program_and_executor", None)
@@ -84,7 +84,7 @@ def remember_program(executor: paddle.static.Executor) -> None:
         objects = (program, *fetch_list, *others)
         key = (*map(id, objects), *feed)
         if key not in prepared:
-            # The objects live on beside it, so that no other one gets their id.
+            # The cache keeps the objects alive: another object could else get the same id.
             prepared[key] = prepare(program, feed, fetch_list, *others), objects
         return prepared[key][0]
 

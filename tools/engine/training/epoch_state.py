@@ -1,8 +1,8 @@
-"""How far a run is inside an epoch: what a checkpoint there holds beside the parameters.
+"""Saves and restores the state inside an epoch: random generators and counts of the metrics.
 
-Random numbers go on where they were: Python's, NumPy's and, on the CPU under Paddle 3, Paddle's.
-Elsewhere Paddle gives its generator's state away only in part; there a resumed run that needs
-random numbers, for dropout say, takes the epoch's first steps again to draw them.
+The states of Python's and NumPy's generators are saved, and Paddle's on the CPU under Paddle 3.
+Elsewhere Paddle exposes only a part of its state. There a resumed run repeats the epoch's first
+steps if they used random numbers, for example for dropout.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _PADDLE, _PYTHON, _NUMPY = "random.paddle", "random.python", "random.numpy"
 
 
 def capture(metrics: list, seed: int, epoch: int, rank: int = 0) -> tuple[Arrays, bool]:
-    """Returns the random generators' and the metrics' states.
+    """Returns the states of the random generators and of the metrics.
 
     Args:
         metrics: the session's metrics.
         seed: ``runner.seed``.
-        epoch: the epoch that the run is in.
-        rank: of this process.
+        epoch: the current epoch.
+        rank: the rank of this process.
 
     Returns:
-        Arrays by name, and whether the epoch's first steps must be taken again to get to
-        Paddle's state.
+        Arrays by name, and whether the epoch's first steps must be repeated to restore Paddle's
+        state.
     """
     arrays = {
         _PYTHON: np.array(json.dumps(random.getstate())),
         _NUMPY: np.array(json.dumps(np.random.get_state(legacy=False), default=np.ndarray.tolist)),
     }
     for number, metric in enumerate(metrics):
-        for name, value in metric_counts.state_of(metric).items():
+        for name, value in metric_counts.get_state(metric).items():
             arrays[f"metric.{number}.{name}"] = np.asarray(value)
     state = _generator().get_state()
     values = state.__getstate__()
     storable = len(values) == 4 and paddle.get_device() == "cpu"
-    if storable:  # the last one is the engine's state as text, character by character
+    if storable:  # the last value is the engine's state: a text as a list of characters' codes
         numbers, engine = values[:3], "".join(map(chr, values[3]))
         arrays[_PADDLE] = np.array(json.dumps([*numbers, engine]))
         return arrays, False
@@ -55,48 +55,47 @@ def capture(metrics: list, seed: int, epoch: int, rank: int = 0) -> tuple[Arrays
     return arrays, not unused
 
 
-def of_all_processes(
-    world: World, metrics: list, arrays: Arrays, replay: bool
-) -> tuple[Arrays, bool]:
-    """Returns what `capture` returned in all processes, as one: counts are added up.
+def gather(world: World, metrics: list, arrays: Arrays, replay: bool) -> tuple[Arrays, bool]:
+    """Joins the results of `capture` of all processes; the metrics' counts are summed.
 
     Args:
         world: the processes.
-        metrics: this one's metrics.
-        arrays: what it captured.
-        replay: the same.
+        metrics: this process's metrics.
+        arrays: the arrays that `capture` returned in this process.
+        replay: whether this process must repeat steps; also from `capture`.
     """
     if world.size == 1:
         return arrays, replay
-    for number, state in enumerate(metric_counts.summed(world, metrics)):
+    for number, state in enumerate(metric_counts.sum_over_ranks(world, metrics)):
         arrays.update({f"metric.{number}.{name}": value for name, value in state.items()})
-    own = {name: arrays[name] for name in (_PADDLE, _PYTHON, _NUMPY) if name in arrays}
-    for rank, (theirs, replays) in enumerate(world.all_gather((own, replay))):
-        replay = replay or replays
+    generators = {name: arrays[name] for name in (_PADDLE, _PYTHON, _NUMPY) if name in arrays}
+    for rank, (states, rank_replays) in enumerate(world.all_gather((generators, replay))):
+        replay = replay or rank_replays
         if rank:
-            arrays.update({f"rank.{rank}.{name}": value for name, value in theirs.items()})
+            arrays.update({f"rank.{rank}.{name}": value for name, value in states.items()})
     return arrays, replay
 
 
-def own_part(world: World, arrays: Arrays, same: bool) -> Arrays:
-    """Returns what a process takes up of what `of_all_processes` returned.
+def part_of_rank(world: World, arrays: Arrays, same: bool) -> Arrays:
+    """Returns the part of the result of `gather` that this process restores.
 
     Args:
         world: the processes.
-        arrays: what was saved.
-        same: whether as many processes saved it; random numbers go on only then.
+        arrays: the saved arrays.
+        same: whether the number of processes is the same; if not, random states are left out.
     """
     prefix = f"rank.{world.rank}." if world.rank else ""
-    kept = {name: array for name, array in arrays.items() if name.startswith("metric.")}
-    kept = {} if world.rank else kept  # what all have counted goes on in one of them
+    part = {}
+    if not world.rank:  # rank 0 continues with the summed counts, the others with none
+        part = {name: array for name, array in arrays.items() if name.startswith("metric.")}
     for name in (_PADDLE, _PYTHON, _NUMPY) if same else ():
         if prefix + name in arrays:
-            kept[name] = arrays[prefix + name]
-    return kept
+            part[name] = arrays[prefix + name]
+    return part
 
 
 def restore(arrays: Arrays, metrics: list) -> None:
-    """Takes up what `capture` returned."""
+    """Restores random generators and metrics from the result of `capture`."""
     if _PYTHON in arrays:
         version, keys, gauss = json.loads(arrays[_PYTHON].item())
         random.setstate((version, tuple(keys), gauss))

@@ -47,14 +47,14 @@ def train(
         session: the session to train.
         config: its configuration.
         source: the training batches.
-        on_epoch_end: called after every epoch with its number and the comparison of evaluations.
+        on_epoch_end: called after every epoch with its number and its early stopping.
 
     Raises:
         Interrupted: a signal arrived; the training so far is saved.
         UserError: data cannot be read, a checkpoint cannot be saved, or a loss is not finite.
     """
-    wanted = config.runner("use_visual") and processes.current().rank == 0
-    visual = Visual(config.runner("visual_dir")) if wanted else None
+    records = config.runner("use_visual") and processes.current().rank == 0
+    visual = Visual(config.runner("visual_dir")) if records else None
     try:
         return Training(session, config, source, visual, on_epoch_end).run()
     finally:
@@ -105,7 +105,7 @@ class Training:
         interval = config.runner("print_interval")
         self._log = RunLog(self._clock, interval, self._length, visual, steps)
         self._parameters = finite_check.ParameterCheck(session, config.runner("on_nan"))
-        self._monitor.start(self._log, self._parameters.at_end, self._facts)
+        self._monitor.start(self._log, self._check_finite, self._facts)
         self._continue_checkpoint()
 
     def run(self) -> Summary:
@@ -127,10 +127,10 @@ class Training:
                     folder = self._save_inside_epoch(epoch)
                     raise _interrupted(stop.number, epoch, self._log.batches, folder) from None
                 except finite_check.NotFinite as fault:
-                    raise self._not_finite(fault, epoch) from None
+                    raise self._not_finite(fault) from None
                 self._finish_epoch(epoch)
         self._monitor.log_result()
-        self._summary.valid, self._summary.best = self._monitor.found, self._monitor.best
+        self._summary.valid, self._summary.best = self._monitor.evaluations, self._monitor.best
         self._summary.seconds = self._clock.total()
         if first < epochs and self._world.rank == 0:
             self._show_gates()
@@ -161,12 +161,11 @@ class Training:
             self._parameters.at_line,
             self._after_step if monitored else None,
         )
-        self._session.check_pending_losses()
+        self._check_finite()
         metrics = end_epoch(self._session, self._clock, self._log, self._undefined)
         self._summary.metrics[epoch] = metrics
         if self._session.skipped and self._session.skipped == self._log.batches:
             raise UserError(f"epoch: {epoch}: the loss of every batch is NaN or infinite")
-        self._parameters.at_end(epoch, self._log.batches - 1)
         self._monitor.end_epoch()
 
     def _scheduled_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
@@ -192,7 +191,7 @@ class Training:
         folder = self._world.on_main_process(lambda: self._save(epoch))
         self._world.share_signals()
         if self._on_epoch_end:
-            self._on_epoch_end(epoch, self._monitor.stopping)
+            self._on_epoch_end(epoch, self._monitor.early_stopping)
         try:
             interrupts.check()
         except Interrupted as stop:
@@ -214,8 +213,7 @@ class Training:
     def _save_inside_epoch(self, epoch: int) -> str:
         """Saves a run that ends inside an epoch and returns the folder."""
         self._log.close()
-        self._session.check_pending_losses()
-        self._parameters.at_end(epoch, self._log.batches - 1)
+        self._check_finite()
         first_row = self._position.first_row if epoch == self._position.epoch else 0
         return resume.save_interrupted(
             self._session,
@@ -227,27 +225,40 @@ class Training:
             self._facts(),
         )
 
-    def _not_finite(self, fault: finite_check.NotFinite, epoch: int) -> UserError:
+    def _check_finite(self) -> None:
+        """Checks the losses that were not yet read, and all parameters.
+
+        Raises:
+            UserError: one of them is NaN or infinite.
+        """
+        try:
+            self._session.check_pending_losses()
+        except finite_check.NotFinite as fault:
+            raise self._not_finite(fault) from None
+        self._parameters.at_end(self._log.epoch, self._log.batches - 1)
+
+    def _not_finite(self, fault: finite_check.NotFinite) -> UserError:
         """Returns the error for a loss that is NaN or infinite, in this or another process."""
         self._log.close()
         problem = None
         if not fault.elsewhere:
-            problem = str(finite_check.error(fault, self._source, epoch, self._log.batches))
+            epoch, batches = self._log.epoch, self._log.batches
+            problem = str(finite_check.error(fault, self._source, epoch, batches))
         return UserError(self._world.first_problem(problem))
 
     def _facts(self) -> dict[str, Any]:
         """Returns what a checkpoint records about evaluation, schedule and averages."""
-        found = {**self._rate.facts(), **self._monitor.facts()}
+        facts = {**self._rate.facts(), **self._monitor.facts()}
         decay = self._config.runner("ema_decay")
         if decay:
-            found["ema_decay"] = decay
-        return {_FACTS: found} if found else {}
+            facts["ema_decay"] = decay
+        return {_FACTS: facts} if facts else {}
 
     def _continue_checkpoint(self) -> None:
         """Restores monitor and schedule from the checkpoint that the run resumes."""
         saved: dict[str, Any] = {}
         if self._position.folder:
-            facts = find.facts_beside(self._position.folder, self._session.prefix)
+            facts = find.read_facts(self._position.folder, self._session.prefix)
             saved = facts.get(_FACTS, {})
         self._rate.resume(saved, self._log.steps)
         decay = self._config.runner("ema_decay")
@@ -262,7 +273,7 @@ class Training:
             return
         try:
             gates.show(weights, self._root, self._visual)
-        except OSError as error:  # only the picture is missing: the checkpoints are saved
+        except OSError as error:  # not an error of the run: the checkpoints are saved
             reason = error.strerror or error
             logger.warning("cannot write gates.png to %s: %s", self._root, reason)
 

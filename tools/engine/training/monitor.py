@@ -21,7 +21,7 @@ from engine.training.validation import Validation
 logger = logging.getLogger(__name__)
 
 
-class Stopped(Exception):  # noqa: N818  (not an error: the configuration asks for it)
+class Stopped(Exception):  # noqa: N818  (early stopping is no error)
     """Training ends early, inside an epoch."""
 
 
@@ -34,12 +34,12 @@ class Monitor:
         on_evaluated: called after each evaluation; True if it is the best one so far.
 
     Attributes:
-        found: each evaluation's metrics, by epoch and batches done.
-        stopping: compares the evaluations.
+        evaluations: each evaluation's metrics, by epoch and batches done.
+        early_stopping: compares the evaluations.
         every_step: whether `after_step` has to be called.
 
     Raises:
-        UserError: the configuration asks for something impossible.
+        UserError: a key about evaluation is invalid, or validation data cannot be read.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Monitor:
     ):
         self._session, self._config = session, config
         self._on_evaluated = on_evaluated
-        self.found: dict[tuple[int, int], dict[str, Any]] = {}
+        self.evaluations: dict[tuple[int, int], dict[str, Any]] = {}
         self._evaluated: tuple[int, int] | None = None  # epoch and batches of the last evaluation
         self._validation: Validation | None = None
-        self.stopping = EarlyStopping(config)
+        self.early_stopping = EarlyStopping(config)
         self._interval = config.runner("valid_interval")
         if not config.runner("valid_data_dir"):
             for name in ("early_stopping_patience", "valid_interval"):
@@ -62,22 +62,22 @@ class Monitor:
         self.every_step = bool(self._interval)
         names = self._validation.metric_names
         if names or session.prefix == "rec":  # else the program's fetches are the metrics
-            self.stopping.check(names)
+            self.early_stopping.check(names)
 
     def start(
         self,
         log: RunLog,
-        check_parameters: Callable[[int, int], None],
+        check_finite: Callable[[], None],
         facts: Callable[[], dict[str, Any]],
     ) -> None:
         """Connects the monitor with a run.
 
         Args:
             log: the run's log lines.
-            check_parameters: raises unless all parameters are finite; takes epoch and batch.
+            check_finite: raises an error if a loss or a parameter is NaN or infinite.
             facts: returns what the best checkpoint records besides the evaluation.
         """
-        self._log, self._check_parameters, self._more_facts = log, check_parameters, facts
+        self._log, self._check_finite, self._more_facts = log, check_finite, facts
 
     def resume(self, saved: Mapping[str, Any], same_batches: bool) -> None:
         """Continues where a checkpoint ended.
@@ -91,7 +91,7 @@ class Monitor:
         if saved.get("judged_by") != self._judged_by():
             logger.info("early stopping starts again: the metric or the validation rows changed")
             return
-        self.stopping.load(saved["early_stopping"])
+        self.early_stopping.load(saved["early_stopping"])
         if same_batches:
             self._evaluated = saved.get("evaluated") and tuple(saved["evaluated"])
 
@@ -101,14 +101,14 @@ class Monitor:
     @property
     def stopped(self) -> bool:
         """Whether training has ended early."""
-        return self._validation is not None and self.stopping.stopped
+        return self._validation is not None and self.early_stopping.stopped
 
     @property
     def best(self) -> Best | None:
         """The best evaluation so far; None before the first one."""
-        if self.stopping.best is None:
+        if self.early_stopping.best is None:
             return None
-        return Best(*self.stopping.place, self.stopping.best)
+        return Best(*self.early_stopping.place, self.early_stopping.best)
 
     def facts(self) -> dict[str, Any]:
         """Returns what a checkpoint records."""
@@ -116,22 +116,22 @@ class Monitor:
             return {}
         return {
             "evaluated": self._evaluated,
-            "early_stopping": self.stopping.state(),
+            "early_stopping": self.early_stopping.state(),
             "judged_by": self._judged_by(),
         }
 
     def after_step(self, epoch_done: bool) -> None:
-        """Evaluates if ``runner.valid_interval`` asks for it.
+        """Evaluates after every ``runner.valid_interval`` batches.
 
         Args:
-            epoch_done: whether this was the epoch's last step; the epoch then ends as usual.
+            epoch_done: whether this was the epoch's last step. If so, the epoch ends as usual.
 
         Raises:
             Stopped: training ends here.
         """
         if self._log.batches % self._interval == 0:
             self._evaluate()
-            if self.stopping.stopped and not epoch_done:
+            if self.stopped and not epoch_done:
                 raise Stopped
 
     def end_epoch(self) -> None:
@@ -141,22 +141,22 @@ class Monitor:
 
     def log_result(self) -> None:
         """Logs how the run ended."""
-        if self.stopping.best is None:
+        if self.early_stopping.best is None:
             return
         if self.stopped:
-            logger.info("stopped early: %d evaluations were no better", self.stopping.waited)
+            logger.info("stopped early: %d evaluations were no better", self.early_stopping.waited)
         folder = f"{self._config.runner('model_save_path')}/{layout.BEST}"
-        logger.info("best evaluation: %s, saved in %s", self.stopping.describe(), folder)
+        logger.info("best evaluation: %s, saved in %s", self.early_stopping.describe(), folder)
 
     def _evaluate(self) -> None:
         place = (self._log.epoch, self._log.batches)
         if self._evaluated == place:
             return
-        self._check_parameters(place[0], place[1] - 1)
-        weights = self._session.evaluation_parameters()
-        metrics = self._validation(weights, self._session.prefix, self._log)
-        self.found[place] = metrics
-        better = self.stopping.better(metrics, place)
+        self._check_finite()
+        parameters = self._session.evaluation_parameters()
+        metrics = self._validation(parameters, self._session.prefix, self._log)
+        self.evaluations[place] = metrics
+        better = self.early_stopping.update(metrics, place)
         self._evaluated = place
         if self._on_evaluated:
             self._on_evaluated(better)

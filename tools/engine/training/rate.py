@@ -1,4 +1,4 @@
-"""Sets the learning rate before each training step, as the configuration's schedule asks."""
+"""Sets the learning rate of each training step by the configuration's schedule."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class ScheduledRate:
 
     def __init__(self, session: Session, config: Config, length: int | None):
         self._session = session
-        self._schedule = schedules.of(config, length)
+        self._schedule = schedules.create(config, length)
         self.active = self._schedule is not None
         self._steps = 0
         if self._schedule:
             if session.has_schedule:
-                raise config.error(_SCHEDULE, "the model's optimizer has a schedule of its own")
+                raise config.error(_SCHEDULE, "the model's optimizer already has a schedule")
             self._base, self._rate = session.learning_rate(), float("nan")
 
     def resume(self, saved: Mapping[str, Any], steps: int) -> None:
@@ -72,6 +72,6 @@ class ScheduledRate:
         return self._session.train_step(batch, clock)
 
     def evaluated(self, better: bool) -> None:
-        """Counts an evaluation; ``better`` if it is the best one so far."""
+        """Counts an evaluation for ``plateau``; ``better`` if it is the best one so far."""
         if self._schedule:
             self._schedule.evaluated(better)

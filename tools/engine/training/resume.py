@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from engine.checkpoints import find, formats, layout, matching, store
@@ -12,6 +13,7 @@ from engine.data import encoding
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
 from engine.graphs import checkpoint_loading
+from engine.graphs.finite_check import NotFinite
 from engine.graphs.session import Batches, Session
 from engine.system import interrupts
 from engine.system.clock import Clock
@@ -20,7 +22,7 @@ from engine.training import epoch_state
 
 logger = logging.getLogger(__name__)
 
-# Settings that must not change inside an epoch, so that its rest is that of an undisturbed run.
+# Settings that must not change inside an epoch: the remaining batches would differ.
 _ORDER = ("train_batch_size", "shuffle")
 # Facts that a checkpoint inside an epoch must have.
 _INSIDE = ("replay", "skipped", "length", *_ORDER)
@@ -53,7 +55,7 @@ def start(session: Session, config: Config, source: Source | ModelSource) -> Pos
     """Prepares a session for training: resumes a checkpoint, or starts warm or from scratch."""
     world = processes.current()
     world.check_equal("rows", getattr(source, "rows", None), "each host needs the same files")
-    with world.main_process_first(per_host=False):  # it removes what a killed run left
+    with world.main_process_first(per_host=False):  # it removes files that a killed run left
         position = _start(session, config, source)
     advice = "each host must see one model_save_path, and -m and -o must be the same"
     world.check_equal("the place to start from", tuple(position), advice)
@@ -89,8 +91,8 @@ def _resume(
         raise UserError(f"{folder}/{session.prefix}.json is damaged: it has no {absent[0]}")
     if saved["seed"] != config.runner("seed"):
         raise config.error("runner.seed", f"the run to resume has seed {saved['seed']}")
-    encoding.check(config, saved, folder)
-    problem = checkpoint_loading.other_tasks(saved, session)
+    encoding.check_checkpoint(config, saved, folder)
+    problem = checkpoint_loading.task_difference(saved, session)
     if problem:
         raise UserError(f"{folder} {problem}")
     position = Position(saved["epoch"] + 1, folder=folder)
@@ -148,13 +150,16 @@ def enter(session: Session, batches: Batches, position: Position) -> None:
         if batch is None:
             raise UserError(f"{position.folder}: the training data have fewer batches now")
         if position.replay:
-            session.train_step(batch, Clock())
+            with suppress(NotFinite):  # only the random numbers matter: the state is loaded below
+                session.train_step(batch, Clock())
     if position.replay:
+        with suppress(NotFinite):
+            session.check_pending_losses()
         state = find.state(position.folder, session.prefix, session.shapes())
         session.load_state(state)
     session.skipped = position.skipped
     path = layout.path_of(position.folder, session.prefix, formats.PROGRESS)
-    arrays = epoch_state.own_part(processes.current(), formats.read(path), position.same)
+    arrays = epoch_state.part_of_rank(processes.current(), formats.read(path), position.same)
     epoch_state.restore(arrays, session.metric_objects)
 
 
@@ -182,7 +187,7 @@ def save_interrupted(
     parts = session.state()
     seed, metrics = config.runner("seed"), session.metric_objects
     arrays, replay = epoch_state.capture(metrics, seed, epoch, world.rank)
-    arrays, replay = epoch_state.of_all_processes(world, metrics, arrays, replay)
+    arrays, replay = epoch_state.gather(world, metrics, arrays, replay)
     about = {
         **checkpoint_loading.facts(session, config),
         "batches": done,

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step, the same in both graphs and after a resume."""
+"""Learning-rate schedules: the rate depends only on the position in the training."""
 
 from __future__ import annotations
 
@@ -15,86 +15,85 @@ logger = logging.getLogger(__name__)
 
 NAMES = ("constant", "step", "cosine", "exponential", "plateau")
 _KEY = "hyper_parameters.optimizer."
-_CLOSE = 1e-9  # of epochs, which are sums of fractions
+_TOLERANCE = 1e-9  # in epochs, for rounding errors of their fractions
 
-# What gives a schedule its shape.
-_USED = {
+_KEYS = {  # of each schedule; those of the warm-up and minimum_rate belong to all
     "step": ("step_size", "milestones", "gamma"),
     "cosine": ("schedule_length",),
     "exponential": ("gamma",),
     "plateau": ("gamma", "plateau_patience"),
 }
-_SHAPE = tuple(dict.fromkeys(name for names in _USED.values() for name in names))
+_ALL_KEYS = tuple(dict.fromkeys(name for names in _KEYS.values() for name in names))
 
 
-def of(config: Config, length: int | None) -> Schedule | None:
-    """Returns the schedule of ``hyper_parameters.optimizer``; None if the rate stays as it is.
+def create(config: Config, length: int | None) -> Schedule | None:
+    """Returns the schedule of ``hyper_parameters.optimizer``; None if the rate is constant.
 
     Args:
         config: the configuration.
-        length: batches in an epoch, or None if that is not known.
+        length: batches in an epoch; None if unknown.
 
     Raises:
-        UserError: a value is bad, or one is missing.
+        UserError: a value is invalid or missing.
     """
-    made = Schedule(config, length)
-    return made if made.changes else None
+    schedule = Schedule(config, length)
+    return schedule if schedule.changes else None
 
 
 class Schedule:
     """A learning rate that changes from step to step.
 
-    First it may rise to the base rate, in equal steps (``warmup_steps`` or ``warmup_epochs``).
-    Then, at a time t that ``schedule_by`` counts in epochs, fractions included, or in steps, and
-    with t0 the end of the warm-up, it is at least ``minimum_rate`` and
+    In the warm-up (``warmup_steps`` or ``warmup_epochs``) it rises to the base rate in equal steps.
+    Afterwards it is never below ``minimum_rate``. Time t is counted in epochs, with fractions, or
+    in steps (``schedule_by``); t0 is the end of the warm-up. The rate at time t is
 
     - constant: base
     - step: base * gamma ^ (t // step_size), or gamma to the number of ``milestones`` passed
     - cosine: from base at t0 to the minimum at ``schedule_length`` by half a cosine (Loshchilov
       and Hutter 2017, https://arxiv.org/abs/1608.03983, equation 5, without restarts)
     - exponential: base * gamma ^ (t - t0)
-    - plateau: base * gamma ^ n, where n counts how often ``plateau_patience`` evaluations in a row
-      were no better
+    - plateau: base * gamma ^ n; n increases when ``plateau_patience`` evaluations in a row are no
+      better
 
     Args:
         config: the configuration.
-        length: batches in an epoch, or None if that is not known.
+        length: batches in an epoch; None if unknown.
     """
 
     def __init__(self, config: Config, length: int | None):
         self._config = config
         self.name = self._choice("schedule", NAMES)
         self._in_steps = self._choice("schedule_by", ("epoch", "step")) == "step"
-        self._warmup_steps = self._number("warmup_steps", 0, whole=True)
+        self._warmup_steps = self._number("warmup_steps", 0, integer=True)
         self._warmup_epochs = self._number("warmup_epochs", 0.0)
-        self._least = self._number("minimum_rate", 0.0)
-        self._patience = self._number("plateau_patience", 2, above=0, whole=True)
+        self._minimum = self._number("minimum_rate", 0.0)
+        self._patience = self._number("plateau_patience", 2, above=0, integer=True)
         self._length = length
         self._reductions = self._waited = 0
         if self._warmup_steps and self._warmup_epochs:
-            raise self._error("warmup_epochs", "warmup_steps is set, too: choose one")
+            raise self._error("warmup_epochs", "warmup_steps is set, too: set only one of them")
         if length is None and (self._warmup_epochs or self._counts_epochs()):
             name = "warmup_epochs" if self._warmup_epochs else "schedule_by"
-            reason = "the reader does not say how many rows there are: count in steps"
+            reason = "the reader has no number of rows: count in steps"
             raise self._error(name, reason)
-        for name in _SHAPE:
-            if config.get(_KEY + name) is not None and name not in _USED.get(self.name, ()):
+        for name in _ALL_KEYS:
+            if config.get(_KEY + name) is not None and name not in _KEYS.get(self.name, ()):
                 raise self._error(name, f"schedule = {self.name} does not use it")
-        self._start = self._in_own_unit()
-        self._read_shape()
+        self._start = self._end_of_warmup()
+        self._read_keys()
 
     def _counts_epochs(self) -> bool:
         return self.name in ("step", "cosine", "exponential") and not self._in_steps
 
-    def _in_own_unit(self) -> float:
-        """Returns the end of the warm-up in what the schedule counts."""
+    def _end_of_warmup(self) -> float:
+        """Returns the end of the warm-up in the schedule's unit, epochs or steps."""
         if self.name in ("constant", "plateau"):
             return 0.0
         if self._in_steps:
             return self._warmup_steps or self._warmup_epochs * (self._length or 0)
         return self._warmup_epochs or self._warmup_steps / self._length
 
-    def _read_shape(self) -> None:
+    def _read_keys(self) -> None:
         get = self._config.get
         if self.name == "exponential" and get(f"{_KEY}gamma") is None:
             raise self._error("gamma", "schedule = exponential needs it")
@@ -106,8 +105,8 @@ class Schedule:
             self._size = self._number("step_size", None, above=0)
             if (self._milestones is None) == (self._size is None):
                 raise self._error("step_size", "schedule = step needs it, or milestones")
-            if self._milestones is not None and not _rising(self._milestones):
-                raise self._error("milestones", "expected a list of numbers, each larger")
+            if self._milestones is not None and not _is_increasing(self._milestones):
+                raise self._error("milestones", "expected an increasing list of positive numbers")
         if self.name == "cosine":
             default = None if self._in_steps else self._config.runner("epochs")
             self._end = self._number("schedule_length", default, above=0)
@@ -116,11 +115,11 @@ class Schedule:
             if self._end <= self._start:
                 raise self._error("schedule_length", f"the warm-up lasts until {self._start:g}")
         if self.name == "plateau" and not self._config.runner("valid_data_dir"):
-            raise self._error("schedule", "it needs evaluations: runner.valid_data_dir")
+            raise self._error("schedule", "it needs evaluations: set runner.valid_data_dir")
 
     @property
     def changes(self) -> bool:
-        """Whether the rate is ever another than the base rate."""
+        """Whether the rate ever differs from the base rate."""
         return self.name != "constant" or bool(self._warmup_steps or self._warmup_epochs)
 
     def rate(self, base: float, epoch: int, batch: float, step: int) -> float:
@@ -128,47 +127,47 @@ class Schedule:
 
         Args:
             base: the optimizer's ``learning_rate``.
-            epoch: of the step.
-            batch: how many of the epoch's are done; no whole number where other processes, of
-                other batches, have begun the epoch.
-            step: its number in the training.
+            epoch: the step's epoch.
+            batch: the epoch's batches that are done; a fraction if the run resumed inside the
+                epoch with another number of processes.
+            step: the steps of the whole training that are done.
         """
         epochs = epoch + batch / self._length if self._length else 0.0
         if step < self._warmup_steps:
             return base * (step + 1) / self._warmup_steps
-        if self._warmup_epochs and epochs < self._warmup_epochs - _CLOSE:
+        if self._warmup_epochs and epochs < self._warmup_epochs - _TOLERANCE:
             return base * min(1.0, (epochs + 1 / self._length) / self._warmup_epochs)
         now = step if self._in_steps else epochs
-        return max(self._least, base * self._factor(now, base))
+        return max(self._minimum, base * self._factor(now, base))
 
     def _factor(self, now: float, base: float) -> float:
         if self.name == "step" and self._milestones is not None:
-            return self._gamma ** bisect.bisect_right(self._milestones, now + _CLOSE)
+            return self._gamma ** bisect.bisect_right(self._milestones, now + _TOLERANCE)
         if self.name == "step":
-            return self._gamma ** math.floor(now / self._size + _CLOSE)
+            return self._gamma ** math.floor(now / self._size + _TOLERANCE)
         if self.name == "exponential":
             return self._gamma ** (now - self._start)
         if self.name == "plateau":
             return self._gamma**self._reductions
         if self.name == "cosine":
             done = min(1.0, (now - self._start) / (self._end - self._start))
-            least = min(1.0, self._least / base)
-            return least + (1 - least) * 0.5 * (1 + math.cos(math.pi * done))
+            minimum = min(1.0, self._minimum / base)
+            return minimum + (1 - minimum) * 0.5 * (1 + math.cos(math.pi * done))
         return 1.0
 
     def evaluated(self, better: bool) -> None:
-        """Counts an evaluation, which was the best one so far or was not."""
+        """Counts an evaluation; ``better`` if it is the best one so far."""
         self._waited = 0 if better else self._waited + 1
         if self.name == "plateau" and self._waited >= self._patience:
             self._reductions, self._waited = self._reductions + 1, 0
-            logger.info("plateau: the learning rate times %g from here on", self._gamma)
+            logger.info("plateau: the learning rate is now multiplied by %g", self._gamma)
 
     def state(self) -> dict[str, int]:
-        """Returns what a checkpoint keeps of it."""
+        """Returns the content for a checkpoint."""
         return {"reductions": self._reductions, "waited": self._waited}
 
     def load(self, state: Mapping[str, int]) -> None:
-        """Takes up what `state` returned."""
+        """Restores the result of `state`."""
         self._reductions, self._waited = state["reductions"], state["waited"]
 
     def _choice(self, name: str, known: tuple[str, ...]) -> str:
@@ -177,24 +176,24 @@ class Schedule:
             raise self._error(name, f"expected one of {', '.join(known)}")
         return value
 
-    def _number(self, name: str, default: Any, above: float = -1, whole: bool = False) -> Any:
+    def _number(self, name: str, default: Any, above: float = -1, integer: bool = False) -> Any:
         value = self._config.get(_KEY + name)
         if value is None:
             return default
-        kinds = (int,) if whole else (int, float)
+        kinds = (int,) if integer else (int, float)
         bound = "more than 0" if above == 0 else "at least 0"
         fits = type(value) in kinds and above < value < 1e18 and value >= 0
         if not fits:
-            raise self._error(name, f"expected {'an integer' if whole else 'a number'}, {bound}")
+            raise self._error(name, f"expected {'an integer' if integer else 'a number'}, {bound}")
         return value
 
     def _error(self, name: str, problem: str) -> UserError:
         return self._config.error(_KEY + name, problem)
 
 
-def _rising(values: Any) -> bool:
+def _is_increasing(values: Any) -> bool:
     if not isinstance(values, list) or not values:
         return False
     if not all(type(value) in (int, float) and value > 0 for value in values):
         return False
-    return all(one < other for one, other in zip(values, values[1:]))
+    return all(left < right for left, right in zip(values, values[1:]))

@@ -1,4 +1,4 @@
-"""Evaluation in training: on a net of its own, so that training goes on as if it had not been."""
+"""Evaluates the trained parameters on validation rows without changing the training."""
 
 from __future__ import annotations
 
@@ -18,51 +18,50 @@ from engine.system.clock import Clock
 
 
 class Validation:
-    """Evaluates what is trained on the rows of ``runner.valid_data_dir``.
+    """Evaluates parameters on the rows of ``runner.valid_data_dir``.
 
-    A second session takes copies of the parameters: the trained one's metrics, dropout and mode
-    stay what they are, at the price of the parameters' memory. Random numbers go on where they
-    were.
+    A second session evaluates copies of the parameters, which costs their memory. The trained
+    session's metrics, dropout and mode do not change, nor do the random generators.
 
     Args:
         config: the configuration.
-        prefix: of the checkpoints of the session that is trained.
+        prefix: the checkpoint prefix of the trained session; the graph is the same.
 
     Raises:
         UserError: the rows cannot be read.
     """
 
     def __init__(self, config: Config, prefix: str):
-        with processes.current().main_process_first():  # it parses; the others find what it made
+        with processes.current().main_process_first():  # it parses the files for all processes
             self._source = sources.validation_source(config)
-        with seeds.undisturbed():
+        with seeds.restored_state():
             self._session = open_session(config, graph_of(prefix), training=False)
         self._undefined = UndefinedMetrics()
 
     @property
     def rows(self) -> int | None:
-        """How many rows there are; None for a stream."""
+        """The number of rows; None if the reader does not know it."""
         return getattr(self._source, "rows", None)
 
     @property
     def metric_names(self) -> list[str]:
-        """The names of the metrics; empty where a program's fetches are the metrics."""
+        """The metrics' names; empty if a program's fetches are the metrics."""
         return self._session.metric_names
 
-    def __call__(self, weights: Mapping[str, Any], prefix: str, report: RunLog) -> dict[str, Any]:
-        """Returns the metrics of some parameters on all rows, and logs them.
+    def __call__(self, parameters: Mapping[str, Any], prefix: str, log: RunLog) -> dict[str, Any]:
+        """Evaluates parameters on all rows; logs and returns the metrics.
 
         Args:
-            weights: the parameters by the names that checkpoints ``<prefix>.pdparams`` use.
-            prefix: which.
-            report: the run's lines.
+            parameters: the parameters by the names that checkpoints ``<prefix>.pdparams`` use.
+            prefix: the prefix of these checkpoints.
+            log: the run's log lines.
 
         Raises:
-            Interrupted: a signal came; the evaluation is not finished.
+            Interrupted: a signal arrived; the evaluation is not complete.
         """
         began, session = time.perf_counter(), self._session
-        with seeds.undisturbed():
-            session.load(session.select_parameters(weights, prefix), prefix)
+        with seeds.restored_state():
+            session.load(session.select_parameters(parameters, prefix), prefix)
             session.start_epoch(training=False)
             clock = Clock()
             for batch, _ in session.batches(self._source, 0):
@@ -70,6 +69,6 @@ class Validation:
                     session.infer_step(batch, clock)
                 interrupts.check()
             metrics = session.metrics()
-        report.validation(metrics, time.perf_counter() - began)
+        log.validation(metrics, time.perf_counter() - began)
         self._undefined.warn(session, metrics)
         return metrics
