@@ -1,13 +1,14 @@
-"""Measures training and evaluation: rows/s, where a step's time goes, peak memory, first runs.
+"""Measures training and evaluation: rows/s, the phases of a step, peak memory and first runs.
 
     python tools/benchmark.py -m models/multitask/mmoe/config_bigdata.yaml --batch_size 32 1024
     python tools/benchmark.py -m CONFIG --mode train --against ../other/tools "python x.py {data}"
 
-Each case, a combination of mode, graph, threads, batch size and data, runs --repeat times: the
-very command of this folder, in a process of its own, into a temporary folder. rows/s is the
-steady state: reading, steps, metrics and log lines, without the first batches and without saving.
-The phases come from a short run beside the timed ones, because splitting a step slows it down.
-What --against names runs on the same data in turn, A B A B. docs/performance.md explains all.
+A case is a combination of mode, graph, threads, batch size and data. It runs --repeat times. Each
+run starts trainer.py, infer.py or their static forms in a new process with a temporary output
+folder. rows/s is the steady state: reading, steps, metrics and log lines, without the first batches
+and without saving. The phases come from an extra run, because their clock slows a step down. The
+programs of --against run alternately on the same data, A B A B. docs/performance.md explains the
+figures.
 
 Errors (one line, exit code 2): bad options or configuration; a run that fails.
 """
@@ -21,9 +22,9 @@ from datetime import datetime, timezone
 from tqdm import tqdm
 
 from benchmarking import figures, table
-from benchmarking.cases import MODES, PARSED, Case, cases_of, folders_of
-from benchmarking.contestants import Contestant, contestant
+from benchmarking.cases import MODES, PARSED, Case, all_cases, data_folders
 from benchmarking.meter import WARM_UP
+from benchmarking.programs import Program, program
 from benchmarking.provenance import commit
 from benchmarking.tools_folder import ToolsFolder
 from engine import command_line
@@ -42,22 +43,32 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--mode", choices=MODES, default=list(MODES), help="default: both", **several
     )
-    parser.add_argument("--batch_size", default=[32, 1024], help="rows", **several, **positive)
-    parser.add_argument("--graph", choices=GRAPHS, default=["dygraph"], **several)
-    parser.add_argument("--threads", default=[1], **several, **positive)
-    parser.add_argument("--epochs", default=1, help="of training; default: 1", **positive)
     parser.add_argument(
-        "--batches", help="of each epoch, in runs of tools folders; default: all", **positive
+        "--batch_size",
+        default=[32, 1024],
+        help="rows of a batch; default: 32 1024",
+        **several,
+        **positive,
+    )
+    parser.add_argument(
+        "--graph", choices=GRAPHS, default=["dygraph"], help="default: dygraph", **several
+    )
+    parser.add_argument("--threads", default=[1], help="default: 1", **several, **positive)
+    parser.add_argument("--epochs", default=1, help="epochs of training; default: 1", **positive)
+    parser.add_argument(
+        "--batches",
+        help="batches of each epoch after the warm-up, for tools folders only; default: all",
+        **positive,
     )
     parser.add_argument("--repeat", default=3, help="runs of each case; default: 3", **positive)
     parser.add_argument(
-        "--first_run", action="store_true", help="also on data that nobody has parsed"
+        "--first_run", action="store_true", help="also measure on data without parsed copies"
     )
     parser.add_argument(
         "--against",
         default=[],
         metavar="X",
-        help="tools folders or quoted command lines to take turns with",
+        help="tools folders or quoted command lines that run alternately with this folder",
         **several,
     )
     parser.add_argument(
@@ -65,77 +76,82 @@ def parsed_arguments() -> argparse.Namespace:
         type=command_line.at_least(0),
         default=200,
         metavar="N",
-        help="batches of the run that splits a step; 0 for none; default: 200",
+        help="batches of the run that measures the phases of a step; 0: no such run; default: 200",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--json", metavar="FILE", help="write all figures to this file")
     arguments = parser.parse_args()
     if len(arguments.against) > len(_LETTERS):
-        raise UserError(f"--against takes up to {len(_LETTERS)} others")
+        found = len(arguments.against)
+        raise UserError(f"--against: expected at most {len(_LETTERS)} programs, found {found}")
     if arguments.json:
         check_writable(arguments.json)
     return arguments
 
 
 def check_writable(path: str) -> None:
-    """Makes sure, before anything is measured, that a file can be written.
+    """Checks that a file can be written, before anything is measured.
 
     Raises:
-        UserError: it cannot.
+        UserError: it cannot be written.
     """
     folder = os.path.dirname(path) or "."
     if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        raise UserError(f"--json {path}: cannot be written")
+        raise UserError(f"--json {path}: the file cannot be written")
 
 
-def measure(
-    case: Case, contestants: list[Contestant], repeat: int, workspace: str
-) -> dict[str, object]:
-    """Runs a case with all in turn and returns its figures."""
-    taking_part = [one for one in contestants if one.covers(case)]
-    runs = {id(one): [] for one in taking_part}
+def measure(case: Case, programs: list[Program], repeat: int, workspace: str) -> dict[str, object]:
+    """Runs a case alternately with all programs and returns its figures.
+
+    Args:
+        case: the case.
+        programs: this tools folder, then the programs of ``--against``.
+        repeat: runs of each program.
+        workspace: a folder for temporary folders.
+    """
+    runs = [[] for _ in programs]
     for _ in tqdm(range(repeat), desc="runs of a case", leave=False, disable=None):
-        for one in taking_part:
-            with tempfile.TemporaryDirectory(dir=workspace) as place:
-                run = one.run(case.fresh(place), place)
-            rows = None if one is contestants[0] else runs[id(contestants[0])][-1].rows
-            runs[id(one)].append(figures.completed(run, rows))
-    mine = runs[id(contestants[0])]
-    found = {
+        for number, each in enumerate(programs):
+            if each.covers(case):
+                with tempfile.TemporaryDirectory(dir=workspace) as folder:
+                    run = each.run(case.with_data(folder), folder)
+                rows = runs[0][-1].rows if number else None
+                runs[number].append(figures.complete(run, rows))
+    mine, *others = runs
+    measured = {
         **{name: getattr(case, name) for name in ("mode", "graph", "threads", "batch_size")},
         **{name: getattr(case, name) for name in ("data", "epochs", "batches")},
         **figures.summary(mine),
-        "paddle": mine[0].more["paddle"],
+        "paddle": mine[0].extra["paddle"],
         "against": [],
     }
-    for letter, one in zip(_LETTERS, contestants[1:]):
-        if one in taking_part:
-            other = runs[id(one)]
-            named = {"letter": letter, "name": one.name, **figures.summary(other)}
-            found["against"].append({**named, "ratio": figures.ratios(mine, other)})
-    return found
+    for letter, each, other in zip(_LETTERS, programs[1:], others):
+        if other:
+            summary = {"letter": letter, "name": each.name, **figures.summary(other)}
+            measured["against"].append({**summary, "ratio": figures.ratios(mine, other)})
+    return measured
 
 
 def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
-    """Measures all cases, printing and writing as it goes."""
+    """Measures all cases; prints and writes the figures after each case."""
     from engine.config.load import load_config
     from engine.deployment.inference import benchmark_report
     from engine.model_folder import loading
     from engine.system import environment
 
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
-    interrupts.catch(signal.SIGTERM)  # after Paddle, which takes it
-    folders = folders_of(config, arguments.mode)
-    given = arguments.mode, arguments.graph, arguments.threads, arguments.batch_size
-    cases = cases_of(*given, arguments.first_run, arguments.epochs, arguments.batches, folders)
+    interrupts.catch(signal.SIGTERM)  # after the import of Paddle, which sets a handler too
+    folders = data_folders(config, arguments.mode)
+    settings = arguments.mode, arguments.graph, arguments.threads, arguments.batch_size
+    cases = all_cases(*settings, arguments.first_run, arguments.epochs, arguments.batches, folders)
     mine = ToolsFolder(_HERE, config.yaml_path, arguments.opt, workspace)
     others = [
-        contestant(text, config.yaml_path, arguments.opt, workspace) for text in arguments.against
+        program(text, config.yaml_path, arguments.opt, workspace) for text in arguments.against
     ]
-    for one in (mine, *others):
-        one.prepare(cases)
+    for each in (mine, *others):
+        each.prepare(cases)
     print(f"A = {mine.name}, commit {commit(_HERE) or 'unknown'}")
-    for letter, one in zip(_LETTERS, others):
-        print(f"{letter} = {one.name}")
+    for letter, each in zip(_LETTERS, others):
+        print(f"{letter} = {each.name}")
     print(table.case_header(), flush=True)
     report = {
         "yaml": config.yaml_path,
@@ -149,18 +165,20 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
         "cases": [],
     }
     for number, case in enumerate(cases, 1):
-        found = measure(case, [mine, *others], arguments.repeat, workspace)
+        measured = measure(case, [mine, *others], arguments.repeat, workspace)
         if arguments.split_batches and case.data == PARSED:
-            found.update(mine.phases(case, arguments.split_batches))
-        report["cases"].append(found)
-        print(table.case_line(number, found), flush=True)
+            measured.update(mine.phases(case, arguments.split_batches))
+        report["cases"].append(measured)
+        print(table.case_line(number, measured), flush=True)
         if arguments.json:
             benchmark_report.save(report, arguments.json)
     if arguments.split_batches:
-        print("\nmilliseconds of a step, split in a run of its own, which the split slows down")
+        print(
+            "\nmilliseconds of each phase of a step; from an extra run, whose clock slows it down"
+        )
         print("\n".join(table.phases_table(report["cases"])))
     if others:
-        print("\nthe others, and how many times as fast A is: steady state, then whole process")
+        print("\nother programs, and how many times as fast A is: steady state, then whole process")
         print("\n".join(table.against_table(report["cases"])))
 
 

@@ -1,16 +1,16 @@
-"""Trains and tests models side by side, and writes what came of it: RESULTS.md and results.html.
+"""Trains and tests models side by side and writes their results: RESULTS.md and results.html.
 
     python tools/compare.py -m models/multitask/results.yaml --matrix quick
     python tools/compare.py -m RESULTS.yaml --matrix full --only 'census/*' --list
 
-A cell is one model on one data set from one seed. It runs as the commands that a person types,
-each a process of its own: trainer.py, infer.py on every epoch for curves and for the choice of a
-checkpoint, infer.py on the test rows for the chosen one alone. A cell that is finished is not run
-again unless its YAML or options change; one that fails is recorded, and the others go on.
+A cell is one model on one data set with one seed. It runs the commands that a user would type,
+each in its own process: trainer.py, infer.py on every epoch for curves and for the choice of a
+checkpoint, and infer.py on the test set for the chosen checkpoint. A finished cell does not run
+again unless its YAML or options change. A failed cell is recorded, and the other cells continue.
 docs/results.md explains the YAML.
 
-Errors (one line, exit code 2): a YAML that nobody can run; cells that failed, once all others are
-done and the pages are written.
+Errors (one line, exit code 2): a wrong YAML; missing packages; failed cells, after all other cells
+have run and the pages are written.
 """
 
 import argparse
@@ -29,94 +29,102 @@ def parsed_arguments() -> argparse.Namespace:
     parser = command_line.Parser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-m", "--matrices_yaml", required=True, metavar="YAML")
-    parser.add_argument("--matrix", metavar="NAME", help="one of the YAML's; default: the first")
+    parser.add_argument(
+        "-m", "--matrices_yaml", required=True, metavar="YAML", help="data sets, models, matrices"
+    )
+    parser.add_argument(
+        "--matrix", metavar="NAME", help="a matrix of the YAML; default: the first one"
+    )
     parser.add_argument(
         "--only",
         nargs="+",
         action="extend",
         default=[],
         metavar="PATTERN",
-        help="run the cells data/model/seed that a pattern fits, such as 'census/MMoE/*'",
+        help="run only cells data/model/seed that match a pattern, such as 'census/MMoE/*'",
     )
     parser.add_argument(
-        "--list", action="store_true", help="say what each cell's state is, no more"
+        "--list", action="store_true", help="show the state of each cell and run nothing"
     )
-    parser.add_argument("--no_run", action="store_true", help="write the pages of what is there")
+    parser.add_argument(
+        "--no_run", action="store_true", help="write the pages again without running a cell"
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Runs the command."""
     arguments = parsed_arguments()
-    import paddle  # noqa: F401  (first: 2.6 silences the root logger when it is imported)
+    import paddle  # noqa: F401  (first: Paddle 2.6 silences the root logger when it is imported)
 
-    from comparing import matrix as matrices
-    from comparing import report, running
+    from comparing import cell_run, matrix, report
+    from comparing.results import FAILED, Results
     from engine.system import folder_lock, interrupts, logs
     from engine.system.errors import UserError
 
-    interrupts.catch(signal.SIGTERM)  # after Paddle, which has taken it
+    interrupts.catch(signal.SIGTERM)  # after the import of Paddle, which sets a handler too
     logs.start_logging()
-    matrix = matrices.load(arguments.matrices_yaml, arguments.matrix)
-    chosen = matrix.chosen(arguments.only)
-    for cell in chosen:
-        running.configuration(cell)
-    results = running.Results(matrix.results, matrix.threads)
+    wanted = matrix.load(arguments.matrices_yaml, arguments.matrix)
+    cells = wanted.select(arguments.only)
+    for cell in cells:
+        cell_run.configuration(cell)  # raises, if a cell cannot run
+    results = Results(wanted.results, wanted.threads)
     if arguments.list:
-        for cell in chosen:
+        for cell in cells:
             record = results.read(cell)
             print(f"{'not run' if record is None else record['state']:<9} {cell.name}")
         return
-    command = f"python tools/compare.py -m {_shown(arguments.matrices_yaml)} --matrix {matrix.name}"
-    with folder_lock.locked(matrix.results):
+    yaml = _relative(arguments.matrices_yaml)
+    command = f"python tools/compare.py -m {yaml} --matrix {wanted.name}"
+    with folder_lock.locked(wanted.results):
         if not arguments.no_run:
-            for number, cell in enumerate(chosen, 1):
-                run_cell(results, cell, f"{number} of {len(chosen)}")
-                report.write(matrix, results, command, pictures=False)
-        report.write(matrix, results, command)
-    records = [results.read(cell) for cell in chosen]
-    failed = [one for one in records if one is not None and one["state"] == running.FAILED]
+            for number, cell in enumerate(cells, 1):
+                run_cell(results, cell, f"{number} of {len(cells)}")
+                report.write(wanted, results, command, html=False)
+        report.write(wanted, results, command)
+    records = [results.read(cell) for cell in cells]
+    failed = [record for record in records if record is not None and record["state"] == FAILED]
     if failed:
         first = failed[0]
-        raise UserError(
-            f"{len(failed)} of {len(chosen)} cells failed: {first['cell']}: {first['problem']}"
-        )
+        count = f"{len(failed)} of {len(cells)} cells failed"
+        raise UserError(f"{count}; the first: {first['cell']}: {first['problem']}")
 
 
-def run_cell(results, cell, place: str) -> None:
-    """Runs a cell unless it is finished, and says how it ended."""
-    from comparing import figures, running
+def run_cell(results, cell, number: str) -> None:
+    """Runs a cell unless it is finished, and logs its result.
+
+    Args:
+        results: the results of all cells.
+        cell: the cell.
+        number: its number, for the log.
+    """
+    from comparing import figures
+    from comparing.results import FAILED, FINISHED
 
     record = results.read(cell)
-    if record is not None and record["state"] == running.FINISHED:
-        logger.info("%s (%s): finished before", cell.name, place)
+    if record is not None and record["state"] == FINISHED:
+        logger.info("%s (%s): already finished", cell.name, number)
         return
-    logger.info("%s (%s): starts", cell.name, place)
+    logger.info("%s (%s): started", cell.name, number)
     record = results.run(cell)
-    if record["state"] == running.FAILED:
-        logger.warning("%s failed: %s", cell.name, record["problem"])
+    if record["state"] == FAILED:
+        logger.warning("%s: failed: %s", cell.name, record["problem"])
         return
-    shown = []
-    for task, found in record["tasks"].items():
-        metric = figures.main_metric([record], task)
-        if metric and found[metric] is not None:
-            shown.append(f"{task} {metric} {found[metric]:.4f}")
-    logger.info(
-        "%s: %.0f s, epoch %d, test %s",
-        cell.name,
-        record["seconds"],
-        record["chosen_epoch"],
-        ", ".join(shown),
-    )
+    tested = []
+    for task, metrics in record["tasks"].items():
+        name = figures.main_metric([record], task)
+        if name and metrics[name] is not None:
+            tested.append(f"{task} {name} {metrics[name]:.4f}")
+    text = "%s: finished in %.0f s; epoch %d on the test set: %s"
+    logger.info(text, cell.name, record["seconds"], record["chosen_epoch"], ", ".join(tested))
 
 
-def _shown(path: str) -> str:
-    """Returns a path as it is typed in the repository's root, where it lies in there."""
+def _relative(path: str) -> str:
+    """Returns a path for a shell: relative to the repository, if it is inside it."""
     from engine.model_folder.loading import REPOSITORY
 
-    inside = os.path.relpath(os.path.abspath(path), REPOSITORY)
-    return shlex.quote(path if inside.startswith("..") else inside)
+    relative = os.path.relpath(os.path.abspath(path), REPOSITORY)
+    return shlex.quote(path if relative.startswith("..") else relative)
 
 
 if __name__ == "__main__":

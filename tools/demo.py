@@ -1,10 +1,11 @@
-"""Trains and evaluates every model on its sample and ends with one table.
+"""Trains and evaluates every model on its sample and prints one table.
 
     python tools/demo.py
 
-The same as tools/trainer.py and tools/infer.py with each folder's config.yaml, but that the
-checkpoints go to a temporary folder. The metrics, each model's own, are those of the last epoch on
-the test sample; rows/s is training speed at the sample's batch size.
+It does what tools/trainer.py and tools/infer.py do with config.yaml of each folder in
+models/multitask, but saves the checkpoints in a temporary folder. The metrics are those of the
+model, on the test sample after the last epoch. rows/s is the speed of training at the batch size of
+the sample.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from engine.model_folder import loading
 
 
 def run_sample(yaml: str) -> list[str]:
-    """Trains and evaluates one model and returns its row: name, rows a second, metrics."""
+    """Trains and evaluates one model; returns its name, rows a second and metrics."""
     from engine.data import sources
     from engine.evaluation import evaluator
     from engine.graphs.opening import open_session
@@ -29,7 +30,7 @@ def run_sample(yaml: str) -> list[str]:
         config = commands.read_config(argparse.Namespace(config_yaml=yaml, opt=overrides))
         session = open_session(config, "dygraph", training=True)
         trained = loop.train(session, config, sources.training_source(config))
-        tested = evaluator.evaluate(session, config, sources.test_source(config))
+        tested = evaluator.evaluate(session, config, sources.evaluation_source(config))
     last = tested.metrics[max(tested.metrics)]
     return [
         os.path.basename(config.folder),

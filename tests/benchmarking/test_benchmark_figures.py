@@ -1,4 +1,4 @@
-"""Medians, ratios and tables by hand."""
+"""Medians, ratios and tables, computed by hand."""
 
 import pytest
 
@@ -20,29 +20,29 @@ def test_median_and_spread():
     }
     assert found["whole_process_seconds"]["median"] == 5
     assert found["whole_process_rows_per_second"]["highest"] == pytest.approx(300)
-    assert found["ms_per_step"] is None  # none of the runs says it
+    assert found["ms_per_step"] is None  # no run reports it
 
 
-def test_a_ratio_is_of_medians_and_spreads_over_the_turns():
+def test_a_ratio_is_of_medians_and_lists_successive_runs():
     found = figures.ratios(runs(10.0, 30.0, 20.0), runs(10.0, 10.0, 5.0))["rows_per_second"]
     assert found == {"of_medians": 2.0, "lowest": 1.0, "highest": 4.0, "turns": [1.0, 3.0, 4.0]}
 
 
-def test_a_ratio_of_processor_time_leaves_out_what_others_took():
+def test_a_ratio_by_processor_time_ignores_elapsed_time():
     mine, theirs = Run(9.0, 2.0, 1.0, 100), Run(5.0, 5.0, 1.0, 50)
     assert figures.ratios([mine], [theirs])["rows_per_cpu_second"]["of_medians"] == 5
 
 
-def test_what_is_missing_on_one_side_gives_no_ratio():
+def test_a_figure_that_one_side_lacks_has_no_ratio():
     silent = [Run(1.0, 1.0, 300.0) for _ in range(2)]
     found = figures.ratios(runs(10.0, 20.0), silent)
     assert set(found.values()) == {None}
 
 
 def test_rows_and_logged_seconds_complete_a_run():
-    run = figures.completed(Run(9.0, 1.0, 300.0, more={"epoch_seconds": 4.0}), 1000)
+    run = figures.complete(Run(9.0, 1.0, 300.0, extra={"epoch_seconds": 4.0}), 1000)
     assert (run.rows, run.rows_per_second) == (1000, 250)
-    said = figures.completed(Run(9.0, 1.0, 300.0, 10, 7.0, {"epoch_seconds": 0.0}), 1000)
+    said = figures.complete(Run(9.0, 1.0, 300.0, 10, 7.0, {"epoch_seconds": 0.0}), 1000)
     assert (said.rows, said.rows_per_second) == (10, 7)
 
 

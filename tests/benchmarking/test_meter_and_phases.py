@@ -1,4 +1,4 @@
-"""What counts as a step's time, by a clock that stands still unless a test moves it."""
+"""The meter and the phases, with a clock that only the tests move."""
 
 import threading
 import time
@@ -70,14 +70,14 @@ def nothing():
 
 
 def epoch(meter, session, source, step):
-    for _ in meter.around(session.batches)(source, 0):
+    for _ in meter.wrap(session.batches)(source, 0):
         step()
 
 
 @pytest.mark.parametrize(
     ("batches", "warm_up"), [(400, WARM_UP), (40, 10), (3, 0)], ids=["long", "short", "tiny"]
 )
-def test_the_first_batches_do_not_count(clock, batches, warm_up):
+def test_the_warm_up_does_not_count(clock, batches, warm_up):
     def step():
         clock.now += 100
 
@@ -98,27 +98,27 @@ def test_a_limit_ends_an_epoch_early(clock):
     assert (meter.batches, meter.all_rows) == (5, 4 * 30)
 
 
-def test_a_stream_whose_length_nobody_knows(clock):
+def test_a_stream_of_unknown_length(clock):
     meter = Meter(None, nothing)
     epoch(meter, Session(clock), Stream(80, clock), nothing)
     assert (meter.batches, meter.all_rows) == (80 - WARM_UP, 4 * 80)
 
 
-def test_batches_that_the_loop_only_looks_at_do_not_count(clock):
+def test_a_batch_that_is_only_fetched_does_not_count(clock):
     meter = Meter(None, nothing)
-    taken = meter.around(Session(clock).batches)(Rows(8, clock), 0)
+    taken = meter.wrap(Session(clock).batches)(Rows(8, clock), 0)
     next(taken)
     taken.close()
     assert meter.batches == meter.all_rows == 0
 
 
-def test_the_device_is_waited_for_where_the_clock_is_read(clock):
+def test_the_clock_waits_for_the_device(clock):
     def wait():
         clock.now += 1_000
 
     meter = Meter(None, wait)
     epoch(meter, Session(clock), Rows(4, clock), nothing)
-    assert meter.seconds == 3 * 13 + 1_000  # of the end; the one before the start does not count
+    assert meter.seconds == 3 * 13 + 1_000  # the wait before the start does not count
 
 
 def test_a_phase_inside_another_is_not_part_of_it(clock):
@@ -136,7 +136,7 @@ def test_a_phase_inside_another_is_not_part_of_it(clock):
     assert sum(phases.seconds.values()) == meter.seconds
 
 
-def test_threads_beside_the_loop_are_not_timed(clock):
+def test_other_threads_are_not_timed(clock):
     phases, session = Phases(nothing), Session(clock)
     phases.watch(session)
     phases.start()

@@ -1,4 +1,4 @@
-"""benchmarks/operators.py: what it counts follows from the net."""
+"""benchmarks/operators.py: the counts follow from the net."""
 
 import subprocess
 import sys
@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from engine.model_folder import loading
+from models.common.fast_step.code import AVAILABLE
 
 ROOT = Path(loading.REPOSITORY)
-pytestmark = pytest.mark.skipif(not code.AVAILABLE, reason="this Paddle shows no gradient kernels")
+pytestmark = pytest.mark.skipif(
+    not AVAILABLE, reason="this Paddle has no gradient kernels in Python"
+)
 
 
 def run(*arguments):
@@ -26,7 +29,7 @@ def counts(*arguments):
     return [int(number) for number in done.stdout.splitlines()[1].split()[:3]]
 
 
-def test_what_is_counted_follows_from_the_net():
+def test_counts_follow_from_the_net():
     yaml = ROOT / "models" / "multitask" / "mmoe" / "config.yaml"
     forward, backward, parameters = counts(yaml)
     # Eight experts of 16 and two gates on 499 features, two towers of 8 and two logits each.
@@ -39,7 +42,7 @@ def test_what_is_counted_follows_from_the_net():
     assert deeper[:2] == [forward + 3, backward + 3]
 
 
-def test_a_net_whose_step_is_not_written_is_named():
+def test_a_net_without_generated_step_is_an_error():
     yaml = ROOT / "models" / "multitask" / "dselect_k" / "config.yaml"
     done = run(yaml)
     assert done.returncode == 2

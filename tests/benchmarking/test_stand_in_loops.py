@@ -1,4 +1,4 @@
-"""The programs in benchmarks/, as they are typed, on samples."""
+"""The programs in benchmarks/, run as commands on samples."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def test_plain_pytorch(variant, tmp_path):
     found = last_object(run("torch_loop.py", *arguments))
     assert found["rows"] == 12_000
     assert found["rows_per_second"] > 0
-    assert found["last_loss"] < 0.5  # two coins have 2 log 2
+    assert found["last_loss"] < 0.5  # chance is 2 log 2
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_plain_pytorch(variant, tmp_path):
         (["--data", SAMPLE, "--batch_size", "10"], "40 batches are too few"),
     ],
 )
-def test_what_a_loop_cannot_measure_is_one_line(arguments, message):
+def test_bad_input_is_one_line(arguments, message):
     done = run("paddlerec_loop.py", *arguments)
     assert done.returncode == 2
     assert "error: " in done.stderr.splitlines()[-1]
@@ -83,7 +83,7 @@ def test_many_rows_follow_their_formula(tmp_path):
     assert len(np.unique(table[:, 2:], axis=0)) > 250_000 * 0.9  # blocks differ
 
 
-def test_a_generator_that_cannot_write_says_so(tmp_path):
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "train").write_text("in the way", encoding="utf-8")
     done = run("make_rows.py", "--output_dir", tmp_path, "--train_rows", 10)
     assert done.returncode == 2

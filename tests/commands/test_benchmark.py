@@ -1,4 +1,4 @@
-"""tools/benchmark.py as it is typed, on the samples; no test asserts a time."""
+"""tools/benchmark.py, run as a command on the samples; no test checks a time."""
 
 import json
 import os
@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from models.common.fast_step.code import AVAILABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 YAML = "models/multitask/mmoe/config.yaml"
 SPREAD = {"median", "lowest", "highest", "runs"}
-FOUND = {  # measured of everything that takes part
+FIGURES = {  # of every program
     *("rows", "rows_per_second", "whole_process_rows_per_second", "whole_process_seconds"),
     *("cpu_seconds", "peak_memory_mb", "ms_per_step", "import_seconds", "own_memory_mb"),
 }
@@ -30,7 +32,7 @@ CASE = {
     "batches",
     "paddle",
     "against",
-    *FOUND,
+    *FIGURES,
 }
 SPLIT = {"phases_ms", "split_ms_per_step", "split_batches"}
 TRAIN = ("read", "transfer", "forward", "loss", "backward", "optimizer", "metrics", "log", "other")
@@ -89,7 +91,7 @@ def test_training_and_evaluation_first_and_parsed(checkout):
         split = case["data"] == "parsed"
         assert set(case) == CASE | (SPLIT if split else set())
         assert case["rows"] == (400 if case["mode"] == "train" else 200)
-        for name in FOUND - {"rows"}:
+        for name in FIGURES - {"rows"}:
             figure = case[name]
             assert set(figure) == SPREAD
             assert len(figure["runs"]) == 2
@@ -98,12 +100,12 @@ def test_training_and_evaluation_first_and_parsed(checkout):
             assert case["split_batches"] == 5
             assert case["split_ms_per_step"] > 0
     train, evaluation = (case["phases_ms"] for case in report["cases"] if "phases_ms" in case)
-    unsplit = {"loss"} if code.AVAILABLE else set()  # part of the forward code
+    unsplit = {"loss"} if AVAILABLE else set()  # part of the forward code
     assert set(train) == set(TRAIN) - unsplit
     assert all(seconds > 0 for name, seconds in train.items() if name != "read")  # one block
     assert set(evaluation) == set(TRAIN) - {"loss", "backward", "optimizer"}
 
-    # What the user has is as it was.
+    # The files of the user are unchanged.
     assert before
     assert {path: parsed_copies(data)[path] for path in before} == before
     assert (checkout / "models/multitask/mmoe/output_model_mmoe").stat().st_mtime_ns == output
@@ -114,11 +116,11 @@ def test_a_part_of_each_epoch(checkout):
     _, report = measured(checkout, *options, "--split_batches", 0)
     (case,) = report["cases"]
     assert case["batches"] == 3
-    assert case["rows"] == (12 + 2 * 3) * 8  # with those before that do not count
+    assert case["rows"] == (12 + 2 * 3) * 8  # with the warm-up
 
 
-def test_others_take_turns_on_the_same_data(checkout, tmp_path):
-    """Another checkout, a command that says what it measured, and one that says nothing."""
+def test_other_programs_alternate_on_the_same_data(checkout, tmp_path):
+    """Another checkout, a command that reports its figures, and one that reports nothing."""
     other = tmp_path / "other"
     for name in ("tools", "models", "datasets"):
         shutil.copytree(checkout / name, other / name)
@@ -128,23 +130,23 @@ def test_others_take_turns_on_the_same_data(checkout, tmp_path):
         f"open({str(seen)!r}, 'a').write(' '.join(sys.argv[1:] + sorted(os.listdir(sys.argv[1]))"
         " + [os.environ['OMP_NUM_THREADS']]) + chr(10)); "
     )
-    talking = write + "print('log'); print(json.dumps(dict(rows_per_second=50.0, rows=10)))"
+    reporting = write + "print('log'); print(json.dumps(dict(rows_per_second=50.0, rows=10)))"
     places = " {data} {batch_size} {epochs} {threads} {graph} {mode}"
     (cases, against), report = measured(
         checkout,
         *("--graph", "static", "--mode", "train", "--batch_size", 50, "--repeat", 2),
         *("--split_batches", 0, "--threads", 2, "--epochs", 2),
-        *("--against", other / "tools", command(talking) + places, command("pass")),
+        *("--against", other / "tools", command(reporting) + places, command("pass")),
     )
     assert [line[:4] for line in cases[:4]] == ["A = ", "B = ", "C = ", "D = "]
     assert str(other) in cases[1]
     [case] = report["cases"]
     assert set(case) == CASE
     assert case["rows"] == 800
-    tools, said, silent = case["against"]
+    tools, reported, silent = case["against"]
     assert [one["letter"] for one in case["against"]] == ["B", "C", "D"]
     for one in case["against"]:
-        assert set(one) == {"letter", "name", "ratio", *FOUND}
+        assert set(one) == {"letter", "name", "ratio", *FIGURES}
     assert tools["rows"] == 800
     for ratio in tools["ratio"].values():
         assert ratio["lowest"] <= ratio["highest"]
@@ -153,9 +155,9 @@ def test_others_take_turns_on_the_same_data(checkout, tmp_path):
     assert tools["ratio"]["rows_per_second"]["of_medians"] == pytest.approx(
         mine["median"] / tools["rows_per_second"]["median"]
     )
-    assert said["rows"] == 10
-    assert said["rows_per_second"]["median"] == 50
-    assert said["ratio"]["rows_per_second"]["of_medians"] == pytest.approx(mine["median"] / 50)
+    assert reported["rows"] == 10
+    assert reported["rows_per_second"]["median"] == 50
+    assert reported["ratio"]["rows_per_second"]["of_medians"] == pytest.approx(mine["median"] / 50)
     assert silent["rows"] == 800
     assert silent["rows_per_second"] is None
     assert silent["ratio"]["rows_per_second"] is None
@@ -168,7 +170,7 @@ def test_others_take_turns_on_the_same_data(checkout, tmp_path):
 
 
 def test_tools_without_this_engine_run_as_a_command(checkout, tmp_path):
-    """PaddleRec's: their trainer.py takes the same options and logs the same lines."""
+    """PaddleRec's trainer.py takes the same options and logs the same lines."""
     theirs = tmp_path / "theirs" / "tools"
     theirs.mkdir(parents=True)
     (theirs / "trainer.py").write_text(
@@ -199,12 +201,18 @@ def test_the_documents_name_every_figure():
     [
         (["--repeat", "0"], "--repeat: expected an integer of at least 1, found '0'"),
         (["--mode", "test"], "--mode: invalid choice"),
-        (["--against", "no-such-command --x"], "neither a folder nor a command of that name"),
+        (["--against", "no-such-command --x"], "there is no folder and no command with this name"),
         (["--against", "models"], "the folder has no trainer.py"),
-        (["--against", "echo {batchsize}"], "unknown placeholder {batchsize}; a command may have"),
+        (
+            ["--against", "echo {batchsize}"],
+            "unknown placeholder {batchsize}; the placeholders are",
+        ),
         (["--against", "echo 'x"], "No closing quotation"),
         (["--against", " "], "nothing to run"),
-        (["--json", "nowhere/figures.json"], "--json nowhere/figures.json: cannot be written"),
+        (
+            ["--json", "nowhere/figures.json"],
+            "--json nowhere/figures.json: the file cannot be written",
+        ),
         (["-o", "runner.train_data_dir=nowhere"], "there is no folder"),
         (["-o", "hyper_parameters.expert_num=0"], "hyper_parameters.expert_num"),
     ],
@@ -219,14 +227,14 @@ def test_bad_input_is_one_line(checkout, arguments, message):
     assert not (checkout / "models/multitask/mmoe/output_model_mmoe").exists()
 
 
-def test_a_command_that_fails_is_named_with_its_last_words(checkout):
+def test_a_failed_command_is_named_with_its_last_line(checkout):
     code = "import sys; print('it broke', file=sys.stderr); sys.exit(3)"
     done = benchmark(checkout, "--mode", "train", "--batch_size", 50, "--against", command(code))
     assert done.returncode == 2
     assert re.search(r"error: .* exit code 3: it broke$", done.stderr.splitlines()[-1])
 
 
-def test_ctrl_c_ends_what_it_started(checkout, tmp_path):
+def test_ctrl_c_ends_the_measured_process(checkout, tmp_path):
     started = tmp_path / "pid"
     code = f"import os, time; open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     arguments = ["--mode", "train", "--batch_size", "50", "--against", command(code)]
@@ -245,7 +253,7 @@ def test_ctrl_c_ends_what_it_started(checkout, tmp_path):
     assert process.returncode == 130
     assert stderr.splitlines()[-1].startswith("error: interrupted")
     number = int(started.read_text(encoding="utf-8"))
-    for _ in range(200):  # until init has taken it
+    for _ in range(200):  # until init has reaped it
         try:
             os.kill(number, 0)
         except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Tests of results start in dygraph, whatever the one before left behind."""
+"""Each test of results starts in dygraph."""
 
 import paddle
 import pytest

@@ -1,4 +1,4 @@
-"""A small matrix for the tests: one model on a few rows of its sample, and records made by hand."""
+"""A small matrix for the tests: one model on a few rows of its sample, and records by hand."""
 
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
 
 
 def rows(folder, count=24):
-    """Writes a few rows of the census sample and returns their folders."""
+    """Writes a few rows of the census sample to folder/train and folder/test; returns folder."""
     for part in ("train", "test"):
         (folder / part).mkdir(parents=True, exist_ok=True)
         path = SAMPLE / part / f"{part}_data.txt"
@@ -23,7 +23,7 @@ def rows(folder, count=24):
 
 
 def content(folder, **data):
-    """Returns what a YAML says: ShareBottom on a few rows, one seed."""
+    """Returns the content of a YAML: ShareBottom on a few rows, one seed."""
     options = [f"runner.train_data_dir={folder}/train", f"runner.test_data_dir={folder}/test"]
     options += ["runner.epochs=2", "runner.train_batch_size=8", "runner.infer_batch_size=8"]
     model = {"yaml": str(MODELS / "share_bottom" / "config.yaml"), "opt": options}
@@ -48,7 +48,7 @@ def write(path, what):
 
 
 def record(model, seed, income, marital, data="few", **more):
-    """Returns what a finished cell wrote, with figures of one's own."""
+    """Returns the record of a finished cell with these AUCs."""
 
     def task(auc):
         return {

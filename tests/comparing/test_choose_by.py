@@ -1,15 +1,17 @@
-"""`choose: {by: ..., metric: ...}`: which finished epoch a curve chooses."""
+"""`choose: {by: ..., metric: ...}`: a curve chooses one of the finished epochs."""
 
 import pytest
 from matrices import content, rows, write
 
-from comparing import matrix, running
+from comparing import matrix
+from comparing.checkpoint_choice import choose_epoch
+from comparing.results import Results
 from engine.system.errors import UserError
 
 
 @pytest.fixture
 def small(tmp_path):
-    """A matrix whose one model is chosen by the rows that it is evaluated on as it trains."""
+    """A matrix with one model, whose epoch a curve chooses."""
     found = content(rows(tmp_path / "data"), choose={"by": "valid"})
     rows(tmp_path / "other", 16)
     found["data"]["few"]["curves"] = {"valid": "other/test"}
@@ -27,9 +29,8 @@ def load(tmp_path, what):
 
 def chosen(tmp_path, what, curve, epochs=None):
     """Returns the epoch that a curve, metrics by epoch, chooses."""
-    run = running._Run(load(tmp_path, what), str(tmp_path / "place"), 1, [])
     trained = {"epochs": {epoch: {} for epoch in (curve if epochs is None else epochs)}}
-    return run._choose({"valid": curve}, trained)
+    return choose_epoch(load(tmp_path, what).data.choose, {"valid": curve}, trained)
 
 
 AUCS = ((0.5, 0.6, 0.9), (0.8, 0.7, 0.1), (0.6, 0.5, 0.5))  # and a loss
@@ -43,16 +44,20 @@ CURVE = {
     ("metric", "epoch"),
     [("auc_income", 1), ("loss", 1), ("mean", 1), (None, 1)],
 )
-def test_a_loss_chooses_its_lowest_and_the_mean_is_that_of_aucs(tmp_path, small, metric, epoch):
+def test_a_loss_chooses_its_lowest_value_and_the_mean_is_of_the_aucs(
+    tmp_path, small, metric, epoch
+):
     small["data"]["few"]["choose"] = {"by": "valid", **({"metric": metric} if metric else {})}
     assert chosen(tmp_path, small, CURVE) == epoch
 
 
-def test_without_aucs_the_mean_is_that_of_all_but_of_no_loss(tmp_path, small):
+def test_without_aucs_the_mean_is_of_all_metrics_and_a_loss_is_refused(tmp_path, small):
     curve = {"0": {"acc_a": 0.5, "acc_b": 0.9}, "1": {"acc_a": 0.6, "acc_b": 0.7}}
     assert chosen(tmp_path, small, curve) == 0
     curve["0"]["loss"] = curve["1"]["loss"] = 0.1
-    with pytest.raises(UserError, match="choose: less of loss is better: name one metric"):
+    with pytest.raises(
+        UserError, match="the mean includes loss, of which less is better; name one metric"
+    ):
         chosen(tmp_path, small, curve)
 
 
@@ -61,9 +66,9 @@ def test_an_epoch_without_a_checkpoint_is_not_chosen(tmp_path, small):
     assert chosen(tmp_path, small, best, epochs=["0", "1", "2"]) == 1
 
 
-def test_every_epoch_is_there_to_be_chosen_whatever_the_yaml_keeps(tmp_path, small):
+def test_every_epoch_can_be_chosen_whatever_the_yaml_keeps(tmp_path, small):
     options(small).append("runner.keep_checkpoints=1")
     cell = load(tmp_path, small)
-    found = running.Results(str(tmp_path / "cells"), 1).run(cell)
+    found = Results(str(tmp_path / "cells"), 1).run(cell)
     assert found["state"] == "finished", found
     assert sorted(found["curves"]["valid"]) == ["0", "1"]

@@ -1,19 +1,19 @@
-"""Means and deviations over seeds, distances and curves, by hand."""
+"""Means and deviations over seeds, distances and curves, computed by hand."""
 
 import pytest
 from matrices import record
 
 from comparing import figures
-from comparing.matrix import Choice, DataSet, Reference
+from comparing.schema import DataSet, Reference, Translations
 
-TEXT = {"en": "x", "zh": "y"}
-LINE = Reference("trees", TEXT, None, {"income": 0.95}, {})
-OWN = Reference("theirs", TEXT, "MMoE", {"income": 0.99}, {})
-DATA = DataSet("few", TEXT, TEXT, {}, Choice(), ("auc",), None, (OWN, LINE))
+TEXT = Translations(en="x", zh="y")
+LINE = Reference(name="trees", source=TEXT, auc={"income": 0.95})
+OWN = Reference(name="theirs", source=TEXT, model="MMoE", auc={"income": 0.99})
+DATA = DataSet.model_construct(title=TEXT, protocol=TEXT, models={}, references=[OWN, LINE])
 RECORDS = [record("MMoE", 1, 0.94, 0.9), record("PLE", 1, 0.96, 0.8), record("MMoE", 2, 0.92, 0.8)]
 
 
-def test_over_seeds_there_are_a_mean_and_a_samples_deviation():
+def test_mean_and_sample_deviation_over_seeds():
     found = figures.of_task(figures.by_model(RECORDS)["MMoE"], "income", "auc")
     assert (found.mean, found.count) == (pytest.approx(0.93), 2)
     assert found.deviation == pytest.approx(0.02 / 2**0.5)
@@ -49,7 +49,7 @@ def test_a_curve_is_the_mean_over_seeds_after_each_epoch():
     assert figures.curve(own, "nothing", "auc_income") == ([], [])
 
 
-def test_accuracy_judges_what_has_no_auc():
+def test_accuracy_is_the_main_metric_without_auc():
     other = record("MMoE", 1, 0.9, 0.9)
     other["tasks"] = {"left": {"acc": 0.5}}
     assert figures.main_metric([other], "left") == "acc"

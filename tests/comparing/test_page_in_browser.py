@@ -1,4 +1,4 @@
-"""The page in a real browser, headless Chromium: opened from the disk, on a desk and on a phone."""
+"""The page in headless Chromium, opened from the disk, in the sizes of a desktop and a phone."""
 
 import io
 import shutil
@@ -10,7 +10,7 @@ from matrices import content, record, rows, write
 from comparing import document, matrix, pages, plots
 
 BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "chrome")
-# What a reader sees of each text: the smallest contrast of WCAG 2 to the ground behind it.
+# The contrast (WCAG 2) of each text to the ground behind it.
 CONTRAST = """
 () => {
   const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
@@ -62,7 +62,7 @@ def path(tmp_path_factory):
     what["data"]["few"]["models"]["MMoE"] = what["data"]["few"]["models"]["ShareBottom"]
     found = matrix.load(write(folder / "matrix.yaml", what), None)
     records = [record("ShareBottom", 1, 0.91, 0.97), record("MMoE", 1, 0.96, 0.99)]
-    pictures = {"few": plots.pictures(found.cells[0].data, records)}
+    pictures = {"few": plots.plot("few", found.data["few"], records)}
     known = {one["cell"]: one for one in records}
     sections = document.sections(found, known, "python tools/compare.py", "en", pictures)
     page = folder / "results.html"
@@ -70,25 +70,25 @@ def path(tmp_path_factory):
     return page
 
 
-@pytest.fixture(params=[(1280, 900), (360, 740)], ids=["desk", "phone"])
+@pytest.fixture(params=[(1280, 900), (360, 740)], ids=["desktop", "phone"])
 def opened(request, browser, path):
-    """The page in a window without a network; what it asked for and complained of with it."""
+    """The page in a window without a network, its requests and its console messages."""
     width, height = request.param
     context = browser.new_context(viewport={"width": width, "height": height}, offline=True)
-    page, asked, said = context.new_page(), [], []
-    page.on("request", lambda one: asked.append(one.url))
-    page.on("console", lambda one: said.append(one.text))
-    page.on("pageerror", lambda one: said.append(str(one)))
+    page, requests, messages = context.new_page(), [], []
+    page.on("request", lambda one: requests.append(one.url))
+    page.on("console", lambda one: messages.append(one.text))
+    page.on("pageerror", lambda one: messages.append(str(one)))
     page.goto(path.as_uri())
-    yield page, asked, said
+    yield page, requests, messages
     context.close()
 
 
-def test_it_opens_from_the_disk_and_asks_for_nothing(opened, path):
-    page, asked, said = opened
+def test_it_opens_from_the_disk_and_requests_nothing(opened, path):
+    page, requests, messages = opened
     assert page.title() == "Results: small"
-    assert [one for one in asked if not one.startswith("data:")] == [path.as_uri()]
-    assert said == []
+    assert [one for one in requests if not one.startswith("data:")] == [path.as_uri()]
+    assert messages == []
 
 
 def test_the_page_never_scrolls_sideways(opened):
@@ -99,7 +99,7 @@ def test_the_page_never_scrolls_sideways(opened):
         assert box.bounding_box()["width"] <= width
 
 
-def test_every_picture_is_seen_whole_and_its_text_is_not_tiny(opened):
+def test_every_picture_is_visible_and_its_text_is_not_tiny(opened):
     page, *_ = opened
     width = page.viewport_size["width"]
     pictures = page.locator("figure svg").all()
@@ -116,7 +116,7 @@ def test_every_picture_is_seen_whole_and_its_text_is_not_tiny(opened):
     assert smallest >= 6
 
 
-def test_pictures_have_names_for_who_cannot_see_them(opened):
+def test_pictures_have_names_for_screen_readers(opened):
     page, *_ = opened
     named = page.get_by_role("img").all()
     assert len(named) == page.locator("figure").count()

@@ -1,29 +1,33 @@
-"""The pages: what stands in them, that they need nothing else, and that anybody can read them."""
+"""The pages: their content, no other files, and accessibility."""
 
+import importlib
 import re
+import sys
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 from matrices import content, record, rows, write
 
-from comparing import document, matrix, pages, plots
+from comparing import document, matrix, pages, pictures, plots
+from engine.system.errors import UserError
 
 COMMAND = "python tools/compare.py -m matrix.yaml --matrix small"
 REFERENCE = {"name": "trees <1>", "source": "here", "auc": {"income": 0.95}}
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
-@pytest.fixture
-def shown(tmp_path):
-    """Returns the sections of a page, and its pictures where matplotlib is there."""
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """Returns a function that makes the sections of a page, with plots if requested."""
+    folder = tmp_path_factory.mktemp("pages")
+    what = content(rows(folder / "data"), references=[REFERENCE])
+    models = what["data"]["few"]["models"]
+    models["MMoE"] = models["ShareBottom"]
+    what["seeds"] = [1, 2]
+    small = matrix.load(write(folder / "matrix.yaml", what), None)
 
     def make(language="en", with_pictures=False, records=None):
-        what = content(rows(tmp_path / f"data-{language}"), references=[REFERENCE])
-        models = what["data"]["few"]["models"]
-        models["MMoE"] = models["ShareBottom"]
-        what["seeds"] = [1, 2]
-        found = matrix.load(write(tmp_path / "matrix.yaml", what), None)
         if records is None:
             records = [
                 record("ShareBottom", 1, 0.91, 0.97, gates=None),
@@ -32,12 +36,12 @@ def shown(tmp_path):
             ]
             failed = {"cell": "few/MMoE/2", "data": "few", "model": "MMoE", "state": "failed"}
             records.append({**failed, "problem": "train: exit code 2: error: <no> rows"})
-        known = {one["cell"]: one for one in records}
-        pictures = None
+        by_name = {each["cell"]: each for each in records}
+        plotted = None
         if with_pictures:
-            done = [one for one in records if one["state"] == "finished"]
-            pictures = {"few": plots.pictures(found.cells[0].data, done)}
-        return document.sections(found, known, COMMAND, language, pictures)
+            finished = [each for each in records if each["state"] == "finished"]
+            plotted = {"few": plots.plot("few", small.data["few"], finished)}
+        return document.sections(small, by_name, COMMAND, language, plotted)
 
     return make
 
@@ -77,7 +81,7 @@ class Outline(HTMLParser):
         return [attributes for name, attributes, _ in self.tags if name == tag]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def outline(shown):
     pytest.importorskip("matplotlib", reason="matplotlib is an extra: requirements-visual.txt")
     text = pages.page(shown(with_pictures=True), "en")
@@ -116,14 +120,14 @@ def test_markdown_tables_have_as_many_cells_in_every_row(shown):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_nothing_finished_is_a_page_too(shown):
+def test_a_page_without_finished_cells(shown):
     text = pages.page(shown(records=[]), "en")
     Outline(text)
     assert "None of 4 runs is finished." in text
     assert "few/MMoE/2" in text
 
 
-def test_the_page_needs_nothing_else(outline):
+def test_the_page_needs_no_other_file(outline):
     text, found = outline
     assert not found.named("script")
     assert not found.named("img")
@@ -132,7 +136,7 @@ def test_the_page_needs_nothing_else(outline):
     assert "@import" not in text
 
 
-def test_ids_are_unique_and_what_refers_to_them_finds_them(outline):
+def test_ids_are_unique_and_references_to_them_resolve(outline):
     text, found = outline
     assert len(found.ids) == len(set(found.ids)) > 20
     named = [one[1:] for one in found.addresses if one.startswith("#")]
@@ -152,9 +156,9 @@ def test_language_viewport_and_headings(outline):
     assert all(after <= before + 1 for before, after in zip(found.headings, found.headings[1:]))
 
 
-def test_every_picture_has_a_title_and_says_its_numbers(outline):
+def test_every_picture_has_a_title_and_a_description_with_numbers(outline):
     text, _ = outline
-    pictures = re.findall(r"<svg.*?</svg>", text, re.S)
+    svgs = re.findall(r"<svg.*?</svg>", text, re.S)
     kinds = re.findall(r"<figcaption><strong>(.*?)</strong>", text)
     assert kinds == [
         "A few rows: learning curves of income.",
@@ -165,15 +169,15 @@ def test_every_picture_has_a_title_and_says_its_numbers(outline):
         "A few rows: distance of income to trees &lt;1&gt;.",
         "A few rows: gates of MMoE.",
     ]
-    assert len(pictures) == len(kinds)
+    assert len(svgs) == len(kinds)
     space = "{http://www.w3.org/2000/svg}"
-    for picture in pictures:
+    for picture in svgs:
         tree = ElementTree.fromstring(picture)
         assert tree.get("role") == "img"
         assert len(tree.findtext(f"{space}title")) > 10
         assert re.search(r"\d\.\d\d", tree.findtext(f"{space}desc"))
         assert tree.find(f".//{space}path") is not None
-    assert "ShareBottom -0.0300, deviation 0.0141; MMoE +0.0100" in text
+    assert "ShareBottom -0.0300, standard deviation 0.0141; MMoE +0.0100" in text
 
 
 def test_tables_have_captions_and_heads(outline):
@@ -186,14 +190,14 @@ def test_tables_have_captions_and_heads(outline):
             assert within[-1] == "div"  # which scrolls, so that the page need not
 
 
-def test_text_from_elsewhere_is_text(outline):
+def test_text_of_records_is_escaped(outline):
     text, _ = outline
     assert "Linux &lt;test&gt; &amp; more" in text
     assert "<no>" not in text
 
 
 def contrast(one, other):
-    lighter, darker = sorted((plots.luminance(one), plots.luminance(other)), reverse=True)
+    lighter, darker = sorted((pictures.luminance(one), pictures.luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 
@@ -207,7 +211,7 @@ def test_contrast_by_hand():
     assert contrast(parsed("#777777"), parsed("#fff")) == pytest.approx(4.48, abs=0.01)
 
 
-@pytest.mark.parametrize("colour", [colour for colour, _ in plots._STYLES])
+@pytest.mark.parametrize("colour", [colour for colour, _ in plots.STYLES])
 def test_lines_stand_out_from_white(colour):
     assert contrast(parsed(colour), (1, 1, 1)) >= 4.5
 
@@ -219,7 +223,7 @@ def test_numbers_in_heat_maps_can_be_read():
     inks = {"black": (0, 0, 0), "white": (1, 1, 1)}
     for value in range(101):
         ground = colormaps["Blues"](value / 100)[:3]
-        assert contrast(inks[plots.ink(ground)], ground) >= 4.5
+        assert contrast(inks[pictures.text_colour(ground)], ground) >= 4.5
 
 
 def test_the_same_results_make_the_same_page(shown, outline):
@@ -229,6 +233,13 @@ def test_the_same_results_make_the_same_page(shown, outline):
 def test_without_matplotlib_the_page_says_what_to_install(shown, monkeypatch):
     sections = shown()
     assert "pip install -r requirements-visual.txt" not in pages.page(sections, "en")
-    monkeypatch.setattr(plots, "pictures", lambda data, records: [])
+    monkeypatch.setattr(plots, "plot", lambda name, data, records: [])
     found = shown(with_pictures=True)
     assert "pip install -r requirements-visual.txt" in pages.page(found, "en")
+
+
+def test_without_jinja_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "comparing.pages")
+    with pytest.raises(UserError, match=r"needs Jinja2: pip install -r requirements-visual\.txt"):
+        importlib.import_module("comparing.pages")

@@ -1,4 +1,4 @@
-"""A small model folder to search in: a few rows of the sample, others that choose, a space."""
+"""A small model folder: a few rows of the sample, a validation set and a search space."""
 
 import paddle
 import pytest
@@ -8,7 +8,7 @@ from search_models import change
 
 @pytest.fixture
 def model(tmp_path):
-    """Returns a copy of MMoE's folder, whose ``search.yaml`` has a space and validation data."""
+    """Returns a copy of MMoE's folder; its ``search.yaml`` has a space and a validation set."""
     folder = tmp_path / "model"
     rows = copy_model("mmoe", folder)
     for part, source, first in (("train", "train", 0), ("test", "test", 0), ("valid", "test", 40)):

@@ -1,4 +1,4 @@
-"""The YAML that is searched from: a validation folder and a space."""
+"""The YAML of a search, with a validation set and a search space."""
 
 import yaml
 
@@ -10,7 +10,7 @@ SPACE = {
 
 
 def change(folder, how):
-    """Writes ``search.yaml`` anew, from config.yaml, a validation folder and a space."""
+    """Writes ``search.yaml``: config.yaml with a validation set and a space, changed by ``how``."""
     content = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     content["runner"].update(valid_data_dir="data/valid", epochs=2)
     content["search"] = SPACE

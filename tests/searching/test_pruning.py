@@ -1,4 +1,4 @@
-"""Trials that fall behind are ended; a search counts what ended, and writes each new best."""
+"""Pruning, failed and killed trials, and the YAML of each new best trial."""
 
 import itertools
 import os
@@ -26,14 +26,15 @@ def make(model, tmp_path):
         config = load_config(path, [], loading.hyper_parameters)
         found = space.read(config, None, [])
         output = str(model / "search_tuned.yaml")
-        asked = search.Search(config, [], found, "dygraph", str(tmp_path / "t"), output, False)
-        return asked, studies.Study(str(tmp_path / "s.db"), asked.about(1, "tpe", pruner), lower)
+        made = search.Search(config, [], found, "dygraph", str(tmp_path / "t"), output, False)
+        settings = made.settings(1, "tpe", pruner)
+        return made, studies.Study(str(tmp_path / "s.db"), settings, lower)
 
     return build
 
 
 def curves(values, ended):
-    """Stands for processes that find some values, the same in each of five epochs."""
+    """Returns a stand-in for trials.run; a trial has the same value in each of five epochs."""
     found = iter(values)
 
     def run(yaml_path, options, graph, log, check=False):
@@ -57,39 +58,41 @@ def test_a_trial_below_the_median_of_five_is_pruned(pruner, lower, make, monkeyp
     ended, sign = [], -1 if lower else 1
     values = [sign * value for value in (5.0, 6.0, 7.0, 8.0, 9.0, 1.0, 9.5)]
     monkeypatch.setattr(trials, "run", curves(values, ended))
-    asked, study = make(pruner, lower)
-    asked.run(study, 7)
+    made, study = make(pruner, lower)
+    made.run(study, 7)
     pruned = pruner == "median"
     assert ended == [4, 4, 4, 4, 4, 0 if pruned else 4, 4]
     assert [one.state is TrialState.PRUNED for one in study.ended].index(pruned) == (5 * pruned)
     assert study.best.value == sign * 9.5
-    assert study.importances().keys() == asked.space.keys()
+    assert study.importances().keys() == made.space.keys()
     assert sum(study.importances().values()) == pytest.approx(1)
 
 
-def test_the_yaml_is_that_of_the_best_so_far(make, monkeypatch):
-    asked, study = make()
+def test_the_yaml_is_of_the_best_trial_so_far(make, monkeypatch):
+    made, study = make()
     monkeypatch.setattr(trials, "run", curves([0.5, 0.7, 0.6], []))
     for count in (1, 2, 3):
-        asked.run(study, count)
-        with open(asked.output, encoding="utf-8") as file:
+        made.run(study, count)
+        with open(made.output, encoding="utf-8") as file:
             text = file.read()
-        assert f"mean = {[0.5, 0.7, 0.7][count - 1]!r} on the validation data" in text
+        assert f"mean = {[0.5, 0.7, 0.7][count - 1]!r} on the validation set" in text
         values = study.values(study.best)
         rate = values["hyper_parameters.optimizer.learning_rate"]
         assert yaml.safe_load(text)["hyper_parameters"]["optimizer"]["learning_rate"] == rate
 
 
-def test_if_all_trials_fail_the_last_problem_is_told(make, monkeypatch):
+def test_if_all_trials_fail_the_error_has_the_last_problem(make, monkeypatch):
     def run(*order, **options):
         raise trials.TrialError("the loss is nan")
         yield
 
-    asked, study = make()
+    made, study = make()
     monkeypatch.setattr(trials, "run", run)
-    with pytest.raises(trials.UserError, match="none of 2 trials has a value; the last: the loss"):
-        asked.run(study, 2)
-    assert not os.path.exists(asked.output)
+    with pytest.raises(
+        trials.UserError, match="none of 2 trials has a value; the last one: the loss"
+    ):
+        made.run(study, 2)
+    assert not os.path.exists(made.output)
 
 
 def test_a_signal_ends_the_trial_and_it_does_not_count(make, monkeypatch):
@@ -97,14 +100,14 @@ def test_a_signal_ends_the_trial_and_it_does_not_count(make, monkeypatch):
         yield {"epoch": 0, "value": 0.5}
         raise interrupts.Interrupted(2)
 
-    asked, study = make()
+    made, study = make()
     monkeypatch.setattr(trials, "run", run)
     with pytest.raises(interrupts.Interrupted):
-        asked.run(study, 2)
+        made.run(study, 2)
     assert study.ended == []
 
 
-def test_closing_a_trial_ends_its_process(model, tmp_path):
+def test_closing_a_trial_kills_its_process(model, tmp_path):
     log = str(tmp_path / "log")
     options = ["runner.epochs=100000", f"runner.model_save_path={tmp_path / 'out'}"]
     options.append("runner.keep_checkpoints=1")
@@ -119,5 +122,5 @@ def test_closing_a_trial_ends_its_process(model, tmp_path):
 def test_a_process_that_dies_is_a_failed_trial(tmp_path, model, monkeypatch):
     (model / "net.py").write_text("import os; print('gone'); os._exit(7)\n", encoding="utf-8")
     running = trials.run(str(model / "search.yaml"), [], "dygraph", str(tmp_path / "log"))
-    with pytest.raises(trials.TrialError, match="its process ended with exit code 7: "):
+    with pytest.raises(trials.TrialError, match="the process ended with exit code 7: "):
         list(running)

@@ -1,4 +1,4 @@
-"""tools/search.py: trials are trained, kept over every end, and the best one's YAML is complete."""
+"""tools/search.py: trials survive a kill and an interrupt, and the best YAML is complete."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def trials_of(path):
     return optuna.load_study(storage=f"sqlite:///{path}", study_name="search").trials
 
 
-def told(trials):
+def values_of(trials):
     return [(one.params, one.value) for one in trials if one.state is TrialState.COMPLETE]
 
 
@@ -43,7 +43,7 @@ def start(model, tmp_path):
 
     def run(study, number):
         command = [sys.executable, SEARCH, "-m", model / "search.yaml", "--trials", "2"]
-        log = open(tmp_path / "log", "wb")  # noqa: SIM115  (the process writes there)
+        log = open(tmp_path / "log", "wb")  # noqa: SIM115  (the process writes to it)
         process = subprocess.Popen([*map(str, command), "--study", study], stderr=log)
         place = tmp_path / "other_trials" / str(number) / "log.txt"
         for _ in range(1200):
@@ -56,7 +56,7 @@ def start(model, tmp_path):
     return run
 
 
-def test_a_search_goes_on_after_any_end_and_its_yaml_trains_to_its_value(
+def test_a_search_continues_and_its_yaml_trains_to_the_same_value(
     model, run_command, start, tmp_path
 ):
     study = model / "output_model_mmoe_search" / "study.db"
@@ -95,16 +95,18 @@ def test_a_search_goes_on_after_any_end_and_its_yaml_trains_to_its_value(
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
     last = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-1]
-    assert last.startswith("error: interrupted after 1 of 2 trials; the same command goes on (")
+    assert last.startswith(
+        "error: interrupted after 1 of 2 trials; to continue, run the same command again ("
+    )
     assert [one.state.name for one in trials_of(other)] == ["FAIL", "COMPLETE", "FAIL"]
     done = run_command("search", "-m", model / "search.yaml", "--trials", "2", "--study", other)
     assert done.code == 0, done.stderr
-    assert f"{other}: going on after 1 trials" in done.stderr
-    assert told(trials_of(other)) == told(found)
+    assert f"{other}: continuing after 1 trials" in done.stderr
+    assert values_of(trials_of(other)) == values_of(found)
     assert not (tmp_path / "other_trials").exists()
 
 
-def test_trials_that_fail_are_noted_and_static_graph_is_searched_too(model, run_command, tmp_path):
+def test_failed_trials_are_stored_also_in_static_graph(model, run_command, tmp_path):
     space = tmp_path / "space.yaml"
     experts = {"choices": [2, 3]}
     space.write_text(yaml.safe_dump({"hyper_parameters.expert_num": experts}))
@@ -124,7 +126,7 @@ def test_trials_that_fail_are_noted_and_static_graph_is_searched_too(model, run_
             assert "the loss is nan" in one.user_attrs["problem"]
             assert f"trial {one.number}: failed: " in done.stderr
     assert {one.state for one in found} == {TrialState.COMPLETE, TrialState.FAIL}
-    # What failed counts: nothing is left to do.
+    # Failed trials count, so no trial is left.
     again = run_command("search", "-m", model / "search.yaml", "--trials", "3", *options)
     assert again.code == 0
     assert len(trials_of(model / "output_model_mmoe_search" / "study.db")) == 3

@@ -1,6 +1,6 @@
-"""What ``tools/benchmark.py`` consists of; it knows the engine by few names, no model and no data.
+"""What tools/benchmark.py does: runs programs on the same data and compares their speed and memory.
 
-`launch` measures a process from outside, `worker` runs a command of some tools folder with `meter`
-and `phases` inside; `contestants` are what takes turns; `figures` and `table` make of it what a
-person reads.
+`launch` measures a process from outside. `worker` runs a command of a tools folder and measures it
+from inside with `meter` and `phases`. `programs` are what is compared; `figures` and `table` show
+the results. Of the engine this package knows a few names, listed in `engine_names`.
 """

@@ -1,4 +1,4 @@
-"""What is measured: the settings of one case, and the data folders that it reads."""
+"""The cases of a benchmark: settings, and the data folders that a case reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.config.config import Config
 from engine.model_folder import loading
 
 MODES = ("train", "eval")
-PARSED, FIRST = "parsed", "first"  # data whose parsed copies are there, and data without any
+PARSED, FIRST = "parsed", "first"  # data with parsed copies, and data without
 _KEYS = {"train": "train_data_dir", "eval": "test_data_dir"}
 
 
@@ -22,13 +22,13 @@ class Case:
 
     Attributes:
         mode: one of `MODES`.
-        graph: dygraph or static.
-        threads: of the arithmetic libraries.
-        batch_size: rows.
+        graph: ``dygraph`` or ``static``.
+        threads: threads of the arithmetic libraries.
+        batch_size: rows of a batch.
         data: `PARSED` or `FIRST`.
-        epochs: over the training data.
-        batches: of each epoch after its first ones; None for all.
-        folders: the data folder of each mode that there is one for.
+        epochs: epochs over the training data.
+        batches: batches of each epoch after the warm-up; None for all.
+        folders: data folder by mode.
     """
 
     mode: str
@@ -40,11 +40,13 @@ class Case:
     batches: int | None
     folders: Mapping[str, str]
 
-    def fresh(self, workspace: str) -> Case:
-        """Returns the case with data that nobody has parsed; of parsed data, the case itself.
+    def with_data(self, workspace: str) -> Case:
+        """Returns the case for one run; a first run gets data folders without parsed copies.
 
-        The folders are new and link to the files, so that the user's parsed copies stay where
-        they are, and new ones go beside the links.
+        The new folders contain links to the files, so the parsed copies of the user stay.
+
+        Args:
+            workspace: the folder for the new folders.
         """
         if self.data == PARSED:
             return self
@@ -58,23 +60,23 @@ class Case:
         return replace(self, folders=folders)
 
 
-def folders_of(config: Config, modes: list[str]) -> dict[str, str]:
-    """Returns the data folders of a configuration: of the modes asked for, and of others if set.
+def data_folders(config: Config, modes: list[str]) -> dict[str, str]:
+    """Returns the data folder of each mode, also of modes that are not measured if it is set.
 
     Raises:
-        UserError: one that is needed is not set, is not there or holds no files.
+        UserError: a required folder is not set, is missing or contains no files.
     """
     folders = {}
     for mode, key in _KEYS.items():
-        needed = mode in modes or mode == "train"  # evaluation needs something trained
-        if needed:
+        required = mode in modes or mode == "train"  # evaluation needs a trained checkpoint
+        if required:
             loading.files(config, key)
-        if needed or config.get(f"runner.{key}"):
+        if required or config.get(f"runner.{key}"):
             folders[mode] = config.runner(key)
     return folders
 
 
-def cases_of(
+def all_cases(
     modes: list[str],
     graphs: list[str],
     threads: list[int],
@@ -84,7 +86,7 @@ def cases_of(
     batches: int | None,
     folders: Mapping[str, str],
 ) -> list[Case]:
-    """Returns all combinations, first runs before those on parsed data."""
+    """Returns all combinations of settings; the first run comes before that on parsed data."""
     data = [FIRST, PARSED] if first_run else [PARSED]
     return [
         Case(*settings, 1 if settings[0] == "eval" else epochs, batches, folders)

@@ -1,4 +1,4 @@
-"""Any command line that trains on the same data."""
+"""A command line that trains on the data of a case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import string
 
 from benchmarking.cases import Case
-from benchmarking.processes import last_object, launched_in
+from benchmarking.processes import last_json_object, run_in
 from benchmarking.runs import Run
 from engine.system.errors import UserError
 
@@ -19,14 +19,17 @@ _EPOCH_TIME = re.compile(r"epoch: \d+ done, .*epoch time: ([\d.]+) s")
 
 
 class CommandLine:
-    """Any command line with placeholders such as ``{data}``.
+    """A command line with placeholders such as ``{data}``.
 
-    Its whole process counts. If the last line of its standard output is a JSON object, the
-    numbers ``rows_per_second`` (steady state) and ``rows`` are taken from it; else the steady
-    state comes from PaddleRec's log lines ``epoch time: N s``, if it writes them.
+    It is measured from outside. If the last line of its standard output is a JSON object, the
+    numbers ``rows_per_second`` (steady state) and ``rows`` come from it. Otherwise the steady state
+    comes from log lines in PaddleRec's form, ``epoch time: N s``, if there are any.
 
     Args:
         text: the command line.
+
+    Raises:
+        UserError: it has an unknown placeholder, or there is no such command.
     """
 
     def __init__(self, text: str):
@@ -39,27 +42,25 @@ class CommandLine:
         unknown = sorted(names - {None, *PLACEHOLDERS})
         if unknown or not self._words:
             known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-            found = f"unknown placeholder {{{unknown[0]}}}" if unknown else "nothing to run"
-            raise UserError(f"--against {text}: {found}; a command may have {known}")
+            problem = f"unknown placeholder {{{unknown[0]}}}" if unknown else "nothing to run"
+            raise UserError(f"--against {text}: {problem}; the placeholders are {known}")
         if not shutil.which(self._words[0]):
-            raise UserError(
-                f"--against {text}: there is neither a folder nor a command of that name"
-            )
-        self._any_mode = "mode" in names
+            raise UserError(f"--against {text}: there is no folder and no command with this name")
+        self._can_evaluate = "mode" in names
 
     def covers(self, case: Case) -> bool:
-        """Whether it can run a case: evaluation only if it has the placeholder ``{mode}``."""
-        return case.mode == "train" or self._any_mode
+        """Whether it can run a case: evaluation needs the placeholder ``{mode}``."""
+        return case.mode == "train" or self._can_evaluate
 
     def prepare(self, cases: list[Case]) -> None:
-        """Does nothing: what a command prepares is its own."""
+        """Does nothing: a command line prepares its own data."""
 
-    def run(self, case: Case, place: str) -> Run:
+    def run(self, case: Case, folder: str) -> Run:
         """Runs a case.
 
         Args:
             case: the case.
-            place: an empty folder for what is written.
+            folder: an empty folder for its output.
         """
         values = {
             "data": case.folders["train"],
@@ -69,16 +70,16 @@ class CommandLine:
             "threads": case.threads,
             "graph": case.graph,
             "mode": case.mode,
-            "output": os.path.join(place, "output"),
+            "output": os.path.join(folder, "output"),
         }
         command = [word.format(**values) for word in self._words]
-        launched = launched_in(place, command, case.threads, self.name)
-        run = Run(launched["seconds"], launched["cpu_seconds"], launched["peak_memory_mb"])
-        found = last_object(os.path.join(place, "stdout"))
+        process = run_in(folder, command, case.threads, self.name)
+        run = Run(process["seconds"], process["cpu_seconds"], process["peak_memory_mb"])
+        reported = last_json_object(os.path.join(folder, "stdout"))
         for name in ("rows", "rows_per_second"):
-            if isinstance(found.get(name), (int, float)) and found[name] > 0:
-                setattr(run, name, found[name])
+            if isinstance(reported.get(name), (int, float)) and reported[name] > 0:
+                setattr(run, name, reported[name])
         if run.rows_per_second is None:
-            with open(os.path.join(place, "stderr"), encoding="utf-8", errors="replace") as file:
-                run.more["epoch_seconds"] = sum(map(float, _EPOCH_TIME.findall(file.read())))
+            with open(os.path.join(folder, "stderr"), encoding="utf-8", errors="replace") as file:
+                run.extra["epoch_seconds"] = sum(map(float, _EPOCH_TIME.findall(file.read())))
         return run

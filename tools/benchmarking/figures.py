@@ -1,4 +1,4 @@
-"""From runs to figures: medians, spreads, ratios."""
+"""Medians, ranges and ratios of the measurements of several runs."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from typing import Any
 
 from benchmarking.runs import Run
 
-_MEASURED = ("ms_per_step", "import_seconds", "own_memory_mb")
+_EXTRA = ("ms_per_step", "import_seconds", "own_memory_mb")
 
 
-def completed(run: Run, rows: int | None) -> Run:
-    """Returns a run with what follows from the rows that the others visited.
+def complete(run: Run, rows: int | None) -> Run:
+    """Adds rows, and rows a second from logged epoch times, to a run that did not report them.
 
     Args:
         run: the run.
-        rows: rows of the data times epochs, if known.
+        rows: the number of rows that another program visited; None if unknown.
     """
     run.rows = run.rows or rows
-    seconds = run.more.pop("epoch_seconds", 0.0)
+    seconds = run.extra.pop("epoch_seconds", 0.0)
     if run.rows_per_second is None and seconds and run.rows:
         run.rows_per_second = run.rows / seconds
     return run
 
 
 def summary(runs: Sequence[Run]) -> dict[str, Any]:
-    """Returns the figures of the runs of one contestant in one case."""
-    found = {
+    """Returns the figures of one program in one case."""
+    summarized = {
         "rows": runs[0].rows,
         "rows_per_second": _spread([run.rows_per_second for run in runs]),
-        "whole_process_rows_per_second": _spread(_whole(runs)),
+        "whole_process_rows_per_second": _spread(_per_second(runs)),
         "whole_process_seconds": _spread([run.whole_seconds for run in runs]),
         "cpu_seconds": _spread([run.cpu_seconds for run in runs]),
         "peak_memory_mb": _spread([run.peak_memory_mb for run in runs]),
     }
-    for name in _MEASURED:
-        found[name] = _spread([run.more.get(name) for run in runs])
-    return found
+    for name in _EXTRA:
+        summarized[name] = _spread([run.extra.get(name) for run in runs])
+    return summarized
 
 
-def ratios(mine: Sequence[Run], theirs: Sequence[Run]) -> dict[str, Any]:
-    """Returns how many times as fast the first is, turn by turn."""
+def ratios(mine: Sequence[Run], other: Sequence[Run]) -> dict[str, Any]:
+    """Returns how many times as fast the first program is as the other."""
     return {
         "rows_per_second": _ratio(
-            [run.rows_per_second for run in mine], [run.rows_per_second for run in theirs]
+            [run.rows_per_second for run in mine], [run.rows_per_second for run in other]
         ),
-        "whole_process_rows_per_second": _ratio(_whole(mine), _whole(theirs)),
-        "rows_per_cpu_second": _ratio(_of_processors(mine), _of_processors(theirs)),
+        "whole_process_rows_per_second": _ratio(_per_second(mine), _per_second(other)),
+        "rows_per_cpu_second": _ratio(_per_cpu_second(mine), _per_cpu_second(other)),
     }
 
 
-def _whole(runs: Sequence[Run]) -> list[float | None]:
+def _per_second(runs: Sequence[Run]) -> list[float | None]:
     return [run.rows / run.whole_seconds if run.rows else None for run in runs]
 
 
-def _of_processors(runs: Sequence[Run]) -> list[float | None]:
+def _per_cpu_second(runs: Sequence[Run]) -> list[float | None]:
     return [run.rows / run.cpu_seconds if run.rows else None for run in runs]
 
 
 def _spread(values: Sequence[float | None]) -> dict[str, Any] | None:
-    """Returns median, lowest and highest of values, and all; None if one is missing."""
+    """Returns the median, lowest, highest and all values; None if one is missing."""
     if any(value is None for value in values):
         return None
     return {
@@ -71,13 +71,13 @@ def _spread(values: Sequence[float | None]) -> dict[str, Any] | None:
     }
 
 
-def _ratio(mine: Sequence[float | None], theirs: Sequence[float | None]) -> dict | None:
-    """Returns the ratio of medians, and the lowest and highest of runs that followed each other."""
-    if any(value is None for value in (*mine, *theirs)):
+def _ratio(mine: Sequence[float | None], other: Sequence[float | None]) -> dict | None:
+    """Returns the ratio of the medians, and the ratios of successive runs."""
+    if any(value is None for value in (*mine, *other)):
         return None
-    turns = [one / other for one, other in zip(mine, theirs)]
+    turns = [first / second for first, second in zip(mine, other)]
     return {
-        "of_medians": statistics.median(mine) / statistics.median(theirs),
+        "of_medians": statistics.median(mine) / statistics.median(other),
         "lowest": min(turns),
         "highest": max(turns),
         "turns": turns,

@@ -1,10 +1,10 @@
-"""Runs a command and measures it from outside: the whole process's time and peak memory.
+"""Runs a command and measures the time and the peak memory of its process.
 
     python launch.py FOLDER COMMAND...
 
-The command's output goes to `stdout` and `stderr` in FOLDER, what was measured to `launch.json`. A
-process of its own, because Linux counts the memory of the process that starts a command as the
-command's: this one is small.
+Writes the output of the command to `stdout` and `stderr` in FOLDER and the measurements to
+`launch.json`. It is a separate small process, because Linux counts the memory of the process that
+starts a command as memory of the command.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 
 def main(folder: str, command: list[str]) -> None:
-    """Runs the command and writes what was measured."""
+    """Runs the command and writes the measurements."""
     with (
         open(os.path.join(folder, "stdout"), "wb") as stdout,
         open(os.path.join(folder, "stderr"), "wb") as stderr,
@@ -32,11 +32,11 @@ def main(folder: str, command: list[str]) -> None:
             sys.exit(f"{command[0]}: {error.strerror or error}")
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
-    kilo = 1024 if sys.platform != "darwin" else 1024**2
+    units = 1024 if sys.platform != "darwin" else 1024**2  # of ru_maxrss, in 2^20 bytes
     measured = {
         "seconds": seconds,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_memory_mb": usage.ru_maxrss / kilo,
+        "peak_memory_mb": usage.ru_maxrss / units,
         "code": -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
     }
     with open(os.path.join(folder, "launch.json"), "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Steady-state speed of a session: it counts the batches that the loop takes out of it."""
+"""Measures the steady-state speed of a session by the batches that it yields."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Callable
 
-WARM_UP = 50  # batches of the first epoch that do not count; a quarter of it if that is less
+WARM_UP = 50  # first batches, which do not count; at most a quarter of the first epoch
 
 
 class Meter:
-    """Measures the epochs that a loop takes out of ``session.batches(source, epoch)``.
+    """Measures the epochs of ``session.batches(source, epoch)``.
 
-    What is between an epoch's first batch and the end of its last step counts: reading, steps,
-    metrics, log lines; what is between epochs, as saving, does not.
+    An epoch counts from its first batch to the end of its last step: reading, steps, metrics and
+    log lines. The time between epochs, such as for saving, does not count.
 
     Args:
-        limit: batches of an epoch after the warm-up, where it then ends; None for all.
-        wait: makes sure that the device has done what it was asked to.
-        phases: where a step's time goes (`phases.Phases`), if that is wanted.
+        limit: number of batches after the warm-up at which an epoch ends; None for all.
+        wait: waits until the device is idle.
+        phases: measures the phases of a step (`phases.Phases`); None for no phases.
 
     Attributes:
         rows: rows after the warm-up.
         batches: batches after the warm-up.
-        seconds: what those took.
-        all_rows: rows with the warm-up.
+        seconds: seconds after the warm-up.
+        all_rows: rows including the warm-up.
     """
 
     def __init__(self, limit: int | None, wait: Callable[[], object], phases: Any = None):
@@ -35,8 +35,8 @@ class Meter:
         self.rows = self.batches = self.all_rows = 0
         self.seconds = 0.0
 
-    def around(self, batches: Callable[[Any, int], Iterator]) -> Callable[[Any, int], Iterator]:
-        """Returns what takes the place of a session's ``batches``."""
+    def wrap(self, batches: Callable[[Any, int], Iterator]) -> Callable[[Any, int], Iterator]:
+        """Returns a session's ``batches`` with a clock around it."""
 
         def metered(source: Any, epoch: int) -> Iterator[tuple[Any, int]]:
             warm_up = 0 if self.batches else _warm_up(source)

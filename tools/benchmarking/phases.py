@@ -1,6 +1,6 @@
-"""Where a step's time goes, by laps around what a session calls.
+"""Measures the phases of a step by a clock around the calls of a session.
 
-The laps cost time themselves, so they are set in a short run of their own, not in the timed ones.
+The clock slows a step down, so the phases are measured in an extra run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any, Callable
+
+from benchmarking import engine_names
 
 PHASES = (
     "read",
@@ -24,8 +26,8 @@ PHASES = (
     "other",
 )
 
-# What is timed, as (owner, name, phase); an owner is an attribute of the session, or the session
-# itself. What is not there is part of what calls it.
+# The measured calls: owner, name, phase. An owner is an attribute of the session, "" the session
+# itself. A call that a session does not have is part of its caller.
 _CALLS = (
     ("", "_forward", "forward"),
     ("_contract", "train_forward", "forward"),
@@ -36,20 +38,20 @@ _CALLS = (
     ("_optimizer", "clear_grad", "optimizer"),
     ("_feeds", "named", "transfer"),
     ("executor", "run", "forward"),
-    ("_executor", "run", "forward"),  # as older checkouts call it
+    ("_executor", "run", "forward"),  # in older checkouts
     ("", "_count", "metrics"),
     ("", "metrics", "metrics"),
 )
 
 
 class Phases:
-    """Adds up seconds by phase; a phase inside another one is not part of that.
+    """Adds up the seconds of each phase. An inner phase is not part of the outer one.
 
     Args:
-        wait: makes sure that the device has done what it was asked to.
+        wait: waits until the device is idle.
 
     Attributes:
-        seconds: of each phase that occurred, and of reading.
+        seconds: seconds by phase, of those that occurred.
     """
 
     def __init__(self, wait: Callable[[], object]):
@@ -60,48 +62,50 @@ class Phases:
         self._thread = threading.get_ident()
 
     def start(self) -> None:
-        """Begins to count."""
+        """Starts the clock."""
         self._running = True
         self._last = time.perf_counter()
 
     def stop(self) -> None:
-        """Counts no longer."""
+        """Stops the clock."""
         self._lap()
         self._running = False
 
     def watch(self, session: Any) -> None:
-        """Times what a session calls in a step."""
+        """Puts the clock around the calls of a session.
+
+        Args:
+            session: a session of this engine or of an older checkout's.
+        """
         import paddle
 
-        try:
-            from engine.evaluation.run_log import RunLog
-        except ImportError:  # an older checkout
-            from engine.report import Report as RunLog
+        run_log = engine_names.module("run_log")
+        log = getattr(run_log, "RunLog", None) or run_log.Report
 
         for path, name, phase in _CALLS:
             owner = session
             for part in filter(None, path.split(".")):
                 owner = getattr(owner, part, None)
-            self._around(owner, name, phase)
+            self._wrap(owner, name, phase)
         for metric in getattr(session, "_metrics", ()):
-            self._around(metric, "update", "metrics")
-        self._around(paddle.Tensor, "backward", "backward")
-        for name in ("models.common.fast_step.step", "models.multitask.written_step"):
-            if name in sys.modules:  # the second is an older checkout's
-                self._around(sys.modules[name].StepLoss, "backward", "backward")
-        self._around(RunLog, "line", "log")
+            self._wrap(metric, "update", "metrics")
+        self._wrap(paddle.Tensor, "backward", "backward")
+        for name in engine_names.WRITTEN_STEPS:
+            if name in sys.modules:
+                self._wrap(sys.modules[name].StepLoss, "backward", "backward")
+        self._wrap(log, "line", "log")
 
     def reading(self, batches: Callable, source: Any, epoch: int) -> Iterator[tuple[Any, int]]:
-        """Yields a session's batches: what a source takes is reading, the rest transfer."""
+        """Yields a session's batches; time in its source is ``read``, other time ``transfer``."""
         outer = "read"
         for name in ("blocks", "batches"):
             if hasattr(source, name):
                 outer = "transfer"
-                made = getattr(source, name)
-                setattr(source, name, lambda *a, made=made: self._each(made(*a), "read"))
+                read = getattr(source, name)
+                setattr(source, name, lambda *a, read=read: self._each(read(*a), "read"))
         return self._each(batches(source, epoch), outer)
 
-    def _around(self, owner: Any, name: str, phase: str) -> None:
+    def _wrap(self, owner: Any, name: str, phase: str) -> None:
         called = getattr(owner, name, None)
         if called is None:
             return
@@ -132,7 +136,7 @@ class Phases:
             yield item
 
     def _enter(self, phase: str) -> bool:
-        # Threads that read ahead cost a step nothing but the time that it waits for them.
+        # Of threads that read ahead, only the time that a step waits for them counts.
         if threading.get_ident() != self._thread:
             return False
         self._lap()

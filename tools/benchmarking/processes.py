@@ -1,4 +1,4 @@
-"""Starts what is measured, each in a process of its own, and hears what it ended with."""
+"""Runs measured commands, each in its own process."""
 
 from __future__ import annotations
 
@@ -13,17 +13,26 @@ from benchmarking import launch
 from engine.system.errors import UserError
 
 
-def launched_in(place: str, command: list[str], threads: int, name: str) -> dict[str, Any]:
-    """Runs a command with its output in a folder; returns what was measured from outside.
+def run_in(folder: str, command: list[str], threads: int, name: str) -> dict[str, Any]:
+    """Runs a command and returns its time and memory.
+
+    Args:
+        folder: the folder for its output.
+        command: program and arguments.
+        threads: threads of the arithmetic libraries.
+        name: name of the command in errors.
+
+    Returns:
+        ``seconds``, ``cpu_seconds``, ``peak_memory_mb`` (2^20 bytes) and ``code``.
 
     Raises:
-        UserError: it did not end well.
+        UserError: the command could not start, or its exit code is not 0.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     process = subprocess.Popen(
-        [sys.executable, os.path.abspath(launch.__file__), place, *command],
+        [sys.executable, os.path.abspath(launch.__file__), folder, *command],
         env=environment,
-        start_new_session=True,  # so that all of it can be ended
+        start_new_session=True,  # a process group, to end the command with its children
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -35,28 +44,28 @@ def launched_in(place: str, command: list[str], threads: int, name: str) -> dict
         raise
     if process.returncode:
         raise UserError(f"{name}: {problem.strip()}")
-    with open(os.path.join(place, "launch.json"), encoding="utf-8") as file:
+    with open(os.path.join(folder, "launch.json"), encoding="utf-8") as file:
         launched = json.load(file)
     if launched["code"]:
-        raise UserError(f"{name}: exit code {launched['code']}: {_last_words(place)}")
+        raise UserError(f"{name}: exit code {launched['code']}: {_last_line(folder)}")
     return launched
 
 
-def _last_words(place: str) -> str:
+def _last_line(folder: str) -> str:
     for stream in ("stderr", "stdout"):
-        with open(os.path.join(place, stream), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(folder, stream), encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file if line.strip()]
         if lines:
             return lines[-1]
-    return "it said nothing"
+    return "no output"
 
 
-def last_object(path: str) -> dict[str, Any]:
-    """Returns the JSON object in the last line of a file; nothing if it is none."""
+def last_json_object(path: str) -> dict[str, Any]:
+    """Returns the JSON object in the last line of a file; an empty one if there is none."""
     with open(path, encoding="utf-8", errors="replace") as file:
         lines = [line for line in file if line.strip()]
     try:
-        found = json.loads(lines[-1])
+        content = json.loads(lines[-1])
     except (IndexError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

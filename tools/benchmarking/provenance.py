@@ -1,4 +1,4 @@
-"""Which state of the code figures belong to."""
+"""The commit that figures were measured with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 
 
 def commit(folder: str) -> str | None:
-    """Returns the Git commit of a folder, with ``+`` if there are changes; None if it has none."""
+    """Returns the Git commit of a folder, with ``+`` if files have changed; None without Git."""
     head = _git(folder, "rev-parse", "--short=12", "HEAD")
     if head is None:
         return None

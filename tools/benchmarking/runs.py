@@ -1,4 +1,4 @@
-"""What one run of one contestant measured."""
+"""The measurements of one run of one program."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 @dataclass
 class Run:
-    """What a run measured.
+    """The measurements of a run.
 
     Attributes:
-        whole_seconds: from the start of the process to its end.
-        cpu_seconds: what its threads spent on processors, together.
-        peak_memory_mb: the most that it held, in 2^20 bytes, mapped files included.
-        rows: rows visited, None if unknown.
-        rows_per_second: the steady state, None if unknown.
-        more: figures that not every contestant has, by name.
+        whole_seconds: seconds from the start of the process to its end.
+        cpu_seconds: processor time of all threads.
+        peak_memory_mb: peak memory in 2^20 bytes, including mapped files.
+        rows: number of rows visited; None if unknown.
+        rows_per_second: steady-state speed; None if unknown.
+        extra: figures by name that not every program reports.
     """
 
     whole_seconds: float
@@ -24,4 +24,4 @@ class Run:
     peak_memory_mb: float
     rows: int | None = None
     rows_per_second: float | None = None
-    more: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The figures as tables of at most 100 columns."""
+"""Tables of the figures, at most 100 characters wide."""
 
 from __future__ import annotations
 
@@ -42,12 +42,17 @@ _AGAINST = (
 
 
 def case_header() -> str:
-    """Returns the header of the cases' lines."""
+    """Returns the header of the table of cases."""
     return _header(_CASE)
 
 
 def case_line(number: int, case: dict[str, Any]) -> str:
-    """Returns a case's line."""
+    """Returns the line of a case.
+
+    Args:
+        number: the number of the case.
+        case: its figures.
+    """
     rate, whole = case["rows_per_second"], case["whole_process_seconds"]
     return _line(
         _CASE,
@@ -65,7 +70,7 @@ def case_line(number: int, case: dict[str, Any]) -> str:
 
 
 def phases_table(cases: Sequence[dict[str, Any]]) -> list[str]:
-    """Returns the table of where a step's time goes, in milliseconds."""
+    """Returns the table of the phases of a step, in milliseconds."""
     lines = [_header(_PHASE)]
     for number, case in enumerate(cases, 1):
         if "phases_ms" in case:
@@ -76,7 +81,7 @@ def phases_table(cases: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def against_table(cases: Sequence[dict[str, Any]]) -> list[str]:
-    """Returns the table of the others: their figures, and how many times as fast A is."""
+    """Returns the table of the other programs: their figures, and how many times as fast A is."""
     lines = [_header(_AGAINST)]
     for number, case in enumerate(cases, 1):
         for other in case["against"]:

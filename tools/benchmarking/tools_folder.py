@@ -1,4 +1,4 @@
-"""The commands of a tools folder, this one or another checkout's, measured from inside too."""
+"""The commands of a tools folder, of this or another checkout, measured from inside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarking import worker
 from benchmarking.cases import PARSED, Case
-from benchmarking.processes import launched_in
+from benchmarking.processes import run_in
 from benchmarking.runs import Run
 
 _COMMANDS = {
@@ -20,17 +20,17 @@ _COMMANDS = {
     ("train", "static"): "static_trainer",
     ("eval", "static"): "static_infer",
 }
-_UNTRAINED = 2  # batches that the checkpoint for evaluation is trained on
+_PREPARATION = 2  # batches that the checkpoint for evaluation is trained on
 
 
 class ToolsFolder:
-    """The commands of a tools folder with this project's engine, measured from inside as well.
+    """The commands of a tools folder with this project's engine.
 
     Args:
-        folder: with trainer.py and the others.
-        yaml: the model's configuration.
-        overrides: the user's ``-o``.
-        workspace: a folder for what the commands write.
+        folder: the folder, with trainer.py and the other commands.
+        yaml: path of the model's configuration.
+        overrides: the values of ``-o``.
+        workspace: a folder for the outputs of the commands.
     """
 
     def __init__(self, folder: str, yaml: str, overrides: list[str], workspace: str):
@@ -42,54 +42,55 @@ class ToolsFolder:
         self._output = tempfile.mkdtemp(prefix="output-", dir=workspace)
 
     def covers(self, case: Case) -> bool:
-        """Whether it can run a case."""
+        """Whether it can run a case: always."""
         return True
 
     def prepare(self, cases: list[Case]) -> None:
-        """Parses the data, if that has not been done, and saves what evaluation needs."""
+        """Parses data without parsed copies, and trains the checkpoints for evaluation."""
         for graph in dict.fromkeys(case.graph for case in cases):
-            mine = [case for case in cases if case.graph == graph and case.data == PARSED]
-            self._work(mine[0], "train", self._output, self._place(), limit=_UNTRAINED)
-            if any(case.mode == "eval" for case in mine):
-                self._work(mine[0], "eval", self._output, self._place(), limit=_UNTRAINED)
+            of_graph = [case for case in cases if case.graph == graph and case.data == PARSED]
+            modes = ["train"] + ["eval"] * any(case.mode == "eval" for case in of_graph)
+            for mode in modes:
+                folder = self._new_folder()
+                self._work(of_graph[0], mode, self._output, folder, limit=_PREPARATION)
 
-    def run(self, case: Case, place: str) -> Run:
+    def run(self, case: Case, folder: str) -> Run:
         """Runs a case.
 
         Args:
             case: the case.
-            place: an empty folder for what is written.
+            folder: an empty folder for its output.
         """
         output = self._output
         if case.data != PARSED:
-            output = os.path.join(place, "output")
+            output = os.path.join(folder, "output")
             if case.mode == "eval":
                 shutil.copytree(self._output, output)
-        launched, found = self._work(case, case.mode, output, place, case.epochs, case.batches)
+        process, measured = self._work(case, case.mode, output, folder, case.epochs, case.batches)
         return Run(
-            launched["seconds"],
-            launched["cpu_seconds"],
-            launched["peak_memory_mb"],
-            found["rows"],
-            found["steady_rows"] / found["steady_seconds"],
+            process["seconds"],
+            process["cpu_seconds"],
+            process["peak_memory_mb"],
+            measured["rows"],
+            measured["steady_rows"] / measured["steady_seconds"],
             {
-                "ms_per_step": 1e3 * found["steady_seconds"] / found["steady_batches"],
-                **{name: found[name] for name in ("import_seconds", "own_memory_mb", "paddle")},
+                "ms_per_step": 1e3 * measured["steady_seconds"] / measured["steady_batches"],
+                **{name: measured[name] for name in ("import_seconds", "own_memory_mb", "paddle")},
             },
         )
 
     def phases(self, case: Case, batches: int) -> dict[str, Any]:
-        """Returns where a step's time goes, over so many batches: milliseconds a step."""
-        place = self._place()
-        _, found = self._work(case, case.mode, self._output, place, limit=batches, phases=True)
-        done = found["steady_batches"]
+        """Returns the milliseconds of each phase of a step, measured over some batches."""
+        folder = self._new_folder()
+        _, measured = self._work(case, case.mode, self._output, folder, limit=batches, phases=True)
+        done = measured["steady_batches"]
         return {
-            "phases_ms": {name: 1e3 * value / done for name, value in found["phases"].items()},
-            "split_ms_per_step": 1e3 * found["steady_seconds"] / done,
+            "phases_ms": {name: 1e3 * value / done for name, value in measured["phases"].items()},
+            "split_ms_per_step": 1e3 * measured["steady_seconds"] / done,
             "split_batches": done,
         }
 
-    def _place(self) -> str:
+    def _new_folder(self) -> str:
         return tempfile.mkdtemp(prefix="run-", dir=self._workspace)
 
     def _work(
@@ -97,13 +98,13 @@ class ToolsFolder:
         case: Case,
         mode: str,
         output: str,
-        place: str,
+        folder: str,
         epochs: int = 1,
         limit: int | None = None,
         phases: bool = False,
     ) -> tuple[dict, dict]:
-        """Runs a command; returns what was measured from outside and from inside."""
-        given = {
+        """Runs a command; returns the measurements from outside and from inside."""
+        values = {
             "train_data_dir": case.folders["train"],
             "test_data_dir": case.folders.get("eval"),
             "train_batch_size": case.batch_size,
@@ -114,21 +115,21 @@ class ToolsFolder:
             "model_save_path": output,
             "infer_load_path": output,
             "resume": False,
-            "cache_dir": None if case.data == PARSED else place,
+            "cache_dir": None if case.data == PARSED else folder,
         }
-        options = [f"runner.{name}={value}" for name, value in given.items() if value is not None]
+        options = [f"runner.{name}={value}" for name, value in values.items() if value is not None]
         task = {
             "tools": self._folder,
             "command": _COMMANDS[mode, case.graph],
             "arguments": ["-m", self.yaml, "-o", *self._overrides, *options],
             "limit": limit,
             "phases": phases,
-            "result": os.path.join(place, "result.json"),
+            "result": os.path.join(folder, "result.json"),
         }
-        path = os.path.join(place, "task.json")
+        path = os.path.join(folder, "task.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(task, file)
         command = [sys.executable, os.path.abspath(worker.__file__), path]
-        launched = launched_in(place, command, case.threads, self.name)
+        process = run_in(folder, command, case.threads, self.name)
         with open(task["result"], encoding="utf-8") as file:
-            return launched, json.load(file)
+            return process, json.load(file)

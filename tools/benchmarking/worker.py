@@ -1,11 +1,12 @@
-"""Runs a command of a tools folder, metered inside; started by `launch`, not by a person.
+"""Runs a command of a tools folder and measures it from inside. `launch` starts it.
 
     python worker.py TASK.json
 
-TASK.json: `tools`, the folder; `command`, a file's name there without .py; `arguments`, its own;
-`limit`, batches of an epoch or null; `phases`, whether to split a step; `result`, where to write.
-The folder may be another checkout's, older than this file. Of its engine only
-`process.prepare` and `opening.open_session` are needed, under their present or former names.
+TASK.json contains `tools` (the folder), `command` (the name of a file there, without .py),
+`arguments` of the command, `limit` (batches of an epoch or null), `phases` (whether to measure the
+phases of a step) and `result` (the file for the measurements). The folder may belong to another,
+older checkout. Of its engine the worker needs `process.prepare`, `opening.open_session` and the log
+line, under their present or former names (`engine_names`).
 """
 
 from __future__ import annotations
@@ -19,19 +20,14 @@ from typing import Any
 
 
 def main(task: dict[str, Any]) -> None:
-    """Runs the command and writes what was measured."""
+    """Runs the command and writes the measurements."""
+    from benchmarking import engine_names
     from benchmarking.meter import Meter
     from benchmarking.phases import Phases
 
     sys.path[0] = task["tools"]
-    try:
-        from engine.graphs import opening
-        from engine.system import process
-    except ImportError:  # an older checkout
-        from engine import runtime as process
-        from engine import sessions as opening
-
-    process.prepare()
+    engine_names.module("process").prepare()
+    opening = engine_names.module("opening")
     import paddle
 
     imported = time.time()
@@ -52,7 +48,7 @@ def main(task: dict[str, Any]) -> None:
         on_gpu = paddle.device.get_device().startswith("gpu")
         if phases:
             phases.watch(session)
-        session.batches = meter.around(session.batches)
+        session.batches = meter.wrap(session.batches)
         return session
 
     opening.open_session = metered
@@ -78,7 +74,7 @@ def main(task: dict[str, Any]) -> None:
 
 
 def _own_memory_mb() -> float | None:
-    """Returns the memory that is the process's own, mapped files aside, in 2^20 bytes."""
+    """Returns the memory of the process without mapped files, in 2^20 bytes; None if unknown."""
     try:
         with open("/proc/self/status", encoding="ascii") as file:
             fields = dict(line.split(":", 1) for line in file)
@@ -90,5 +86,5 @@ def _own_memory_mb() -> float | None:
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     with open(sys.argv[1], encoding="utf-8") as file:
-        given = json.load(file)
-    main(given)
+        loaded = json.load(file)
+    main(loaded)

@@ -1,1 +1,5 @@
-"""What tools/compare.py does: a matrix of runs, their figures, and the pages that show them."""
+"""What tools/compare.py does: reads a matrix of runs, runs its cells and writes the pages.
+
+`schema` and `matrix` read the YAML. `cell_run`, `checkpoint_choice` and `results` run cells and
+keep their results. `document` is the content of a page; `pages`, `plots` and `report` write it.
+"""

@@ -1,30 +1,32 @@
-"""What the pages say, whichever form they have: sections of paragraphs, tables and pictures."""
+"""The content of a results page, without its format: sections of texts, tables and plots."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Union
 
 from comparing import figures, words
-from comparing.matrix import DataSet, Matrix
-from comparing.plots import Picture
-from comparing.running import FINISHED
+from comparing.figures import Record
+from comparing.matrix import Matrix
+from comparing.pictures import Picture
+from comparing.results import FINISHED
+from comparing.schema import DataSet, Reference
 
 _NOTHING = "–"
-_FORMS = {"logloss": ".4f", "calibration": ".3f", "ece": ".4f", "gauc": ".4f"}
+_FORMATS = {"logloss": ".4f", "calibration": ".3f", "ece": ".4f", "gauc": ".4f"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first column names its rows.
+    """A table; the first column contains the names of its rows.
 
     Attributes:
-        caption: what it holds.
-        header: the columns' names.
-        rows: texts, as many as columns each.
+        caption: the caption.
+        header: the names of the columns.
+        rows: the cells of each row, one text a column.
     """
 
     caption: str
@@ -34,14 +36,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines to type."""
+    """Command lines."""
 
     lines: list[str]
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures that stand beside each other."""
+    """Pictures side by side."""
 
     pictures: list[Picture]
 
@@ -51,11 +53,11 @@ Block = Union[str, Table, Code, Pictures]
 
 @dataclass
 class Section:
-    """A heading and what follows it.
+    """A heading and the blocks below it.
 
     Attributes:
         title: the heading.
-        blocks: paragraphs, which may have `code` in backticks, and more.
+        blocks: paragraphs (with `code` and **bold** as in Markdown), tables, code and pictures.
     """
 
     title: str
@@ -64,180 +66,184 @@ class Section:
 
 def sections(
     matrix: Matrix,
-    records: Mapping[str, dict[str, Any]],
+    records: Mapping[str, Record],
     command: str,
     language: str,
     pictures: Mapping[str, list[Picture]] | None,
 ) -> list[Section]:
-    """Returns a page's sections; the first one's title is the page's.
+    """Returns the sections of a page; the title of the first is the title of the page.
 
     Args:
-        matrix: what is shown.
-        records: what its cells ended with, by name; those that were not run are not in it.
-        command: what writes the pages.
+        matrix: the matrix.
+        records: the records of its cells by name, without cells that did not run.
+        command: the command line that writes the pages.
         language: ``en`` or ``zh``.
-        pictures: of each data set; None for a page without pictures.
+        pictures: the plots of each data set; None for a page without plots.
     """
-    say = partial(words.say, language)
-    done = [record for record in records.values() if record["state"] == FINISHED]
-    found = [_summary(matrix, done, command, language, pictures)]
-    for name, data in {cell.data.name: cell.data for cell in matrix.cells}.items():
-        own = [record for record in done if record["data"] == name]
+    finished = [record for record in records.values() if record["state"] == FINISHED]
+    page = [_summary(matrix, finished, command, language, pictures)]
+    for name, data in matrix.data.items():
+        of_data = [record for record in finished if record["data"] == name]
         section = Section(data.title[language])
-        section.blocks.append(f"**{say('protocol')}.** {data.protocol[language]}")
-        if own:
-            section.blocks += _tables(data, own, language)
+        protocol = words.say(language, "protocol")
+        section.blocks.append(f"**{protocol}.** {data.protocol[language]}")
+        if of_data:
+            section.blocks.append(_main_table(data, of_data, language))
+            section.blocks += _quality_table(of_data, language)
         if data.references:
-            section.blocks.append(_references(data, language))
+            section.blocks.append(_reference_table(data, language))
         if pictures and pictures.get(name):
             section.blocks.append(Pictures(pictures[name]))
-        found.append(section)
-    found += _gaps(matrix, records, language)
-    if done:
-        found.append(_runs(matrix, records, language))
-    return found
+        page.append(section)
+    page += _unfinished(matrix, records, language)
+    if finished:
+        page.append(_runs(matrix, records, language))
+    return page
 
 
-def _summary(matrix, done, command, language, pictures) -> Section:
+def _summary(matrix, finished, command, language, pictures) -> Section:
     say = partial(words.say, language)
     section = Section(f"{say('title')}: {matrix.name}")
     section.blocks.append(say("made", yaml=os.path.basename(matrix.path)))
     section.blocks.append(Code([command]))
-    if not done:
+    if not finished:
         section.blocks.append(say("none", all=len(matrix.cells)))
         return section
-    starts = sorted(record["started_at"][:16].replace("T", " ") for record in done)
-    seconds = sum(record["seconds"] for record in done)
-    hours = words.duration(language, seconds)
-    counts = {"done": len(done), "all": len(matrix.cells)}
+    starts = sorted(map(_start, finished))
+    hours = words.duration(language, sum(record["seconds"] for record in finished))
+    counts = {"done": len(finished), "all": len(matrix.cells)}
     section.blocks.append(say("finished", **counts, first=starts[0], last=starts[-1], hours=hours))
     section.blocks.append(say("explained"))
     if pictures is None:
         section.blocks.append(say("pictures"))
     elif not any(pictures.values()):
         section.blocks.append(say("no_pictures"))
-    section.blocks.append(_environment(done, language))
+    section.blocks.append(_environment(finished, language))
     section.blocks.append(say("changed"))
     return section
 
 
-def _environment(done, language) -> Table:
+def _environment(finished: list[Record], language: str) -> Table:
     say = partial(words.say, language)
-
-    def every(values) -> str:
-        return ", ".join(dict.fromkeys(str(value) for value in values))
-
-    environments = [record["environment"] for record in done]
-    versions = every(
-        f"Paddle {one.get('paddle', '?')}, Python {one['python']}, {one['os']}"
-        for one in environments
+    environments = [record["environment"] for record in finished]
+    versions = (
+        f"Paddle {each.get('paddle', '?')}, Python {each['python']}, {each['os']}"
+        for each in environments
     )
     rows = [
-        [say("commit"), every(record["commit"] or "?" for record in done)],
-        [say("versions"), versions],
-        [say("processor"), every(one["processor"] for one in environments)],
-        [say("cores"), every(one["cores"] for one in environments)],
-        [say("threads"), every(record["threads"] for record in done)],
-        [say("seeds"), every(record["seed"] for record in done)],
+        [say("commit"), _distinct(record["commit"] or "?" for record in finished)],
+        [say("versions"), _distinct(versions)],
+        [say("processor"), _distinct(each["processor"] for each in environments)],
+        [say("cores"), _distinct(each["cores"] for each in environments)],
+        [say("threads"), _distinct(record["threads"] for record in finished)],
+        [say("seeds"), _distinct(record["seed"] for record in finished)],
     ]
     return Table(say("environment"), ["", ""], rows)
 
 
-def _tables(data: DataSet, records: list[figures.Record], language: str) -> list[Table]:
+def _main_table(data: DataSet, records: list[Record], language: str) -> Table:
+    """Returns the main metric of each task, speed and size, by model and by reference."""
     say = partial(words.say, language)
-    tasks, models = figures.tasks(records), figures.by_model(records)
-    metrics = {task: figures.main_metric(records, task) for task in tasks}
-    judged = [task for task in tasks if metrics[task]]
-    header = [say("model"), *(f"{task}: {metrics[task].upper()}" for task in judged)]
+    metrics = {task: figures.main_metric(records, task) for task in figures.tasks(records)}
+    metrics = {task: metric for task, metric in metrics.items() if metric}
+    header = [say("model"), *(f"{task}: {metric.upper()}" for task, metric in metrics.items())]
     header += [say(key) for key in ("epoch", "parameters", "speed", "wall")]
     rows = []
-    for model, own in models.items():
-        main = [_text(figures.of_task(own, task, metrics[task]), ".4f") for task in judged]
-        speed = figures.spread(figures.rows_per_second(record) for record in own)
-        wall = figures.spread(record["seconds"] for record in own)
-        more = [_every(record["chosen_epoch"] for record in own)]
-        more.append(_every(f"{record['parameters']:,}" for record in own))
-        rows.append([model, *main, *more, _text(speed, ",.0f"), _text(wall, ",.0f")])
+    for model, of_model in figures.by_model(records).items():
+        speed = figures.spread(figures.rows_per_second(record) for record in of_model)
+        seconds = figures.spread(record["seconds"] for record in of_model)
+        row = [
+            model,
+            *(_text(figures.of_task(of_model, *task), ".4f") for task in metrics.items()),
+            _distinct(record["chosen_epoch"] for record in of_model),
+            _distinct(f"{record['parameters']:,}" for record in of_model),
+            _text(speed, ",.0f"),
+            _text(seconds, ",.0f"),
+        ]
+        rows.append(row)
     for reference in data.references:
-        name = reference.name if reference.model is None else f"{reference.name}: {reference.model}"
-        values = [reference.figures(metrics[task]).get(task) for task in judged]
-        shown = [_NOTHING if value is None else f"{value:.4g}" for value in values]
-        rows.append([name, *shown, *[_NOTHING] * 4])
-    found = [Table(say("test"), header, rows)]
-    measured = [
-        name
-        for name in figures.BESIDES
-        if any(name in figures_ for record in records for figures_ in record["tasks"].values())
-    ]
+        values = [reference.figures(metric).get(task) for task, metric in metrics.items()]
+        texts = [_NOTHING if value is None else f"{value:.4g}" for value in values]
+        rows.append([_title(reference), *texts, *[_NOTHING] * 4])
+    return Table(say("test"), header, rows)
+
+
+def _quality_table(records: list[Record], language: str) -> list[Table]:
+    """Returns the table of the other metrics; nothing if none was measured."""
+    say = partial(words.say, language)
+    measured = {name for record in records for task in record["tasks"].values() for name in task}
+    metrics = [name for name in figures.OTHER_METRICS if name in measured]
     rows = [
-        [model, task, *(_text(figures.of_task(own, task, m), _FORMS[m]) for m in measured)]
-        for task in tasks
-        for model, own in models.items()
-        if any(task in record["tasks"] for record in own)
+        [model, task, *(_text(figures.of_task(of_model, task, m), _FORMATS[m]) for m in metrics)]
+        for task in figures.tasks(records)
+        for model, of_model in figures.by_model(records).items()
+        if any(task in record["tasks"] for record in of_model)
     ]
-    if measured:
-        header = [say("model"), say("task"), *(say(name) for name in measured)]
-        found.append(Table(say("quality"), header, rows))
-    return found
+    header = [say("model"), say("task"), *(say(name) for name in metrics)]
+    return [Table(say("quality"), header, rows)] if metrics else []
 
 
-def _references(data: DataSet, language: str) -> Table:
+def _reference_table(data: DataSet, language: str) -> Table:
     say = partial(words.say, language)
     rows = []
-    for one in data.references:
-        mean_over_processes = {
-            **one.auc,
-            **{f"{task} (acc)": value for task, value in one.acc.items()},
-        }
-        values = ", ".join(f"{task} {value:.4g}" for task, value in mean_over_processes.items())
-        name = one.name if one.model is None else f"{one.name}: {one.model}"
-        rows.append([name, values, one.source[language]])
+    for reference in data.references:
+        accuracies = {f"{task} (acc)": value for task, value in reference.acc.items()}
+        values = {**reference.auc, **accuracies}
+        text = ", ".join(f"{task} {value:.4g}" for task, value in values.items())
+        rows.append([_title(reference), text, reference.source[language]])
     return Table(say("references"), ["", say("figures"), say("source")], rows)
 
 
-def _gaps(matrix: Matrix, records, language: str) -> list[Section]:
-    """Returns what failed, and what was not run."""
-    failed = [one for one in records.values() if one["state"] != FINISHED]
+def _title(reference: Reference) -> str:
+    model = reference.model
+    return reference.name if model is None else f"{reference.name}: {model}"
+
+
+def _unfinished(matrix: Matrix, records: Mapping[str, Record], language: str) -> list[Section]:
+    """Returns the sections of failed cells and of cells that did not run."""
+    failed = [record for record in records.values() if record["state"] != FINISHED]
+    missing = [cell.name for cell in matrix.cells if cell.name not in records]
     found = []
     if failed:
-        section = Section(words.say(language, "failed"))
-        section.blocks += [f"`{one['cell']}`: {one['problem']}" for one in failed]
-        found.append(section)
-    lacking = [cell.name for cell in matrix.cells if cell.name not in records]
-    if lacking:
-        section = Section(words.say(language, "lacking"))
-        section.blocks.append(", ".join(f"`{name}`" for name in lacking))
-        found.append(section)
+        problems = [f"`{record['cell']}`: {record['problem']}" for record in failed]
+        found.append(Section(words.say(language, "failed"), problems))
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        found.append(Section(words.say(language, "lacking"), [names]))
     return found
 
 
-def _runs(matrix: Matrix, records, language: str) -> Section:
-    """Returns every finished run on its own."""
+def _runs(matrix: Matrix, records: Mapping[str, Record], language: str) -> Section:
+    """Returns the section that lists every finished run."""
     say = partial(words.say, language)
     rows = []
     for cell in matrix.cells:
         record = records.get(cell.name)
         if record is None or record["state"] != FINISHED:
             continue
-        main = [
-            f"{task} {figures_[metric]:.4f}"
-            for task, figures_ in record["tasks"].items()
-            if (metric := _first(figures_)) is not None
+        values = [
+            f"{task} {metrics[name]:.4f}"
+            for task, metrics in record["tasks"].items()
+            if (name := _main_metric(metrics)) is not None
         ]
-        started = record["started_at"][:16].replace("T", " ")
-        rows.append([cell.name, ", ".join(main), str(record["commit"] or "?"), started])
+        commit = record["commit"] or "?"
+        rows.append([cell.name, ", ".join(values), commit, _start(record)])
     header = [f"{say('model')}, {say('seed')}", say("figures"), say("commit"), "UTC"]
     return Section(say("runs"), [Table(say("runs"), header, rows)])
 
 
-def _first(found: Mapping[str, Any]) -> str | None:
-    """Returns what a task is judged by, where it is a number."""
-    return next((name for name in figures.MAIN if found.get(name) is not None), None)
+def _main_metric(metrics: Mapping[str, Any]) -> str | None:
+    """Returns the first of the main metrics that has a number."""
+    return next((name for name in figures.MAIN_METRICS if metrics.get(name) is not None), None)
+
+
+def _start(record: Record) -> str:
+    return record["started_at"][:16].replace("T", " ")
 
 
 def _text(value: figures.Spread | None, form: str) -> str:
     return _NOTHING if value is None else value.text(form)
 
 
-def _every(values) -> str:
+def _distinct(values: Iterable[Any]) -> str:
     return ", ".join(dict.fromkeys(str(value) for value in values))

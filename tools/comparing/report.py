@@ -1,13 +1,13 @@
-"""The pages of a matrix, each written whole."""
+"""Writes the pages of a matrix: Markdown in both languages, and HTML with plots."""
 
 from __future__ import annotations
 
 import logging
 import os
 
-from comparing import document, pages, plots
+from comparing import document, pages, pictures, plots
 from comparing.matrix import Matrix
-from comparing.running import FINISHED, Results
+from comparing.results import FINISHED, Record, Results
 from engine.system import atomic_files
 
 logger = logging.getLogger(__name__)
@@ -17,41 +17,45 @@ HTML = "results.html"
 _LANGUAGES = {"en": "English", "zh": "中文"}
 
 
-def write(matrix: Matrix, results: Results, command: str, pictures: bool = True) -> None:
-    """Writes a matrix' pages from what its cells measured.
+def write(matrix: Matrix, results: Results, command: str, html: bool = True) -> None:
+    """Writes the pages of a matrix, each completely or not at all.
 
     Args:
         matrix: the matrix.
-        results: what its cells measured.
-        command: what writes the pages.
-        pictures: whether the page with pictures is written, too, which takes some seconds.
+        results: the results of its cells.
+        command: the command line that writes the pages.
+        html: whether to write the HTML page too; its plots take some seconds.
 
     Raises:
         UserError: a page cannot be written.
     """
     atomic_files.check_writable(matrix.reports)
     records = {cell.name: results.read(cell) for cell in matrix.cells}
-    known = {name: record for name, record in records.items() if record is not None}
+    records = {name: record for name, record in records.items() if record is not None}
     for language, name in MARKDOWN.items():
-        sections = document.sections(matrix, known, command, language, None)
-        other = next(one for one in MARKDOWN if one != language)
-        text = pages.markdown(sections, (MARKDOWN[other], _LANGUAGES[other]), _LANGUAGES[language])
+        sections = document.sections(matrix, records, command, language, None)
+        other = next(each for each in MARKDOWN if each != language)
+        link = MARKDOWN[other], _LANGUAGES[other]
+        text = pages.markdown(sections, link, _LANGUAGES[language])
         atomic_files.write_text(os.path.join(matrix.reports, name), text)
-    if not pictures:
+    if not html:
         return
-    sections = document.sections(matrix, known, command, "en", _pictures(matrix, known))
+    sections = document.sections(matrix, records, command, "en", _plot(matrix, records))
     atomic_files.write_text(os.path.join(matrix.reports, HTML), pages.page(sections, "en"))
-    logger.info("wrote %s", ", ".join((*MARKDOWN.values(), f"{HTML} into {matrix.reports}")))
+    logger.info("wrote %s to %s", ", ".join((*MARKDOWN.values(), HTML)), matrix.reports)
 
 
-def _pictures(matrix: Matrix, known: dict[str, dict]) -> dict[str, list[plots.Picture]]:
-    """Returns the pictures of each data set that has finished cells."""
-    if not plots.available():
-        logger.warning("no pictures: pip install -r requirements-visual.txt")
+def _plot(matrix: Matrix, records: dict[str, Record]) -> dict[str, list[pictures.Picture]]:
+    """Returns the plots of each data set that has finished cells."""
+    if not pictures.available():
+        logger.warning("no plots: pip install -r requirements-visual.txt")
         return {}
-    found = {}
-    for name, data in {cell.data.name: cell.data for cell in matrix.cells}.items():
-        own = [one for one in known.values() if one["data"] == name]
-        done = [one for one in own if one["state"] == FINISHED]
-        found[name] = plots.pictures(data, done) if done else []
-    return found
+    made = {}
+    for name, data in matrix.data.items():
+        finished = [
+            record
+            for record in records.values()
+            if record["data"] == name and record["state"] == FINISHED
+        ]
+        made[name] = plots.plot(name, data, finished) if finished else []
+    return made

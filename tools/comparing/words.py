@@ -1,18 +1,19 @@
-"""What the pages say, in English and in Chinese; the command's log is English alone."""
+"""The texts of the pages in English and Chinese. The log of the command is in English only."""
 
 from __future__ import annotations
 
 _WORDS = {
     "title": ("Results", "结果"),
     "made": (
-        "This page is written by a command; edit `{yaml}` and run it again instead of the page.",
-        "本页由命令写出；请修改 `{yaml}` 后重新运行命令，不要直接修改本页。",
+        "A command writes this page. To change it, edit `{yaml}` and run the command again.",
+        "本页由命令生成。如需修改，请编辑 `{yaml}` 后重新运行命令。",
     ),
     "finished": (
-        "{done} of {all} runs are finished, started {first} to {last} (UTC), {hours} in all.",
-        "{all} 次运行中完成了 {done} 次，开始于 {first} 至 {last}（UTC），共用时 {hours}。",
+        "{done} of {all} runs are finished. They started {first} to {last} (UTC) and took {hours} "
+        "in total.",
+        "共 {all} 次运行，已完成 {done} 次，开始于 {first} 至 {last}（UTC），合计用时 {hours}。",
     ),
-    "none": ("None of {all} runs is finished.", "{all} 次运行均未完成。"),
+    "none": ("None of {all} runs is finished.", "共 {all} 次运行，均未完成。"),
     "environment": ("Environment", "环境"),
     "commit": ("commit", "提交"),
     "processor": ("processor", "处理器"),
@@ -21,21 +22,21 @@ _WORDS = {
     "versions": ("versions", "版本"),
     "seeds": ("seeds", "随机种子"),
     "changed": (
-        "`+` after a commit: files were changed after it.",
-        "提交号后的 `+`：其后有文件被改动。",
+        "A `+` after a commit means that files had changes without a commit.",
+        "提交号后的 `+` 表示当时有未提交的改动。",
     ),
     "protocol": ("Protocol", "协议"),
-    "test": ("Test rows", "测试行"),
-    "quality": ("Log loss and calibration on the test rows", "测试行上的对数损失与校准"),
-    "references": ("Held against", "对照"),
-    "runs": ("Runs", "运行"),
+    "test": ("Test set", "测试集"),
+    "quality": ("Log loss and calibration on the test set", "测试集上的对数损失与校准"),
+    "references": ("Compared with", "参照"),
+    "runs": ("Runs", "各次运行"),
     "model": ("model", "模型"),
     "task": ("task", "任务"),
     "seed": ("seed", "种子"),
-    "epoch": ("epoch tested", "测试的 epoch"),
+    "epoch": ("tested epoch", "测试的轮次"),
     "parameters": ("parameters", "参数量"),
     "speed": ("rows/s in training", "训练行/秒"),
-    "wall": ("seconds, all commands", "秒，全部命令"),
+    "wall": ("seconds of all commands", "全部命令的秒数"),
     "logloss": ("log loss", "对数损失"),
     "calibration": ("predicted / observed", "预测/观测"),
     "ece": ("ECE", "ECE"),
@@ -45,35 +46,36 @@ _WORDS = {
     "failed": ("Failed", "失败"),
     "lacking": ("Not run yet", "尚未运行"),
     "explained": (
-        "Means over seeds ± their standard deviation. Epochs count from 0: `9` is the tenth. "
-        "rows/s is training alone, without start-up and saving; seconds are those of all of a "
-        "run's processes. Predicted / observed is 1 for a model that predicts as much as happens; "
-        "ECE is the expected calibration error in bins of equal counts.",
-        "数值为各种子的均值 ± 标准差。epoch 从 0 数起：`9` 是第十个。"
-        "行/秒只算训练，不含启动和保存；秒数为一次运行所有进程之和。"
-        "预测/观测为 1 表示预测量与实际相符；ECE 为按等行数分箱的期望校准误差。",
+        "Figures are means over seeds ± the standard deviation. Epochs count from 0: `9` is the "
+        "tenth. rows/s is the speed of training, without start-up and saving. Seconds are those of "
+        "all processes of a run. Predicted / observed is the mean prediction divided by the mean "
+        "label; 1 is ideal. ECE is the expected calibration error, in bins of equal counts.",
+        "数值为各随机种子的均值 ± 标准差。轮次从 0 数起：`9` 是第十轮。"
+        "行/秒为训练速度，不含启动和保存。"
+        "秒数为一次运行全部进程的用时。预测/观测为预测均值除以标签均值，理想值为 1。"
+        "ECE 为期望校准误差，各箱行数相等。",
     ),
     "pictures": (
-        "Pictures: `results.html` beside this page, which a browser opens from the disk.",
-        "图见本页旁的 `results.html`，浏览器可直接从磁盘打开。",
+        "The plots are in `results.html` beside this page. A browser opens it from the disk.",
+        "图在本页旁的 `results.html` 中，可用浏览器直接从磁盘打开。",
     ),
     "no_pictures": (
-        "No pictures: `pip install -r requirements-visual.txt`, then run the command once more.",
-        "没有图：先 `pip install -r requirements-visual.txt`，再运行一次命令。",
+        "There are no plots. Run `pip install -r requirements-visual.txt`, then the command again.",
+        "没有图。请先运行 `pip install -r requirements-visual.txt`，再重新运行命令。",
     ),
     "hours": ("{0:.1f} hours", "{0:.1f} 小时"),
     "minutes": ("{0:.0f} minutes", "{0:.0f} 分钟"),
 }
-_PLACES = {"en": 0, "zh": 1}
+_COLUMNS = {"en": 0, "zh": 1}
 
 
 def say(language: str, key: str, **values: object) -> str:
-    """Returns a text in a language, with values filled in."""
-    return _WORDS[key][_PLACES[language]].format(**values)
+    """Returns a text in a language, ``en`` or ``zh``, with values filled in."""
+    return _WORDS[key][_COLUMNS[language]].format(**values)
 
 
 def duration(language: str, seconds: float) -> str:
-    """Returns a time in hours, or in minutes where it is short."""
-    long = seconds >= 5400
-    number = seconds / 3600 if long else max(seconds / 60, 1)
-    return _WORDS["hours" if long else "minutes"][_PLACES[language]].format(number)
+    """Returns a duration in hours; in minutes below 1.5 hours."""
+    in_hours = seconds >= 5400
+    number = seconds / 3600 if in_hours else max(seconds / 60, 1)
+    return _WORDS["hours" if in_hours else "minutes"][_COLUMNS[language]].format(number)

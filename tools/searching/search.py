@@ -1,4 +1,4 @@
-"""The trials of a search, one after the other."""
+"""Runs the trials of a search, one after the other."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from engine.system import interrupts
 from engine.system.errors import UserError
 from searching import space as spaces
 from searching import trials, tuned
-from searching.studies import Study, optuna  # it says what to install, if it is not there
+from searching.studies import Study, optuna  # raises UserError without Optuna
 
 logger = logging.getLogger(__name__)
 
-CHECK = "check"  # the folder in which the configuration is looked at before the first trial
+CHECK = "check"  # name of the folder in which the configuration is checked before the first trial
 
-# Of every trial, whatever the YAML says: it begins anew, alone, and writes into its own folder.
-_ALONE = (
+# Settings of every trial. They replace those of the YAML: a trial starts from the beginning, in one
+# process, and writes to its own folder only.
+_TRIAL_OPTIONS = (
     "runner.resume=False",
     "runner.use_fleet=False",
     "runner.use_visual=False",
@@ -46,12 +47,12 @@ class Search:
 
     Attributes:
         config: the configuration.
-        overrides: what ``-o`` gave.
-        space: which values may be taken.
+        overrides: the values of ``-o``.
+        space: the search space.
         graph: ``dygraph`` or ``static``.
-        folder: where trials' folders are made.
-        output: the YAML of the best trial.
-        keep: whether trials' folders stay.
+        folder: folder for the trials' folders.
+        output: path of the YAML of the best trial.
+        keep: whether the trials' folders stay.
     """
 
     config: Config
@@ -62,15 +63,15 @@ class Search:
     output: str
     keep: bool
 
-    def about(self, seed: int, sampler: str, pruner: str) -> dict[str, Any]:
-        """Returns what all trials of the study have in common."""
+    def settings(self, seed: int, sampler: str, pruner: str) -> dict[str, Any]:
+        """Returns what all trials of a study have in common, in JSON's types."""
         values = tuned.content(self.config, self.overrides, {})
         for section in values.values():
             for name in ("model_save_path", "print_interval") if isinstance(section, dict) else ():
                 section.pop(name, None)
         return {
             "YAML, or -o": json.loads(json.dumps(values, default=str)),
-            "space": spaces.plain(self.space),
+            "space": {key: entry.plain() for key, entry in sorted(self.space.items())},
             "metric": self.config.runner("valid_metric"),
             "seed": seed,
             "sampler": sampler,
@@ -79,39 +80,39 @@ class Search:
         }
 
     def check(self) -> None:
-        """Makes sure that the configuration, as it is, could be trained and judged.
+        """Checks that the configuration can be trained and evaluated.
 
         Raises:
-            UserError: it could not.
+            UserError: it cannot.
         """
-        with self._place(CHECK) as (options, log):
+        with self._trial_folder(CHECK) as (options, log):
             for _ in trials.run(self.config.yaml_path, options, self.graph, log, check=True):
                 pass
 
     def run(self, study: Study, count: int) -> None:
-        """Goes on until as many trials have ended, and writes the YAML of each new best one.
+        """Runs trials until ``count`` of them have ended; writes the YAML of each new best one.
 
         Raises:
-            Interrupted: a signal came; what was found is kept.
-            UserError: no trial has come to anything.
+            Interrupted: a signal came; the results so far are stored.
+            UserError: no trial has a value.
         """
-        self._write(study)
+        self._write_best(study)
         while len(study.ended) < count:
             interrupts.check()
-            self._trial(study)
+            self._run_trial(study)
         if study.best is None:
             problem = study.problems[-1] if study.problems else "pruned"
-            raise UserError(f"none of {count} trials has a value; the last: {problem}")
+            raise UserError(f"none of {count} trials has a value; the last one: {problem}")
 
-    def _trial(self, study: Study) -> None:
-        trial, began = study.ask(), time.perf_counter()
-        values = {key: one.suggested(trial, key) for key, one in self.space.items()}
-        study.note(trial, values)
-        given = [spaces.text(key, value) for key, value in values.items()]
-        before, metric = study.best, self.config.runner("valid_metric")
+    def _run_trial(self, study: Study) -> None:
+        trial, started = study.ask(), time.perf_counter()
+        values = {key: entry.suggest(trial, key) for key, entry in self.space.items()}
+        study.set_values(trial, values)
+        trial_options = [spaces.option(key, value) for key, value in values.items()]
+        previous, metric = study.best, self.config.runner("valid_metric")
         try:
-            with self._place(str(trial.number), *given) as (options, log):
-                found = self._trained(study, trial, options, log)
+            with self._trial_folder(str(trial.number), *trial_options) as (options, log):
+                message = self._train(study, trial, options, log)
         except trials.TrialError as problem:
             study.fail(trial, str(problem))
             result = f"failed: {problem}"
@@ -119,44 +120,47 @@ class Search:
             study.fail(trial, None)
             raise
         else:
-            result = f"pruned after epoch {found['epoch']}"
-            if "best" in found:
-                place = f"epoch {found['epoch']}, batch_id {found['batches'] - 1}"
-                study.finish(trial, found["best"], place)
-                result = f"{metric} = {found['best']:.6f} in {place}"
+            result = f"pruned after epoch {message['epoch']}"
+            if "best" in message:
+                place = f"epoch {message['epoch']}, batch_id {message['batches'] - 1}"
+                study.finish(trial, message["best"], place)
+                result = f"{metric} = {message['best']:.6f} in {place}"
             else:
                 study.prune(trial)
-        seconds = time.perf_counter() - began
-        logger.info("trial %d: %s, %.0f s, %s", trial.number, result, seconds, " ".join(given))
-        if study.best is not None and (before is None or study.best.number != before.number):
-            self._write(study)
+        seconds = time.perf_counter() - started
+        text = " ".join(trial_options)
+        logger.info("trial %d: %s, %.0f s, %s", trial.number, result, seconds, text)
+        best = study.best
+        if best is not None and (previous is None or best.number != previous.number):
+            self._write_best(study)
 
-    def _trained(
+    def _train(
         self, study: Study, trial: optuna.trial.Trial, options: list[str], log: str
     ) -> Mapping[str, Any]:
-        """Returns the last message of a trial's process, or that of the epoch it was pruned in."""
+        """Returns the last message of a trial's process; if pruned, that of its last epoch."""
         message: Mapping[str, Any] = {}
-        running = trials.run(self.config.yaml_path, options, self.graph, log)
+        messages = trials.run(self.config.yaml_path, options, self.graph, log)
         try:
-            for message in running:
+            for message in messages:
                 if "best" not in message:
                     trial.report(message["value"], message["epoch"] + 1)
                     if trial.should_prune():
                         break
         finally:
-            running.close()
+            messages.close()
         return message
 
     @contextmanager
-    def _place(self, name: str, *given: str) -> Iterator[tuple[list[str], str]]:
-        """Makes a trial's folder; yields what ``-o`` gives it, and the file of its log."""
+    def _trial_folder(self, name: str, *values: str) -> Iterator[tuple[list[str], str]]:
+        """Makes the folder of a trial; yields the values of ``-o`` and the path of the log."""
         folder = os.path.join(self.folder, name)
         _remove(folder)  # of a trial that was killed
         try:
             os.makedirs(folder)
         except OSError as error:
             raise UserError(f"cannot write {folder}: {error.strerror}") from error
-        options = [*self.overrides, *given, *_ALONE, f"runner.model_save_path={folder}/output"]
+        options = [*self.overrides, *values, *_TRIAL_OPTIONS]
+        options.append(f"runner.model_save_path={folder}/output")
         if not self.keep:
             options.append("runner.keep_checkpoints=1")
         try:
@@ -165,7 +169,7 @@ class Search:
             if not self.keep or name == CHECK:
                 _remove(folder)
 
-    def _write(self, study: Study) -> None:
+    def _write_best(self, study: Study) -> None:
         """Writes the YAML of the best trial, if there is one."""
         best = study.best
         if best is None:
@@ -176,42 +180,41 @@ class Search:
         comments = [
             f"from {base}{f' -o {options}' if options else ''}, with the best values of a study.",
             f"Study: {study.path}, trial {best.number}, {len(study.ended)} trials so far",
-            f"Value: {metric} = {best.value!r} on the validation data, {study.place(best)}",
+            f"Value: {metric} = {best.value!r} on the validation set, {study.place(best)}",
             f"Versions: Paddle {paddle.__version__}, Optuna {optuna.__version__}, NumPy "
             f"{np.__version__}, Python {platform.python_version()}, "
             f"commit {provenance.commit(REPOSITORY) or 'unknown'}",
         ]
-        given = [spaces.text(key, value) for key, value in study.values(best).items()]
-        known = load_config(self.config.yaml_path, [*self.overrides, *given], hyper_parameters)
-        tree = tuned.content(self.config, self.overrides, {key: known[key] for key in self.space})
+        values = [spaces.option(key, value) for key, value in study.values(best).items()]
+        config = load_config(self.config.yaml_path, [*self.overrides, *values], hyper_parameters)
+        tree = tuned.content(self.config, self.overrides, {key: config[key] for key in self.space})
         tuned.write(self.output, tree, comments)
 
     def remove_killed(self, study: Study | None) -> None:
-        """Removes what a killed search has left in the trials' folder."""
+        """Removes the folders of killed trials."""
         for name in [CHECK, *map(str, study.killed if study else ())]:
             _remove(os.path.join(self.folder, name))
 
     def remove_empty(self) -> None:
-        """Removes the trials' folder, if nothing is kept there."""
+        """Removes the folder of the trials' folders, if it is empty."""
         with suppress(OSError):
             os.rmdir(self.folder)
 
-
-def summary(search: Search, study: Study) -> None:
-    """Says what the best trial was, and which keys mattered."""
-    best = study.best
-    if best is None:
-        return
-    metric = search.config.runner("valid_metric")
-    logger.info("the best of %d trials is trial %d", len(study.ended), best.number)
-    print(f"{metric} = {best.value:.6f} in {study.place(best)}, trial {best.number}")
-    for key, value in study.values(best).items():
-        print(f"  {spaces.text(key, value)}")
-    found = study.importances()
-    if found:
-        shares = ", ".join(f"{key} {share:.2f}" for key, share in found.items())
-        print(f"importances: {shares}")
-    print(f"written: {search.output}")
+    def print_summary(self, study: Study) -> None:
+        """Prints the best trial and the importances of the keys."""
+        best = study.best
+        if best is None:
+            return
+        metric = self.config.runner("valid_metric")
+        logger.info("the best of %d trials is trial %d", len(study.ended), best.number)
+        print(f"{metric} = {best.value:.6f} in {study.place(best)}, trial {best.number}")
+        for key, value in study.values(best).items():
+            print(f"  {spaces.option(key, value)}")
+        importances = study.importances()
+        if importances:
+            shares = ", ".join(f"{key} {share:.2f}" for key, share in importances.items())
+            print(f"importances: {shares}")
+        print(f"written: {self.output}")
 
 
 def _remove(folder: str) -> None:

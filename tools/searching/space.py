@@ -1,19 +1,19 @@
-"""Which values a search may take, and of which keys."""
+"""Reads a search space: the keys of a search, and the values that each key may take."""
 
-from __future__ import annotations
-
+# No annotations from __future__: Pydantic evaluates them, and Python 3.9 has no `X | None`.
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Optional, Union
 
+from engine.config import yaml_models
 from engine.config.config import Config
 from engine.config.load import SEARCH, flat, load_config, read_yaml
+from engine.config.yaml_models import AfterValidator, Entry, Field, model_validator
 from engine.model_folder.loading import hyper_parameters
 from engine.system.errors import UserError, nearest
 
-# What changes how a run trains, and neither what it reads and writes nor what it is judged by.
+# Keys that change how a run trains, but not what it reads, writes or is evaluated by.
 RUNNER = (
     "drop_last",
     "early_stopping_min_delta",
@@ -24,148 +24,153 @@ RUNNER = (
     "train_batch_size",
     "valid_interval",
 )
-_RANGE = {"low", "high", "step", "log"}
 _FORM = "expected {low: ..., high: ..., step: ..., log: ...} or {choices: [...]}"
 
 
-@dataclass(frozen=True)
-class Range:
-    """Numbers from ``low`` to ``high``, both included; integers if both are.
+def _check_number(number: Any) -> Any:
+    if type(number) not in (int, float) or not math.isfinite(number):
+        raise ValueError(f"expected a number, found {number!r:.60}")
+    return number
+
+
+Number = Annotated[Any, AfterValidator(_check_number)]
+
+
+class Range(Entry):
+    """Numbers from ``low`` to ``high``, both included; integers if all numbers are integers.
 
     Attributes:
-        low: the least.
-        high: the most.
-        step: between neighbours; 1 of integers, and None for any number between, if not given.
-        log: whether they are drawn by their logarithms.
+        low: the smallest number.
+        high: the largest number.
+        step: the distance of neighbours; None for 1 with integers, for any number without.
+        log: whether to sample on a logarithmic scale.
     """
 
-    low: float
-    high: float
-    step: float | None
-    log: bool
+    low: Number
+    high: Number
+    step: Optional[Number] = None
+    log: bool = False
 
-    def suggested(self, trial: Any, key: str) -> Any:
-        """Returns what Optuna suggests a trial to take."""
-        if isinstance(self.low, int):
-            return trial.suggest_int(key, self.low, self.high, step=self.step or 1, log=self.log)
-        found = trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
-        return found if self.step is None else float(f"{found:.12g}")  # 0.3, not 0.1 + 0.1 + 0.1
+    @model_validator(mode="after")
+    def _check(self) -> "Range":
+        if self.low > self.high:
+            raise ValueError(f"low = {self.low} is more than high = {self.high}")
+        if self.log and self.step is not None:
+            raise ValueError("log and step cannot be used together")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low: expected more than 0 with log, found {self.low}")
+        if self.step is not None and self.step <= 0:
+            raise ValueError(f"step: expected more than 0, found {self.step}")
+        return self
 
-    def ends(self) -> list[Any]:
-        """Returns values by which a key tells whether it takes such."""
-        return [self.low, self.high]
+    @property
+    def _kind(self) -> type:
+        numbers = (self.low, self.high, 1 if self.step is None else self.step)
+        return int if all(isinstance(number, int) for number in numbers) else float
+
+    def suggest(self, trial: Any, key: str) -> Any:
+        """Returns the value that Optuna suggests for a trial."""
+        low, high = self.bounds()
+        if self._kind is int:
+            return trial.suggest_int(key, low, high, step=self.step or 1, log=self.log)
+        step = None if self.step is None else float(self.step)
+        number = trial.suggest_float(key, low, high, step=step, log=self.log)
+        return number if step is None else float(f"{number:.12g}")  # 0.3, not 0.1 + 0.1 + 0.1
+
+    def bounds(self) -> list[Any]:
+        """Returns the smallest and the largest value."""
+        return [self._kind(self.low), self._kind(self.high)]
+
+    def plain(self) -> Any:
+        """Returns the range in JSON's types."""
+        return self.model_dump()
 
 
-@dataclass(frozen=True)
-class Choices:
-    """Some values of any kind.
+class Choices(Entry):
+    """A list of values of any kind."""
 
-    Attributes:
-        values: by the names that Optuna knows them by.
-    """
+    choices: list[Any] = Field(min_length=1)
 
-    values: Mapping[str, Any]
+    @model_validator(mode="after")
+    def _check(self) -> "Choices":
+        if len(self._named()) < len(self.choices):
+            raise ValueError(f"choices: a value is listed twice in {self.choices!r:.80}")
+        return self
 
-    def suggested(self, trial: Any, key: str) -> Any:
-        """Returns what Optuna suggests a trial to take."""
-        return self.values[trial.suggest_categorical(key, list(self.values))]
+    def _named(self) -> dict[str, Any]:
+        """Returns the values by the names that Optuna gets."""
+        return {
+            value if isinstance(value, str) else json.dumps(value): value for value in self.choices
+        }
 
-    def ends(self) -> list[Any]:
-        """Returns all of them."""
-        return list(self.values.values())
+    def suggest(self, trial: Any, key: str) -> Any:
+        """Returns the value that Optuna suggests for a trial."""
+        named = self._named()
+        return named[trial.suggest_categorical(key, list(named))]
+
+    def bounds(self) -> list[Any]:
+        """Returns all values."""
+        return self.choices
+
+    def plain(self) -> Any:
+        """Returns the names of the values."""
+        return list(self._named())
 
 
-Space = Mapping[str, "Range | Choices"]
+Space = Mapping[str, Union[Range, Choices]]
 
 
-def read(config: Config, path: str | None, overrides: list[str]) -> Space:
-    """Returns the space of a configuration, checked.
+def read(config: Config, path: Optional[str], overrides: list[str]) -> Space:
+    """Returns the search space of a configuration, by the full names of its keys.
 
     Args:
-        config: the configuration; its ``search`` section is the space.
-        path: a YAML that says the same in that section's place.
-        overrides: what ``-o`` has said.
+        config: the configuration; its section ``search`` is the space.
+        path: a YAML with a space that replaces the section.
+        overrides: the values of ``-o``.
 
     Raises:
-        UserError: there is no space, or the configuration does not take its values.
+        UserError: there is no space, or the configuration refuses one of its values.
     """
     if path:
         content, repeated = read_yaml(path)
         if repeated:
-            raise UserError(f"{path}: {repeated[0][0]} stands there twice")
-        found, place = dict(flat(content)), path
+            raise UserError(f"{path}: {repeated[0][0]} is set twice")
+        values, place = dict(flat(content)), path
     else:
-        found = {key[len(SEARCH) :]: config[key] for key in config if key.startswith(SEARCH)}
+        values = {key[len(SEARCH) :]: config[key] for key in config if key.startswith(SEARCH)}
         place = f"{config.yaml_path}: search"
-    if not found:
-        raise UserError(f"{config.yaml_path}: there is no section search, nor --space: no space")
-    parts: dict[str, dict[str, Any]] = {}
-    for name, value in found.items():
+    if not values:
+        problem = "there is no search space; add a section search, or use --space YAML"
+        raise UserError(f"{config.yaml_path}: {problem}")
+    entries: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
         key, _, part = name.rpartition(".")
-        parts.setdefault(key, {})[part] = value
-    given = {text.partition("=")[0] for text in overrides}
+        entries.setdefault(key, {})[part] = value
     space = {}
-    for key, entry in parts.items():
-        section, _, name = key.partition(".")
-        if section != "hyper_parameters" and not (section == "runner" and name in RUNNER):
-            known = [f"runner.{one}" for one in RUNNER]
-            problem = f"expected a key of hyper_parameters, or one of {', '.join(known)}"
-            raise UserError(f"{place}: {key}: {problem}{nearest(key, known)}")
-        if key in given:
-            raise UserError(f"-o {key}: the search chooses it ({place})")
-        space[key] = _checked(f"{place}: {key}", entry)
-        for value in space[key].ends():  # as a person would type it
-            try:
-                load_config(config.yaml_path, [*overrides, text(key, value)], hyper_parameters)
+    for key, entry in entries.items():
+        _check_key(place, key, overrides)
+        if not entry.keys() & {"low", "high", "choices"}:
+            raise UserError(f"{place}: {key}: {_FORM}, found {entry!r:.80}")
+        kind = Choices if "choices" in entry else Range
+        space[key] = yaml_models.read(kind, entry, f"{place}: {key}")
+        for value in space[key].bounds():
+            try:  # by the rules of -o
+                load_config(config.yaml_path, [*overrides, option(key, value)], hyper_parameters)
             except UserError as error:
                 raise UserError(f"{place}: {error}") from error
     return space
 
 
-def text(key: str, value: Any) -> str:
-    """Returns a key and a value as ``-o`` takes them."""
+def _check_key(place: str, key: str, overrides: Iterable[str]) -> None:
+    section, _, name = key.partition(".")
+    if section != "hyper_parameters" and not (section == "runner" and name in RUNNER):
+        known = [f"runner.{each}" for each in RUNNER]
+        problem = f"expected a key of hyper_parameters, or one of {', '.join(known)}"
+        raise UserError(f"{place}: {key}: {problem}{nearest(key, known)}")
+    if key in (override.partition("=")[0] for override in overrides):
+        raise UserError(f"-o {key}: this key is in the search space too ({place}); remove one")
+
+
+def option(key: str, value: Any) -> str:
+    """Returns a key and a value in the form of ``-o``."""
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-
-
-def plain(space: Space) -> dict[str, Any]:
-    """Returns a space as JSON knows it, the same for equal spaces."""
-    return {
-        key: list(one.values) if isinstance(one, Choices) else vars(one)
-        for key, one in sorted(space.items())
-    }
-
-
-def _checked(place: str, entry: dict[str, Any]) -> Range | Choices:
-    if entry.keys() == {"choices"}:
-        return _choices(place, entry["choices"])
-    if not {"low", "high"} <= entry.keys() <= _RANGE:
-        raise UserError(f"{place}: {_FORM}, found {entry!r:.80}")
-    low, high, step = entry["low"], entry["high"], entry.get("step")
-    log = entry.get("log", False)
-    numbers = {"low": low, "high": high, "step": 1 if step is None else step}
-    for name, value in numbers.items():
-        if type(value) not in (int, float) or not math.isfinite(value):
-            raise UserError(f"{place}: {name}: expected a number, found {value!r:.60}")
-    if type(log) is not bool:
-        raise UserError(f"{place}: log: expected True or False, found {log!r:.60}")
-    if low > high:
-        raise UserError(f"{place}: low = {low} is more than high = {high}")
-    if log and (step is not None or low <= 0):
-        problem = (
-            "log goes without step" if step is not None else f"log needs low above 0, found {low}"
-        )
-        raise UserError(f"{place}: {problem}")
-    if step is not None and step <= 0:
-        raise UserError(f"{place}: step: expected more than 0, found {step}")
-    if not all(isinstance(number, int) for number in numbers.values()):
-        low, high, step = float(low), float(high), step and float(step)
-    return Range(low, high, step, log)
-
-
-def _choices(place: str, given: Any) -> Choices:
-    if not isinstance(given, list) or not given:
-        raise UserError(f"{place}: choices: expected a list, found {given!r:.60}")
-    values = {one if isinstance(one, str) else json.dumps(one): one for one in given}
-    if len(values) < len(given):
-        raise UserError(f"{place}: choices: two are the same in {given!r:.80}")
-    return Choices(values)

@@ -1,4 +1,4 @@
-"""A study: what Optuna keeps of the trials, in a SQLite file."""
+"""Stores the trials of a search in a SQLite file, as an Optuna study."""
 
 from __future__ import annotations
 
@@ -29,26 +29,27 @@ PRUNERS = {
 }
 SAMPLERS = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
 _NAME = "search"
-_FEW = 4  # trials that have a value, fewer of which explain nothing
-_ABOUT, _PROBLEM, _PLACE, _VALUES = "about", "problem", "place", "values"
-_WORDS = {"seed": "--seed", "sampler": "--sampler", "pruner": "--pruner", "graph": "graph"}
+_MINIMUM = 4  # finished trials from which importances are computed
+# Optuna's user attributes of a study, and of its trials.
+_SETTINGS, _PROBLEM, _PLACE, _VALUES = "about", "problem", "place", "values"
+_OPTIONS = {"seed": "--seed", "sampler": "--sampler", "pruner": "--pruner"}
 
 
 class Study:
     """The trials of a search.
 
     Args:
-        path: the SQLite file; it is made if it is not there.
-        about: what the trials have in common, as JSON knows it: ``metric``, ``seed``, ``sampler``,
-            ``pruner`` and more. A study of something else is refused.
-        lower: whether less of the metric is better.
+        path: the SQLite file; a missing file is created.
+        settings: what all trials have in common, in JSON's types: ``metric``, ``seed``,
+            ``sampler``, ``pruner`` and more.
+        lower: whether a lower value of the metric is better.
 
     Raises:
-        UserError: the file is something else, or of something else.
+        UserError: the file is not a study, or a study with other settings.
     """
 
-    def __init__(self, path: str, about: Mapping[str, Any], lower: bool):
-        self.path, self._about = path, about
+    def __init__(self, path: str, settings: Mapping[str, Any], lower: bool):
+        self.path, self._settings = path, settings
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             self._study = optuna.create_study(
@@ -56,25 +57,30 @@ class Study:
                 study_name=_NAME,
                 direction="minimize" if lower else "maximize",
                 load_if_exists=True,
-                pruner=PRUNERS[about["pruner"]](),
+                pruner=PRUNERS[settings["pruner"]](),
             )
-            known = self._study.user_attrs.get(_ABOUT)
+            stored = self._study.user_attrs.get(_SETTINGS)
         except Exception as error:  # of SQLite, SQLAlchemy, Alembic or Optuna
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{path}: no study that can be read: {reason}") from error
-        if known is None:
-            self._study.set_user_attr(_ABOUT, dict(about))
-        elif known != json.loads(json.dumps(about)):
-            differs = [key for key in about if known.get(key) != json.loads(json.dumps(about[key]))]
-            words = ", ".join(_WORDS.get(key, key) for key in differs)
-            raise UserError(f"{path}: a study of another {words}; --study FILE.db begins another")
+            raise UserError(f"{path}: the file is not a readable study: {reason}") from error
+        if stored is None:
+            self._study.set_user_attr(_SETTINGS, dict(settings))
+        else:
+            self._compare(stored, json.loads(json.dumps(settings)))
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
-            logger.info("trial %d was killed: it does not count", trial.number)
+            logger.info("trial %d was killed and does not count", trial.number)
             self._study.tell(trial.number, state=TrialState.FAIL)
+
+    def _compare(self, stored: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        if stored != settings:
+            differing = [key for key in settings if stored.get(key) != settings[key]]
+            names = ", ".join(_OPTIONS.get(key, key) for key in differing)
+            problem = f"this study was made with another {names}"
+            raise UserError(f"{self.path}: {problem}; use --study FILE.db to start a new one")
 
     @property
     def ended(self) -> list[FrozenTrial]:
-        """The trials that count: finished, pruned, or failed by themselves, not killed."""
+        """The trials that count: finished, pruned and failed, but not killed."""
         return [
             trial
             for trial in self._study.get_trials(deepcopy=False)
@@ -86,8 +92,8 @@ class Study:
     def killed(self) -> list[int]:
         """The numbers of the trials that do not count."""
         counted = {trial.number for trial in self.ended}
-        every = self._study.get_trials(deepcopy=False)
-        return [trial.number for trial in every if trial.number not in counted]
+        trials = self._study.get_trials(deepcopy=False)
+        return [trial.number for trial in trials if trial.number not in counted]
 
     @property
     def finished(self) -> list[FrozenTrial]:
@@ -96,63 +102,65 @@ class Study:
 
     @property
     def problems(self) -> list[str]:
-        """Why trials that count have failed."""
+        """The errors of the failed trials."""
         return [trial.user_attrs[_PROBLEM] for trial in self.ended if _PROBLEM in trial.user_attrs]
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The best of them, the first of equals."""
+        """The best finished trial, the first one of equals; None if there is none."""
         return self._study.best_trial if self.finished else None
 
     def ask(self) -> Trial:
         """Returns a new trial.
 
-        What it is suggested depends on the seed and on the trials that count before it, so a study
-        that goes on takes the trials that it would have taken at once.
+        Its values depend on the seed and on the trials that count so far. So a search that was
+        stopped and continued runs the same trials as one that was not.
         """
-        seed = np.random.SeedSequence([self._about["seed"], len(self.ended)]).generate_state(1)
-        self._study.sampler = SAMPLERS[self._about["sampler"]](seed=int(seed[0]))
+        number = len(self.ended)
+        seed = np.random.SeedSequence([self._settings["seed"], number]).generate_state(1)
+        self._study.sampler = SAMPLERS[self._settings["sampler"]](seed=int(seed[0]))
         return self._study.ask()
 
     def finish(self, trial: Trial, value: float, place: str) -> None:
-        """Notes a trial's value, and where in its training that was."""
+        """Stores the value of a trial, and the place in its training with this value."""
         trial.set_user_attr(_PLACE, place)
         self._study.tell(trial, value)
 
     def prune(self, trial: Trial) -> None:
-        """Notes that a trial was ended before its time."""
+        """Stores that a trial was pruned."""
         self._study.tell(trial, state=TrialState.PRUNED)
 
     def fail(self, trial: Trial, problem: str | None) -> None:
-        """Notes that a trial came to nothing; if it was killed, without a problem, to try anew."""
+        """Stores that a trial failed with an error; with None it was killed and is repeated."""
         if problem is not None:
             trial.set_user_attr(_PROBLEM, problem)
         self._study.tell(trial, state=TrialState.FAIL)
 
-    def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
-        """Returns what was noted of a trial's values."""
-        return trial.user_attrs[_VALUES]
-
-    def note(self, trial: Trial, values: Mapping[str, Any]) -> None:
-        """Notes a trial's values as the configuration takes them."""
+    def set_values(self, trial: Trial, values: Mapping[str, Any]) -> None:
+        """Stores the values of a trial, as the configuration takes them."""
         trial.set_user_attr(_VALUES, dict(values))
 
+    def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
+        """Returns the values of a trial, as the configuration takes them."""
+        return trial.user_attrs[_VALUES]
+
     def place(self, trial: FrozenTrial) -> str:
-        """Returns where in its training a trial had its value."""
+        """Returns the place in its training at which a trial had its value."""
         return trial.user_attrs[_PLACE]
 
     def importances(self) -> dict[str, float]:
-        """Returns how much of the values' variance each key explains; nothing if that is unknown.
+        """Returns the share of the variance of the values that each key explains.
 
-        Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter Importance".
+        The method is fANOVA: Hutter et al. 2014, "An Efficient Approach for Assessing
+        Hyperparameter Importance". The result is empty with too few trials.
         """
         values = [trial.value for trial in self.finished]
-        if len(values) < _FEW or len(set(values)) == 1:
+        if len(values) < _MINIMUM or len(set(values)) == 1:
             return {}
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self._about["seed"])
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self._settings["seed"])
         return optuna.importance.get_param_importances(self._study, evaluator=evaluator)
 
 
-def default(model_save_path: str) -> str:
-    """Returns the file of a study if the command line does not say."""
+def default_path(model_save_path: str) -> str:
+    """Returns the default of ``--study``."""
     return os.path.join(f"{model_save_path}_search", "study.db")

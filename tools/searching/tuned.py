@@ -1,4 +1,4 @@
-"""The YAML of the best trial: complete, beside the one that was searched from."""
+"""Writes the YAML of the best trial, which is complete and lies in the folder of the model."""
 
 from __future__ import annotations
 
@@ -20,44 +20,45 @@ _SECTION = SEARCH.rstrip(".")
 
 
 class _Dumper(Dumper):
-    """Writes lists as the YAMLs here have them, in one line."""
+    """Writes lists in one line."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Writes out what stands there twice."""
+        """Writes repeated values in full, without YAML aliases."""
         return True
 
 
-def _list(dumper: _Dumper, items: list) -> yaml.Node:
+def _represent_list(dumper: _Dumper, items: list) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
 
 
-_Dumper.add_representer(list, _list)
+_Dumper.add_representer(list, _represent_list)
 
 
-def default(config: Config) -> str:
-    """Returns where it is written if the command line does not say."""
+def default_path(config: Config) -> str:
+    """Returns the default of ``--output``."""
     return f"{os.path.splitext(config.yaml_path)[0]}_tuned.yaml"
 
 
 def check(config: Config, path: str) -> None:
-    """Makes sure that it can be written there, and that trainer.py can then run it.
+    """Checks that the YAML can be written to a path, and that trainer.py can run it there.
 
     Raises:
         UserError: it cannot.
     """
     folder = os.path.dirname(path)
     if os.path.realpath(folder) != os.path.realpath(config.folder):
-        problem = f"expected a file in {config.folder}: a YAML lies in its model's folder"
+        problem = f"expected a file in {config.folder}, the folder of the model"
         raise UserError(f"--output {path}: {problem}")
     if not path.endswith(".yaml"):
         raise UserError(f"--output {path}: expected a file name that ends in .yaml")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"--output {path}: no permission to write in {folder}")
-    if os.path.lexists(path) and not _is_own(path):
-        raise UserError(f"--output {path}: it is there, and was not written by tools/search.py")
+    if os.path.lexists(path) and not _is_written_by_search(path):
+        problem = "this file exists and was not written by tools/search.py"
+        raise UserError(f"--output {path}: {problem}; choose another name")
 
 
-def _is_own(path: str) -> bool:
+def _is_written_by_search(path: str) -> bool:
     if not os.path.isfile(path):
         return False
     with open(path, "rb") as file:
@@ -65,20 +66,20 @@ def _is_own(path: str) -> bool:
 
 
 def content(config: Config, overrides: Iterable[str], values: Mapping[str, Any]) -> dict:
-    """Returns what a YAML says with what ``-o`` gave and with some values; without its space.
+    """Returns the content of a YAML with other values and without its search space.
 
     Args:
         config: the configuration.
-        overrides: what ``-o`` gave; its paths, which are the current folder's, become absolute.
-        values: by their keys.
+        overrides: the values of ``-o``; their paths become absolute.
+        values: further values by key.
     """
     tree, _ = read_yaml(config.yaml_path)
-    found = {}
+    overridden = {}
     for key in (text.partition("=")[0] for text in overrides):
         name = key.partition(".")[2]
         is_path = key.startswith("runner.") and name in RUNNER and "path" in RUNNER[name].kind
-        found[key] = config.runner(name) if is_path else config[key]
-    for key, value in {**found, **values}.items():
+        overridden[key] = config.runner(name) if is_path else config[key]
+    for key, value in {**overridden, **values}.items():
         _set(tree, key, value)
     return {
         key: value
@@ -88,7 +89,7 @@ def content(config: Config, overrides: Iterable[str], values: Mapping[str, Any])
 
 
 def _set(tree: dict, key: str, value: Any) -> None:
-    """Sets a key by its full name, wherever a tree has it; ``a.b`` may stand there as such."""
+    """Sets a key by its full name where a tree has it; a key of the tree may be ``a.b`` itself."""
     parts = key.split(".")
     if key not in tree:
         for end in range(len(parts) - 1, 0, -1):
@@ -104,15 +105,15 @@ def _set(tree: dict, key: str, value: Any) -> None:
 
 
 def write(path: str, tree: Mapping[str, Any], comments: Iterable[str]) -> None:
-    """Writes it, whole or not at all.
+    """Writes a YAML, completely or not at all.
 
     Args:
         path: the file.
-        tree: what it says.
-        comments: lines that follow the first.
+        tree: the content.
+        comments: comment lines, after the first one.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     lines = [_FIRST, *(f"# {' '.join(line.split())}" for line in comments), ""]
     text = "\n".join(lines) + yaml.dump(

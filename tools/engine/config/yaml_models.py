@@ -1,4 +1,7 @@
-"""Checks nested YAML with Pydantic; an error is one line: ``file: key: expected ..., found ...``."""
+"""Checks nested YAML with Pydantic; an error is one line: ``file: key: expected ..., found ...``.
+
+Other modules import Pydantic's names from here, so that a missing Pydantic is one line too.
+"""
 
 # No annotations from __future__: Pydantic evaluates them, and Python 3.9 has no `X | None`.
 from typing import Any, Optional, TypeVar
@@ -6,9 +9,21 @@ from typing import Any, Optional, TypeVar
 from engine.system.errors import UserError, nearest
 
 try:
-    from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+    from pydantic import (
+        AfterValidator,
+        BaseModel,
+        BeforeValidator,
+        ConfigDict,
+        Field,
+        ValidationError,
+        ValidationInfo,
+        model_validator,
+    )
 except ImportError as error:
     raise UserError("this command needs Pydantic: pip install 'pydantic>=2'") from error
+
+__all__ = ["AfterValidator", "BeforeValidator", "Entry", "Field", "ValidationInfo"]
+__all__ += ["model_validator", "read"]
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -17,7 +32,7 @@ _EXPECTED = {  # by Pydantic's type of error
     "int_type": "an integer",
     "bool_type": "True or False",
     "list_type": "a list",
-    "dict_type": "keys and values",
+    "mapping_type": "keys and values",
     "too_short": "at least {min_length}",
     "greater_than_equal": "at least {ge}",
     "literal_error": "{expected}",
