@@ -268,7 +268,7 @@ def test_no_checkpoint(refusal, model, name):
 @pytest.mark.parametrize("name", EVALUATORS)
 def test_no_epoch_to_evaluate(refusal, name):
     error = refusal(name, "runner.infer_start_epoch=2", "runner.infer_end_epoch=1")
-    assert error == "error: -o: runner.infer_end_epoch = 1: no epoch from 2 up to it"
+    assert error == "error: -o: runner.infer_end_epoch = 1: expected more than runner.infer_start_epoch = 2"
 
 
 @pytest.mark.parametrize(("trainer", "evaluator"), list(zip(TRAINERS, EVALUATORS)))

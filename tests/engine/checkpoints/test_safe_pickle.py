@@ -57,8 +57,8 @@ def test_what_a_strangers_checkpoint_names_is_not_run(tmp_path, number, protocol
         formats.read(path)
     function = name.split(".")[-1]  # a protocol of Python 2 has other names for modules
     assert re.fullmatch(
-        rf"{re.escape(path)} is not only numbers: it names \S+\.{function}, which was not run; "
-        "a checkpoint from Paddle names nothing but arrays",
+        rf"{re.escape(path)} contains more than arrays: it names \S+\.{function}, which was not "
+        "run; a checkpoint from Paddle names only arrays",
         str(caught.value),
     )
     assert not mark.exists()
@@ -86,7 +86,7 @@ def test_the_commands_do_not_run_it(run_command, tmp_path, name):
     done = run_command(name, "-m", yaml, "-o", *options)
     assert done.code == 2
     assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith(f"error: {path} is not only numbers: ")
+    assert done.stderr.splitlines()[-1].startswith(f"error: {path} contains more than arrays: ")
     assert not mark.exists()
 
 
@@ -208,7 +208,7 @@ def test_a_few_bytes_that_stand_for_values_without_end(tmp_path):
         doubled = (doubled, doubled)
     path = written(tmp_path / "rec.pdparams", {"x": doubled})
     assert os.path.getsize(path) < 1000
-    with pytest.raises(UserError, match=r"is damaged: .*: it holds more than 100000 values"):
+    with pytest.raises(UserError, match="expected at most 100000 values, found more"):
         formats.read(path)
 
 
@@ -218,5 +218,5 @@ def test_metadata_of_safetensors_that_are_no_tree(tmp_path, rest):
 
     path = str(tmp_path / "rec.safetensors")
     save_file({}, path, metadata={"rest": rest})
-    with pytest.raises(UserError, match="is damaged: ValueError: its metadata are a "):
+    with pytest.raises(UserError, match="is damaged: ValueError: expected metadata with a "):
         formats.read(path)

@@ -1,4 +1,5 @@
-"""Checkpoints on disk: writing, finding, reading and matching parameters.
+"""Checkpoints on disk: writing, finding and reading them, and comparing their parameters.
 
-Nothing here knows nets or optimizers: a checkpoint is named arrays and a few facts.
+This package does not depend on nets or optimizers: a checkpoint is a set of named arrays, and facts
+about the run as JSON.
 """

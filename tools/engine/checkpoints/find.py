@@ -1,4 +1,4 @@
-"""Finds checkpoints and reads them."""
+"""Finds checkpoints and reads their parameters, state and facts."""
 
 from __future__ import annotations
 
@@ -10,41 +10,58 @@ from typing import Any
 import numpy as np
 
 from engine.checkpoints import formats, matching, server_tables
-from engine.checkpoints.layout import INTERRUPTED, path_of, recover
+from engine.checkpoints.layout import INTERRUPTED, is_epoch, path_of, recover
 from engine.system.errors import UserError
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def newest(root: str, prefix: str) -> tuple[str, dict] | None:
-    """Returns the folder last saved under ``root`` and its facts, or None.
+    """Returns the folder and the facts of the checkpoint that was saved last, or None.
 
-    The last one saved, not the highest epoch: the folder may still hold an older, longer run.
-    What an interrupted run saved inside an epoch counts like an epoch.
+    This is not always the highest epoch, because ``root`` may still contain an older, longer run.
+    The checkpoint of an interrupted run counts too.
+
+    Args:
+        root: ``runner.model_save_path``.
+        prefix: ``rec`` or ``rec_static``.
+
+    Raises:
+        UserError: facts are damaged, or the remains of a killed run cannot be removed.
     """
     if not os.path.isdir(root):
         return None
     try:
         recover(root, prefix)
     except OSError as error:
-        raise UserError(f"cannot clear up {root}: {error.strerror or error}") from error
-    found = saved(root, prefix)
-    return found[-1] if found else None
+        reason = error.strerror or error
+        problem = f"cannot remove the remains of a killed run in {root}: {reason}"
+        raise UserError(problem) from error
+    checkpoints = saved(root, prefix)
+    return checkpoints[-1] if checkpoints else None
 
 
 def saved(root: str, prefix: str) -> list[tuple[str, dict]]:
-    """Returns the checkpoints' folders under ``root`` and their facts, the last one saved last."""
-    found = []
+    """Returns the folders and the facts of the checkpoints in ``root``, in the order of saving.
+
+    Raises:
+        UserError: facts are damaged.
+    """
+    checkpoints = []
     for name in os.listdir(root) if os.path.isdir(root) else ():
         folder = os.path.join(root, name)
-        known = name.isdigit() or name == INTERRUPTED
-        if known and os.path.isfile(os.path.join(folder, f"{prefix}.json")):
-            found.append((folder, facts_beside(folder, prefix)))
-    return sorted(found, key=lambda item: item[1]["saved_at"])
+        is_checkpoint = is_epoch(name) or name == INTERRUPTED
+        if is_checkpoint and os.path.isfile(os.path.join(folder, f"{prefix}.json")):
+            checkpoints.append((folder, read_facts(folder, prefix)))
+    return sorted(checkpoints, key=lambda checkpoint: checkpoint[1]["saved_at"])
 
 
-def facts_beside(folder: str, prefix: str) -> dict:
-    """Returns what a run wrote about its checkpoint, or nothing if it wrote none (PaddleRec's).
+def read_facts(folder: str, prefix: str) -> dict:
+    """Returns the facts that a checkpoint records about its run; PaddleRec's checkpoints have none.
+
+    Args:
+        folder: the checkpoint's folder.
+        prefix: ``rec`` or ``rec_static``.
 
     Raises:
         UserError: the file is damaged.
@@ -61,11 +78,14 @@ def facts_beside(folder: str, prefix: str) -> dict:
 
 
 def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
-    """Returns a checkpoint's parameters and the prefix that they were found under.
+    """Returns a checkpoint's parameters, and the prefix of their file.
 
     Args:
-        folder: an epoch's folder.
-        prefix: the graph asked for; the other one's are taken if only they are there.
+        folder: the checkpoint's folder.
+        prefix: the graph, ``rec`` or ``rec_static``. Its file is preferred to the other graph's.
+
+    Raises:
+        UserError: there is no file, or it is damaged.
     """
     other = {"rec": "rec_static", "rec_static": "rec"}[prefix]
     for candidate in (prefix, other):
@@ -76,16 +96,25 @@ def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
 
 
 def _tables(folder: str, prefix: str) -> Arrays:
-    """Returns the tables that parameter servers saved beside a checkpoint's other parameters."""
-    saved = facts_beside(folder, prefix).get("tables", {})
+    """Returns the embedding tables that parameter servers saved in separate files."""
+    saved = read_facts(folder, prefix).get("tables", {})
     return server_tables.read(server_tables.folder_of(folder, prefix), saved)
 
 
 def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, Any]:
-    """Returns all that a checkpoint, which must fit the model exactly, holds to train on from."""
+    """Returns the parts of a checkpoint from which training resumes.
+
+    Args:
+        folder: the checkpoint's folder.
+        prefix: ``rec`` or ``rec_static``.
+        shapes: the shapes of the model's parameters by name.
+
+    Raises:
+        UserError: a file is missing or damaged, or the parameters do not fit the model.
+    """
     parts = ["pdparams", "pdopt"]
     if os.path.isfile(path_of(folder, prefix, formats.AVERAGES)):
         parts.append(formats.AVERAGES)
-    found = {part: formats.read(path_of(folder, prefix, part)) for part in parts}
-    matching.check(found["pdparams"], shapes, folder)
-    return found
+    contents = {part: formats.read(path_of(folder, prefix, part)) for part in parts}
+    matching.check(contents["pdparams"], shapes, folder)
+    return contents

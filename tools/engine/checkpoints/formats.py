@@ -1,4 +1,4 @@
-"""The files that a checkpoint's arrays are in: Paddle's, safetensors', NumPy's."""
+"""Reads and writes a checkpoint's files: Paddle's pickles, safetensors, and NumPy's `.npz`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import paddle
 from engine.checkpoints import safe_pickle
 from engine.system.errors import UserError
 
-# A checkpoint's parts, as Paddle's files end: parameters, and the optimizer's state with the
-# learning rate. Where `averages` are kept there is a third, and of a run that ended inside an epoch
-# there is its progress.
+# The parts of a checkpoint have the names of Paddle's file endings: `pdparams`, `pdopt` and, with
+# `runner.ema_decay`, `pdema`. The checkpoint of an interrupted run also has its progress.
 PROGRESS = "progress.npz"
 AVERAGES = "pdema"
 ENDINGS = {
@@ -29,15 +28,18 @@ ENDINGS = {
     },
 }
 
-_NAME_TABLE = "StructuredToParameterName@@"  # Paddle's own: variable names of a dygraph net
-_REST = "rest"  # key of safetensors' metadata: what is no array, as JSON
+_NAME_TABLE = "StructuredToParameterName@@"  # Paddle's key for the variable names of a dygraph net
+_REST = "rest"  # key of safetensors' metadata: all values that are not arrays, as JSON
 
 
 def check_installed(form: str) -> None:
-    """Makes sure that a format can be written, before anything is trained.
+    """Checks that the package of a format is installed.
+
+    Args:
+        form: ``runner.checkpoint_format``.
 
     Raises:
-        UserError: it cannot.
+        UserError: it is not.
     """
     if form == "safetensors" and not importlib.util.find_spec("safetensors"):
         raise UserError(
@@ -46,15 +48,15 @@ def check_installed(form: str) -> None:
 
 
 def ending(part: str, form: str) -> str:
-    """Returns the file ending of a checkpoint's part in a format."""
+    """Returns the file ending of a part in a format."""
     return ENDINGS[form].get(part, part)
 
 
 def find(stem: str, part: str) -> str:
-    """Returns the file of a checkpoint's part, in whichever format it is there.
+    """Returns the path of a part, in the format in which it exists.
 
     Args:
-        stem: its path without ending.
+        stem: the path without ending.
         part: ``pdparams``, ``pdopt``, ``pdema`` or ``progress.npz``.
     """
     paths = [f"{stem}.{ending(part, form)}" for form in ENDINGS]
@@ -62,10 +64,10 @@ def find(stem: str, part: str) -> str:
 
 
 def write(path: str, content: Mapping[str, Any]) -> None:
-    """Writes a file in the format that its ending names.
+    """Writes a file in the format of its ending.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     if path.endswith(".npz"):
         with open(path, "wb") as file:
@@ -77,12 +79,12 @@ def write(path: str, content: Mapping[str, Any]) -> None:
 
 
 def read(path: str) -> dict[str, Any]:
-    """Reads a file in the format that its ending names; its arrays are NumPy's.
+    """Reads a file in the format of its ending; the arrays are NumPy's.
 
-    Nothing that the file names is called, so it may come from anywhere.
+    The file may come from an untrusted source: no code that it names is run.
 
     Raises:
-        UserError: it is missing, damaged, or more than a checkpoint.
+        UserError: the file is missing or damaged, or names code.
     """
     if not os.path.isfile(path):
         raise UserError(f"there is no checkpoint {path}")
@@ -93,15 +95,15 @@ def read(path: str) -> dict[str, Any]:
         if path.endswith(".safetensors"):
             return _read_safetensors(path)
         with open(path, "rb") as file:
-            found = safe_pickle.load(file)
-        found.pop(_NAME_TABLE, None)
-        return found
+            content = safe_pickle.load(file)
+        content.pop(_NAME_TABLE, None)
+        return content
     except UserError:
         raise
     except safe_pickle.ForeignName as error:
         raise UserError(
-            f"{path} is not only numbers: {error}, which was not run; a checkpoint from Paddle "
-            "names nothing but arrays"
+            f"{path} contains more than arrays: {error}, which was not run; a checkpoint from "
+            "Paddle names only arrays"
         ) from error
     except Exception as error:  # whatever a damaged file raises
         raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
@@ -112,7 +114,7 @@ def _write_safetensors(path: str, content: Mapping[str, Any]) -> None:
     from safetensors.numpy import save_file
 
     arrays: dict[str, np.ndarray] = {}
-    rest = _parted(content, "", arrays)
+    rest = _split(content, "", arrays)
     try:
         save_file(arrays, path, metadata={_REST: json.dumps(rest)})
     except SafetensorError as error:
@@ -122,12 +124,18 @@ def _write_safetensors(path: str, content: Mapping[str, Any]) -> None:
         raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
-def _parted(content: Mapping[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict:
-    """Moves a tree's arrays to ``arrays``, by their paths; returns what is left of the tree."""
+def _split(content: Mapping[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> dict:
+    """Adds the arrays of nested mappings to ``arrays``; returns the mappings without them.
+
+    Args:
+        content: the nested mappings.
+        prefix: the path of ``content``.
+        arrays: receives the arrays by their paths, such as ``a/b``.
+    """
     rest = {}
     for name, value in content.items():
         if isinstance(value, Mapping):
-            rest[name] = _parted(value, f"{prefix}{name}/", arrays)
+            rest[name] = _split(value, f"{prefix}{name}/", arrays)
         elif isinstance(value, (np.ndarray, paddle.Tensor)):
             arrays[prefix + name] = np.ascontiguousarray(value).reshape(np.shape(value))
         elif isinstance(value, np.generic):
@@ -142,13 +150,13 @@ def _read_safetensors(path: str) -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(path, framework="np") as file:
-        found = json.loads((file.metadata() or {}).get(_REST, "{}"))  # absent: another tool's
-        if not isinstance(found, dict):
-            raise ValueError(f"its metadata are a {type(found).__name__}")
-        for name in file.keys():  # noqa: SIM118  (it is no mapping)
-            place, own = found, name
-            while "/" in own and isinstance(place.get(own.split("/")[0]), dict):
-                first, own = own.split("/", 1)
-                place = place[first]
-            place[own] = file.get_tensor(name)
-    return found
+        content = json.loads((file.metadata() or {}).get(_REST, "{}"))  # other tools write none
+        if not isinstance(content, dict):
+            raise ValueError(f"expected metadata with a mapping, found {type(content).__name__}")
+        for name in file.keys():  # noqa: SIM118  (it is not a mapping)
+            parent, key = content, name
+            while "/" in key and isinstance(parent.get(key.split("/")[0]), dict):
+                first, key = key.split("/", 1)
+                parent = parent[first]
+            parent[key] = file.get_tensor(name)
+    return content

@@ -1,13 +1,13 @@
-"""Where a checkpoint's files lie.
+"""The folders and files of checkpoints.
 
 ``<model_save_path>/<epoch>/`` holds ``rec.*`` of a dygraph run or ``rec_static.*`` of a static run:
 
 - ``.pdparams``: the parameters; with ``runner.ema_decay`` their averages.
 - ``.pdopt``: the optimizer's state and the learning rate.
 - ``.pdema``: with ``runner.ema_decay``, the parameters that training continues with.
-- ``.json``: the epoch, the seed, when and by which Paddle the checkpoint was saved.
+- ``.json``: facts about the run, such as the epoch, the seed, the time and the version of Paddle.
 
-Exported models lie beside them: ``tostatic.*`` (dygraph) and ``rec_inference.*`` (static).
+The same folder has the exported models: ``tostatic.*`` (dygraph) and ``rec_inference.*`` (static).
 ``<model_save_path>/interrupted/`` holds the same files of a run that ended inside an epoch, and
 ``.progress.npz`` with its position. ``<model_save_path>/best/`` holds the checkpoint with the best
 evaluation on ``runner.valid_data_dir``.
@@ -27,18 +27,31 @@ BEST = "best"
 
 
 def path_of(folder: str, prefix: str, part: str) -> str:
-    """Returns the file of a checkpoint's part, in whichever format it is there."""
+    """Returns the path of a checkpoint's part, in the format in which it exists."""
     return formats.find(os.path.join(folder, prefix), part)
 
 
+def is_epoch(name: str) -> bool:
+    """Returns whether a folder has the name of an epoch's checkpoint."""
+    return name.isascii() and name.isdigit()
+
+
 def recover(root: str, prefix: str) -> None:
-    """Removes what a killed run left in a checkpoint folder, or restores what it was replacing."""
+    """Removes the remains of a killed run, or restores the checkpoint that it was replacing.
+
+    Args:
+        root: ``runner.model_save_path``.
+        prefix: ``rec`` or ``rec_static``.
+
+    Raises:
+        OSError: a folder cannot be removed or renamed.
+    """
     for name in os.listdir(root):
-        found = re.fullmatch(rf"\.(\d+|{INTERRUPTED}|{BEST})\.{prefix}\.(new|old|gone)", name)
-        if not found:
+        match = re.fullmatch(rf"\.([0-9]+|{INTERRUPTED}|{BEST})\.{prefix}\.(new|old|gone)", name)
+        if not match:
             continue
-        taken, state = found.groups()
-        if state == "old" and not os.path.exists(os.path.join(root, taken)):
-            os.rename(os.path.join(root, name), os.path.join(root, taken))
+        final, state = match.groups()
+        if state == "old" and not os.path.exists(os.path.join(root, final)):
+            os.rename(os.path.join(root, name), os.path.join(root, final))
         else:
             shutil.rmtree(os.path.join(root, name))

@@ -1,4 +1,4 @@
-"""Whether a checkpoint's parameters are a model's, and which of them a warm start takes."""
+"""Compares a checkpoint's parameters with a model's, and selects those of a warm start."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def check(saved: Arrays, shapes: Mapping[str, tuple], folder: str) -> None:
-    """Makes sure that a checkpoint has each of the model's parameters in the right shape.
+    """Checks that a checkpoint and a model have the same parameters in the same shapes.
+
+    Args:
+        saved: the checkpoint's parameters by name.
+        shapes: the shapes of the model's parameters by name.
+        folder: the checkpoint's folder, for the error.
 
     Raises:
-        UserError: it has not; the message names the first difference.
+        UserError: they differ; the message names the first difference.
     """
     for name, shape in shapes.items():
         if name not in saved:
@@ -33,22 +38,22 @@ def check(saved: Arrays, shapes: Mapping[str, tuple], folder: str) -> None:
     extra = sorted(set(saved) - set(shapes))
     if extra:
         raise UserError(
-            f"{folder} does not fit the model, which has no parameter {extra[0]}: was it trained "
-            "with these hyper_parameters?"
+            f"{folder} does not fit the model: the model has no parameter {extra[0]}; check that "
+            "the checkpoint was trained with these hyper_parameters"
         )
 
 
 def select(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) -> dict:
-    """Returns the saved parameters that a warm start takes, and logs what it does not.
+    """Returns the saved parameters that a warm start loads; logs the others.
 
     Args:
-        saved: parameters by name.
-        shapes: the model's own parameters, by the same kind of name.
+        saved: the checkpoint's parameters by name.
+        shapes: the shapes of the model's parameters by name.
         scope: ``runner.init_scope``.
-        sparse: names of the model's embedding tables.
+        sparse: the names of the model's embedding tables.
 
     Raises:
-        UserError: nothing fits.
+        UserError: no parameter fits.
     """
     if scope == "all":
         wanted = set(shapes)
@@ -59,23 +64,25 @@ def select(saved: Arrays, shapes: Mapping[str, tuple], scope: Any, sparse: set) 
             name for name in shapes if any(fnmatch.fnmatchcase(name, pattern) for pattern in scope)
         }
     missing = sorted(wanted - set(saved))
-    other = sorted(name for name in wanted & set(saved) if tuple(saved[name].shape) != shapes[name])
-    taken = {name: saved[name] for name in wanted if name in saved and name not in other}
-    logger.info("warm start: %d of %d parameters loaded", len(taken), len(shapes))
-    for name in sorted(taken):
+    misfits = sorted(
+        name for name in wanted & set(saved) if tuple(saved[name].shape) != shapes[name]
+    )
+    selected = {name: saved[name] for name in wanted if name in saved and name not in misfits}
+    logger.info("warm start: %d of %d parameters loaded", len(selected), len(shapes))
+    for name in sorted(selected):
         logger.info("warm start: loaded %s", name)
     for pattern in scope if isinstance(scope, list) else ():
         if not fnmatch.filter(shapes, pattern):
-            logger.warning("warm start: no parameter is called %s", pattern)
+            logger.warning("warm start: no parameter matches %s", pattern)
     for name in missing:
         logger.warning("warm start: %s is not in the checkpoint", name)
-    for name in other:
+    for name in misfits:
         logger.warning(
             "warm start: %s has shape %s in the checkpoint, %s here",
             name,
             tuple(saved[name].shape),
             shapes[name],
         )
-    if not taken:
+    if not selected:
         raise UserError(f"warm start: no parameter fits (runner.init_scope = {scope!r})")
-    return taken
+    return selected

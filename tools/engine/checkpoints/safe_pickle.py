@@ -1,4 +1,4 @@
-"""Checkpoints as Paddle pickles them, read without calling anything that they name."""
+"""Reads Paddle's pickled checkpoints without running code that they name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from engine.model_folder.importing import REPOSITORY
 
 
-def _imported() -> Any:
-    # By its path: a model folder may have a package of its own that is called datasets.
+def _import_array_pickle() -> Any:
+    # By its path, because a model folder may have its own package named datasets.
     path = os.path.join(REPOSITORY, "datasets", "readers", "array_pickle.py")
     spec = importlib.util.spec_from_file_location("array_pickle", path)
     module = importlib.util.module_from_spec(spec)
@@ -23,48 +23,49 @@ def _imported() -> Any:
     return module
 
 
-_array_pickle = _imported()
+_array_pickle = _import_array_pickle()
 ForeignName = _array_pickle.ForeignName
 
-# An array is one. A list may stand in several places, which lets a few bytes stand for values
-# without end.
-_MOST = 100_000
+# An array counts as one value. A pickle can refer to one list many times, so that a few bytes
+# expand to any number of values.
+_MAX_VALUES = 100_000
 
 
 def load(stream: BinaryIO) -> dict:
-    """Reads a pickled dictionary of arrays, numbers, text and containers of them.
+    """Reads a pickled dictionary of arrays, numbers, strings, and containers of them.
 
-    Its arrays are read-only views of what was read.
+    The arrays are read-only.
 
     Raises:
-        ForeignName: it names anything else.
-        pickle.UnpicklingError: it is something else. A damaged pickle may raise anything.
+        ForeignName: the pickle names a class or function that arrays do not need.
+        pickle.UnpicklingError: the pickle has other content. A damaged one may raise any exception.
     """
-    found = _plain(_array_pickle.unpickled(stream), count(1))
-    if not isinstance(found, dict):
-        raise pickle.UnpicklingError(f"it holds a {type(found).__name__}")
-    return found
+    content = _convert(_array_pickle.unpickled(stream), count(1))
+    if not isinstance(content, dict):
+        raise pickle.UnpicklingError(f"expected a dictionary, found {type(content).__name__}")
+    return content
 
 
-def _plain(value: Any, met: Iterator[int]) -> Any:
-    """Returns a value with its stand-ins replaced by what they stand for.
+def _convert(value: Any, counter: Iterator[int]) -> Any:
+    """Replaces the array reader's placeholders with NumPy arrays.
 
     Args:
-        value: the value.
-        met: counts the values that were met.
+        value: the value, or a container of values.
+        counter: counts the values.
     """
-    if next(met) > _MOST:
-        raise pickle.UnpicklingError(f"it holds more than {_MOST} values")
+    if next(counter) > _MAX_VALUES:
+        raise pickle.UnpicklingError(f"expected at most {_MAX_VALUES} values, found more")
     if isinstance(value, _array_pickle.Array):
         if value.value is None:
-            raise pickle.UnpicklingError("an array without numbers")
+            raise pickle.UnpicklingError("expected the content of an array, found none")
         return value.value
     if isinstance(value, dict):
-        return {_plain(key, met): _plain(item, met) for key, item in value.items()}
+        return {_convert(key, counter): _convert(item, counter) for key, item in value.items()}
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], _array_pickle.Array):
-        return _plain(value[1], met)
+        return _convert(value[1], counter)
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item, met) for item in value)
+        return type(value)(_convert(item, counter) for item in value)
     if value is not None and not isinstance(value, (str, bytes, int, float, np.generic)):
-        raise pickle.UnpicklingError(f"it holds a {type(value).__name__.strip('_')}")
+        kind = type(value).__name__.strip("_")
+        raise pickle.UnpicklingError(f"expected arrays, numbers and strings, found {kind}")
     return value

@@ -1,9 +1,9 @@
-"""Embedding tables as parameter servers save them, read without any server.
+"""Reads embedding tables from the files of parameter servers, without a server.
 
-A checkpoint of ``static_ps_trainer.py`` has its dense parameters in ``rec_static.pdparams``, as
-others have, and each table in a folder of ``rec_static.tables/``, in the files of the servers'
-shards. Each line there is a row of the table: its number, five counts, and the embedding's first
-number, the rest of it a bit further, with Adam's state after each.
+A checkpoint of ``static_ps_trainer.py`` has its dense parameters in ``rec_static.pdparams``, like
+other checkpoints. Each table is a folder in ``rec_static.tables/`` with one file per shard. Each
+line of a file is a row of the table, with these fields: the row's number, five counts, the first
+element of the embedding, its Adam state, the other elements, and their Adam state.
 """
 
 from __future__ import annotations
@@ -17,58 +17,66 @@ import numpy as np
 from engine.system.errors import UserError
 
 FOLDER = "tables"
-_FIRST = 6  # where the embedding's first number is
-_STATE = 4  # of one number: Adam's two moments, its two powers
+_FIRST = 6  # the field with the first element of the embedding
+_STATE = 4  # fields of its Adam state: two moments and two powers
 
 
 def folder_of(checkpoint: str, prefix: str) -> str:
-    """Returns where a checkpoint's tables are."""
+    """Returns the folder of a checkpoint's tables."""
     return os.path.join(checkpoint, f"{prefix}.{FOLDER}")
 
 
 def read(folder: str, tables: Mapping[str, Mapping]) -> dict[str, np.ndarray]:
-    """Returns the tables of a checkpoint by their names, float32 ``[rows, size]``.
+    """Returns the tables of a checkpoint by name, float32 ``[rows, size]``.
 
-    Rows that training never looked up are 0, as the servers have them.
+    Rows that training never looked up are 0, as on the servers.
 
     Args:
-        folder: see `folder_of`.
-        tables: of the checkpoint's facts: the number and the shape of each table.
+        folder: the folder of the tables; see `folder_of`.
+        tables: the ``id`` and the ``shape`` of each table, from the checkpoint's facts.
 
     Raises:
-        UserError: a table is missing, damaged, or does not say how many rows it has.
+        UserError: a table is missing or damaged.
     """
-    return {name: _table(folder, name, table) for name, table in tables.items()}
+    return {name: _read_table(folder, name, table) for name, table in tables.items()}
 
 
-def _table(folder: str, name: str, table: Mapping) -> np.ndarray:
-    place = os.path.join(folder, f"{table['id']:03d}")
+def _read_table(folder: str, name: str, table: Mapping) -> np.ndarray:
+    table_folder = os.path.join(folder, f"{table['id']:03d}")
     rows, size = table["shape"]
     values = np.zeros((rows, size), np.float32)
-    if not os.path.isdir(place):
-        raise UserError(f"there is no table {name} in {place}")
-    for file in sorted(os.listdir(place)):
-        path = os.path.join(place, file)
+    if not os.path.isdir(table_folder):
+        raise UserError(f"there is no table {name} in {table_folder}")
+    for file in sorted(os.listdir(table_folder)):
+        path = os.path.join(table_folder, file)
         try:
             with gzip.open(path, "rt", encoding="ascii") as lines:
                 for line in lines:
-                    _take(line.split(), values)
+                    _read_row(line.split(), values)
         except (OSError, EOFError, ValueError, IndexError) as error:
             raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
     return values
 
 
-def _take(fields: list[str], values: np.ndarray) -> None:
-    """Puts a line's embedding into its row.
+def _read_row(fields: list[str], values: np.ndarray) -> None:
+    """Writes the embedding of a line into its row of the table.
 
-    A row that was looked up and not yet learned has its first number only.
+    A row that was looked up but not yet updated has only the first element.
+
+    Args:
+        fields: the fields of the line.
+        values: the table, ``[rows, size]``.
+
+    Raises:
+        ValueError: the number of fields or the row's number is wrong.
     """
     row, size = int(fields[0]), values.shape[1]
     if not 0 <= row < len(values):
-        raise ValueError(f"row {row} of a table of {len(values)}")
-    short, whole = _FIRST + 1 + _STATE, _FIRST + 1 + _STATE + (size - 1) + 2 * (size - 1) + 2
-    if len(fields) not in (short, whole):
-        raise ValueError(f"{len(fields)} fields in a line, expected {whole}")
+        raise ValueError(f"expected a row below {len(values)}, found {row}")
+    short = _FIRST + 1 + _STATE
+    full = short + (size - 1) + 2 * (size - 1) + 2
+    if len(fields) not in (short, full):
+        raise ValueError(f"expected {full} fields in a line, found {len(fields)}")
     values[row, 0] = fields[_FIRST]
-    if len(fields) == whole:
+    if len(fields) == full:
         values[row, 1:] = fields[short : short + size - 1]

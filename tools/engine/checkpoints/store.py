@@ -1,4 +1,4 @@
-"""Writes and removes checkpoints: each is saved completely or not at all."""
+"""Saves and removes checkpoints. A checkpoint is saved completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import paddle
 
 from engine.checkpoints import formats
 from engine.checkpoints.find import saved
-from engine.checkpoints.layout import BEST, EXPORTS, INTERRUPTED, recover
+from engine.checkpoints.layout import BEST, EXPORTS, INTERRUPTED, is_epoch, recover
 from engine.system import atomic_files
 from engine.system.errors import UserError
 
@@ -27,34 +27,34 @@ def save(
     epoch: int,
     prefix: str,
     parts: Mapping[str, Any],
-    about: Mapping,
+    facts: Mapping,
     export: Callable[[str], None] | None = None,
     name: str | None = None,
     form: str = "paddle",
 ) -> str:
     """Saves a checkpoint and returns its folder.
 
-    Everything is written to a hidden folder and flushed to the disk before that folder takes
-    its name, so a run that is killed leaves what was there as it was, or whole.
+    All files are written to a hidden folder and flushed to disk. Then the folder is renamed. If the
+    run is killed, there is either the old checkpoint or the new one.
 
     Args:
         root: ``runner.model_save_path``.
         epoch: the epoch's number.
         prefix: ``rec`` or ``rec_static``.
-        parts: what to write, by the endings of Paddle's files.
-        about: facts for the ``.json`` beside them.
-        export: writes an inference model into the folder that it is given.
-        name: the folder's name; the epoch's number if not given.
+        parts: the contents of the files by the endings of Paddle's files; see `formats`.
+        facts: the facts about the run that the ``.json`` file records.
+        export: takes the new folder and writes an inference model there.
+        name: the folder's name; by default the epoch's number.
         form: ``runner.checkpoint_format``.
 
     Raises:
-        UserError: it cannot be saved; what was there is as it was.
+        UserError: the checkpoint cannot be saved; an older one is unchanged.
     """
     name = name or str(epoch)
     final = os.path.join(root, name)
     building = os.path.join(root, f".{name}.{prefix}.new")
     replaced = os.path.join(root, f".{name}.{prefix}.old")
-    facts = {"epoch": epoch, "saved_at": time.time(), "paddle": paddle.__version__, **about}
+    facts = {"epoch": epoch, "saved_at": time.time(), "paddle": paddle.__version__, **facts}
     try:
         os.makedirs(root, exist_ok=True)
         recover(root, prefix)
@@ -68,16 +68,16 @@ def save(
             export(building)
         outdated = tuple(f"{kind}." for kind in (prefix, EXPORTS[prefix]))
         for other in os.listdir(final) if os.path.isdir(final) else ():
-            if not other.startswith(outdated):  # the other graph's checkpoint and export stay
+            if not other.startswith(outdated):  # keep the other graph's checkpoint and export
                 _link(os.path.join(final, other), os.path.join(building, other))
-        _flush_all(building)
+        atomic_files.flush_tree(building)
         if os.path.isdir(final):
             os.rename(final, replaced)
         os.rename(building, final)
         atomic_files.flush(root)
         shutil.rmtree(replaced, ignore_errors=True)
     except BaseException as error:
-        # Paddle's own writers of inference models do not tell, or not so that one understands it.
+        # Paddle's writers of inference models do not report a full disk, or not clearly.
         full = isinstance(error, Exception) and _is_full(root)
         shutil.rmtree(building, ignore_errors=True)
         if os.path.isdir(replaced) and not os.path.exists(final):
@@ -90,13 +90,13 @@ def save(
 
 
 def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
-    """Removes one graph's checkpoint from a folder, and the folder if that leaves it empty.
+    """Removes one graph's checkpoint; removes the folder too if it is then empty.
 
     Args:
         root: ``runner.model_save_path``.
-        name: the checkpoint's folder.
+        name: the name of the checkpoint's folder.
         prefix: ``rec`` or ``rec_static``.
-        export: whether the inference model beside it goes too.
+        export: whether to remove the inference model in the same folder too.
 
     Raises:
         UserError: it cannot be removed.
@@ -104,15 +104,16 @@ def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
     folder = os.path.join(root, name)
     kinds = (f"{prefix}.", f"{EXPORTS[prefix]}.") if export else (f"{prefix}.",)
     try:
-        there = os.listdir(folder)
-        found = [file for file in there if file.startswith(kinds)]
-        if len(found) == len(there):  # under another name until it is gone, lest half of it stays
+        files = os.listdir(folder)
+        outdated = [file for file in files if file.startswith(kinds)]
+        if len(outdated) == len(files):  # renamed first, so that no partial checkpoint can stay
             removed = os.path.join(root, f".{name}.{prefix}.gone")
             os.rename(folder, removed)
             shutil.rmtree(removed)
             return
-        for file in sorted(found, key=lambda file: file != f"{prefix}.json"):
-            path = os.path.join(folder, file)  # first what makes it count
+        # The facts first: without them the folder no longer counts as a checkpoint.
+        for file in sorted(outdated, key=lambda file: file != f"{prefix}.json"):
+            path = os.path.join(folder, file)
             shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
     except FileNotFoundError:
         return
@@ -121,15 +122,17 @@ def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
 
 
 def prune(root: str, prefix: str, keep: int) -> None:
-    """Removes one graph's checkpoints of all epochs but those saved last, and their exports.
+    """Removes one graph's checkpoints except those that were saved last.
+
+    The checkpoints of static graph are removed together with their inference models.
 
     Args:
         root: ``runner.model_save_path``.
         prefix: ``rec`` or ``rec_static``.
-        keep: how many epochs are kept.
+        keep: the number of epochs to keep.
 
     Raises:
-        UserError: one cannot be removed.
+        UserError: a checkpoint cannot be removed.
     """
     names = [os.path.basename(folder) for folder, _ in saved(root, prefix)]
     for name in [name for name in names if name != INTERRUPTED][:-keep]:
@@ -138,24 +141,24 @@ def prune(root: str, prefix: str, keep: int) -> None:
 
 
 def check_writable(root: str) -> str:
-    """Checks, before training or exporting starts, that checkpoints can be saved in a folder.
+    """Checks that checkpoints can be saved in a folder, before training or an export starts.
 
     Returns:
-        The folder ``root``, or the nearest existing folder above it.
+        The folder, or its nearest existing parent.
 
     Raises:
-        UserError: nothing can be written there, or a file lies where a checkpoint's folder belongs.
+        UserError: the folder cannot be written, or a file has the name of a checkpoint's folder.
     """
-    place = atomic_files.check_writable(root)
-    for name in os.listdir(root) if place == root else ():
+    existing = atomic_files.check_writable(root)
+    for name in os.listdir(root) if existing == root else ():
         path = os.path.join(root, name)
-        if (name.isdigit() or name in (INTERRUPTED, BEST)) and not os.path.isdir(path):
+        if (is_epoch(name) or name in (INTERRUPTED, BEST)) and not os.path.isdir(path):
             raise UserError(f"cannot save to {root}: {path} is not a folder")
-    return place
+    return existing
 
 
 def _is_full(folder: str) -> bool:
-    """Whether a folder's file system has no space left for this user."""
+    """Returns whether the file system of a folder has no space left for this user."""
     try:
         return os.statvfs(folder).f_bavail == 0
     except OSError:
@@ -163,17 +166,11 @@ def _is_full(folder: str) -> bool:
 
 
 def _link(source: str, target: str) -> None:
+    """Links a file, or the files of a folder; copies them if the file system has no hard links."""
     if os.path.isdir(source):  # tables of parameter servers
         shutil.copytree(source, target, copy_function=_link)
         return
     try:
         os.link(source, target)
-    except OSError:  # some file systems have no hard links
+    except OSError:
         shutil.copy2(source, target)
-
-
-def _flush_all(folder: str) -> None:
-    for place, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            atomic_files.flush(os.path.join(place, name))
-        atomic_files.flush(place)

@@ -85,7 +85,7 @@ def of_checkpoint(folder: str) -> str | None:
 
 def _facts(folder: str) -> list[dict]:
     """Returns what either graph's run wrote about its checkpoint in an epoch's folder."""
-    found = [find.facts_beside(folder, prefix) for prefix in layout.EXPORTS]
+    found = [find.read_facts(folder, prefix) for prefix in layout.EXPORTS]
     return [facts for facts in found if facts]
 
 

@@ -160,7 +160,7 @@ def _found(config: Config) -> _Found | None:
     folder = config.runner("model_init_path")
     if not folder:
         return None
-    return _checked(config, _Found(folder, find.facts_beside(folder, prefix), 0))
+    return _checked(config, _Found(folder, find.read_facts(folder, prefix), 0))
 
 
 def _checked(config: Config, found: _Found) -> _Found:
