@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import find, formats, matching, store
+from engine.checkpoints import find, formats, layout, matching, store
 from engine.data import sources
 from engine.evaluation import evaluator
 from engine.graphs.dygraph import DygraphSession
@@ -223,3 +223,11 @@ def test_the_facts_beside_a_checkpoint(configure):
     assert facts["epoch"] == 0
     assert facts["seed"] == 9
     assert facts["paddle"] == paddle.__version__
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("0", True), ("12", True), ("best", False), ("²", False), ("\u0663", False)],
+)
+def test_epochs_are_folders_with_ascii_digits(name, expected):
+    assert layout.is_epoch(name) is expected

@@ -4,7 +4,7 @@ import pytest
 from sample_yaml import BASE
 
 
-def test_it_is_a_flat_mapping_that_knows_its_folder(load, tmp_path):
+def test_it_is_a_flat_mapping_with_the_folder_of_the_yaml(load, tmp_path):
     config = load()
     assert config["hyper_parameters.optimizer.class"] == "adam"
     assert config.get("runner.absent", 5) == 5
@@ -14,7 +14,7 @@ def test_it_is_a_flat_mapping_that_knows_its_folder(load, tmp_path):
     assert len(config) == len(list(config)) == len(dict(config))
 
 
-def test_it_is_frozen(load):
+def test_it_is_read_only(load):
     config = load()
     with pytest.raises(TypeError):
         config["runner.epochs"] = 3
@@ -24,13 +24,13 @@ def test_it_is_frozen(load):
         assert not hasattr(config, method)
 
 
-def test_what_is_built_from_stays_apart(load):
+def test_two_configurations_of_one_file_are_independent(load):
     first = load()
     load("runner.epochs=9")
     assert first["runner.epochs"] == 2
 
 
-def test_defaults_are_those_of_the_schema(load):
+def test_defaults_are_those_of_the_table(load):
     config = load()
     assert "runner.shuffle" not in config
     assert config.runner("shuffle") is True
@@ -75,7 +75,7 @@ def test_paths_of_overrides_are_relative_to_the_current_directory(load, tmp_path
 
 
 @pytest.mark.parametrize("name", INPUTS + OUTPUTS)
-def test_only_what_is_read_is_also_looked_for_beside_the_file(load, tmp_path, name):
+def test_only_input_paths_are_also_looked_for_beside_the_file(load, tmp_path, name):
     (tmp_path / "model" / "there").mkdir(parents=True)
     place = "model" if name in INPUTS else "here"
     assert load(f"runner.{name}=there").runner(name) == str(tmp_path / place / "there")
@@ -87,7 +87,7 @@ def test_predictions_never_replace_a_file_beside_the_yaml(load, tmp_path):
     assert config.runner("save_predictions") == str(tmp_path / "here" / "rows.csv")
 
 
-def test_an_error_names_where_the_value_was_given(load):
+def test_an_error_names_where_the_value_is_set(load):
     config = load("runner.train_data_dir=nowhere")
     assert str(config.error("runner.train_data_dir", "no")) == (
         "-o: runner.train_data_dir = 'nowhere': no"

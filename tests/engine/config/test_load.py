@@ -32,12 +32,12 @@ def test_an_unknown_key_of_the_file_is_a_warning_that_names_the_nearest(
     assert expected in warned
 
 
-def test_a_good_file_warns_of_nothing(load, caplog):
+def test_a_valid_file_causes_no_warning(load, caplog):
     load()
     assert not caplog.records
 
 
-def test_hyper_parameters_of_a_model_that_declares_none_are_its_own(load, caplog):
+def test_hyper_parameters_are_not_checked_if_the_model_declares_none(load, caplog):
     load(text=BASE + "  whatever: 3\n", declared=None)
     assert not caplog.records
 

@@ -1,4 +1,4 @@
-"""A YAML file and ``-o key=value`` become one checked, read-only configuration.
+"""Configurations: a YAML file and ``-o key=value`` are merged, checked and made read-only.
 
-The table of ``runner.*`` keys lives here; hyper-parameters are declared by the models.
+This package contains the table of ``runner.*`` keys. Models declare their hyper-parameters.
 """

@@ -1,4 +1,4 @@
-"""A configuration: a frozen mapping with flat keys."""
+"""A configuration: a read-only mapping with full keys such as ``runner.epochs``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from engine.system.errors import UserError
 
 
 class Config(Mapping):
-    """A frozen flat mapping: ``config.get("hyper_parameters.expert_num", 8)``.
+    """A read-only mapping by full keys: ``config.get("hyper_parameters.expert_num", 8)``.
 
-    Values are as written. ``config.runner("epochs")`` adds the default of the ``runner.*``
-    schema, and resolves paths: those of the YAML are relative to the YAML; those given with
-    ``-o`` are relative to the current directory. What is read, and does not exist there, is
-    also looked for beside the YAML; what is written is not.
+    It contains the values as they are written. ``config.runner("epochs")`` also uses the key's
+    default, and resolves paths. A relative path of the YAML is relative to the YAML. A relative
+    path given with ``-o`` is relative to the current directory. If a path to read does not exist
+    there, it is also looked for beside the YAML; a path to write is not.
+
+    Args:
+        values: the values by full key.
+        yaml_path: the absolute path of the YAML.
+        overridden: the keys that ``-o`` sets.
+
+    Attributes:
+        yaml_path: the absolute path of the YAML.
+        folder: the folder of the YAML.
     """
 
     def __init__(self, values: dict[str, Any], yaml_path: str, overridden: Iterable[str] = ()):
@@ -38,7 +47,7 @@ class Config(Mapping):
         """Returns the value of ``runner.<name>``, or its default; paths are absolute.
 
         Raises:
-            UserError: the key has no default and is not set.
+            UserError: the key is required and not set.
         """
         value = self.get(f"runner.{name}")
         if value is None:
@@ -47,26 +56,28 @@ class Config(Mapping):
             raise UserError(f"{self.yaml_path}: runner.{name} is not set")
         kind = RUNNER[name].kind
         if kind in PATHS and value is not None:
-            return self._absolute(f"runner.{name}", value, written=kind == "output path")
+            return self._resolve(f"runner.{name}", value, is_output=kind == "output path")
         return value
 
     def completed(self, values: Mapping[str, Any]) -> Config:
-        """Returns the configuration with values that neither the YAML nor ``-o`` gave."""
+        """Returns a copy with further values; they replace those of the same keys."""
         return Config({**self._values, **values}, self.yaml_path, self._overridden)
 
     def source(self, key: str) -> str:
-        """Returns where a key was given: ``-o`` or the YAML's path."""
+        """Returns where a key is set: ``-o`` or the path of the YAML."""
         return "-o" if key in self._overridden else self.yaml_path
 
     def error(self, key: str, problem: str) -> UserError:
-        """Returns an error that names the key, its value and where the value was given."""
+        """Returns an error that names the key, its value and where it is set."""
         return UserError(f"{self.source(key)}: {key} = {self.get(key)!r}: {problem}")
 
-    def _absolute(self, key: str, value: str, written: bool) -> str:
+    def _resolve(self, key: str, value: str, is_output: bool) -> str:
+        """Returns an absolute path."""
         value = os.path.expanduser(value)
         beside_yaml = os.path.normpath(os.path.join(self.folder, value))
         if key not in self._overridden:
             return beside_yaml
-        here = os.path.abspath(value)
-        elsewhere = not written and not os.path.exists(here) and os.path.exists(beside_yaml)
-        return beside_yaml if elsewhere else here
+        path = os.path.abspath(value)
+        if not is_output and not os.path.exists(path) and os.path.exists(beside_yaml):
+            return beside_yaml
+        return path
