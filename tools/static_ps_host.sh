@@ -1,16 +1,26 @@
 #!/usr/bin/env bash
-# Starts this host's part of a parameter-server job: one server and some trainers.
+# Starts one host's processes of a parameter-server job: one server and some trainers.
 #
 #   HOSTS="10.0.0.1 10.0.0.2" HOST=10.0.0.1 bash tools/static_ps_host.sh -m config.yaml -o ...
 #
-# HOSTS     every host of the job, the same list on each; the first one's trainer saves
-# HOST      this host, as the list has it
-# TRAINERS  trainers a host (2)
-# PORT      its server's port (6170); trainers take those after it, the rendezvous PORT + 100
+# HOSTS     all hosts of the job, the same list on each; the first host's first trainer saves
+# HOST      this host, as written in HOSTS
+# TRAINERS  number of trainers on each host (2)
+# PORT      port of the server (6170); the trainers use the next ports, the rendezvous PORT + 100
 # PYTHON    the interpreter (python)
 set -eu
-: "${HOSTS:?all hosts, the same list on each}" "${HOST:?this host, as HOSTS has it}"
+: "${HOSTS:?all hosts of the job, the same list on each}" "${HOST:?this host, as written in HOSTS}"
 TRAINERS=${TRAINERS:-2} PORT=${PORT:-6170}
+
+# Ends the script unless a variable is an integer from 1 up to a limit.
+check_integer() { # name value limit
+  if ! [[ $2 =~ ^[1-9][0123456789]{0,4}$ ]] || [ "$2" -gt "$3" ]; then
+    echo "error: $1 = $2: expected an integer from 1 to $3" >&2
+    exit 2
+  fi
+}
+check_integer TRAINERS "$TRAINERS" 99
+check_integer PORT "$PORT" 65435
 
 servers="" trainers="" number=0 first=""
 for host in $HOSTS; do

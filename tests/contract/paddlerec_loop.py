@@ -10,7 +10,7 @@ from engine.model_folder.pir_functions import fresh_names
 
 
 def _loader(config, name, files, size, drop_last):
-    dataset = importing.module(config.folder, name).RecDataset(files, dict(config))
+    dataset = importing.import_module(config.folder, name).RecDataset(files, dict(config))
     if config.get("runner.user_define_reader"):
         return DataLoader(dataset, batch_size=None)
     return DataLoader(dataset, batch_size=size, drop_last=drop_last)
@@ -34,7 +34,7 @@ def train_dygraph(config):
     paddle.disable_static()
     paddle.seed(12345)
     settings = dict(config)
-    model = importing.module(config.folder, "dygraph_model").DygraphModel()
+    model = importing.import_module(config.folder, "dygraph_model").DygraphModel()
     with unique_name.guard():
         net = model.create_model(settings)
         optimizer = model.create_optimizer(net, settings)
@@ -76,7 +76,7 @@ def train_static(config):
         fresh_names(),
         paddle.static.scope_guard(scope),
     ):
-        model = importing.module(config.folder, "static_model").StaticModel(dict(config))
+        model = importing.import_module(config.folder, "static_model").StaticModel(dict(config))
         inputs = model.create_feeds()
         names = [variable.name for variable in inputs]
         fetches = model.net(inputs)

@@ -178,3 +178,20 @@ def test_a_reader_of_fewer_fields_than_the_model_takes(stand_in, run_command, re
     assert refused(name, folder) == (
         f"the reader yields 1 fields a row, the model takes {len(takes.split())}: {takes}"
     )
+
+
+@pytest.mark.parametrize("name", ["trainer", "static_infer"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("def (", "{net}:{line}: invalid syntax"),
+        ("\n1 / 0", "{net}:{line}: ZeroDivisionError: division by zero"),
+        ("import json\njson.loads('')", "{net}:{line}: JSONDecodeError: Expecting value"),
+    ],
+)
+def test_a_module_that_raises_when_it_is_imported(stand_in, refused, name, text, problem):
+    """The error names the line in the folder, also if a library raised it."""
+    net = stand_in("rank/dnn") / "net.py"
+    net.write_text(f"{net.read_text()}{text}\n")
+    line = len(net.read_text().splitlines())
+    assert refused(name, net.parent).startswith(problem.format(net=net, line=line))

@@ -133,7 +133,7 @@ def test_the_net_of_each_folder_is_its_own(stand_in):
     for name in ("rank/dnn", "rank/deepfm", "match/dssm", "rank/dnn"):
         folder = found[name] if name in found else stand_in(name)
         found[name] = folder
-        net = importing.module(str(folder), "net")
+        net = importing.import_module(str(folder), "net")
         assert net.__file__ == str(folder / "net.py")
         siblings = [entry for entry in sys.path if entry.endswith("common_blocks")]
         assert len(siblings) == (name == "rank/deepfm")

@@ -62,7 +62,7 @@ def test_it_is_scikit_learns(stand_in, monkeypatch, name, metrics, thresholds, t
     watched = Watched(monkeypatch)
     session = StaticSession(config, training)
     watched.add_to(session)
-    source = sources.training_source(config)
+    source = sources.training_source(config, "static")
     checked = 0
     for epoch in range(2):
         session.start_epoch(training)

@@ -38,7 +38,7 @@ def check(content: bytes, suffix: str) -> None:
         config = Config(given, os.path.join(folder, "config.yaml"))
         rows = _plain(content, "\t" if suffix == ".tsv" else ",")
         try:
-            learned = RecDataset.learned(config, [path], None)
+            learned = RecDataset.hyper_parameters_from_data(config, [path], None)
             values = {f"hyper_parameters.{key}": value for key, value in learned.items()}
             dataset = RecDataset([path], config.completed(values))
             found = dataset.take(slice(0, len(dataset)))

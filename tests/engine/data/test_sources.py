@@ -160,7 +160,7 @@ def test_blocks_hold_whole_batches(batch_size):
 @pytest.mark.parametrize("dataset", ALL)
 def test_a_dataset_without_rows_is_an_error(dataset):
     """Else a run would train on nothing and save it."""
-    with pytest.raises(UserError, match=r"^some_reader: the data hold no rows$"):
+    with pytest.raises(UserError, match=r"^some_reader: the data contain no rows$"):
         list(source(dataset(0)).batches(0))
 
 
@@ -249,7 +249,7 @@ class BadStart(Stream):
 @pytest.mark.parametrize("dataset", [BadTake, BadRow, BadLater, BadStart])
 def test_what_a_reader_raises_is_an_error_that_names_it(dataset):
     with pytest.raises(
-        UserError, match=r"^some_reader: KeyError: 'income' \(test_batches\.py, line \d+\)$"
+        UserError, match=r"^some_reader: KeyError: 'income' \(test_sources\.py, line \d+\)$"
     ):
         list(source(dataset(9)).batches(0))
 
@@ -285,8 +285,8 @@ def test_a_users_error_is_passed_on_as_it_is():
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
-        ([[1, 2], [3]], "rows of 1 and of 2 fields in one batch"),
-        ([[1], [2, 3]], "rows of 1 and of 2 fields in one batch"),
+        ([[1, 2], [3]], "rows of one batch have 1 and 2 fields; expected the same number"),
+        ([[1], [2, 3]], "rows of one batch have 1 and 2 fields; expected the same number"),
         ([np.zeros(2), np.zeros(3)], "same shape"),
     ],
 )
@@ -344,5 +344,7 @@ def test_a_reader_of_whole_batches():
 @pytest.mark.parametrize("size", [4, None])
 def test_a_field_of_unlike_lengths(size):
     ragged = np.array([[1], [2, 3]], dtype=object)
-    with pytest.raises(UserError, match="a field of unlike lengths: pad its lists to one length"):
+    with pytest.raises(
+        UserError, match="a field has different lengths in a batch: pad its lists to one length"
+    ):
         list(RowSource(Given([[ragged]]), "some_reader", size, None).batches(0))

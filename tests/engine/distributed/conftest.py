@@ -50,14 +50,14 @@ def alone(run_command):
 
 
 def pytest_collection_modifyitems(items):
-    """Starts a launch anew whose processes did not find each other, or wait for each other.
+    """Repeats a test whose processes could not connect or waited for each other.
 
-    Paddle chooses their ports, and on a busy machine another program may have one by then. What
-    is wrong here and not there fails three times.
+    Paddle chooses their ports, and on a busy machine another program may use one meanwhile. A
+    fault of this project fails three times.
     """
-    again = pytest.mark.flaky(
+    repeated = pytest.mark.flaky(
         reruns=2, only_rerun=["Paddle's Fleet does not start", "TimeoutExpired"]
     )
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(again)
+            item.add_marker(repeated)

@@ -1,4 +1,4 @@
-"""Launched commands, and what their logs tell."""
+"""Starts commands as several processes, and compares their logs."""
 
 import contextlib
 import os
@@ -55,7 +55,7 @@ class Run:
         return self.process.wait(DEADLINE)
 
     def kill(self):
-        """Ends what is left of the run."""
+        """Kills all processes of the run."""
         self.process.kill()
         self.process.wait()
         for path in self.notes.glob("pid.*"):
@@ -63,17 +63,17 @@ class Run:
                 os.kill(int(path.read_text()), signal.SIGKILL)
 
 
-def told(log):
-    """The log's lines about epochs, as names and numbers, without times."""
+def parse_log(log):
+    """Returns the log's lines about epochs as names and numbers, without times."""
     lines = [line.split(" - ")[-1] for line in log.splitlines() if " - epoch: " in line]
     lines = [line.split(", avg_reader_cost")[0].split(", epoch time")[0] for line in lines]
     return [re.findall(r"(\w+): ?([-\w.]+)", line) for line in lines]
 
 
-def same_lines(one, two, tolerance):
-    """Makes sure that two logs tell of the same batches, losses and metrics."""
-    assert len(told(one)) == len(told(two)) > 0, (one, two)
-    for first, second in zip(told(one), told(two)):
+def assert_same_lines(one, two, tolerance):
+    """Checks that two logs have the same batches, losses and metrics."""
+    assert len(parse_log(one)) == len(parse_log(two)) > 0, (one, two)
+    for first, second in zip(parse_log(one), parse_log(two)):
         assert [name for name, _ in first] == [name for name, _ in second]
         for (name, left), (_, right) in zip(first, second):
             assert float(left) == pytest.approx(float(right), abs=tolerance), (name, first, second)

@@ -1,9 +1,9 @@
-"""One of a launched run's processes: a command, and what the test wants to know of this rank.
+"""Runs a command as one process of a launched run, and records its rank's state.
 
     rank_driver.py COMMAND ARGUMENTS...
 
-``FLEET_NOTES`` names the folder where each rank leaves its process number and its parameters;
-``FLEET_SLOW`` is how many seconds each step takes at least.
+``FLEET_NOTES`` is the folder where each rank saves its process id and its parameters.
+``FLEET_SLOW`` is the shortest time of a step in seconds.
 """
 
 import os
@@ -31,8 +31,8 @@ from engine.training import loop  # noqa: E402
 train, check = loop.train, interrupts.check
 
 
-def noted(session, config, source):
-    summary = train(session, config, source)
+def train_and_record(session, *arguments):
+    summary = train(session, *arguments)
     state = {f"parameter.{name}": value for name, value in session.parameters().items()}
     for name, value in session.state()["pdopt"].items():
         if hasattr(value, "numpy"):
@@ -41,11 +41,11 @@ def noted(session, config, source):
     return summary
 
 
-def slow():
+def check_slowly():
     time.sleep(float(os.environ.get("FLEET_SLOW", 0)))
     check()
 
 
-loop.train, interrupts.check = noted, slow
-assert command_line  # imported by the command, after what it calls was replaced here
+loop.train, interrupts.check = train_and_record, check_slowly
+assert command_line  # imported before the command, which calls the functions replaced here
 runpy.run_path(path, run_name="__main__")

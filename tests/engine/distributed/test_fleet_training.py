@@ -1,4 +1,4 @@
-"""Two processes train as one does on batches twice as large."""
+"""Two processes train as one process with batches twice as large."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from fleet_runs import same_lines, told
+from fleet_runs import assert_same_lines, parse_log
 
 from engine.checkpoints import find, formats
 
@@ -21,15 +21,15 @@ def settings(output, *more, batch=8, epochs=2):
     return ["-o", root, size, f"runner.epochs={epochs}", "runner.print_interval=1", *more]
 
 
-def same_parameters(one, two, tolerance):
+def assert_same_parameters(one, two, tolerance):
     one, two = (formats.read(f"{folder}/rec.pdparams") for folder in (one, two))
     assert one.keys() == two.keys()
     for name, value in one.items():
         np.testing.assert_allclose(value, two[name], rtol=0, atol=tolerance, err_msg=name)
 
 
-def same_ranks(run):
-    """Makes sure that parameters and moments of both ranks are equal to the last bit."""
+def assert_same_ranks(run):
+    """Checks that parameters and optimizer state of both ranks are bit-identical."""
     one, two = (np.load(run.notes / f"state.{rank}.npz") for rank in (0, 1))
     assert set(one.files) == set(two.files)
     assert any(name.startswith("optimizer.") for name in one.files)
@@ -38,22 +38,23 @@ def same_ranks(run):
 
 
 @pytest.mark.parametrize(("name", "rows"), [("mmoe", 57), ("esmm", 201)])
-def test_two_at_a_batch_are_one_at_twice_the_batch(launch, alone, model, tmp_path, name, rows):
-    """Each step's loss and AUC, the last step's too: of MMoE one row for two processes.
+def test_two_processes_equal_one_with_twice_the_batch(launch, alone, model, tmp_path, name, rows):
+    """Loss and AUC of every step are equal; MMoE's last step has one row for two processes.
 
-    ESMM has sparse gradients and lazy Adam. Then either goes on with another number.
+    ESMM has sparse gradients and lazy Adam. Each run then resumes with the other number of
+    processes.
     """
     yaml = model(name, rows)
     run = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "two", FLEET, batch=4))
     one = alone("trainer", "-m", yaml, *settings(tmp_path / "one"))
     assert run.end() == 0, run.log(0)
-    assert not told(run.log(1)), "rank 0 alone logs"
-    same_lines(run.log(0), one, 2e-5)
-    steps = [values for values in told(one) if values[1][0] == "batch_id"]
+    assert not parse_log(run.log(1)), "only rank 0 logs"
+    assert_same_lines(run.log(0), one, 2e-5)
+    steps = [values for values in parse_log(one) if values[1][0] == "batch_id"]
     assert len(steps) == 2 * -(-rows // 8)
-    assert "avg_samples: 8.00000" in run.log(0), "rows of all processes together"
-    same_ranks(run)
-    same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
+    assert "avg_samples: 8.00000" in run.log(0), "rows of all processes"
+    assert_same_ranks(run)
+    assert_same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
     if name == "esmm":
         return
     more = launch(
@@ -65,12 +66,12 @@ def test_two_at_a_batch_are_one_at_twice_the_batch(launch, alone, model, tmp_pat
     )
     alone("trainer", "-m", yaml, *settings(tmp_path / "two", "runner.resume=True", epochs=3))
     assert more.end() == 0, more.log(0)
-    assert len(told(more.log(0))) == 1 + -(-rows // 8)
-    same_parameters(tmp_path / "two" / "2", tmp_path / "one" / "2", 1e-5)
+    assert len(parse_log(more.log(0))) == 1 + -(-rows // 8)
+    assert_same_parameters(tmp_path / "two" / "2", tmp_path / "one" / "2", 1e-5)
 
 
-def test_a_signal_saves_inside_the_epoch_and_one_process_goes_on(launch, alone, model, tmp_path):
-    """That one, launched too, is stopped in the same epoch, and another one ends it."""
+def test_an_interrupted_run_resumes_with_other_processes(launch, alone, model, tmp_path):
+    """Two processes, then one launched process, are stopped in an epoch; a third run ends it."""
     yaml, place = model("mmoe", 121), 2
     for ranks, batch in ((2, 4), (1, 8)):
         options = settings(tmp_path / "parts", FLEET, "runner.resume=True", batch=batch)
@@ -88,9 +89,9 @@ def test_a_signal_saves_inside_the_epoch_and_one_process_goes_on(launch, alone, 
     assert facts["batches"] >= 1
     rest = alone("trainer", "-m", yaml, *settings(tmp_path / "parts", "runner.resume=True"))
     whole = alone("trainer", "-m", yaml, *settings(tmp_path / "whole"))
-    same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 1e-5)
-    # The epoch's metrics count what each of the runs did, and nothing twice.
-    assert told(rest)[-1] == told(whole)[-1]
+    assert_same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 1e-5)
+    # The epoch's metrics count the rows of all three runs once.
+    assert parse_log(rest)[-1] == parse_log(whole)[-1]
 
 
 def test_a_killed_process_ends_the_job(launch, model, tmp_path):
@@ -112,8 +113,8 @@ def test_a_killed_process_ends_the_job(launch, model, tmp_path):
     find.state(found[0], "rec", {name: value.shape for name, value in state.items()})
 
 
-def test_as_many_processes_go_on_to_the_last_bit(launch, model, tmp_path):
-    """Each draws its own dropout, and goes on drawing it."""
+def test_resuming_with_as_many_processes_is_bit_identical(launch, model, tmp_path):
+    """Each process continues its own sequence of dropout."""
     yaml, more = model("mmoe", 57), [FLEET, "hyper_parameters.dropout=0.1"]
     parts = settings(tmp_path / "parts", *more, "runner.resume=True", batch=4)
     whole = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "whole", *more, batch=4))
@@ -125,9 +126,9 @@ def test_as_many_processes_go_on_to_the_last_bit(launch, model, tmp_path):
     run = launch(2, "trainer", "-m", yaml, *parts)
     assert run.end() == 0, run.log(0)
     assert whole.end() == 0, whole.log(0)
-    same_ranks(run)
-    same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 0)
-    assert told(run.log(0))[-1] == told(whole.log(0))[-1]
+    assert_same_ranks(run)
+    assert_same_parameters(tmp_path / "parts" / "1", tmp_path / "whole" / "1", 0)
+    assert parse_log(run.log(0))[-1] == parse_log(whole.log(0))[-1]
 
 
 BREAKS = """
@@ -142,7 +143,7 @@ class Breaks(MMoELayer):
 
 MMoELayer = Breaks
 """
-LINE = 30  # of the row that the net cannot take: rank 1's in the fourth step
+LINE = 30  # of the row with a NaN loss: in rank 1's fourth step
 
 
 def breaking(lines):
@@ -151,7 +152,7 @@ def breaking(lines):
     return lines
 
 
-def test_a_loss_that_is_none_stops_all_or_is_skipped_by_all(launch, alone, model, tmp_path):
+def test_a_nan_loss_in_one_process_stops_or_is_skipped_in_all(launch, alone, model, tmp_path):
     yaml = model("mmoe", 57, breaking)
     net = yaml.parent / "net.py"
     text = net.read_text().replace("from __future__ import annotations\n", "")
@@ -167,7 +168,7 @@ def test_a_loss_that_is_none_stops_all_or_is_skipped_by_all(launch, alone, model
         "error: epoch: 0, batch_id: 3: the loss is nan, of task marital, "
         f"in 1 of 4 rows: {data}:{LINE} (runner.on_nan = stop)"
     )
-    # Both say it, unless the launcher, which sees that one has ended, kills the other first.
+    # Both processes report it, unless the launcher kills the second after the first has ended.
     assert any(problem in stopped.log(rank).splitlines() for rank in (0, 1))
     assert not (tmp_path / "no").exists()
     assert skipped.end() == 0, skipped.log(0)
@@ -176,19 +177,19 @@ def test_a_loss_that_is_none_stops_all_or_is_skipped_by_all(launch, alone, model
         "\n".join(line for line in log.splitlines() if " done, " in line)
         for log in (skipped.log(0), one)
     ]
-    same_lines(*ends, 2e-5)
-    same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
+    assert_same_lines(*ends, 2e-5)
+    assert_same_parameters(tmp_path / "two" / "1", tmp_path / "one" / "1", 1e-5)
 
 
-def test_both_evaluate_while_they_train(launch, alone, model, tmp_path):
-    """One row of the last step is for one process alone; the best checkpoint is saved once."""
+def test_evaluation_during_training(launch, alone, model, tmp_path):
+    """In the last step only one process has a row; the best checkpoint is saved once."""
     yaml = model("mmoe", 57)
     rows = f"runner.valid_data_dir={yaml.parent / 'data' / 'test'}"
     more = (rows, "runner.infer_batch_size=3", "runner.valid_interval=5")
     run = launch(2, "trainer", "-m", yaml, *settings(tmp_path / "two", FLEET, *more, batch=4))
     one = alone("trainer", "-m", yaml, *settings(tmp_path / "one", *more))
     assert run.end() == 0, run.log(0)
-    same_ranks(run)
+    assert_same_ranks(run)
     found, expected = (
         [re.findall(r"[\w.]+", line.partition(", valid time")[0]) for line in lines]
         for lines in (re.findall("valid: .*", run.log(0)), re.findall("valid: .*", one))
@@ -200,4 +201,4 @@ def test_both_evaluate_while_they_train(launch, alone, model, tmp_path):
         np.testing.assert_allclose(
             [*map(float, ours[6::2])], [*map(float, theirs[6::2])], atol=2e-3
         )
-    same_parameters(tmp_path / "two" / "best", tmp_path / "one" / "best", 1e-5)
+    assert_same_parameters(tmp_path / "two" / "best", tmp_path / "one" / "best", 1e-5)

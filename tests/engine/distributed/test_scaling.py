@@ -1,4 +1,4 @@
-"""benchmarks/scaling.py: its calculation by hand, and a run of it."""
+"""benchmarks/scaling.py: its calculation, checked by hand, and a run."""
 
 import argparse
 import importlib.util
@@ -34,7 +34,7 @@ def test_the_calculation(scaling):
     assert scaling.calculated(both, 0.002, 8, given) == pytest.approx(expected)
 
 
-def test_it_measures_and_counts_what_is_exchanged(model, tmp_path):
+def test_it_measures_time_and_counts_exchanged_bytes(model, tmp_path):
     yaml = model("esmm", 201)
     command = [sys.executable, str(PATH), "-m", str(yaml), "--batch_size", "8", "--steps", "3"]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Jobs of servers and trainers on this host: what they learn, save and resume, and how they end."""
+"""Jobs of servers and trainers on this host: training, saving, resuming and ending."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from engine.model_folder import loading
 ROOT = Path(loading.REPOSITORY)
 YAML = ROOT / "models" / "multitask" / "esmm" / "config.yaml"
 HAS_SERVERS = hasattr(paddle.base.core, "CommContext")
-LIMIT = 120  # seconds, of a job on a busy machine; alone it takes fifteen
+LIMIT = 120  # seconds for a job on a busy machine; on an idle one it takes fifteen
 
 needs_servers = pytest.mark.skipif(not HAS_SERVERS, reason="this Paddle has no parameter servers")
 
@@ -35,7 +35,7 @@ def free_ports(number):
 
 
 class Job:
-    """Processes of one job, each in a process group of its own."""
+    """The processes of one job, each in its own process group."""
 
     def __init__(self, folder, servers, trainers, *options, yaml=YAML):
         ports = free_ports(servers + trainers + 1)
@@ -95,12 +95,12 @@ class Job:
         return {name: process.returncode for name, process in self.processes.items()}
 
     def left(self):
-        """Names of the processes that have left others behind, after a few seconds."""
+        """Returns the names of processes whose child processes still run after a few seconds."""
         end = time.monotonic() + 5
         while True:
-            found = [name for name, one in self.processes.items() if group_lives(one.pid)]
-            if not found or time.monotonic() > end:
-                return found
+            left = [name for name, each in self.processes.items() if group_lives(each.pid)]
+            if not left or time.monotonic() > end:
+                return left
             time.sleep(0.1)
 
 
@@ -122,7 +122,7 @@ def mean(values):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A finished job of one server and two trainers, and where it saved."""
+    """A finished job of one server and two trainers, with its exit codes and output folder."""
     folder = tmp_path_factory.mktemp("ps")
     output = folder / "output"
     options = [f"runner.model_save_path={output}", "runner.epochs=4", "runner.print_interval=4"]
@@ -132,11 +132,11 @@ def trained(tmp_path_factory):
 
 
 @needs_servers
-def test_every_process_ends_well_and_leaves_none_behind(trained):
+def test_all_processes_end_with_code_0(trained):
     job, codes, output = trained
     assert codes == {"server0": 0, "trainer0": 0, "trainer1": 0}, job.text("trainer0")
     assert job.left() == []
-    assert sorted(os.listdir(output)) == ["0", "1", "2", "3"]  # no lock, nothing half-written
+    assert sorted(os.listdir(output)) == ["0", "1", "2", "3"]  # no lock and no temporary files
     assert sorted(os.listdir(job.logs["server0"].parent)) == [
         "server0.log",
         "trainer0.log",
@@ -145,7 +145,7 @@ def test_every_process_ends_well_and_leaves_none_behind(trained):
 
 
 @needs_servers
-def test_the_loss_falls_in_each_trainer(trained):
+def test_the_loss_decreases_in_each_trainer(trained):
     job, _, _ = trained
     for name in ("trainer0", "trainer1"):
         first, last = (mean(losses(job.text(name), epoch)) for epoch in (0, 3))
@@ -153,7 +153,7 @@ def test_the_loss_falls_in_each_trainer(trained):
 
 
 @needs_servers
-def test_each_row_is_one_trainers_in_each_epoch(trained):
+def test_each_trainer_reads_half_of_the_rows(trained):
     job, _, _ = trained
     for name in ("trainer0", "trainer1"):
         assert re.findall(rf"epoch: (\d): trainer {name[-1]}: 1000 rows", job.text(name)) == [
@@ -165,7 +165,7 @@ def test_each_row_is_one_trainers_in_each_epoch(trained):
 
 
 @needs_servers
-def test_other_commands_evaluate_what_the_servers_saved(trained, run_command):
+def test_other_commands_evaluate_the_saved_tables(trained, run_command):
     _, _, output = trained
     tables = json.loads((output / "3" / "rec_static.json").read_text())["tables"]
     assert tables["embedding_0.w_0"]["shape"] == [1000, 8]
@@ -220,7 +220,7 @@ def all_free(hosts, first):
 @needs_servers
 def test_a_job_on_two_hosts_resumes_what_one_host_saved(trained, tmp_path):
     job, _, output = trained
-    hosts = ("127.0.0.1", "127.0.0.2")  # both are this machine, which Paddle does not know
+    hosts = ("127.0.0.1", "127.0.0.2")  # two addresses of this machine
     options = [f"runner.model_save_path={output}", "runner.epochs=5", "runner.print_interval=4"]
     running = start_hosts(hosts, tmp_path, *options, "runner.resume=True")
     try:
@@ -233,15 +233,15 @@ def test_a_job_on_two_hosts_resumes_what_one_host_saved(trained, tmp_path):
     text = (tmp_path / "127.0.0.1.log").read_text()
     assert codes == [0, 0], text
     assert f"resuming after {output}/3" in text
-    # Anew the loss begins at 1.1.
+    # From scratch, the loss starts at 1.1.
     assert mean(losses(text, 4)[:10]) < 0.75 * mean(losses(job.text("trainer0"), 0)[:10])
     written = os.listdir(output / "4" / "rec_static.tables" / "000")
-    assert {name.split("-")[1] for name in written} == {"000", "001"}  # both servers'
+    assert {name.split("-")[1] for name in written} == {"000", "001"}  # of both servers
 
 
 @needs_servers
 @pytest.mark.parametrize("name", ["trainer1", "server0"])
-def test_a_process_that_dies_ends_the_job(name, tmp_path):
+def test_a_dead_process_ends_the_job(name, tmp_path):
     options = [f"runner.model_save_path={tmp_path / 'output'}", "runner.epochs=1000"]
     with Job(tmp_path / "job", 1, 2, *options) as job:
         job.wait_for("trainer1", "batch_id: 0")
@@ -249,12 +249,12 @@ def test_a_process_that_dies_ends_the_job(name, tmp_path):
         assert all(job.codes(30).values())
         assert job.left() == []
         others = [job.text(other) for other in job.processes if other != name]
-        assert all("is gone" in text for text in others), others
+        assert all("has ended" in text for text in others), others
         assert all("Traceback" not in text for text in others), others
 
 
 @needs_servers
-def test_a_signal_ends_a_trainer_in_one_line(tmp_path):
+def test_a_signal_ends_a_trainer_with_one_line(tmp_path):
     options = [f"runner.model_save_path={tmp_path / 'output'}", "runner.epochs=1000"]
     with Job(tmp_path / "job", 1, 2, *options) as job:
         job.wait_for("trainer0", "batch_id: 0")
@@ -269,7 +269,7 @@ def test_a_signal_ends_a_trainer_in_one_line(tmp_path):
 
 
 @needs_servers
-def test_a_folder_written_for_paddlerec_trains_on_servers(tmp_path, run_command):
+def test_a_folder_written_for_paddlerec(tmp_path, run_command):
     folder = tmp_path / "dnn"
     shutil.copytree(ROOT / "tests" / "contract" / "folders" / "rank" / "dnn", folder)
     random = np.random.default_rng(5)
@@ -297,7 +297,7 @@ def test_a_folder_written_for_paddlerec_trains_on_servers(tmp_path, run_command)
 
 
 @needs_servers
-def test_what_parameter_servers_cannot_do_is_one_line(tmp_path):
+def test_an_unsupported_option_is_one_line(tmp_path):
     options = [f"runner.model_save_path={tmp_path / 'output'}", "runner.sync_mode=geo"]
     with Job(tmp_path / "job", 1, 1, *options) as job:
         assert job.codes(60) == {"server0": 2, "trainer0": 2}
@@ -309,7 +309,7 @@ def test_what_parameter_servers_cannot_do_is_one_line(tmp_path):
 
 
 @pytest.mark.skipif(HAS_SERVERS, reason="this Paddle has parameter servers")
-def test_a_paddle_without_servers_names_one_that_has(run_command, monkeypatch):
+def test_a_version_of_paddle_without_servers(run_command, monkeypatch):
     monkeypatch.setenv("FLAGS_enable_pir_api", "1")  # the command changes it, for this process
     done = run_command("static_ps_trainer", "-m", YAML)
     assert done.code == 2

@@ -1,4 +1,4 @@
-"""The environment that says what a process is in a parameter-server job."""
+"""Roles in a parameter-server job, from environment variables."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SERVERS, TRAINERS = "10.0.0.1:6170,10.0.0.2:6170", "10.0.0.1:6180,10.0.0.2:6180,
 
 @pytest.fixture
 def environment(monkeypatch):
-    """Sets Fleet's variables for the second trainer of three, and others given."""
+    """Sets Fleet's variables for the second of three trainers, with changes."""
 
     def make(**changed):
         values = {
@@ -49,7 +49,7 @@ def test_the_first_trainer(environment):
     assert roles.from_environment().is_first
 
 
-def test_a_server_is_known_by_its_endpoint(environment):
+def test_a_server(environment):
     environment(TRAINING_ROLE="PSERVER", PADDLE_PORT="6170", PADDLE_TRAINER_ID=None)
     role = roles.from_environment()
     assert (role.kind, role.index, role.is_first) == ("server", 1, False)
@@ -60,11 +60,14 @@ def test_a_server_is_known_by_its_endpoint(environment):
     [
         ({"PADDLE_PSERVERS_IP_PORT_LIST": None}, "PADDLE_PSERVERS_IP_PORT_LIST is not set"),
         ({"PADDLE_TRAINER_ENDPOINTS": "10.0.0.1"}, "expected host:port, found '10.0.0.1'"),
-        ({"PADDLE_TRAINER_ENDPOINTS": "a:1,a:1,b:1"}, "stands there twice"),
-        ({"PADDLE_TRAINERS_NUM": "2"}, "PADDLE_TRAINERS_NUM = 2: PADDLE_TRAINER_ENDPOINTS names 3"),
+        (
+            {"PADDLE_TRAINER_ENDPOINTS": "a:1,a:1,b:1"},
+            "_ENDPOINTS: a:1 is listed twice",
+        ),
+        ({"PADDLE_TRAINERS_NUM": "2"}, "PADDLE_TRAINERS_NUM = 2: PADDLE_TRAINER_ENDPOINTS has 3"),
         ({"PADDLE_TRAINERS_NUM": "two"}, "PADDLE_TRAINERS_NUM = two: expected an integer"),
         ({"PADDLE_TRAINER_ID": "²"}, "PADDLE_TRAINER_ID = ²: expected an integer"),
-        ({"PADDLE_TRAINER_ID": "-1"}, "PADDLE_TRAINER_ID = -1: there are 3 trainers"),
+        ({"PADDLE_TRAINER_ID": "-1"}, "PADDLE_TRAINER_ID = -1: expected an integer of at least 0"),
         ({"PADDLE_TRAINER_ENDPOINTS": "a:²,b:1,c:1"}, "expected host:port, found 'a:²'"),
         ({"TRAINING_ROLE": "WORKER"}, "TRAINING_ROLE = WORKER: expected PSERVER or TRAINER"),
         ({"PADDLE_TRAINER_ID": "3"}, "PADDLE_TRAINER_ID = 3: there are 3 trainers"),
@@ -74,7 +77,7 @@ def test_a_server_is_known_by_its_endpoint(environment):
         ({"PADDLE_GLOO_HTTP_ENDPOINT": ""}, "PADDLE_GLOO_HTTP_ENDPOINT is not set"),
     ],
 )
-def test_what_contradicts_is_named(environment, changed, words):
+def test_wrong_variables(environment, changed, words):
     environment(**changed)
     with pytest.raises(UserError) as caught:
         roles.from_environment()

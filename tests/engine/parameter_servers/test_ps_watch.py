@@ -1,4 +1,4 @@
-"""Watchers: a job's processes end when one of them dies, and only then."""
+"""Watchers end a job's processes when one of them dies."""
 
 import os
 import signal
@@ -11,8 +11,7 @@ import pytest
 
 from engine.model_folder import loading
 
-# A process of a job without Paddle: it is there, and ends when it reads a line: in the ways of
-# "finish" (trained, then ends), or at once.
+# A process of a job, without Paddle. It obeys the lines "finish" (training has ended) and "end".
 PROCESS = """
 import sys
 from engine.parameter_servers import roles, watch
@@ -20,14 +19,14 @@ watch.START_SECONDS = float(sys.argv[4])
 watch.END_SECONDS = 2.0
 servers, trainers = (tuple(text.split(",")) for text in sys.argv[2:4])
 kind, index = sys.argv[1].split(":")
-hold = watch.start(roles.Role(kind, int(index), servers, trainers))
+connection = watch.start(roles.Role(kind, int(index), servers, trainers))
 print("started", flush=True)
 for line in sys.stdin:
     if line == "finish\\n":
-        hold.finished()
+        connection.finished()
         print("finished", flush=True)
     elif line == "end\\n":
-        hold.close()
+        connection.close()
         sys.exit(0)
 """
 
@@ -35,11 +34,11 @@ for line in sys.stdin:
 class Processes:
     def __init__(self, servers, trainers, start=20.0):
         ports = [socket.socket() for _ in range(servers + trainers)]
-        for one in ports:
-            one.bind(("127.0.0.1", 0))
-        ends = [f"127.0.0.1:{one.getsockname()[1]}" for one in ports]
-        for one in ports:
-            one.close()
+        for port in ports:
+            port.bind(("127.0.0.1", 0))
+        ends = [f"127.0.0.1:{port.getsockname()[1]}" for port in ports]
+        for port in ports:
+            port.close()
         self.ends = {"server": ends[:servers], "trainer": ends[servers:]}
         self._lists = [",".join(ends[:servers]), ",".join(ends[servers:]), str(start)]
         self.running = {}
@@ -58,21 +57,21 @@ class Processes:
         for name in names:
             assert self.running[name].stdout.readline() == "started\n"
 
-    def tell(self, name, text):
+    def send(self, name, text):
         self.running[name].stdin.write(f"{text}\n")
         self.running[name].stdin.flush()
         if text == "finish":
             assert self.running[name].stdout.readline() == "finished\n"
 
     def end(self, name, seconds=20):
-        """Waits for a process and its watcher; returns its exit code and what it said."""
+        """Waits for a process and its watcher; returns the exit code and standard error."""
         process = self.running.pop(name)
         code = process.wait(seconds)
-        said = process.stderr.read()  # to its end: the watcher has ended too
+        stderr = process.stderr.read()  # up to its end: then the watcher has ended too
         process.stdin.close()
         process.stdout.close()
         process.stderr.close()
-        return code, said
+        return code, stderr
 
     def close(self):
         for process in self.running.values():
@@ -89,21 +88,21 @@ def processes():
         return made[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for job in made:
+        job.close()
 
 
 ALL = ("server:0", "server:1", "trainer:0", "trainer:1")
 
 
 def connected(job):
-    """Waits until each server's watcher is connected to each trainer's: two looks of theirs."""
+    """Waits until the watchers are connected: they need two polls."""
     time.sleep(1.0)
     assert all(process.poll() is None for process in job.running.values())
 
 
 @pytest.mark.parametrize("victim", ["trainer:1", "server:0"])
-def test_one_that_is_killed_takes_all_others_along(processes, victim):
+def test_a_killed_process_ends_all_others(processes, victim):
     job = processes(2, 2)
     job.start(*ALL)
     connected(job)
@@ -112,54 +111,54 @@ def test_one_that_is_killed_takes_all_others_along(processes, victim):
     ends = {name: job.end(name) for name in ALL if name != victim}
     assert {code for code, _ in ends.values()} == {-signal.SIGKILL}
     assert any(f"{victim.replace(':', ' ')} (" in said for _, said in ends.values())
-    assert all(said.endswith(" is gone\n") for _, said in ends.values())
+    assert all(said.endswith(" has ended\n") for _, said in ends.values())
 
 
-def test_those_that_have_finished_may_end_in_any_order(processes):
+def test_after_training_processes_end_in_any_order(processes):
     job = processes(2, 2)
     job.start(*ALL)
     connected(job)
     for name in ("trainer:0", "trainer:1"):
-        job.tell(name, "finish")
+        job.send(name, "finish")
     for name in ("server:1", "trainer:0", "server:0", "trainer:1"):
-        job.tell(name, "end")
+        job.send(name, "end")
         assert job.end(name) == (0, "")
 
 
-def test_one_that_does_not_end_after_training_is_ended(processes):
+def test_a_process_that_hangs_after_training_is_killed(processes):
     job = processes(1, 1)
     job.start("server:0", "trainer:0")
     connected(job)
-    job.tell("trainer:0", "finish")
+    job.send("trainer:0", "finish")
     for name in ("server:0", "trainer:0"):
         code, said = job.end(name)
         assert code == -signal.SIGKILL
-        assert said.endswith("training is over, but this process did not end within 2 s\n")
+        assert said.endswith("training has ended, but this process did not end within 2 s\n")
 
 
-def test_one_that_never_comes_is_named(processes):
+def test_a_process_that_never_starts_is_named(processes):
     job = processes(1, 2, 1.0)
     job.start("server:0", "trainer:1")
     said = "".join(job.end(name)[1] for name in ("server:0", "trainer:1"))
-    assert f"trainer 0 ({job.ends['trainer'][0]}) did not come within 1 s" in said
+    assert f"trainer 0 ({job.ends['trainer'][0]}) did not start within 1 s" in said
 
 
-def test_strangers_are_of_no_account(processes):
+def test_unknown_connections_are_ignored(processes):
     job = processes(1, 1)
     job.start("trainer:0")
     host, port = job.ends["trainer"][0].split(":")
     for text in (b"", b"GET / HTTP/1.1\r\n\r\n", b"x" * 100):
-        with socket.create_connection((host, int(port)), timeout=5) as stranger:
-            stranger.sendall(text)
+        with socket.create_connection((host, int(port)), timeout=5) as unknown:
+            unknown.sendall(text)
     job.start("server:0")
     connected(job)
-    job.tell("trainer:0", "finish")
+    job.send("trainer:0", "finish")
     for name in ("server:0", "trainer:0"):
-        job.tell(name, "end")
+        job.send(name, "end")
         assert job.end(name) == (0, "")
 
 
-def test_a_port_that_is_taken_is_one_line(processes):
+def test_a_port_in_use_is_an_error(processes):
     job = processes(1, 1)
     job.start("trainer:0")
     with pytest.raises(AssertionError):

@@ -35,7 +35,7 @@ def losses(session, source, steps=STEPS):
 
 def first_rows(config, number):
     """Returns the net's inputs for the first test rows."""
-    block = next(sources.test_source(config).blocks())
+    block = next(sources.evaluation_source(config).blocks())
     inputs = len(loading.dygraph_model(config).input_specs(config))
     return [paddle.to_tensor(column[:number]) for column in block[:inputs]]
 
@@ -81,7 +81,7 @@ def test_the_folder_is_complete(folder, configure):
 def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
     config = configure(folder, "runner.print_interval=1000")
     loop.train(DygraphSession(config), config, sources.training_source(config))
-    summary = evaluator.evaluate(DygraphSession(config), config, sources.test_source(config))
+    summary = evaluator.evaluate(DygraphSession(config), config, sources.evaluation_source(config))
     last = summary.metrics[max(summary.metrics)]
     assert len(last) >= 2
     assert min(last.values()) > USEFUL.get(folder.name, 0.8), last
@@ -113,7 +113,7 @@ def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
 @pytest.mark.parametrize("trained", ["dygraph", "static"])
 def test_each_graph_evaluates_the_other_ones_checkpoint(folder, configure, trained):
     config = configure(folder, "runner.epochs=1", "runner.infer_end_epoch=1")
-    source, test = sources.training_source(config), sources.test_source(config)
+    source, test = sources.training_source(config), sources.evaluation_source(config)
     make = {
         "dygraph": lambda: DygraphSession(config),
         "static": lambda: StaticSession(config, training=True),
@@ -131,7 +131,7 @@ def test_every_row_is_predicted_and_auc_is_scikit_learns(folder, configure, tmp_
     options = ["runner.epochs=1", "runner.infer_end_epoch=1", "runner.infer_batch_size=7"]
     config = configure(folder, *options, f"runner.save_predictions={path}")
     loop.train(DygraphSession(config), config, sources.training_source(config))
-    source = sources.test_source(config)
+    source = sources.evaluation_source(config)
     session = (
         DygraphSession(config) if graph == "dygraph" else StaticSession(config, training=False)
     )
@@ -188,7 +188,7 @@ def test_one_seed_gives_one_result_and_another_seed_another(folder, configure):
 
 def test_the_order_of_rows_changes_by_epoch_and_evaluation_keeps_it(folder, configure):
     config = configure(folder, "runner.train_batch_size=10000", "runner.infer_batch_size=200")
-    training, test = sources.training_source(config), sources.test_source(config)
+    training, test = sources.training_source(config), sources.evaluation_source(config)
     orders = [next(training.batches(epoch))[0] for epoch in (0, 1)]
     assert not np.array_equal(*orders)
     np.testing.assert_array_equal(*(np.sort(order, axis=0) for order in orders))

@@ -1,4 +1,4 @@
-"""A reader's rows become batches, in a reproducible order.
+"""Makes batches of a reader's rows, in a reproducible order.
 
-Readers themselves live in ``datasets`` and in model folders.
+The readers live in ``datasets`` and in model folders.
 """

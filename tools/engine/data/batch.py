@@ -1,4 +1,4 @@
-"""Rows become one batch, by the rules of Paddle's DataLoader."""
+"""Joins rows to a batch by the rules of Paddle's DataLoader."""
 
 from __future__ import annotations
 
@@ -7,61 +7,69 @@ from typing import Any
 
 import numpy as np
 
-Columns = list  # one array a field, all of the same length
+Columns = list  # one array a field, all with the same number of rows
 
 
 def collate(rows: list) -> Any:
-    """Returns rows as one batch, by the rules of Paddle's DataLoader.
+    """Joins rows to a batch by the rules of Paddle's DataLoader.
 
-    Numbers and arrays are stacked. A list in a row is a list in the batch, so a field that is a
-    list of three numbers becomes three arrays.
+    Numbers and arrays are stacked. A list in a row becomes a list in the batch, so a field of
+    three listed numbers becomes three arrays.
+
+    Raises:
+        ValueError: the rows differ in their number of fields, or in a field's shape.
     """
     if rows and not isinstance(rows[0], (list, tuple, Mapping)):
         rows = [[row] for row in rows]
-    return _joined(rows) if rows else []
+    return _join(rows) if rows else []
 
 
-def _joined(parts: list) -> Any:
+def _join(parts: list) -> Any:
     first = parts[0]
     if isinstance(first, Mapping):
-        return {name: _joined([part[name] for part in parts]) for name in first}
+        return {name: _join([part[name] for part in parts]) for name in first}
     if isinstance(first, (list, tuple)):
         sizes = {len(part) for part in parts}
         if len(sizes) > 1:
-            raise ValueError(f"rows of {min(sizes)} and of {max(sizes)} fields in one batch")
-        return [_joined(list(fields)) for fields in zip(*parts)]
+            found = f"{min(sizes)} and {max(sizes)} fields"
+            raise ValueError(f"rows of one batch have {found}; expected the same number")
+        return [_join(list(fields)) for fields in zip(*parts)]
     if isinstance(first, (str, bytes)):
         return list(parts)
-    return _numeric(np.stack([np.asarray(part) for part in parts]))
+    return _check_dtype(np.stack([np.asarray(part) for part in parts]))
 
 
 def as_arrays(batch: Any) -> Any:
-    """Returns a batch that a reader made, its fields arrays."""
+    """Returns a reader's batch with its fields as arrays.
+
+    Raises:
+        ValueError: a field has lists of different lengths.
+    """
     if isinstance(batch, Mapping):
-        return {name: _numeric(np.asarray(field)) for name, field in batch.items()}
+        return {name: _check_dtype(np.asarray(field)) for name, field in batch.items()}
     if isinstance(batch, (list, tuple)):
-        return [_numeric(np.asarray(field)) for field in batch]
-    return [_numeric(np.asarray(batch))]
+        return [_check_dtype(np.asarray(field)) for field in batch]
+    return [_check_dtype(np.asarray(batch))]
 
 
-def _numeric(array: np.ndarray) -> np.ndarray:
+def _check_dtype(array: np.ndarray) -> np.ndarray:
     if array.dtype == object:
-        raise ValueError("a field of unlike lengths: pad its lists to one length")
+        raise ValueError("a field has different lengths in a batch: pad its lists to one length")
     return array
 
 
 def batch_rows(batch: Any) -> int:
-    """Returns the rows of a batch: the length of its first array."""
+    """Returns the number of rows in a batch: the length of its first array."""
     while isinstance(batch, (list, tuple, Mapping)):
         batch = next(iter(batch.values())) if isinstance(batch, Mapping) else batch[0]
     shape = getattr(batch, "shape", ())
     return shape[0] if len(shape) else 1
 
 
-def arrays_to(convert: Any, batch: Any) -> Any:
+def map_arrays(convert: Any, batch: Any) -> Any:
     """Returns a batch with ``convert`` applied to each of its arrays."""
     if isinstance(batch, Mapping):
-        return {name: arrays_to(convert, field) for name, field in batch.items()}
+        return {name: map_arrays(convert, field) for name, field in batch.items()}
     if isinstance(batch, (list, tuple)):
-        return [arrays_to(convert, field) for field in batch]
+        return [map_arrays(convert, field) for field in batch]
     return convert(batch) if isinstance(batch, np.ndarray) else batch

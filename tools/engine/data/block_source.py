@@ -1,4 +1,4 @@
-"""Batches of a reader that hands over blocks of rows: the fast path."""
+"""Batches from a reader that returns blocks of rows: the fast path."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 from engine.data.batch import Columns
 from engine.data.reader_errors import no_rows, reader_errors
-from engine.data.row_order import epoch_order, groups_of
+from engine.data.row_order import epoch_order, read_groups
 from engine.distributed.row_shares import RowShares
 from engine.system.prefetch import prefetched
 
-_BLOCK_ROWS = 4096  # rows read at once, so that Python's cost is spread over many batches
+_BLOCK_ROWS = 4096  # rows read at once, to share Python's overhead among many batches
 
 
 class BlockSource:
-    """Batches of a dataset that has ``len()`` and ``take(rows) -> columns``.
+    """Batches from a dataset with ``len()`` and ``take(rows) -> columns``.
 
     Args:
         dataset: the reader's RecDataset.
-        reader: the reader's name, for error messages.
+        reader: the reader's name, for errors.
         batch_size: rows a batch; the last batch of an epoch may be smaller.
-        seed: seed of the row order of every epoch; None keeps the order of the files.
+        seed: seed of each epoch's row order; None keeps the order of the files.
         shares: which rows of each step this process takes.
     """
 
@@ -37,40 +37,40 @@ class BlockSource:
     ):
         self.batch_size = batch_size
         self.shares = shares or RowShares()
-        self._first_rows: dict[int, int] = {}  # by epoch: where this run starts in it
+        self._first_rows: dict[int, int] = {}  # by epoch: the row where this run starts
         self._reader = reader
         self._dataset = dataset
         self._seed = seed
         self._rows = len(dataset)
 
     def __len__(self) -> int:
-        """Returns the steps of an epoch; in each of them every process has a batch."""
+        """Returns the number of steps in an epoch; in each step every process has a batch."""
         return -(-self._rows // (self.batch_size * self.shares.ranks))
 
     @property
     def rows(self) -> int:
-        """The number of rows, of all processes together."""
+        """The number of rows of all processes."""
         return self._rows
 
     def skip_rows(self, epoch: int, rows: int) -> None:
-        """Skips the first rows of an epoch, in its order: an earlier run trained on them."""
+        """Skips an epoch's first rows, which an earlier run trained on."""
         self._first_rows = {epoch: rows}
 
     def row_counts(self, epoch: int, step: int) -> tuple[int, int]:
-        """Returns the rows of a step for this process and for all processes."""
+        """Returns the number of rows in a step, for this process and for all processes."""
         rows = self._rows - self._first_rows.get(epoch, 0)
         return self.shares.counts(rows, self.batch_size, step)
 
     def blocks(self, epoch: int | None = None) -> Iterator[Columns]:
-        """Yields this process's rows in blocks of whole batches.
+        """Yields this process's rows in blocks of several batches.
 
         Args:
-            epoch: the epoch; None yields the rows of all processes, in file order.
+            epoch: the epoch; None for the rows of all processes, in file order.
         """
         if not self._rows:
             raise no_rows(self._reader)
         step = max(1, _BLOCK_ROWS // self.batch_size) * self.batch_size
-        order = self._own_rows(epoch)
+        order = self._row_numbers(epoch)
         total = self._rows if order is None else len(order)
         for start in range(0, total, step):
             rows = slice(start, min(start + step, total))
@@ -85,35 +85,35 @@ class BlockSource:
                 yield [column[start : start + self.batch_size] for column in block]
 
     def place(
-        self, epoch: int, batch: int, chosen: np.ndarray | None = None, limit: int = 3
+        self, epoch: int, batch: int, rows: np.ndarray | None = None, limit: int = 3
     ) -> str | None:
         """Returns the files and lines of a batch's rows; None if the reader does not know them.
 
         Args:
             epoch: the epoch.
-            batch: the batch's number in it.
-            chosen: numbers of rows in the batch; all rows if not given.
-            limit: the most places to name, unless the rows are consecutive.
+            batch: the batch's number in the epoch.
+            rows: positions of rows in the batch; None for all rows.
+            limit: the largest number of places to name, unless the rows are consecutive.
         """
         find = getattr(self._dataset, "place", None)
         if find is None:
             return None
-        order = self._own_rows(epoch)
+        order = self._row_numbers(epoch)
         first, total = batch * self.batch_size, self._rows if order is None else len(order)
-        rows = np.arange(first, min(first + self.batch_size, total))
-        if chosen is not None:
-            rows = rows[chosen]
-        if order is None and len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1:
-            return f"{find(int(rows[0]))} to {find(int(rows[-1]))}"
-        rows = rows if order is None else order[rows]
-        places = ", ".join(find(int(row)) for row in rows[:limit])
-        return f"{places} and {len(rows) - limit} more" if len(rows) > limit else places
+        numbers = np.arange(first, min(first + self.batch_size, total))
+        if rows is not None:
+            numbers = numbers[rows]
+        if order is None and len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:
+            return f"{find(int(numbers[0]))} to {find(int(numbers[-1]))}"
+        numbers = numbers if order is None else order[numbers]
+        places = ", ".join(find(int(number)) for number in numbers[:limit])
+        return f"{places} and {len(numbers) - limit} more" if len(numbers) > limit else places
 
     def groups(self, column: str) -> np.ndarray:
-        """Returns the group of every row, in file order; see `groups_of`."""
-        return groups_of(self._dataset, self._reader, column, self._rows)
+        """Returns every row's group, in file order; see `read_groups`."""
+        return read_groups(self._dataset, self._reader, column, self._rows)
 
-    def _own_rows(self, epoch: int | None) -> np.ndarray | None:
+    def _row_numbers(self, epoch: int | None) -> np.ndarray | None:
         """Returns this process's row numbers in an epoch; None for all rows in file order."""
         order = epoch_order(self._rows, self._seed, epoch)
         first = self._first_rows.get(epoch, 0)

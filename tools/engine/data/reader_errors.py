@@ -1,4 +1,4 @@
-"""What a reader raises becomes one line that names the reader."""
+"""Turns exceptions of a reader into errors of one line that name the reader."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from engine.system.errors import UserError
 
 @contextmanager
 def reader_errors(reader: str) -> Iterator[None]:
-    """Turns what a reader raises into a UserError that names the reader."""
+    """Turns an exception of a reader into a UserError that names the reader."""
     try:
         yield
     except UserError:
         raise
-    except ValueError as error:  # readers say in one what is wrong with a line
+    except ValueError as error:  # its message needs no class name: readers report bad lines so
         raise UserError(f"{reader}: {error}") from error
     except Exception as error:
-        raise UserError(f"{reader}: {type(error).__name__}: {error}{_place(error)}") from error
+        name = type(error).__name__
+        raise UserError(f"{reader}: {name}: {error}{_source_line(error)}") from error
 
 
-def _place(error: Exception) -> str:
-    """Returns the innermost line of a reader that an error came from, in brackets."""
-    engine, installed = (
-        os.path.dirname(os.path.dirname(__file__)),
-        os.path.dirname(os.path.dirname(np.__file__)),
-    )
+def _source_line(error: Exception) -> str:
+    """Returns the innermost line outside the engine that raised the error, in brackets."""
+    engine = os.path.dirname(os.path.dirname(__file__))
+    installed = os.path.dirname(os.path.dirname(np.__file__))
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith((engine, installed, "<")):
             return f" ({os.path.basename(frame.filename)}, line {frame.lineno})"
@@ -39,4 +38,4 @@ def _place(error: Exception) -> str:
 
 def no_rows(reader: str) -> UserError:
     """Returns the error for data without rows."""
-    return UserError(f"{reader}: the data hold no rows")
+    return UserError(f"{reader}: the data contain no rows")

@@ -1,4 +1,4 @@
-"""Facts about a dataset that every source of batches needs: its length, row order and groups."""
+"""The length, the row order and the groups of a reader's dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.system.errors import UserError
 
 
 def epoch_order(rows: int, seed: int | None, epoch: int | None) -> np.ndarray | None:
-    """Returns an epoch's row order, ``[rows]``; None for the order of the files."""
+    """Returns the row numbers in an epoch's order, ``[rows]``; None for the order of the files."""
     if seed is None or epoch is None:
         return None
     return np.random.default_rng([seed, epoch]).permutation(rows)
@@ -27,31 +27,31 @@ def has_length(dataset: Any) -> bool:
 
 
 def has_blocks(dataset: Any) -> bool:
-    """Returns whether a dataset hands over blocks of rows."""
+    """Returns whether a dataset returns blocks of rows."""
     return hasattr(dataset, "take") and has_length(dataset)
 
 
-def groups_of(dataset: Any, reader: str, column: str, rows: int | None) -> np.ndarray:
-    """Returns the group of every row by the values of a column, ``[rows]``; negative for no group.
+def read_groups(dataset: Any, reader: str, column: str, rows: int | None) -> np.ndarray:
+    """Returns every row's group by the values of a column, ``[rows]``; negative for no group.
 
     Args:
         dataset: the reader's dataset.
-        reader: its name, for error messages.
-        column: the column.
-        rows: the number of rows; None if it is not known.
+        reader: the reader's name, for errors.
+        column: the column's name.
+        rows: the number of rows; None if it is unknown.
 
     Raises:
-        UserError: the reader has no ``groups``, has no such column, or returns something else.
+        UserError: the reader has no ``groups`` or no such column, or returns other values.
     """
     find = getattr(dataset, "groups", None)
     if find is None:
         raise UserError(f"runner.gauc_column needs {reader}.RecDataset.groups: not defined")
     with reader_errors(reader):
-        found = np.asarray(find(column))
-    if found.dtype.kind not in "iu" or found.shape != (found.size if rows is None else rows,):
+        groups = np.asarray(find(column))
+    if groups.dtype.kind not in "iu" or groups.shape != (groups.size if rows is None else rows,):
         expected = "an integer a row" if rows is None else f"an integer a row, {rows} in all"
         raise UserError(
-            f"{reader}: groups({column!r}): expected {expected}; found {found.dtype}, "
-            f"shape {list(found.shape)}"
+            f"{reader}: groups({column!r}): expected {expected}; found {groups.dtype}, "
+            f"shape {list(groups.shape)}"
         )
-    return found
+    return groups

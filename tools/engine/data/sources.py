@@ -1,4 +1,4 @@
-"""Opens the batches of a configuration: which reader, which files, in which order."""
+"""Opens the training, validation and test batches of a configuration."""
 
 from __future__ import annotations
 
@@ -18,62 +18,74 @@ from engine.model_folder import loading
 
 Source = Union[BlockSource, RowSource]
 
+_MODEL_LOADER = "CustomizeDataLoader"
 
-@dataclass(frozen=True)
+
+@dataclass
 class ModelSource:
-    """Batches that come from the StaticModel's own ``create_data_loader``.
+    """Stands for the batches of a StaticModel's ``create_data_loader``, which its session reads.
 
     Attributes:
         batch_size: rows a batch, as configured.
-        reader: opens the batches of the reader instead, because dygraph has no such loader.
+        open_reader: opens the reader's batches.
     """
 
     batch_size: int
-    reader: Callable[[], Source]
+    open_reader: Callable[[], Source]
 
     def blocks(self) -> Iterator[Columns]:
-        """Yields the reader's rows in file order, to fit the inputs on."""
-        return self.reader().blocks()
+        """Yields the reader's rows in file order; inputs are fitted to them."""
+        return self.open_reader().blocks()
 
 
 def training_source(
-    config: Config, share: Callable[[Any], Any] = lambda dataset: dataset
+    config: Config,
+    graph: str = "dygraph",
+    shard: Callable[[Any], Any] = lambda dataset: dataset,
 ) -> Source | ModelSource:
     """Returns the training batches of a configuration.
 
     Args:
         config: the configuration.
-        share: returns this process's part of a reader's dataset; the whole dataset if not given.
+        graph: ``dygraph`` or ``static``; only a StaticModel can have a data loader of its own.
+        shard: returns this process's part of a reader's dataset; by default all of it.
+
+    Raises:
+        UserError: the data cannot be read, or the StaticModel has no data loader.
     """
-    return _of_type(config, config.runner("train_batch_size"), lambda: _training(config, share))
+    if _has_model_loader(config, graph):
+        return ModelSource(config.runner("train_batch_size"), lambda: _training(config, shard))
+    return _training(config, shard)
 
 
-def test_source(config: Config) -> Source | ModelSource:
-    """Returns the evaluation batches of a configuration, in file order."""
-    return _of_type(config, config.runner("infer_batch_size"), lambda: _testing(config))
+def evaluation_source(config: Config, graph: str = "dygraph") -> Source | ModelSource:
+    """Returns the test batches of a configuration, in file order; see `training_source`."""
+    if _has_model_loader(config, graph):
+        return ModelSource(config.runner("infer_batch_size"), lambda: _testing(config))
+    return _testing(config)
 
 
 def validation_source(config: Config) -> Source:
-    """Returns the batches for evaluation during training, in file order.
+    """Returns the validation batches of a configuration, in file order.
 
     Raises:
-        UserError: they cannot be read.
+        UserError: the data cannot be read.
     """
-    if config.runner("reader_type") == "CustomizeDataLoader":
+    if config.runner("reader_type") == _MODEL_LOADER:
         reason = "with runner.reader_type = CustomizeDataLoader the model chooses its rows itself"
         raise config.error("runner.valid_data_dir", reason)
     names = (config.runner(f"{kind}_reader_path") for kind in ("valid", "infer", "train"))
     name = next(filter(None, names))
     files = loading.files(config, "valid_data_dir")
     size = config.get("runner.infer_batch_size") or config.runner("train_batch_size")
-    return open_reader(config, name, files, size, shares=_shares(whole=True))
+    return open_reader(config, name, files, size, shares=_shares(full_batches=True))
 
 
 def length(source: Source | ModelSource) -> int | None:
-    """Returns the number of batches in an epoch; None for a stream."""
+    """Returns the number of batches in an epoch; None if it is unknown, as for a stream."""
     try:
         return len(source)
-    except (TypeError, RuntimeError):  # a stream does not know it
+    except (TypeError, RuntimeError):
         return None
 
 
@@ -86,16 +98,16 @@ def open_reader(
     folder: str | None = None,
     shares: RowShares | None = None,
 ) -> Source:
-    """Returns the batches that a reader module yields for some files.
+    """Returns the batches of a reader module over some files.
 
     Args:
-        config: the configuration, for the reader.
+        config: the configuration, which the reader gets.
         name: the module's name.
         files: the data files.
         batch_size: rows a batch.
         seed: seed of the row order; None keeps the order of the files.
-        folder: the module's folder; the configuration's folder if not given.
-        shares: which rows of each step this process takes; all if not given.
+        folder: the module's folder; by default the configuration's folder.
+        shares: which rows of each step this process takes; by default all.
     """
     with reader_errors(name):
         dataset = loading.dataset(config, name, files, folder)
@@ -111,27 +123,36 @@ def open_source(
     seed: int | None = None,
     shares: RowShares | None = None,
 ) -> Source:
-    """Returns the fastest source of batches that a dataset allows."""
+    """Returns the batches of a dataset, read in blocks if it offers them."""
     kind = BlockSource if has_blocks(dataset) else RowSource
     return kind(dataset, reader, batch_size, seed, shares=shares)
 
 
-def _of_type(config: Config, batch_size: int, reader: Callable[[], Source]) -> Any:
-    own = config.runner("reader_type") == "CustomizeDataLoader"
-    return ModelSource(batch_size, reader) if own else reader()
+def _has_model_loader(config: Config, graph: str) -> bool:
+    """Returns whether the batches come from the StaticModel's own data loader.
+
+    Raises:
+        UserError: they should, but the model has none.
+    """
+    if graph != "static" or config.runner("reader_type") != _MODEL_LOADER:
+        return False
+    loading.check_static_member(
+        config, "create_data_loader", f"runner.reader_type = {_MODEL_LOADER}"
+    )
+    return True
 
 
-def _training(config: Config, share: Callable[[Any], Any]) -> Source:
+def _training(config: Config, shard: Callable[[Any], Any]) -> Source:
     name, batch_size = config.runner("train_reader_path"), config.runner("train_batch_size")
     files = loading.files(config, "train_data_dir")
     with reader_errors(name):
-        dataset = share(loading.dataset(config, name, files))
+        dataset = shard(loading.dataset(config, name, files))
         seed = config.runner("seed") if config.runner("shuffle") else None
         if has_blocks(dataset):
             return BlockSource(dataset, name, batch_size, seed, _shares())
         drop_last = config.runner("drop_last")
-        if loading.is_paddlerecs(config):
-            # As PaddleRec's trainer does, so that a folder's metrics stay what they were.
+        if loading.written_for_paddlerec(config):
+            # PaddleRec's defaults, so that the folder's metrics are the same as there.
             seed = seed if config.get("runner.shuffle") else None
             drop_last = True if drop_last is None else drop_last
         if config.runner("user_define_reader"):
@@ -143,9 +164,9 @@ def _testing(config: Config) -> Source:
     name = config.runner("infer_reader_path") or config.runner("train_reader_path")
     files = loading.files(config, "test_data_dir")
     size = config.runner("infer_batch_size")
-    return open_reader(config, name, files, size, shares=_shares(whole=True))
+    return open_reader(config, name, files, size, shares=_shares(full_batches=True))
 
 
-def _shares(whole: bool = False) -> RowShares:
+def _shares(full_batches: bool = False) -> RowShares:
     world = processes.current()
-    return RowShares(world.rank, world.size, whole)
+    return RowShares(world.rank, world.size, full_batches)

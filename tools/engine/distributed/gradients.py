@@ -1,10 +1,12 @@
-"""The gradients of all processes become one, the same to the last bit in each of them.
+"""Sums gradients over all processes, bit-identically in each of them.
 
-Fleet's own wrapper, ``fleet.distributed_model`` (paddle.DataParallel), is not used: it averages
-processes without weights, so a last batch of unlike parts would count wrongly; it hooks into
-``forward`` of the net, which a model folder need not call; and a loss that is NaN, or a signal to
-stop, must reach all processes in the same step, which would take a second exchange. One
-all-reduce of all dense gradients, with a few numbers about the step at its end, does all of that.
+Fleet's own wrapper, ``fleet.distributed_model`` (paddle.DataParallel), is not used:
+
+- It averages processes without weights, so a last batch of unequal parts would count wrongly.
+- It hooks into ``forward`` of the net, and a model folder need not call that.
+- It does not tell all processes in the same step about a NaN loss or a signal to stop.
+
+Here one all-reduce takes all dense gradients, with a few numbers about the step at its end.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ from engine.distributed.processes import World, lost_processes
 from engine.system.errors import UserError
 
 _NONE, _DENSE, _SPARSE = 0, 1, 2  # kinds of gradients
-_HALF = 1 << 20  # a row's number travels beside its values as two floats, each of them exact
+_HALF = 1 << 20  # a row number is sent beside its values as two floats, each of them exact
 
 
 class StepReport(NamedTuple):
-    """What the processes report each other beside the gradients of a step.
+    """What the processes tell each other in a step, besides gradients.
 
     Attributes:
-        faults: how many had a loss that is no number.
-        signals: how many were asked to end, by each of the signals.
+        faults: the number of processes whose loss is NaN or infinite.
+        signals: the number of processes that received each signal.
     """
 
     faults: int
@@ -38,31 +40,31 @@ class StepReport(NamedTuple):
 
 
 class GradientExchange:
-    """Adds up the gradients of all processes.
+    """Sums the gradients of all processes.
 
     Args:
-        parameters: the net's, in the same order everywhere.
+        parameters: the net's parameters, in the same order in all processes.
         world: the processes.
     """
 
     def __init__(self, parameters: Sequence[paddle.Tensor], world: World):
         self._parameters = [each for each in parameters if not each.stop_gradient]
         self._world = world
-        self._split: tuple[list, list] | None = None  # dense parameters, and sparse ones
+        self._split: tuple[list, list] | None = None  # dense and sparse parameters
 
     @paddle.no_grad()
     def __call__(self, weight: float, fault: bool, signals: Sequence[int]) -> StepReport:
-        """Puts the weighted sum of all gradients in the place of each process's own.
+        """Replaces each process's gradients by their weighted sum over all processes.
 
         Args:
-            weight: what this process's gradients count by.
-            fault: whether this process's loss is no number; it may then have no gradients.
-            signals: for each of some signals, whether this process was asked to end by it.
+            weight: the weight of this process's gradients.
+            fault: whether this process's loss is NaN or infinite; it may then have no gradients.
+            signals: for each signal, 1 if this process received it, else 0.
 
         Returns:
-            What all said. After a fault the gradients are not to be used.
+            The report of all processes. After a fault the gradients must not be used.
         """
-        self._split = self._split or self._kinds()
+        self._split = self._split or self._split_by_kind()
         if self._split is None:  # no process has a gradient
             return StepReport(self._world.size, tuple(0 for _ in signals))
         dense, sparse = self._split
@@ -70,51 +72,50 @@ class GradientExchange:
         rows = [_rows(parameter) for parameter in sparse]
         counts = np.zeros([len(sparse), self._world.size])
         counts[:, self._world.rank] = [len(numbers) for numbers, _ in rows]
-        about = np.concatenate([[fault], signals, counts.reshape(-1), present])
-        beside = paddle.to_tensor(about.astype(np.float32))
-        *sums, beside = _added([*(_weighted(each, weight) for each in dense), beside])
-        ends = [1 + len(signals), len(about) - len(dense)]
-        head, counts, present = np.split(beside.numpy(), ends)
+        message = np.concatenate([[fault], signals, counts.reshape(-1), present])
+        gradients = [_weighted_gradient(each, weight) for each in dense]
+        *sums, total = _all_reduce([*gradients, paddle.to_tensor(message.astype(np.float32))])
+        ends = [1 + len(signals), len(message) - len(dense)]
+        head, counts, present = np.split(total.numpy(), ends)
         report = StepReport(int(head[0]), tuple(map(int, head[1:])))
         if report.faults:
             return report
-        for parameter, there, total in zip(dense, present, sums):
-            if there:  # in some process
-                parameter.grad = total
+        for parameter, processes, gradient in zip(dense, present, sums):
+            if processes:  # the number of processes that have this gradient
+                parameter.grad = gradient
         lengths = counts.astype(int).reshape(len(sparse), self._world.size)
         for parameter, (numbers, values), each in zip(sparse, rows, lengths):
             _gather(parameter, numbers, values * weight, each)
         return report
 
-    def _kinds(self) -> tuple[list, list] | None:
-        """Returns the parameters with dense gradients and those with sparse ones, anywhere."""
+    def _split_by_kind(self) -> tuple[list, list] | None:
+        """Returns the parameters with dense and with sparse gradients in any process."""
         kinds = paddle.to_tensor([_kind(parameter) for parameter in self._parameters])
         with lost_processes():
             distributed.all_reduce(kinds, op=distributed.ReduceOp.MAX)
-        found = kinds.numpy()
-        if not found.any():
+        if not kinds.numpy().any():
             return None
-        pairs = list(zip(self._parameters, found))
+        pairs = list(zip(self._parameters, kinds.numpy()))
         dense = [parameter for parameter, kind in pairs if kind != _SPARSE]
         return dense, [parameter for parameter, kind in pairs if kind == _SPARSE]
 
 
-def _added(tensors: list[paddle.Tensor]) -> list[paddle.Tensor]:
-    """Returns the sums over all processes of tensors, by one exchange for each dtype."""
+def _all_reduce(tensors: list[paddle.Tensor]) -> list[paddle.Tensor]:
+    """Returns the sums of tensors over all processes, with one exchange for each dtype."""
     sums = list(tensors)
     for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
         places = [place for place, tensor in enumerate(tensors) if tensor.dtype == dtype]
-        some = [tensors[place] for place in places]
-        joined = paddle.concat([paddle.reshape(tensor, [-1]) for tensor in some])
+        parts = [tensors[place] for place in places]
+        joined = paddle.concat([paddle.reshape(part, [-1]) for part in parts])
         with lost_processes():
             distributed.all_reduce(joined)
-        parts = paddle.split(joined, [tensor.size for tensor in some])
-        for place, tensor, part in zip(places, some, parts):
-            sums[place] = paddle.reshape(part, tensor.shape)
+        totals = paddle.split(joined, [part.size for part in parts])
+        for place, part, total in zip(places, parts, totals):
+            sums[place] = paddle.reshape(total, part.shape)
     return sums
 
 
-def _weighted(parameter: paddle.Tensor, weight: float) -> paddle.Tensor:
+def _weighted_gradient(parameter: paddle.Tensor, weight: float) -> paddle.Tensor:
     """Returns a parameter's gradient times a weight; zeros if it has none."""
     if parameter.grad is None:
         return paddle.zeros(parameter.shape, parameter.dtype)
@@ -128,12 +129,15 @@ def _kind(parameter: paddle.Tensor) -> int:
 
 
 def _rows(parameter: paddle.Tensor) -> tuple[np.ndarray, paddle.Tensor]:
-    """Returns the rows of a sparse gradient, each once, and its values ``[rows, width]``."""
+    """Returns the row numbers of a sparse gradient, each once, and its values ``[rows, width]``."""
     if parameter.grad is None:
         empty = paddle.zeros([0, *parameter.shape[1:]], parameter.dtype)
         return np.zeros(0, np.int64), empty
     if not parameter.grad.is_selected_rows():
-        raise UserError(f"{parameter.name}: its gradient is sparse in some steps, dense in others")
+        raise UserError(
+            f"parameter {parameter.name}: its gradient is sparse in some steps and dense in "
+            "others; several processes can train it only if it is always of one kind"
+        )
     merged = merge_selected_rows(parameter.grad)
     return np.array(merged.rows(), np.int64), get_tensor_from_selected_rows(merged)
 
@@ -141,27 +145,27 @@ def _rows(parameter: paddle.Tensor) -> tuple[np.ndarray, paddle.Tensor]:
 def _gather(
     parameter: paddle.Tensor, rows: np.ndarray, values: paddle.Tensor, lengths: np.ndarray
 ) -> None:
-    """Makes a sparse gradient that of all processes, their rows one after the other.
+    """Replaces a sparse gradient by the rows of all processes, in the order of ranks.
 
     Args:
-        parameter: whose gradient it is.
-        rows: this process's rows.
-        values: their gradients.
-        lengths: how many rows each process has.
+        parameter: the parameter, ``[rows, width]``.
+        rows: the numbers of this process's rows.
+        values: their gradients, ``[len(rows), width]``.
+        lengths: each process's number of rows.
     """
     parameter.clear_gradient(False)
     longest = int(lengths.max())
     if not longest:
         return
     halves = np.stack([rows // _HALF, rows % _HALF], axis=1).astype(np.float32)
-    own = paddle.concat([values, paddle.to_tensor(halves).astype(values.dtype)], axis=1)
+    local = paddle.concat([values, paddle.to_tensor(halves).astype(values.dtype)], axis=1)
     if len(rows) < longest:
-        own = F.pad(own, [0, longest - len(rows), 0, 0], value=0.0)
-    every: list[paddle.Tensor] = []
+        local = F.pad(local, [0, longest - len(rows), 0, 0], value=0.0)
+    gathered: list[paddle.Tensor] = []
     with lost_processes():
-        distributed.all_gather(every, own)
-    joined = paddle.concat([each[:length] for each, length in zip(every, lengths.tolist())])
+        distributed.all_gather(gathered, local)
+    joined = paddle.concat([each[:length] for each, length in zip(gathered, lengths.tolist())])
     halves = joined[:, -2:].astype("int64")
-    with paddle.enable_grad():  # what a look-up of these rows would leave as its gradient
-        found = F.embedding(halves[:, 0] * _HALF + halves[:, 1], parameter, sparse=True)
-    paddle.autograd.backward([found], [joined[:, :-2]])
+    with paddle.enable_grad():  # only autograd makes a sparse gradient, here that of a look-up
+        looked_up = F.embedding(halves[:, 0] * _HALF + halves[:, 1], parameter, sparse=True)
+    paddle.autograd.backward([looked_up], [joined[:, :-2]])

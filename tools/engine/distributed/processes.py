@@ -1,8 +1,8 @@
-"""The processes of one data-parallel run, and what they exchange besides gradients.
+"""Connects the processes of a data-parallel run, and exchanges values other than gradients.
 
 With ``runner.use_fleet`` and ``python -m paddle.distributed.launch`` several processes train one
 model. Paddle's Fleet connects them: gloo on CPUs, NCCL on GPUs. A run of one process is a `World`,
-whose methods exchange nothing; `FleetWorld` exchanges.
+whose methods exchange nothing; several processes are a `FleetWorld`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Callable, TypeVar
 import numpy as np
 
 from engine.config.config import Config
+from engine.distributed.launch_environment import read_integer
 from engine.system import interrupts
 from engine.system.errors import UserError
 
@@ -24,7 +25,7 @@ _LAUNCH = "python -m paddle.distributed.launch --nproc_per_node N tools/trainer.
 
 
 class World:
-    """The processes of a run, here a single one.
+    """The processes of a run: here, one process.
 
     Attributes:
         rank: this process's number.
@@ -38,13 +39,13 @@ class World:
         """Runs a block in one process before the others run it.
 
         Args:
-            per_host: one process of each host runs first, because each host may have its own
-                disks; otherwise one process of the whole run.
+            per_host: whether one process of each host runs first, because each host may have its
+                own disks; if not, one process of the run.
         """
         yield
 
     def on_main_process(self, do: Callable[[], Result]) -> Result:
-        """Runs ``do`` on rank 0 alone; its result, or its error, is that of every rank."""
+        """Runs ``do`` on rank 0 only; every rank gets its result or its error."""
         return do()
 
     def all_gather(self, value: Any) -> list:
@@ -52,14 +53,14 @@ class World:
         return [value]
 
     def all_reduce(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Returns the sums over all ranks of arrays that have the same shapes everywhere."""
+        """Returns the sums of arrays over all ranks; their shapes are equal on all ranks."""
         return arrays
 
     def check_equal(self, what: str, value: Any, advice: str) -> None:
         """Checks that all ranks have the same value.
 
         Raises:
-            UserError: they have not.
+            UserError: the values differ.
         """
 
     def first_problem(self, problem: str | None) -> str | None:
@@ -67,11 +68,11 @@ class World:
         return problem
 
     def share_signals(self) -> None:
-        """Passes a signal that one process received to all; see `interrupts.check`."""
+        """Sends a signal that one process received to all; see `interrupts.check`."""
 
 
 class FleetWorld(World):
-    """Several processes that Fleet has connected.
+    """Several processes, connected by Fleet.
 
     Args:
         rank: this process's number.
@@ -104,17 +105,17 @@ class FleetWorld(World):
             self.first_problem(problem)
 
     def on_main_process(self, do: Callable[[], Result]) -> Result:
-        """Runs ``do`` on rank 0 alone; its result, or its error, is that of every rank."""
+        """Runs ``do`` on rank 0 only; every rank gets its result or its error."""
         result = problem = None
         if self.rank == 0:
             try:
                 result = do()
             except UserError as error:
                 problem = error
-        text, found = self.all_gather((str(problem) if problem else None, result))[0]
-        if text:
-            raise problem or UserError(text)
-        return found
+        message, result = self.all_gather((str(problem) if problem else None, result))[0]
+        if message:
+            raise problem or UserError(message)
+        return result
 
     def all_gather(self, value: Any) -> list:
         """Returns every rank's value, in the order of ranks."""
@@ -126,7 +127,7 @@ class FleetWorld(World):
         return values
 
     def all_reduce(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Returns the sums over all ranks of arrays that have the same shapes everywhere."""
+        """Returns the sums of arrays over all ranks; their shapes are equal on all ranks."""
         import paddle
 
         arrays = [np.asarray(array) for array in arrays]
@@ -141,14 +142,14 @@ class FleetWorld(World):
         """Checks that all ranks have the same value.
 
         Raises:
-            UserError: they have not.
+            UserError: the values differ.
         """
-        found = self.all_gather(value)
-        other = next((rank for rank, each in enumerate(found) if each != found[0]), None)
+        values = self.all_gather(value)
+        other = next((rank for rank, each in enumerate(values) if each != values[0]), None)
         if other is not None:
             raise UserError(
-                f"the processes of this run differ: rank 0 has {what} {found[0]}, rank {other} "
-                f"has {found[other]}: {advice}"
+                f"the processes of this run differ: rank 0 has {what} {values[0]}, rank {other} "
+                f"has {values[other]}: {advice}"
             )
 
     def first_problem(self, problem: str | None) -> str | None:
@@ -156,7 +157,7 @@ class FleetWorld(World):
         return next((each for each in self.all_gather(problem) if each), None)
 
     def share_signals(self) -> None:
-        """Passes a signal that one process received to all; see `interrupts.check`."""
+        """Sends a signal that one process received to all; see `interrupts.check`."""
         numbers = [number for number in self.all_gather(interrupts.received()) if number]
         if numbers:
             interrupts.end_by(numbers[0])
@@ -185,36 +186,39 @@ def current() -> World:
 
 
 def start(config: Config, graph: str) -> World:
-    """Connects this process with the others, if the configuration says so.
+    """Connects this process with the others if ``runner.use_fleet`` is set.
 
     Args:
         config: the configuration.
         graph: ``dygraph`` or ``static``.
 
     Raises:
-        UserError: it cannot be connected.
+        UserError: the processes cannot be connected, or a variable of the launcher is wrong.
     """
     global _world
     _world = World()
-    size = int(os.environ.get("PADDLE_TRAINERS_NUM") or 1)
-    rank = int(os.environ.get("PADDLE_TRAINER_ID") or 0)
+    size = read_integer("PADDLE_TRAINERS_NUM", 1, minimum=1)
     if not config.runner("use_fleet"):
         if size > 1:
             raise UserError(
-                f"this is one of {size} processes, which would all train the same: set -o "
+                f"this is one of {size} processes, and each would do the same work: set -o "
                 "runner.use_fleet=True"
             )
         return _world
     if graph == "static":
         reason = (
-            "Paddle's static graph does not train on several processes on CPUs, and on GPUs it is "
-            f"not supported here: train in dygraph, {_LAUNCH}"
+            "Paddle's static graph does not train with several processes on CPUs, and on GPUs it "
+            f"is not supported here: train in dygraph, {_LAUNCH}"
         )
         raise config.error("runner.use_fleet", reason)
     if size > 1:
+        rank = read_integer("PADDLE_TRAINER_ID", 0)
+        if rank >= size:
+            raise UserError(f"PADDLE_TRAINER_ID = {rank}: expected less than {size} processes")
+        rank_in_node = read_integer("PADDLE_RANK_IN_NODE", 0)
+        local_rank = read_integer("PADDLE_LOCAL_RANK", rank_in_node)
         _connect(config)
-        local = int(os.environ.get("PADDLE_LOCAL_RANK") or os.environ.get("PADDLE_RANK_IN_NODE", 0))
-        _world = FleetWorld(rank, size, local)
+        _world = FleetWorld(rank, size, local_rank)
     return _world
 
 
@@ -226,10 +230,10 @@ def _connect(config: Config) -> None:
 
     paddle.disable_static()
     if device.select_device(config.runner("use_gpu")) == "cpu":
-        os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"  # Paddle for GPUs would take NCCL
+        os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"  # a Paddle for GPUs would choose NCCL
     try:
         fleet.init(is_collective=True, log_level="ERROR")
-    except AttributeError as error:  # Paddle 2.6 reads its own messages with protobuf
+    except AttributeError as error:  # Paddle 2.6 needs protobuf below 7
         raise UserError(
             f"Paddle's Fleet does not start ({error}): Paddle {paddle.__version__} may need "
             'another protobuf: pip install "protobuf<7"'
@@ -238,19 +242,19 @@ def _connect(config: Config) -> None:
         raise UserError(f"Paddle's Fleet does not start: {error}") from error
 
 
-def mean(world: World, values: Mapping[str, Any], share: float) -> dict[str, Any]:
-    """Returns the mean over all ranks of the shown values that are single numbers.
+def mean_over_ranks(world: World, values: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """Returns a step's values; those of one number are averaged over the rows of all ranks.
 
     Args:
         world: the processes.
-        values: this rank's, by name; empty if it had no rows.
-        share: this rank's rows of the step's.
+        values: this rank's values by name; empty if it had no rows.
+        share: this rank's fraction of the step's rows.
     """
-    single = {name: np.asarray(value) for name, value in values.items()}
-    mine = {name: float(value.item()) for name, value in single.items() if value.size == 1}
-    found = [(part, each) for part, each in world.all_gather((share, mine)) if each]
-    whole = sum(part for part, _ in found)
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    numbers = {name: float(value.item()) for name, value in arrays.items() if value.size == 1}
+    ranks = [(part, each) for part, each in world.all_gather((share, numbers)) if each]
+    total = sum(part for part, _ in ranks)
     means = {}
-    for name in found[0][1] if found else ():
-        means[name] = sum(part * each[name] for part, each in found) / whole
+    for name in ranks[0][1] if ranks else ():
+        means[name] = sum(part * each[name] for part, each in ranks) / total
     return {**values, **means}

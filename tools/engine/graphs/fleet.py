@@ -1,4 +1,4 @@
-"""A model folder's DygraphModel, one of several processes' share of each step."""
+"""The session of a model folder's DygraphModel in one of several processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 
 from engine.config.config import Config
-from engine.data.sources import ModelSource, Source
+from engine.data.sources import Source
 from engine.distributed import metric_counts, processes
 from engine.distributed.gradients import GradientExchange
 from engine.distributed.processes import FleetWorld
@@ -24,14 +24,15 @@ logger = logging.getLogger(__name__)
 
 
 class FleetSession(DygraphSession):
-    """Trains or evaluates with other processes.
+    """Trains or evaluates a DygraphModel together with other processes.
 
-    A step's loss is taken for the mean over its rows: each process's gradients count by its share
-    of the step's rows. A loss of several numbers is one a row, which are added up.
+    A scalar loss is taken as the mean over the batch's rows, so each process's gradients are
+    weighted by its fraction of the step's rows. A loss of several numbers has one number a row,
+    and its gradients are summed.
 
     Args:
         config: the configuration.
-        training: whether it trains.
+        training: whether the session trains; if not, it evaluates.
         world: the processes.
     """
 
@@ -40,35 +41,33 @@ class FleetSession(DygraphSession):
         self._world = world
         self._training = training
         self._exchange = GradientExchange(self.net.parameters(), world)
-        self._own, self._total = 0, 1  # rows of the step, this process's and all
-        problem = metric_counts.not_summable(self._metrics, self.metric_names)
+        self._own_rows, self._total_rows = 0, 1  # of the step: this process's, and all
+        problem = metric_counts.unsupported_metrics(self._metrics, self.metric_names)
         if problem and not training:
             raise UserError(problem)
         if problem and world.rank == 0:
             logger.warning(problem)
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
-        """Yields this process's batches, each with the rows of all processes' batches.
+        """Yields this process's batches, each with the step's number of rows in all processes.
 
-        A process without rows in the last step gets one row to train on, without weight, or None
-        to evaluate.
+        A process without rows in the last step gets one row of weight 0 in training, and None in
+        evaluation.
         """
-        if isinstance(source, ModelSource):
-            source = source.reader()
         for step, (batch, _) in enumerate(super().batches(source, epoch)):
-            self._own, self._total = source.row_counts(epoch, step)
-            yield (batch if self._own or self._training else None), self._total
+            self._own_rows, self._total_rows = source.row_counts(epoch, step)
+            yield (batch if self._own_rows or self._training else None), self._total_rows
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
-        """Takes one optimizer step together; returns what the model wants shown, of its rows."""
-        before = [] if self._own else self._kept_metrics()
+        """Takes one optimizer step with all processes; returns the values to show, of its rows."""
+        before = [] if self._own_rows else self._copy_metrics()
         loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
         fault = self._check_loss(loss)
         clock.lap("forward")
         if fault is None:
             loss.backward()
-        asked = [interrupts.received() == each for each in interrupts.SIGNALS]
-        report = self._exchange(self._weight(loss), fault is not None, asked)
+        signals = [interrupts.received() == each for each in interrupts.SIGNALS]
+        report = self._exchange(self._weight(loss), fault is not None, signals)
         for number, count in zip(interrupts.SIGNALS, report.signals):
             if count:
                 interrupts.end_by(number)
@@ -87,7 +86,7 @@ class FleetSession(DygraphSession):
         return shown or {}
 
     def check_pending_losses(self) -> None:
-        """Checks losses that were collected on a GPU and not yet read, of all processes.
+        """Checks the losses of all processes that were collected on a GPU and not yet read.
 
         Raises:
             NotFinite: one of them is NaN or infinite.
@@ -97,28 +96,32 @@ class FleetSession(DygraphSession):
             raise fault or finite_check.NotFinite(float("nan"), elsewhere=True)
 
     def _weight(self, loss: Any) -> float:
-        """Returns what this process's gradients count by."""
-        return self._own / self._total if loss.detach().size == 1 else float(self._own > 0)
+        """Returns the weight of this process's gradients."""
+        if loss.detach().size == 1:
+            return self._own_rows / self._total_rows
+        return float(self._own_rows > 0)
 
-    def _kept_metrics(self) -> list[dict[str, np.ndarray]]:
-        states = [metric_counts.state_of(metric) for metric in self._metrics]
+    def _copy_metrics(self) -> list[dict[str, np.ndarray]]:
+        states = [metric_counts.get_state(metric) for metric in self._metrics]
         return [{name: np.array(value) for name, value in state.items()} for state in states]
 
     def metrics(self) -> dict[str, Any]:
-        """Returns the metrics of all processes' rows of the epoch so far, by name."""
-        return dict(zip(self.metric_names, metric_counts.values(self._world, self._metrics)))
+        """Returns the metrics of the epoch so far, over the rows of all processes, by name."""
+        values = metric_counts.values_over_ranks(self._world, self._metrics)
+        return dict(zip(self.metric_names, values))
 
     def mean_over_processes(self, shown: dict[str, Any]) -> dict[str, Any]:
-        """Returns what the last step showed, as the mean over all processes' rows."""
-        return processes.mean(self._world, shown, self._own / self._total)
+        """Returns the last step's shown values as their mean over the rows of all processes."""
+        share = self._own_rows / self._total_rows
+        return processes.mean_over_ranks(self._world, shown, share)
 
     def fit_inputs(self, source: Source) -> None:
-        """Sets what the model computes from its training data; rank 0 does it for all."""
+        """Sets the parameters that are computed from the training data, on rank 0 only."""
         if self._world.rank == 0:
             super().fit_inputs(source)
 
     def synchronise(self) -> None:
-        """Gives all processes the parameters and buffers of rank 0."""
+        """Copies the parameters and buffers of rank 0 to all processes."""
         for tensor in self.net.state_dict().values():
             with processes.lost_processes(), paddle.no_grad():
                 paddle.distributed.broadcast(tensor, 0)

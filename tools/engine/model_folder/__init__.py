@@ -1,5 +1,4 @@
-"""The contract with a model folder: imports its modules and makes its models and readers.
+"""The contract with a model folder: imports its modules, creates its models and readers.
 
-What folders written for PaddleRec need beyond the contract lives here too; what is done with a
-model does not.
+Adaptations for folders written for PaddleRec live here too; training and evaluation do not.
 """

@@ -1,4 +1,4 @@
-"""Loads DygraphModel, StaticModel and RecDataset out of a model folder."""
+"""Loads DygraphModel, StaticModel and RecDataset from a model folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from engine.system.errors import UserError
 
 __all__ = ["REPOSITORY"]
 
-_declared: dict[str, Mapping[str, Any] | None] = {}  # of the folders asked about so far
+_declared: dict[str, Mapping[str, Any] | None] = {}  # hyper-parameters by folder, a cache
 
 
 def _attribute(folder: str, module: str, name: str) -> Any:
-    found = getattr(importing.module(folder, module), name, None)
-    if found is None:
+    value = getattr(importing.import_module(folder, module), name, None)
+    if value is None:
         raise UserError(f"{folder}/{module}.py defines no class {name}")
-    return found
+    return value
 
 
 def dygraph_model(config: Config) -> Any:
@@ -38,7 +38,7 @@ def static_model(config: Config) -> Any:
 def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
     """Returns the hyper-parameters that a folder's model declares, with their defaults.
 
-    None if it declares none: a model of PaddleRec's form reads whatever keys it likes.
+    None if the model declares none, as models written for PaddleRec: any key is then allowed.
     """
     if os.path.isfile(os.path.join(folder, "dygraph_model.py")):
         model = _attribute(folder, "dygraph_model", "DygraphModel")
@@ -49,70 +49,69 @@ def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
     return _declared[folder]
 
 
-def is_paddlerecs(config: Config) -> bool:
-    """Whether a configuration's folder is one that may have been written for PaddleRec.
+def written_for_paddlerec(config: Config) -> bool:
+    """Returns whether a configuration's folder may have been written for PaddleRec.
 
-    Those of this project say which hyper-parameters they have. Where a folder does not, the
-    engine does what PaddleRec's does, also where it would do better by itself.
+    Models of this project declare their hyper-parameters. For a folder whose model does not, the
+    engine keeps PaddleRec's behaviour, even where its own defaults are better.
     """
     known = ("dygraph_model.py", "static_model.py")
     if not any(os.path.isfile(os.path.join(config.folder, name)) for name in known):
-        return False  # a reader that is used with an exported model
+        return False  # a reader for an exported model
     if config.folder not in _declared:
         hyper_parameters(config.folder)
     return _declared[config.folder] is None
 
 
 def settings(config: Config) -> Mapping[str, Any]:
-    """Returns a configuration as models and readers get it: PaddleRec's may change theirs."""
-    return dict(config) if is_paddlerecs(config) else config
+    """Returns a configuration for models and readers: a copy for those that may change it."""
+    return dict(config) if written_for_paddlerec(config) else config
 
 
 def call(function: Callable, *arguments: Any, **options: Any) -> Any:
-    """Calls a member of a model with those of the options that it takes."""
-    taken = inspect.signature(function).parameters
-    if not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
-        options = {name: value for name, value in options.items() if name in taken}
+    """Calls a function with those of the keyword arguments that it accepts."""
+    accepted = inspect.signature(function).parameters
+    if not any(each.kind is each.VAR_KEYWORD for each in accepted.values()):
+        options = {name: value for name, value in options.items() if name in accepted}
     return function(*arguments, **options)
 
 
 def dataset(config: Config, reader: str, files: list[str], folder: str | None = None) -> Any:
-    """Returns the RecDataset of a reader module over some files, or its data generator's rows.
+    """Returns a reader's RecDataset over some files, or the rows of its data generator.
 
     Args:
         config: the configuration.
         reader: the module's name, without ``.py``.
-        files: the data's files.
-        folder: where the module is; the configuration's folder if not given.
+        files: the data files.
+        folder: the module's folder; by default the configuration's folder.
     """
-    from engine.model_folder import (
-        slot_data,  # imports Paddle, which reading a configuration needs not
-    )
+    from engine.model_folder import slot_data  # imports Paddle, which -h does not need
 
-    folder, given = folder or config.folder, settings(config)
-    kind = slot_data.generator_class(importing.module(folder, reader))
-    if kind and not hasattr(importing.module(folder, reader), "RecDataset"):
-        return slot_data.SlotDataset(kind, files, given)
-    return _attribute(folder, reader, "RecDataset")(files, given)
+    folder = folder or config.folder
+    module = importing.import_module(folder, reader)
+    generator = slot_data.generator_class(module)
+    if generator and not hasattr(module, "RecDataset"):
+        return slot_data.SlotDataset(generator, files, settings(config))
+    return _attribute(folder, reader, "RecDataset")(files, settings(config))
 
 
 def dataset_member(config: Config, reader: str, name: str) -> Any:
-    """Returns an optional member of a reader's RecDataset; None if there is none, or no reader."""
+    """Returns an optional member of a reader's RecDataset; None without it or without a reader."""
     try:
         return getattr(_attribute(config.folder, reader, "RecDataset"), name, None)
-    except UserError:  # a command that needs the reader says what is wrong with it
+    except UserError:  # a command that needs the reader reports the error later
         return None
 
 
 def files(config: Config, key: str) -> list[str]:
-    """Returns the files of a data folder and its sub-folders, sorted; hidden ones do not count.
+    """Returns the files of a data folder; see `files_in`.
 
     Args:
         config: the configuration.
         key: the ``runner`` key that names the folder.
 
     Raises:
-        UserError: there is no such folder, or it has no files.
+        UserError: the key is not set, or the folder cannot be used.
     """
     try:
         return files_in(config.runner(key))
@@ -121,38 +120,69 @@ def files(config: Config, key: str) -> list[str]:
 
 
 def files_in(folder: str) -> list[str]:
-    """Returns the files of a folder and its sub-folders, sorted; hidden ones do not count.
+    """Returns the files of a folder and its sub-folders, sorted by path.
+
+    Hidden files and folders are left out. Links are followed.
 
     Raises:
-        UserError: there is no such folder, or it has no files.
+        UserError: there is no such folder, it contains no files, a sub-folder cannot be read, or
+            a link leads back to a folder that contains it.
     """
     if not os.path.isdir(folder):
         raise UserError(f"there is no folder {folder}")
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [os.path.join(place, name) for name in names if not name.startswith(".")]
+    found = sorted(_walk(folder, ()))
     if not found:
         raise UserError(f"folder {folder} holds no files")
-    return sorted(found)
+    return found
+
+
+def _walk(folder: str, parents: tuple[str, ...]) -> Iterator[str]:
+    """Yields the files of a folder; ``parents`` are the real paths of the folders above it."""
+    real = os.path.realpath(folder)
+    if real in parents:
+        raise UserError(
+            f"{folder}: a link leads back to {real}, which contains it: remove the link"
+        )
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise UserError(f"cannot read folder {folder}: {error.strerror}") from error
+    for name in names:
+        path = os.path.join(folder, name)
+        if name.startswith("."):
+            continue
+        if os.path.isdir(path):
+            yield from _walk(path, (*parents, real))
+        else:
+            yield path
 
 
 def hook(model: Any, name: str, purpose: str) -> Any:
-    """Returns an optional member of a model, which PaddleRec's contract does not know.
+    """Returns an optional member of a model, which PaddleRec's contract does not contain.
+
+    Args:
+        model: the model, or its class.
+        name: the member's name.
+        purpose: what needs it, for the error.
 
     Raises:
-        UserError: the model has none.
+        UserError: the model does not define it.
     """
-    found = getattr(model, name, None)
-    if found is None:
-        kind = type(model)
+    member = getattr(model, name, None)
+    if member is None:
+        kind = model if isinstance(model, type) else type(model)
         raise UserError(f"{purpose} needs {kind.__module__}.{kind.__name__}.{name}: not defined")
-    return found
+    return member
+
+
+def check_static_member(config: Config, name: str, purpose: str) -> None:
+    """Checks that the StaticModel of the configuration's folder has a member; see `hook`."""
+    hook(_attribute(config.folder, "static_model", "StaticModel"), name, purpose)
 
 
 @contextmanager
 def model_errors(config: Config) -> Iterator[None]:
-    """Turns a model's refusal of a hyper-parameter (a ValueError) into a UserError."""
+    """Turns a model's ValueError about a hyper-parameter into a UserError."""
     try:
         yield
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Functions of ``paddle.static`` that fail under PIR (seen on 3.3.1), by what does not.
+"""Replaces functions of ``paddle.static`` that fail under PIR (seen on 3.3.1).
 
-They keep Paddle 2's arguments, results and names of parameters. Where Paddle 2's format is in
-use, Paddle's own are called.
+The replacements keep Paddle 2's arguments, results and parameter names. For programs in Paddle 2's
+format, Paddle's own functions are called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from paddle.utils import unique_name
 
 
 def install() -> None:
-    """Puts them in the place of Paddle's; call it before a model is imported."""
+    """Replaces Paddle's functions; call it before a model is imported."""
     for module, function in (
         (paddle.static.nn, embedding),
         (paddle.static.nn, sparse_embedding),
@@ -29,15 +29,15 @@ def install() -> None:
     ):
         original = getattr(module, function.__name__)
         if not hasattr(original, "under_pir"):
-            setattr(module, function.__name__, _chosen(original, function))
+            setattr(module, function.__name__, _dispatch(original, function))
 
 
 @contextmanager
 def fresh_names() -> Iterator[None]:
-    """Numbers parameters from zero while a program is built, so that two alike have equal names.
+    """Numbers parameters from zero while a program is built: equal programs get equal names.
 
-    Under PIR some names are numbered by the default program of Paddle 2's format, whatever
-    program is being built, and ``unique_name.guard`` does not reach that.
+    Under PIR some names are numbered by the default program of Paddle 2's format, which
+    ``unique_name.guard`` does not reset.
     """
     with unique_name.guard():
         if not paddle.framework.in_pir_mode():
@@ -47,11 +47,11 @@ def fresh_names() -> Iterator[None]:
             yield
 
 
-def _chosen(original: Callable, under_pir: Callable) -> Callable:
+def _dispatch(original: Callable, under_pir: Callable) -> Callable:
     @functools.wraps(original)
     def call(*arguments: Any, **options: Any) -> Any:
-        chosen = under_pir if paddle.framework.in_pir_mode() else original
-        return chosen(*arguments, **options)
+        function = under_pir if paddle.framework.in_pir_mode() else original
+        return function(*arguments, **options)
 
     call.under_pir = under_pir
     return call
@@ -66,7 +66,7 @@ def embedding(
     param_attr: Any = None,
     dtype: str = "float32",
 ) -> Any:
-    """Returns the rows of a table ``size`` that ids ``[...]`` name, ``[..., size[1]]``."""
+    """Looks up ids ``[...]`` in a table of shape ``size``; returns ``[..., size[1]]``."""
     rows, width = size
     return nn.Embedding(rows, width, padding_idx, weight_attr=param_attr)(input)
 
@@ -82,7 +82,7 @@ def sparse_embedding(
     dtype: str = "float32",
     slot: Any = None,
 ) -> Any:
-    """Returns the same of a table that a parameter server would hold."""
+    """Looks up ids as `embedding` does, in a table meant for parameter servers."""
     return embedding(input, size, True, False, padding_idx, param_attr, dtype)
 
 
@@ -97,7 +97,7 @@ def layer_norm(
     act: str | None = None,
     name: str | None = None,
 ) -> Any:
-    """Returns ``input`` normalised over its axes from ``begin_norm_axis`` on."""
+    """Normalises ``input`` over its axes from ``begin_norm_axis`` on."""
     shape = list(input.shape[begin_norm_axis:])
     layer = nn.LayerNorm(
         shape,
@@ -105,7 +105,7 @@ def layer_norm(
         weight_attr=param_attr if scale else False,
         bias_attr=bias_attr if shift else False,
     )
-    return _activated(layer(input), act)
+    return _activate(layer(input), act)
 
 
 def batch_norm(
@@ -124,7 +124,7 @@ def batch_norm(
     do_model_average_for_mean_and_var: bool = True,
     use_global_stats: bool = False,
 ) -> Any:
-    """Returns ``input`` normalised channel by channel, over the rows of a batch."""
+    """Normalises each channel of ``input`` over the rows of a batch."""
     channels = input.shape[1 if data_layout.startswith("NC") else -1]
     layer = nn.BatchNorm(
         channels,
@@ -140,7 +140,7 @@ def batch_norm(
     )
     if is_test:
         layer.eval()
-    return _activated(layer(input), act)
+    return _activate(layer(input), act)
 
 
 def conv2d(
@@ -158,7 +158,7 @@ def conv2d(
     name: str | None = None,
     data_format: str = "NCHW",
 ) -> Any:
-    """Returns images ``[batch, channels, height, width]`` convolved with learned filters."""
+    """Convolves images ``[batch, channels, height, width]`` with learned filters."""
     layer = nn.Conv2D(
         input.shape[1 if data_format == "NCHW" else -1],
         num_filters,
@@ -171,7 +171,7 @@ def conv2d(
         bias_attr=bias_attr,
         data_format=data_format,
     )
-    return _activated(layer(input), act)
+    return _activate(layer(input), act)
 
 
 def create_global_var(
@@ -182,11 +182,11 @@ def create_global_var(
     force_cpu: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Returns a variable that starts as ``value`` and keeps what is assigned to it."""
+    """Returns a variable that starts as ``value`` and keeps assigned values between runs."""
     return paddle.pir.core.create_persistable_value(
         dtype, list(shape), name, initializer=nn.initializer.Constant(value)
     )
 
 
-def _activated(x: Any, act: str | None) -> Any:
+def _activate(x: Any, act: str | None) -> Any:
     return getattr(nn.functional, act)(x) if act else x

@@ -1,8 +1,8 @@
-"""Makes ``paddle.static.auc`` mean on every Paddle what code for Paddle 2 takes it to mean.
+"""Gives ``paddle.static.auc`` the meaning of Paddle 2 on every version of Paddle.
 
-There it returns the AUC of all batches so far, that of the last ones, and four variables in which
-the program keeps its counts. Under PIR (Paddle 3) it returns one batch's AUC and that batch's two
-histograms: code that unpacks three values runs on, and shows wrong numbers.
+In Paddle 2 it returns the AUC of all batches so far, the AUC of the last batches, and four
+variables that hold the program's counts. Under PIR (Paddle 3) it returns the AUC of one batch and
+that batch's two histograms. Code written for Paddle 2 then shows wrong numbers without an error.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import paddle
 from paddle.static.nn import metric
 
 _original = metric.auc
-_counters: list[list[str]] = []  # one list for each `recorded`, the innermost last
+_counters: list[list[str]] = []  # one list for each open `recorded`, innermost last
 
 
 def install() -> None:
-    """Puts the running AUC in the place of Paddle's; call it before a model is imported."""
+    """Replaces Paddle's AUC by the running AUC; call it before a model is imported."""
     paddle.static.auc = metric.auc = auc
 
 
 @contextmanager
 def recorded() -> Iterator[list[str]]:
-    """Yields a list that collects the variables which the AUCs of a program count in."""
+    """Yields a list of the names of the count variables of AUCs that are added meanwhile."""
     names: list[str] = []
     _counters.append(names)
     try:
@@ -36,12 +36,12 @@ def recorded() -> Iterator[list[str]]:
 
 
 def reset(names: list[str], scope: Any, place: Any) -> None:
-    """Makes AUCs forget every row.
+    """Resets AUCs to no rows.
 
     Args:
-        names: the variables that they count in.
-        scope: where those are.
-        place: the device that they are on.
+        names: the names of their count variables.
+        scope: the scope of these variables.
+        place: the device of these variables.
     """
     for name in names:
         tensor = scope.find_var(name).get_tensor()
@@ -62,23 +62,23 @@ def auc(
     Args:
         input: class probabilities ``[batch, 2]``.
         label: ``[batch, 1]`` integers, 0 or 1.
-        curve: as Paddle takes it.
-        num_thresholds: buckets, less one, that the probabilities are counted in.
-        topk: as Paddle takes it.
-        slide_steps: batches that the second result is over; under PIR it is over the last one.
-        ins_tag_weight: which rows count, as Paddle takes it.
+        curve: as in Paddle.
+        num_thresholds: the number of buckets for the probabilities, minus one.
+        topk: as in Paddle.
+        slide_steps: the number of last batches of the second result; under PIR always one.
+        ins_tag_weight: the rows' weights, as in Paddle.
 
     Returns:
-        The AUC of all rows since the last `reset`; the AUC of the last batches; the four
-        variables that they count in, of which the last two are the former's (under PIR all are).
-        Under PIR the AUC of rows of one label is nan.
+        The AUC of all rows since the last `reset`; the AUC of the last batches; and four count
+        variables. The last two belong to the first AUC (under PIR all four). Under PIR the AUC of
+        rows with one label is nan.
     """
-    given = (input, label, curve, num_thresholds, topk, slide_steps, ins_tag_weight)
+    arguments = (input, label, curve, num_thresholds, topk, slide_steps, ins_tag_weight)
     if not paddle.framework.in_pir_mode():
-        made = _original(*given)
-        _record(made[2])
-        return made
-    _, *batch = _original(*given)
+        results = _original(*arguments)
+        _record(results[2])
+        return results
+    _, *batch = _original(*arguments)
     totals = [_counter(num_thresholds) for _ in batch]
     sums = [total + count for total, count in zip(totals, batch)]
     for count, total in zip(sums, totals):
@@ -99,7 +99,7 @@ def _record(counters: list) -> None:
 
 
 def _area(positive: Any, negative: Any) -> Any:
-    """Returns the area under the ROC curve of two histograms ``[1, buckets]``."""
+    """Returns the area under the ROC curve from two histograms ``[1, buckets]``."""
     positive, negative = positive.astype("float64"), negative.astype("float64")
     below = paddle.cumsum(negative, axis=1) - 0.5 * negative  # rows of one bucket count as ties
     return (below * positive).sum() / (positive.sum() * negative.sum())

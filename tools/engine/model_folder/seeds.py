@@ -1,4 +1,4 @@
-"""Seeds as each kind of model folder expects them."""
+"""Seeds random numbers for folders of this project and for those written for PaddleRec."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from engine.system import process
 def before_building(config: Config) -> None:
     """Seeds Paddle, NumPy and ``random`` before a model is built.
 
-    PaddleRec gives Paddle the seed itself, so a folder written for it starts from the same
-    parameters here.
+    A folder written for PaddleRec starts from the same parameters as there: PaddleRec passes
+    ``runner.seed`` to Paddle unchanged.
     """
     seed = config.runner("seed")
     process.seed_everything(seed)
-    if loading.is_paddlerecs(config):
+    if loading.written_for_paddlerec(config):
         import paddle
 
         paddle.seed(seed)
 
 
 def before_epoch(config: Config, epoch: int) -> None:
-    """Seeds an epoch of training, so that a resumed run draws what an undisturbed one does.
+    """Seeds an epoch of training, so that a resumed run draws the same random numbers.
 
-    PaddleRec seeds once, before it builds the model; so the first epoch of a folder written for
-    it goes on from there. (What an undisturbed run draws later depends on all before it.)
+    PaddleRec seeds only once, before it builds the model. So the first epoch of a folder written
+    for PaddleRec is not seeded again.
     """
     seed, rank = config.runner("seed"), processes.current().rank
-    if epoch or not loading.is_paddlerecs(config):
+    if epoch or not loading.written_for_paddlerec(config):
         process.seed_everything(seed, epoch + 1, rank)
     elif rank:
         process.seed_paddle(seed, epoch + 1, rank)
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Lets random numbers go on afterwards as if none had been drawn inside."""
+def restored_state() -> Iterator[None]:
+    """Restores the state of all random number generators after a block."""
     import paddle
 
-    generator = paddle.framework.core.default_cpu_generator()  # the device may have another
-    of_cpu, of_device = generator.get_state(), paddle.get_rng_state()
-    python, arrays = random.getstate(), np.random.get_state()
+    generator = paddle.framework.core.default_cpu_generator()  # a GPU has another one
+    cpu_state, device_state = generator.get_state(), paddle.get_rng_state()
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
-        random.setstate(python)
-        np.random.set_state(arrays)
-        generator.set_state(of_cpu)
-        paddle.set_rng_state(of_device)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        generator.set_state(cpu_state)
+        paddle.set_rng_state(device_state)

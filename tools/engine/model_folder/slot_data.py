@@ -1,8 +1,8 @@
-"""Readers written for Paddle's QueueDataset and InMemoryDataset, read as streams of rows.
+"""Reads rows from data generators, the readers of Paddle's QueueDataset and InMemoryDataset.
 
-Such a reader is a ``MultiSlotDataGenerator``: ``generate_sample(line)`` returns what iterates
-over samples, each a list of ``(slot, values)``. Paddle runs it as a program of its own between
-the file and its C++ dataset; here it is called for each line.
+Such a reader is a ``MultiSlotDataGenerator``. Its ``generate_sample(line)`` returns a function that
+iterates over samples, each a list of ``(slot, values)``. Paddle runs it in another process, between
+the file and a C++ dataset. Here it is called for each line.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from paddle.io import IterableDataset
 
 
 def generator_class(module: Any) -> type | None:
-    """Returns the class of a module that has ``generate_sample``, or None."""
+    """Returns the class with ``generate_sample`` that a module defines; None without one."""
     for value in vars(module).values():
-        own = inspect.isclass(value) and value.__module__ == module.__name__
-        if own and hasattr(value, "generate_sample"):
+        defined_here = inspect.isclass(value) and value.__module__ == module.__name__
+        if defined_here and hasattr(value, "generate_sample"):
             return value
     return None
 
 
 class SlotDataset(IterableDataset):
-    """Rows of a data generator, one array a slot.
+    """The rows of a data generator, one array a slot.
 
     Args:
-        kind: the generator's class; its ``init(config)`` is called where it has one.
-        files: the data's files.
+        generator: the generator's class; its ``init(config)`` is called if it has one.
+        files: the data files.
         config: the configuration.
     """
 
-    def __init__(self, kind: type, files: Sequence[str], config: Mapping[str, Any]):
+    def __init__(self, generator: type, files: Sequence[str], config: Mapping[str, Any]):
         super().__init__()
         self._files = files
-        self._generator = kind()
+        self._generator = generator()
         if hasattr(self._generator, "init"):
             self._generator.init(config)
 
@@ -46,7 +46,7 @@ class SlotDataset(IterableDataset):
         """Yields a row for each sample of each line.
 
         Raises:
-            ValueError: a file is damaged, or the generator cannot use a line; it says which.
+            ValueError: a file is damaged, or the generator cannot use a line; the message names it.
         """
         for path in self._files:
             for number, line in enumerate(_lines(path), 1):
@@ -62,7 +62,7 @@ class SlotDataset(IterableDataset):
 
 
 def _lines(path: str) -> Iterator[str]:
-    """Yields a text file's lines; one whose name ends in ``.gz`` is decompressed."""
+    """Yields the lines of a text file; a file named ``*.gz`` is decompressed."""
     opener = gzip.open if path.lower().endswith(".gz") else open
     try:
         with opener(path, "rt", encoding="utf-8-sig") as file:
@@ -72,10 +72,11 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _array(values: Sequence) -> np.ndarray:
-    whole = all(isinstance(value, (int, np.integer)) for value in values)
+    integers = all(isinstance(value, (int, np.integer)) for value in values)
+    dtype = np.int64 if integers else np.float32
     try:
         with np.errstate(over="raise"):
-            return np.array(values, np.int64 if whole else np.float32)
+            return np.array(values, dtype)
     except (OverflowError, FloatingPointError):
-        kind = "int64" if whole else "float32"
-        raise ValueError(f"expected numbers of {kind}, found {values!r:.60}") from None
+        name = dtype.__name__
+        raise ValueError(f"expected numbers of {name}, found {values!r:.60}") from None

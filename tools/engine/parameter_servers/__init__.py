@@ -1,5 +1,5 @@
 """Training with parameter servers, for embedding tables larger than one machine's memory.
 
-Roles, the connection to the servers and the trainer's loop live here; data-parallel training lives
+Roles, the connection to the servers and the trainer's loop live here. Data-parallel training lives
 in `engine.distributed`.
 """

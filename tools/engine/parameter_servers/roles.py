@@ -1,14 +1,15 @@
-"""What a process is in a parameter-server job, from the environment that Fleet expects."""
+"""Reads a process's role in a parameter-server job from Fleet's environment variables."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
+from engine.distributed.launch_environment import parse_integer
 from engine.system import integers
 from engine.system.errors import UserError
 
-HTTP = "3"  # Fleet's number for gloo's rendezvous over HTTP, the one that its launcher sets
+HTTP = "3"  # Fleet's number for gloo's rendezvous over HTTP, which its launcher sets
 
 _START = (
     "start with python -m paddle.distributed.launch --server_num 1 --trainer_num 2 "
@@ -22,7 +23,7 @@ class Role:
 
     Attributes:
         kind: ``server`` or ``trainer``.
-        index: which of its kind.
+        index: the process's number among those of its kind.
         servers: the servers' endpoints, ``host:port``.
         trainers: the trainers' endpoints.
     """
@@ -34,55 +35,56 @@ class Role:
 
     @property
     def is_server(self) -> bool:
-        """Whether the process keeps tables; else it trains."""
+        """Whether the process keeps tables; if not, it trains."""
         return self.kind == "server"
 
     @property
     def is_first(self) -> bool:
-        """Whether the process is the trainer that saves and logs for all."""
+        """Whether the process is the trainer that saves for all."""
         return not self.is_server and self.index == 0
 
     @property
     def endpoint(self) -> str:
-        """The process's own endpoint."""
+        """The process's endpoint."""
         return (self.servers if self.is_server else self.trainers)[self.index]
 
 
 def from_environment() -> Role:
-    """Returns the role that the environment gives this process.
+    """Returns the role of this process.
 
     Raises:
-        UserError: a variable is missing, or contradicts another.
+        UserError: a variable is missing or wrong, or contradicts another.
     """
     servers = _endpoints("PADDLE_PSERVERS_IP_PORT_LIST")
     trainers = _endpoints("PADDLE_TRAINER_ENDPOINTS")
-    if _whole("PADDLE_TRAINERS_NUM") != len(trainers):
+    number = _integer("PADDLE_TRAINERS_NUM")
+    if number != len(trainers):
         raise UserError(
-            f"PADDLE_TRAINERS_NUM = {os.environ['PADDLE_TRAINERS_NUM']}: PADDLE_TRAINER_ENDPOINTS "
-            f"names {len(trainers)}"
+            f"PADDLE_TRAINERS_NUM = {number}: PADDLE_TRAINER_ENDPOINTS has {len(trainers)}"
         )
     _check_gloo()
-    own = f"{_value('POD_IP')}:{_value('PADDLE_PORT')}"
+    endpoint = f"{_value('POD_IP')}:{_value('PADDLE_PORT')}"
     role = _value("TRAINING_ROLE")
     if role == "PSERVER":
-        if own not in servers:
-            raise _not_among(own, "PADDLE_PSERVERS_IP_PORT_LIST", servers)
-        return Role("server", servers.index(own), servers, trainers)
+        if endpoint not in servers:
+            raise _not_listed(endpoint, "PADDLE_PSERVERS_IP_PORT_LIST", servers)
+        return Role("server", servers.index(endpoint), servers, trainers)
     if role != "TRAINER":
         raise UserError(f"TRAINING_ROLE = {role}: expected PSERVER or TRAINER")
-    index = _whole("PADDLE_TRAINER_ID")
-    if not 0 <= index < len(trainers):
+    index = _integer("PADDLE_TRAINER_ID")
+    if index >= len(trainers):
         raise UserError(f"PADDLE_TRAINER_ID = {index}: there are {len(trainers)} trainers")
-    if trainers[index] != own:
-        raise _not_among(own, f"entry {index} of PADDLE_TRAINER_ENDPOINTS", (trainers[index],))
+    if trainers[index] != endpoint:
+        entry = f"entry {index} of PADDLE_TRAINER_ENDPOINTS"
+        raise _not_listed(endpoint, entry, (trainers[index],))
     return Role("trainer", index, servers, trainers)
 
 
 def _check_gloo() -> None:
-    """Makes sure that trainers can wait for each other: without gloo, Fleet's barriers do nothing.
+    """Checks that gloo is switched on: without it, Fleet's barriers do nothing.
 
     Raises:
-        UserError: they cannot.
+        UserError: it is not.
     """
     expected = {"PADDLE_WITH_GLOO": "1", "PADDLE_GLOO_RENDEZVOUS": HTTP}
     for name, value in expected.items():
@@ -91,8 +93,8 @@ def _check_gloo() -> None:
     _endpoints("PADDLE_GLOO_HTTP_ENDPOINT")
 
 
-def _not_among(own: str, name: str, expected: tuple[str, ...]) -> UserError:
-    return UserError(f"POD_IP:PADDLE_PORT = {own}: {name} is {','.join(expected)}")
+def _not_listed(endpoint: str, name: str, expected: tuple[str, ...]) -> UserError:
+    return UserError(f"POD_IP:PADDLE_PORT = {endpoint}: {name} is {','.join(expected)}")
 
 
 def _value(name: str) -> str:
@@ -102,12 +104,8 @@ def _value(name: str) -> str:
     return value
 
 
-def _whole(name: str) -> int:
-    value = _value(name)
-    try:
-        return integers.parse(value)
-    except ValueError:
-        raise UserError(f"{name} = {value}: expected an integer") from None
+def _integer(name: str) -> int:
+    return parse_integer(name, _value(name))
 
 
 def _is_port(text: str) -> bool:
@@ -118,11 +116,11 @@ def _is_port(text: str) -> bool:
 
 
 def _endpoints(name: str) -> tuple[str, ...]:
-    found = tuple(_value(name).split(","))
-    for endpoint in found:
+    endpoints = tuple(_value(name).split(","))
+    for endpoint in endpoints:
         host, _, port = endpoint.rpartition(":")
         if not host or not _is_port(port):
             raise UserError(f"{name}: expected host:port, found {endpoint!r}")
-    if len(set(found)) != len(found):
-        raise UserError(f"{name}: an endpoint stands there twice")
-    return found
+        if endpoints.count(endpoint) > 1:
+            raise UserError(f"{name}: {endpoint} is listed twice")
+    return endpoints

@@ -1,4 +1,4 @@
-"""What a server and what a trainer of a parameter-server job does from its start to its end."""
+"""Runs a server or a trainer of a parameter-server job from its start to its end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from engine.evaluation.run_log import RunLog
 from engine.evaluation.visual import Visual
 from engine.graphs import checkpoint_loading, finite_check
 from engine.parameter_servers import session as sessions
+from engine.parameter_servers.dataset_shards import shard
 from engine.parameter_servers.job import Job
 from engine.parameter_servers.roles import Role
-from engine.parameter_servers.row_shares import share
 from engine.parameter_servers.watch import Watch
 from engine.system import folder_lock, interrupts, process
 from engine.system.clock import Clock
@@ -28,47 +28,52 @@ from engine.training import schedules
 
 logger = logging.getLogger(__name__)
 
-_REFUSED = {
+# Runner keys that must not be set, and the reason.
+_UNSUPPORTED = {
     "use_gpu": "trainers of a parameter-server job run on the CPU",
-    "use_inference": "run to_static.py on a checkpoint afterwards",
-    "ema_decay": "the servers' tables keep no averages",
+    "use_inference": "trainers do not export: run to_static.py on a checkpoint afterwards",
+    "ema_decay": "parameter servers do not average parameters",
     "valid_data_dir": "no trainer has all parameters: run static_infer.py on the checkpoints",
-    "early_stopping_patience": "no trainer evaluates",
-    "save_metrics": "each trainer has the metrics of its own rows",
+    "early_stopping_patience": "trainers do not evaluate",
+    "save_metrics": "each trainer has only the metrics of its own rows",
 }
 
 
 def check(config: Config) -> None:
-    """Makes sure that a configuration can be trained on parameter servers.
+    """Checks that a configuration can be trained with parameter servers.
 
     Raises:
-        UserError: it cannot.
+        UserError: it has an option that parameter servers do not support.
     """
     if config.runner("sync_mode") != "async":
         raise config.error(
-            "runner.sync_mode", "of Fleet's modes only async works (Paddle 2.6.2); expected async"
+            "runner.sync_mode", "only Fleet's mode async works (Paddle 2.6.2); expected async"
         )
-    for name, reason in _REFUSED.items():
+    for name, reason in _UNSUPPORTED.items():
         if config.runner(name):
             raise config.error(f"runner.{name}", reason)
     if config.get("runner.use_fleet"):
-        logger.warning("runner.use_fleet says nothing here: the environment gives the roles")
+        logger.warning("runner.use_fleet has no effect here: the environment sets the roles")
     if config.runner("reader_type") == "CustomizeDataLoader":
-        raise config.error("runner.reader_type", "its rows cannot be shared among trainers")
-    if config.runner("model_init_path") and config.runner("init_scope") != "all":
-        raise config.error("runner.init_scope", "servers read whole tables; expected all")
-    if schedules.of(config, 1):
         raise config.error(
-            "hyper_parameters.optimizer.schedule", "the servers' tables keep their learning rate"
+            "runner.reader_type", "the rows of a model's loader cannot be divided among trainers"
+        )
+    if config.runner("model_init_path") and config.runner("init_scope") != "all":
+        raise config.error("runner.init_scope", "servers load complete checkpoints; expected all")
+    if schedules.create(config, 1):
+        raise config.error(
+            "hyper_parameters.optimizer.schedule",
+            "the learning rate of the servers' tables cannot change",
         )
     optimizer = config.get("hyper_parameters.optimizer.class", "adam")
     if str(optimizer).lower() != "adam":
         raise config.error(
-            "hyper_parameters.optimizer.class", "the servers' tables learn by Adam; expected adam"
+            "hyper_parameters.optimizer.class", "parameter servers train with Adam; expected adam"
         )
     if config.get("hyper_parameters.optimizer.weight_decay"):
         raise config.error(
-            "hyper_parameters.optimizer.weight_decay", "the servers' tables do not decay"
+            "hyper_parameters.optimizer.weight_decay",
+            "parameter servers have no weight decay",
         )
     if config.get("hyper_parameters.optimizer.clip_grad_norm"):
         raise config.error(
@@ -78,10 +83,20 @@ def check(config: Config) -> None:
 
 
 def run(config: Config, role: Role, watch: Watch) -> None:
-    """Serves or trains, as the role says, until the job has ended."""
+    """Runs a server or a trainer until the job has ended.
+
+    Args:
+        config: the configuration.
+        role: the role of this process.
+        watch: the connection to this process's watcher.
+
+    Raises:
+        UserError: the configuration, a checkpoint or the data cannot be used.
+        Interrupted: a signal arrived.
+    """
     check(config)
     logger.info(
-        "%s %d of a job of %d servers and %d trainers",
+        "starting %s %d; the job has %d servers and %d trainers",
         role.kind,
         role.index,
         len(role.servers),
@@ -98,7 +113,7 @@ def run(config: Config, role: Role, watch: Watch) -> None:
 def _serve(config: Config, role: Role) -> None:
     job = Job(role)
     sessions.build(config, job)
-    # No Python runs until the servers are stopped, so a signal must do its work without.
+    # No Python code runs while the server runs, so signals need their default actions.
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -106,91 +121,94 @@ def _serve(config: Config, role: Role) -> None:
     logger.info("server %d: stopped", role.index)
 
 
-class _Found(NamedTuple):
-    """A checkpoint that training starts from."""
+class _Start(NamedTuple):
+    """The checkpoint that training starts from."""
 
     folder: str
     facts: Mapping[str, Any]
-    epoch: int  # the first to train
+    epoch: int  # the first epoch to train
 
 
 def _train(config: Config, role: Role, watch: Watch) -> None:
     formats.check_installed(config.runner("checkpoint_format"))
     store.check_writable(config.runner("model_save_path"))
     trainers = len(role.trainers)
-    source = sources.training_source(config, lambda rows: share(rows, role.index, trainers))
-    found = _found(config)
+    source = sources.training_source(
+        config, shard=lambda dataset: shard(dataset, role.index, trainers)
+    )
+    start = _find_start(config)
     logger.info("waiting for all servers and trainers")
     job = Job(role)
     session = sessions.TrainerSession(config, job)
-    if found:
-        dense = formats.read(layout.path_of(found.folder, session.prefix, "pdparams"))
-        matching.check(dense, session.shapes(), found.folder)
+    if start:
+        dense = formats.read(layout.path_of(start.folder, session.prefix, "pdparams"))
+        matching.check(dense, session.shapes(), start.folder)
         session.load(dense, session.prefix)
     else:
-        session.fit_inputs(sources.training_source(config))  # of all rows: all must agree
+        session.fit_inputs(sources.training_source(config))  # all rows, so that trainers agree
     session.connect()
-    if found:
-        _load_tables(found, job, session)
-    visual = Visual(config.runner("visual_dir")) if _shows(config, role) else None
+    if start:
+        _load_tables(start, job, session)
+    visual = None
+    if role.is_first and config.runner("use_visual"):
+        visual = Visual(config.runner("visual_dir"))
     try:
-        _epochs(config, job, session, source, found.epoch if found else 0, visual)
+        _train_epochs(config, job, session, source, start.epoch if start else 0, visual)
     finally:
         if visual:
             visual.close()
     job.end(watch)
 
 
-def _shows(config: Config, role: Role) -> bool:
-    return role.is_first and config.runner("use_visual")
-
-
-def _found(config: Config) -> _Found | None:
-    """Returns the checkpoint to resume, or to start warm from; None to start anew."""
+def _find_start(config: Config) -> _Start | None:
+    """Returns the checkpoint to resume or to start warm from; None to start from scratch."""
     prefix = sessions.TrainerSession.prefix
     if config.runner("resume"):
         newest = find.newest(config.runner("model_save_path"), prefix)
         if newest:
             folder, facts = newest
             if facts.get("seed") != config.runner("seed"):
-                raise config.error("runner.seed", f"the run to resume has {facts.get('seed')}")
+                raise config.error("runner.seed", f"the run to resume has seed {facts.get('seed')}")
             logger.info("resuming after %s", folder)
-            return _checked(config, _Found(folder, facts, facts["epoch"] + 1))
-        logger.info("nothing to resume: starting anew")
+            return _check_start(config, _Start(folder, facts, facts["epoch"] + 1))
+        root = config.runner("model_save_path")
+        logger.info("no checkpoint to resume in %s: starting from scratch", root)
     folder = config.runner("model_init_path")
     if not folder:
         return None
-    return _checked(config, _Found(folder, find.read_facts(folder, prefix), 0))
+    return _check_start(config, _Start(folder, find.read_facts(folder, prefix), 0))
 
 
-def _checked(config: Config, found: _Found) -> _Found:
-    if "tables" not in found.facts or "batches" in found.facts:
-        raise UserError(f"{found.folder} was not saved by static_ps_trainer.py after an epoch")
-    encoding.check(config, dict(found.facts), found.folder)
-    return found
+def _check_start(config: Config, start: _Start) -> _Start:
+    if "tables" not in start.facts or "batches" in start.facts:
+        raise UserError(
+            f"{start.folder}: expected a checkpoint that static_ps_trainer.py saved after an epoch"
+        )
+    encoding.check_checkpoint(config, dict(start.facts), start.folder)
+    return start
 
 
-def _load_tables(found: _Found, job: Job, session: Any) -> None:
-    saved = found.facts["tables"]
-    shapes = {name: table["shape"] for name, table in job.tables.items()}
-    for name, shape in shapes.items():
-        there = saved[name]["shape"] if name in saved else "no such table"
-        if there != shape:
+def _load_tables(start: _Start, job: Job, session: Any) -> None:
+    saved = start.facts["tables"]
+    for name, table in job.tables.items():
+        found = f"shape {saved[name]['shape']}" if name in saved else "no such table"
+        if found != f"shape {table['shape']}":
             raise UserError(
-                f"{found.folder} does not fit the model: {name}: {there} there, {shape} here"
+                f"{start.folder} does not fit the model: table {name}: found {found}, expected "
+                f"shape {table['shape']}"
             )
-    job.load(server_tables.folder_of(found.folder, session.prefix), saved)
+    job.load(server_tables.folder_of(start.folder, session.prefix), saved)
 
 
-def _epochs(
+def _train_epochs(
     config: Config, job: Job, session: Any, source: Any, first: int, visual: Visual | None
 ) -> None:
     total = sources.length(source)
     clock = Clock()
     report = RunLog(clock, config.runner("print_interval"), total, visual, first * (total or 0))
-    looked = finite_check.ParameterCheck(session, config.runner("on_nan"))
+    parameter_check = finite_check.ParameterCheck(session, config.runner("on_nan"))
     for epoch in range(first, config.runner("epochs")):
-        # Another row order and other dropout in each epoch, and the latter in each trainer.
+        # Row order and dropout differ between epochs; dropout differs between trainers too.
         process.seed_everything(config.runner("seed") + job.role.index, epoch + 1)
         session.start_epoch(training=True)
         report.start_epoch(epoch)
@@ -198,11 +216,12 @@ def _epochs(
         with interrupts.deferred("finishing the step"):
             try:
                 rows = steps.run_steps(
-                    session, batches, session.train_step, clock, report, looked.at_line
+                    session, batches, session.train_step, clock, report, parameter_check.at_line
                 )
+                session.check_pending_losses()
             except Interrupted as stop:
                 report.close()
-                raise _stopped(stop.number, epoch, report.batches) from None
+                raise _interrupted(stop.number, epoch, report.batches) from None
             except finite_check.NotFinite as fault:
                 report.close()
                 raise finite_check.error(fault, source, epoch, report.batches) from None
@@ -210,20 +229,20 @@ def _epochs(
         clock.lap("metrics")
         report.end_epoch(metrics)
         logger.info("epoch: %d: trainer %d: %d rows", epoch, job.role.index, rows)
-        looked.at_end(epoch, report.batches - 1)
+        parameter_check.at_end(epoch, report.batches - 1)
         _save(config, job, session, epoch)
 
 
-def _stopped(number: int, epoch: int, batches: int) -> Interrupted:
+def _interrupted(number: int, epoch: int, batches: int) -> Interrupted:
     return Interrupted(
         number,
-        f"interrupted in epoch {epoch}, {batches} batches done; the whole job ends; "
-        "runner.resume=True goes on after the last epoch that was saved",
+        f"interrupted in epoch {epoch}, {batches} batches done; the job ends; "
+        "runner.resume=True continues after the last saved epoch",
     )
 
 
 def _save(config: Config, job: Job, session: Any, epoch: int) -> None:
-    """Saves an epoch: all trainers wait for it, the first one writes."""
+    """Saves an epoch's checkpoint; all trainers take part, and the first one writes."""
     job.flush()
     job.barrier()
     if not job.role.is_first:

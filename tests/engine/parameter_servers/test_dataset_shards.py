@@ -1,4 +1,4 @@
-"""Every row is one trainer's, whatever the reader is."""
+"""Shards of a dataset: each row belongs to one trainer, for every kind of reader."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from paddle.io import Dataset, IterableDataset
 
 from engine.data.block_source import BlockSource
 from engine.data.row_source import RowSource
-from engine.parameter_servers.row_shares import share
+from engine.parameter_servers.dataset_shards import shard
 
 ROWS = 23
 
@@ -35,7 +35,7 @@ class Stream(IterableDataset):
         return iter([row, row * 2] for row in range(ROWS))
 
 
-def visited(source, epoch):
+def read_rows(source, epoch):
     batches = list(source.batches(epoch))
     for first, second in batches:
         np.testing.assert_array_equal(first * 2, second)
@@ -45,27 +45,27 @@ def visited(source, epoch):
 @pytest.mark.parametrize("trainers", [1, 2, 3, 5])
 @pytest.mark.parametrize("seed", [None, 7])
 @pytest.mark.parametrize("kind", [Blocks, Rows, Stream])
-def test_the_shares_are_all_rows_once(kind, seed, trainers):
+def test_shards_divide_all_rows(kind, seed, trainers):
     source = BlockSource if kind is Blocks else RowSource
     for epoch in (0, 1):
-        found = [
-            visited(source(share(kind(), index, trainers), "reader", 4, seed), epoch)
+        shards = [
+            read_rows(source(shard(kind(), index, trainers), "reader", 4, seed), epoch)
             for index in range(trainers)
         ]
-        assert sorted(row for rows in found for row in rows) == list(range(ROWS))
-        assert max(map(len, found)) - min(map(len, found)) <= 1
+        assert sorted(row for rows in shards for row in rows) == list(range(ROWS))
+        assert max(map(len, shards)) - min(map(len, shards)) <= 1
 
 
-def test_an_epochs_order_is_new_and_drawn_from_the_seed():
-    source = BlockSource(share(Blocks(), 1, 2), "reader", 4, 7)
-    assert visited(source, 0) == visited(source, 0) != visited(source, 1)
+def test_the_order_depends_on_seed_and_epoch():
+    source = BlockSource(shard(Blocks(), 1, 2), "reader", 4, 7)
+    assert read_rows(source, 0) == read_rows(source, 0) != read_rows(source, 1)
 
 
-def test_places_are_those_of_the_whole_data():
-    assert share(Blocks(), 1, 3).place(2) == "file:7"
+def test_places_refer_to_the_complete_data():
+    assert shard(Blocks(), 1, 3).place(2) == "file:7"
 
 
-def test_a_slice_stays_a_slice():
-    part = share(Blocks(), 1, 3)
+def test_slices_of_a_shard():
+    part = shard(Blocks(), 1, 3)
     assert part.take(slice(2, 5))[0].tolist() == [7, 10, 13]
     assert part.take(slice(0, len(part)))[0].tolist() == list(range(1, ROWS, 3))

@@ -1,4 +1,4 @@
-"""Tables as parameter servers write them, read by commands that know no servers."""
+"""Tables that parameter servers wrote, read without servers."""
 
 import gzip
 
@@ -12,7 +12,7 @@ TABLES = {"embedding_0.w_0": {"id": 0, "shape": [5, 3]}}
 
 
 def line(row, embedding):
-    """A row of a table as Paddle 2.6.2 writes it: counts, the first number, Adam's state, ..."""
+    """Returns a table's row as Paddle 2.6.2 writes it: counts, first number, Adam's state, ..."""
     first, *rest = embedding
     text = [row, 0, 0, 20.4, 204, 0, first, 0.1, 0.2, 0.3, 0.4]
     if rest:
@@ -28,7 +28,7 @@ def shards(folder, *texts):
             file.write(text)
 
 
-def test_rows_come_from_all_shards_and_others_are_0(tmp_path):
+def test_rows_of_all_shards_are_joined_and_others_are_0(tmp_path):
     shards(tmp_path, line(0, (1, 2, 3)) + line(4, (-1e-3, 5, 6)), line(2, (7, 8, 9)), "")
     found = server_tables.read(str(tmp_path), TABLES)["embedding_0.w_0"]
     assert found.dtype == np.float32
@@ -36,7 +36,7 @@ def test_rows_come_from_all_shards_and_others_are_0(tmp_path):
     np.testing.assert_array_equal(found, np.array(expected, np.float32))
 
 
-def test_a_row_that_was_only_looked_up_has_one_number(tmp_path):
+def test_a_row_without_an_update_has_one_number(tmp_path):
     shards(tmp_path, line(3, (0.5,)))
     assert server_tables.read(str(tmp_path), TABLES)["embedding_0.w_0"][3].tolist() == [0.5, 0, 0]
 
@@ -48,7 +48,7 @@ def test_a_damaged_shard_is_named(tmp_path, text):
         server_tables.read(str(tmp_path), TABLES)
 
 
-def test_a_shard_cut_short_is_named(tmp_path):
+def test_a_truncated_shard_is_named(tmp_path):
     shards(tmp_path, line(0, (1, 2, 3)) * 100)
     path = tmp_path / "000" / "part-000-00000.gz"
     path.write_bytes(path.read_bytes()[:-9])
@@ -62,7 +62,7 @@ def test_a_missing_table_is_named(tmp_path):
 
 
 def save(root, epoch, prefix="rec_static"):
-    """Saves as a trainer does, or as a dygraph run if the prefix is ``rec``."""
+    """Saves a checkpoint as a trainer does; as a dygraph run if the prefix is ``rec``."""
 
     def write(folder):
         shards(tmp_folder(folder), line(1, (epoch, 2, 3)))
@@ -78,7 +78,7 @@ def save(root, epoch, prefix="rec_static"):
     return store.save(root, epoch, prefix, parts, about, write if servers else None)
 
 
-def test_a_checkpoint_has_its_tables(tmp_path):
+def test_a_checkpoint_contains_its_tables(tmp_path):
     found, prefix = find.parameters(save(str(tmp_path), 7), "rec_static")
     assert prefix == "rec_static"
     assert found["linear_0.b_0"].tolist() == [1, 1]
@@ -86,7 +86,7 @@ def test_a_checkpoint_has_its_tables(tmp_path):
     assert find.parameters(str(tmp_path / "7"), "rec")[1] == "rec_static"
 
 
-def test_another_graphs_checkpoint_leaves_the_tables_and_their_removal_takes_them(tmp_path):
+def test_tables_are_removed_with_their_own_checkpoint(tmp_path):
     root = str(tmp_path)
     for epoch in (0, 1):
         save(root, epoch)
