@@ -155,7 +155,7 @@ class CellRun:
 
     def _remove_other_checkpoints(self, tested: str) -> None:
         for name in os.listdir(self._output):
-            is_checkpoint = name.isdigit() or name in (layout.BEST, layout.INTERRUPTED)
+            is_checkpoint = layout.is_epoch(name) or name in (layout.BEST, layout.INTERRUPTED)
             if is_checkpoint and name != tested:
                 shutil.rmtree(os.path.join(self._output, name))
 

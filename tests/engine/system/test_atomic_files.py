@@ -17,7 +17,7 @@ from searching import tuned
 
 def page(path):
     matrix = Matrix("m.yaml", "m", "", str(path.parent), 1, data={}, cells=())
-    report.write(matrix, None, "a command", pictures=False)
+    report.write(matrix, None, "a command", html=False)
 
 
 WRITERS = {

@@ -70,6 +70,6 @@ class GpuUsage:
 def _first_visible_gpu(library: Any) -> Any:
     """Returns the handle of CUDA's first GPU; NVML numbers all GPUs of the machine."""
     name = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
-    if name.isdigit():
+    if name.isascii() and name.isdigit():
         return library.nvmlDeviceGetHandleByIndex(int(name))
     return library.nvmlDeviceGetHandleByUUID(name)
