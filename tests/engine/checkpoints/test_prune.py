@@ -1,4 +1,4 @@
-"""`runner.keep_checkpoints` bounds the disk, and removes nothing else."""
+"""`runner.keep_checkpoints` removes old checkpoints and nothing else."""
 
 import os
 
@@ -23,7 +23,7 @@ def saved(root, epoch, prefix="rec"):
     ("make", "prefix"),
     [(DygraphSession, "rec"), (lambda config: StaticSession(config, training=True), "rec_static")],
 )
-def test_the_last_epochs_stay(configure, make, prefix):
+def test_the_latest_epochs_stay(configure, make, prefix):
     config = configure("mmoe", "runner.epochs=5", "runner.keep_checkpoints=2")
     root = config.runner("model_save_path")
     other = {"rec": "rec_static", "rec_static": "rec"}[prefix]
@@ -37,8 +37,8 @@ def test_the_last_epochs_stay(configure, make, prefix):
     assert f"{other}.json" in os.listdir(f"{root}/1")
 
 
-def test_what_a_person_put_there_stays(tmp_path):
-    """An export made by hand, and PaddleRec's checkpoint, which has no facts."""
+def test_files_of_the_user_stay(tmp_path):
+    """An export by `to_static.py`, and a checkpoint of PaddleRec, which has no facts."""
     for epoch in range(3):
         saved(tmp_path, epoch)
     (tmp_path / "0" / "tostatic.json").write_text("{}")
@@ -53,7 +53,7 @@ def test_what_a_person_put_there_stays(tmp_path):
     }
 
 
-def test_the_inference_models_of_static_training_go_too(configure):
+def test_inference_models_of_static_training_are_removed_too(configure):
     options = ["runner.epochs=3", "runner.keep_checkpoints=1", "runner.use_inference=True"]
     config = configure("mmoe", *options)
     root = config.runner("model_save_path")
@@ -62,15 +62,15 @@ def test_the_inference_models_of_static_training_go_too(configure):
     assert "rec_inference.pdiparams" in os.listdir(f"{root}/2")
 
 
-def test_the_last_saved_counts_not_the_highest(tmp_path):
-    """A new run into a folder that holds a longer, older one."""
+def test_the_latest_epochs_are_not_the_highest_numbers(tmp_path):
+    """A new run saves to the folder of an older, longer run."""
     for epoch in (0, 1, 2, 3, 0):
         saved(tmp_path, epoch)
     store.prune(str(tmp_path), "rec", 2)
     assert sorted(os.listdir(tmp_path)) == ["0", "3"]
 
 
-def test_a_run_inside_an_epoch_is_none_of_them(tmp_path):
+def test_the_checkpoint_of_an_interrupted_run_is_not_counted(tmp_path):
     for epoch in range(3):
         saved(tmp_path, epoch)
     parts = {"pdparams": {"w": np.ones(3, "f4")}}
@@ -80,7 +80,7 @@ def test_a_run_inside_an_epoch_is_none_of_them(tmp_path):
 
 
 @pytest.mark.parametrize("beside", [(), ("tostatic.json",)])
-def test_a_killed_removal_leaves_no_half_checkpoint(tmp_path, monkeypatch, beside):
+def test_a_killed_removal_leaves_no_partial_checkpoint(tmp_path, monkeypatch, beside):
     for epoch in range(2):
         saved(tmp_path, epoch)
     for name in beside:
@@ -88,13 +88,13 @@ def test_a_killed_removal_leaves_no_half_checkpoint(tmp_path, monkeypatch, besid
     remove, unlink, removed = os.remove, os.unlink, []
 
     def stop(original):
-        def one(path, **options):
+        def stopping(path, **options):
             if removed:
                 raise KeyboardInterrupt
             removed.append(path)
             original(path, **options)
 
-        return one
+        return stopping
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "remove", stop(remove))

@@ -1,4 +1,4 @@
-"""A checkpoint's pickle gives numbers, and nothing that it names is ever called."""
+"""Pickled checkpoints are read without running code that they name."""
 
 import collections
 import io
@@ -19,7 +19,7 @@ from engine.system.errors import UserError
 
 
 class Runs:
-    """Pickled, it calls a function when it is read."""
+    """Calls a function when its pickle is loaded."""
 
     def __init__(self, function, *arguments):
         self._call = function, arguments
@@ -35,7 +35,7 @@ def written(path, content, protocol=4):
 
 
 def attacks(mark):
-    """Pickles that would make a file; what a stranger's checkpoint may look like."""
+    """Yields malicious contents, which create a file when they are unpickled."""
     numpy = np.ones(2, "f4")
     yield "os.system", {"a": numpy, "b": Runs(os.system, f"touch {mark}")}
     yield "builtins.exec", Runs(exec, f"open({str(mark)!r}, 'w')")
@@ -47,7 +47,7 @@ def attacks(mark):
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("number", range(6))
-def test_what_a_strangers_checkpoint_names_is_not_run(tmp_path, number, protocol):
+def test_code_that_a_foreign_checkpoint_names_is_not_run(tmp_path, number, protocol):
     mark = tmp_path / "mark"
     name, content = list(attacks(mark))[number]
     if name == "builtins.getattr":
@@ -64,8 +64,8 @@ def test_what_a_strangers_checkpoint_names_is_not_run(tmp_path, number, protocol
     assert not mark.exists()
 
 
-def test_the_attacks_work_where_they_are_not_stopped(tmp_path):
-    """Else the test above would prove nothing."""
+def test_the_attacks_work_in_paddle_load(tmp_path):
+    """Without this, the test above would prove nothing."""
     for _, content in list(attacks(tmp_path / "mark"))[:3]:
         paddle.load(written(tmp_path / "x", content))
         assert (tmp_path / "mark").exists()
@@ -73,7 +73,7 @@ def test_the_attacks_work_where_they_are_not_stopped(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["trainer", "infer", "to_static"])
-def test_the_commands_do_not_run_it(run_command, tmp_path, name):
+def test_the_commands_do_not_run_the_code(run_command, tmp_path, name):
     mark = tmp_path / "mark"
     (tmp_path / "out" / "0").mkdir(parents=True)
     path = tmp_path / "out" / "0" / "rec.pdparams"
@@ -90,12 +90,12 @@ def test_the_commands_do_not_run_it(run_command, tmp_path, name):
     assert not mark.exists()
 
 
-def test_states_of_stand_ins_cannot_be_forged(tmp_path):
-    """A state sets attributes of whatever object it is given to: here, of a function."""
+def test_forged_states_are_refused(tmp_path):
+    """A pickled state can set attributes of any object; here, of a function."""
     body = b"\x80\x02c_codecs\nencode\n}X\x0c\x00\x00\x00__defaults__K\x01sb."
     with pytest.raises(pickle.UnpicklingError, match="found that of a function"):
         safe_pickle.load(io.BytesIO(body))
-    forged = np.array([{}], object)  # its bytes would be taken for pointers
+    forged = np.array([{}], object)  # NumPy would treat its bytes as pointers
     path = written(tmp_path / "x.pdparams", {"a": forged})
     with pytest.raises(
         UserError, match=r"is damaged: UnpicklingError: expected a dtype of numbers, found 'O8'"
@@ -104,7 +104,7 @@ def test_states_of_stand_ins_cannot_be_forged(tmp_path):
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_what_paddle_saves_is_read_as_paddle_reads_it(tmp_path, protocol):
+def test_the_content_is_the_same_as_with_paddle_load(tmp_path, protocol):
     paddle.disable_static()
     net = paddle.nn.Sequential(paddle.nn.Linear(3, 4), paddle.nn.BatchNorm1D(4))
     schedule = paddle.optimizer.lr.StepDecay(0.1, 3)
@@ -135,46 +135,45 @@ def test_what_paddle_saves_is_read_as_paddle_reads_it(tmp_path, protocol):
             written(path, content, 5)
         else:
             continue
-        theirs = paddle.load(path, return_numpy=True)
-        assert_same(formats.read(path), theirs)
+        assert_same(formats.read(path), paddle.load(path, return_numpy=True))
 
 
-def assert_same(ours, theirs):
-    if isinstance(theirs, dict):
-        assert ours.keys() == theirs.keys()
-        for key, value in theirs.items():
-            assert_same(ours[key], value)
-    elif isinstance(theirs, np.ndarray):
-        np.testing.assert_array_equal(ours, theirs)
-        assert ours.dtype == theirs.dtype.newbyteorder("=")
-        assert ours.shape == theirs.shape
+def assert_same(content, expected):
+    if isinstance(expected, dict):
+        assert content.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_same(content[key], value)
+    elif isinstance(expected, np.ndarray):
+        np.testing.assert_array_equal(content, expected)
+        assert content.dtype == expected.dtype.newbyteorder("=")
+        assert content.shape == expected.shape
     else:
-        assert ours == theirs
-        assert type(ours) is type(theirs)
+        assert content == expected
+        assert type(content) is type(expected)
 
 
-def test_a_damaged_file_is_one_line_whatever_is_wrong(tmp_path):
-    """Cut short anywhere, and with any byte changed: an error, or still numbers."""
+def test_every_damaged_file_is_an_error_of_one_line(tmp_path):
+    """Files cut anywhere, or with one byte changed, are refused or still contain arrays."""
     content = {"w": np.arange(40, dtype="f4"), "s": {"rate": np.float64(1.0), "n": [1, "a"]}}
-    written(tmp_path / "whole", content)
-    whole, path = (tmp_path / "whole").read_bytes(), tmp_path / "rec.pdparams"
+    written(tmp_path / "intact", content)
+    intact, path = (tmp_path / "intact").read_bytes(), tmp_path / "rec.pdparams"
     rng = random.Random(0)
     refused = 0
-    for number in range(len(whole) + 2000):
-        if number < len(whole):
-            damaged = whole[:number]
+    for number in range(len(intact) + 2000):
+        if number < len(intact):
+            damaged = intact[:number]
         else:
-            place = rng.randrange(len(whole))
-            damaged = whole[:place] + bytes([rng.randrange(256)]) + whole[place + 1 :]
+            place = rng.randrange(len(intact))
+            damaged = intact[:place] + bytes([rng.randrange(256)]) + intact[place + 1 :]
         path.write_bytes(damaged)
         try:
             assert isinstance(formats.read(str(path)), dict)
         except UserError:  # any other error fails
             refused += 1
-    assert refused > len(whole)
+    assert refused > len(intact)
 
 
-def test_numpys_own_files_admit_no_pickles(tmp_path):
+def test_npz_files_with_pickles_are_refused(tmp_path):
     path = tmp_path / "rec.progress.npz"
     with open(path, "wb") as file:
         np.savez(file, a=np.array([Runs(os.system, f"touch {tmp_path / 'mark'}")], object))
@@ -183,8 +182,8 @@ def test_numpys_own_files_admit_no_pickles(tmp_path):
     assert not (tmp_path / "mark").exists()
 
 
-def test_reading_takes_the_file_s_own_memory():
-    """Not what a forged number asks for; in a process that may not have so much."""
+def test_reading_needs_no_more_memory_than_the_file():
+    """Forged sizes of 1 TiB are refused, in a process that is limited to 8 GiB."""
     code = """
 import io, resource, sys
 sys.path.insert(0, sys.argv[1])
@@ -202,7 +201,7 @@ for opcode in (b"\\x8e", b"\\x8d", b"\\x96"):
     assert set(done.stdout.split()) <= {"EOFError", "UnpicklingError"}
 
 
-def test_a_few_bytes_that_stand_for_values_without_end(tmp_path):
+def test_a_few_bytes_that_expand_to_many_values(tmp_path):
     doubled = ()
     for _ in range(50):
         doubled = (doubled, doubled)
@@ -213,7 +212,7 @@ def test_a_few_bytes_that_stand_for_values_without_end(tmp_path):
 
 
 @pytest.mark.parametrize("rest", ["[]", "1", "null", '"a"'])
-def test_metadata_of_safetensors_that_are_no_tree(tmp_path, rest):
+def test_metadata_of_safetensors_must_be_a_mapping(tmp_path, rest):
     from safetensors.numpy import save_file
 
     path = str(tmp_path / "rec.safetensors")

@@ -1,4 +1,4 @@
-"""Checkpoints are whole or not there; what is resumed or started warm takes them up."""
+"""Checkpoints are saved completely or not at all; resume and warm start load them."""
 
 import json
 import os
@@ -54,8 +54,8 @@ def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
     assert files(tmp_path) == ["0"]
 
 
-def test_what_a_killed_save_left_is_cleared(tmp_path):
-    """Killed while writing the new one, and between taking the old name and giving it."""
+def test_remains_of_a_killed_save_are_removed(tmp_path):
+    """Epoch 1 was being written; epoch 0 was renamed and not yet replaced."""
     saved(tmp_path, epoch=0, value=1.0)
     saved(tmp_path, epoch=1, value=2.0)
     shutil.copytree(tmp_path / "1", tmp_path / ".1.rec.new")
@@ -68,7 +68,7 @@ def test_what_a_killed_save_left_is_cleared(tmp_path):
 
 
 def test_the_newest_is_the_last_one_saved(tmp_path):
-    """The folder may still hold the later epochs of an older run."""
+    """The folder may still contain later epochs of an older run."""
     for epoch in (0, 1, 2):
         saved(tmp_path, epoch)
     saved(tmp_path, 0)
@@ -87,7 +87,7 @@ def test_damaged_facts_are_named(tmp_path, content):
 
 
 @pytest.mark.parametrize("name", ["seed", "epoch"])
-def test_facts_that_lack_something_are_named(configure, name):
+def test_missing_facts_are_named(configure, name):
     config = configure("mmoe", "runner.epochs=1")
     loop.train(DygraphSession(config), config, sources.training_source(config))
     path = os.path.join(config.runner("model_save_path"), "0", "rec.json")
@@ -110,7 +110,7 @@ def test_another_seed_does_not_resume(configure):
 
 
 def test_tasks_in_another_order_are_noticed(configure, caplog):
-    """The parameters would fit, and each task would be read as the other."""
+    """The parameters have the same shapes, but the tasks would be confused."""
     options = ["runner.epochs=1", "runner.infer_end_epoch=1"]
     config = configure("mmoe", *options)
     loop.train(DygraphSession(config), config, sources.training_source(config))
@@ -124,8 +124,8 @@ def test_tasks_in_another_order_are_noticed(configure, caplog):
     assert "was trained for auc_income, auc_marital" in caplog.text
 
 
-def test_resuming_takes_the_configured_learning_rate(configure):
-    """The rate in a static checkpoint is a variable like any other; it is not taken."""
+def test_resume_uses_the_configured_learning_rate(configure):
+    """The learning rate of a static checkpoint is not loaded, although it is a variable there."""
     for make in (DygraphSession, lambda config: StaticSession(config, training=True)):
         config = configure("mmoe", "runner.epochs=1")
         loop.train(make(config), config, sources.training_source(config))
@@ -136,7 +136,7 @@ def test_resuming_takes_the_configured_learning_rate(configure):
         assert session.learning_rate() == 0.5
 
 
-def test_a_folder_that_cannot_be_written_shows_before_training(configure, tmp_path):
+def test_a_file_in_place_of_a_folder_is_an_error_before_training(configure, tmp_path):
     (tmp_path / "file").write_text("")
     config = configure("mmoe", f"runner.model_save_path={tmp_path / 'file' / 'inside'}")
     session, source = DygraphSession(config), sources.training_source(config)
@@ -167,7 +167,7 @@ def test_a_checkpoint_of_another_model_is_refused(shapes, problem):
 
 
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
-def test_a_warm_start_takes_what_fits_and_says_what_does_not(configure, tmp_path, caplog, graph):
+def test_a_warm_start_loads_what_fits_and_logs_the_rest(configure, tmp_path, caplog, graph):
     first = configure("mmoe", "runner.epochs=1", f"runner.model_save_path={tmp_path / 'first'}")
     loop.train(DygraphSession(first), first, sources.training_source(first))
 
@@ -203,7 +203,7 @@ def test_a_warm_start_takes_what_fits_and_says_what_does_not(configure, tmp_path
         start("runner.init_scope=[nothing*]")
 
 
-def test_resuming_a_finished_or_absent_run(configure, caplog):
+def test_resume_without_a_checkpoint_and_after_the_last_epoch(configure, caplog):
     config = configure("mmoe", "runner.epochs=1", "runner.resume=True")
     with caplog.at_level("INFO"):
         loop.train(DygraphSession(config), config, sources.training_source(config))
@@ -215,7 +215,7 @@ def test_resuming_a_finished_or_absent_run(configure, caplog):
     assert "all 1 epochs are trained" in caplog.text
 
 
-def test_the_facts_beside_a_checkpoint(configure):
+def test_the_facts_of_a_checkpoint(configure):
     config = configure("mmoe", "runner.epochs=1", "runner.seed=9")
     loop.train(DygraphSession(config), config, sources.training_source(config))
     with open(os.path.join(config.runner("model_save_path"), "0", "rec.json")) as file:

@@ -22,6 +22,7 @@ from engine.deployment.exported_model.tensors import TensorSpec
 from engine.deployment.predictors import opening, predictor
 from engine.graphs import checkpoint_loading
 from engine.graphs.dygraph import DygraphSession
+from engine.system import atomic_files
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ def publish(building: str, folder: str, model: ExportedModel) -> ExportedModel:
         for name in stale & set(os.listdir(folder)):
             os.remove(os.path.join(folder, name))
         for name in made:  # the metadata last: they hold the hashes of the others
-            os.replace(os.path.join(building, name), os.path.join(folder, name))
+            atomic_files.replace(os.path.join(building, name), os.path.join(folder, name))
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
     return model_files.find(model_file=os.path.join(folder, os.path.basename(model.graph)))
