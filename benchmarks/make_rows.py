@@ -1,18 +1,18 @@
-"""Made-up rows in the census form with fewer columns, as many as wanted, to see how cost grows.
+"""Generates any number of rows in the census format with fewer columns, to measure how cost grows.
 
     python benchmarks/make_rows.py --output_dir DIR --train_rows 20000000 [--test_rows 50000]
                                    [--features 30] [--seed 2022]
 
-writes `train/train_data.txt` and `test/test_data.txt` in DIR: lines of two labels and --features
-digits, comma-separated, 64 bytes a line with 30 features; 20 million of them are 1.3 GB, and their
-parsed copy is 2.6 GB. With every digit from 0 to 9 drawn alike, and noise uniform on -9 to 9,
+Writes `train/train_data.txt` and `test/test_data.txt` in DIR. A line has two labels and --features
+digits, separated by commas. With 30 features it has 64 bytes, so 20 million lines are 1.3 GB; their
+parsed copy is 2.6 GB. Digits are uniform on 0 to 9, noise is uniform on -9 to 9:
 
     first label  = 1  if  digit 1 + digit 2 + digit 3 + noise >= 14
     second label = 1  if  digit 2 + digit 4 + digit 5 + noise >= 20
 
-Rows are drawn in blocks, so that memory does not grow with them.
+Rows are generated in blocks, so memory does not grow with their number.
 
-Errors (one line, exit code 2): an option out of range; nowhere to write.
+Errors (one line, exit code 2): an option out of range; a folder that cannot be written.
 """
 
 import argparse
@@ -29,7 +29,7 @@ BLOCK = 1 << 18  # rows
 
 
 def block(draw: np.random.Generator, rows: int, features: int) -> np.ndarray:
-    """Returns the text of some rows, one byte an element, ``[rows, 2 * (features + 2)]``."""
+    """Returns the text of some rows as bytes, ``[rows, 2 * (features + 2)]``."""
     digits = draw.integers(0, 10, (rows, features), np.int8)
     noise = draw.integers(-9, 10, (rows, 2), np.int8)
     text = np.full((rows, 2 * (features + 2)), ord(","), np.uint8)
@@ -41,7 +41,7 @@ def block(draw: np.random.Generator, rows: int, features: int) -> np.ndarray:
 
 
 def write(output_dir: Path, seed: int, rows: "tuple[int, int]", features: int) -> None:
-    """Writes both files, each whole or not at all."""
+    """Writes both files, each completely or not at all."""
     for split, (name, count) in enumerate(zip(("train", "test"), rows)):
         target = output_dir / name / f"{name}_data.txt"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def write(output_dir: Path, seed: int, rows: "tuple[int, int]", features: int) -
                 part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-        print(f"{target}: {count} rows of seed {seed}")
+        print(f"wrote {target}: {count} rows, seed {seed}")
 
 
 def _at_least(least: int):
@@ -70,7 +70,7 @@ def _at_least(least: int):
 def main() -> int:
     """Runs the command; returns its exit code."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output_dir", type=Path, required=True, help="where to write")
+    parser.add_argument("--output_dir", type=Path, required=True, help="folder for the files")
     parser.add_argument("--train_rows", type=_at_least(1), required=True, metavar="N")
     parser.add_argument("--test_rows", type=_at_least(1), default=50_000, metavar="N")
     parser.add_argument("--features", type=_at_least(5), default=30, metavar="N")

@@ -1,11 +1,12 @@
-"""What a training step of a net here consists of: kernels called, and parameters.
+"""Counts the kernel calls of a training step and the parameters of a net.
 
     python benchmarks/operators.py -m models/multitask/mmoe/config.yaml
 
-A kernel's call costs some microseconds whatever it computes, which is most of a step at batch 32.
-Each parameter is multiplied once a row on the way forward, and about once on the way back: that
-is most of a step at batch 1024. Counted in the step's code (models/multitask/step_code.py), without
-the optimizer, which is one more kernel, or one a table. Times are tools/benchmark.py's.
+A kernel call costs some microseconds whatever it computes. These are most of a step at batch 32.
+Each parameter is multiplied once a row in the forward pass and about once in the backward pass.
+That is most of a step at batch 1024. The calls are counted in the generated code of the step
+(models/common/fast_step). The optimizer adds one call, or one for each table. tools/benchmark.py
+measures times.
 """
 
 import os
@@ -23,10 +24,10 @@ from engine.system.errors import UserError  # noqa: E402
 
 
 def counted(yaml: str, overrides: list[str]) -> tuple[int, int, int]:
-    """Returns the kernels of a step, forward and backward, and the net's parameters.
+    """Returns the kernel calls of a step, forward and backward, and the number of parameters.
 
     Raises:
-        UserError: the net's step is not written as code.
+        UserError: the step of the net cannot be generated as code.
     """
     config = load_config(yaml, overrides, loading.hyper_parameters)
     process.prepare()
@@ -36,8 +37,8 @@ def counted(yaml: str, overrides: list[str]) -> tuple[int, int, int]:
     net = opening.open_session(config, "dygraph", training=True).net
     try:
         forward, backward = written(net).source.split("def backward():")
-    except Exception as error:  # whatever a net does that cannot be written
-        raise UserError(f"{yaml}: its step is not written as code: {error}") from error
+    except Exception as error:  # of any operation that cannot be generated
+        raise UserError(f"{yaml}: the step cannot be generated as code: {error}") from error
     numbers = sum(int(parameter.size) for parameter in net.parameters() if parameter.trainable)
     return _kernels(forward), _kernels(backward), numbers
 
@@ -47,7 +48,7 @@ def _kernels(code: str) -> int:
 
 
 def main() -> None:
-    """Prints a line a configuration."""
+    """Prints a line for each configuration."""
     parser = command_line.Parser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("-m", dest="config_yaml", metavar="YAML", nargs="+", required=True)

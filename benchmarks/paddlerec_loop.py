@@ -1,15 +1,16 @@
-"""A stand-in for PaddleRec's dygraph trainer on census-form text: MMoE with the classic sizes.
+"""Trains MMoE as PaddleRec's dygraph trainer does, on text files in the census format.
 
     python benchmarks/paddlerec_loop.py --data DIR [--batch_size 32] [--epochs 1] [--max_rows N]
 
-It does what makes PaddleRec's loop what it is, and was written from measurements and from the
-contract in docs/compatibility.md, not from its code: a row-wise reader that turns every cell of a
-line into a Python float, paddle.io's DataLoader, one Linear for each expert, gate and tower,
-probabilities instead of logits, two paddle.metric.Auc that get NumPy arrays every step, Adam, and
-a log line every 100 batches. Nothing here comes from this project's engine.
+It is a reference for speed. It was written from measurements and from the contract in
+docs/compatibility.md, not from PaddleRec's code, and uses nothing of this project's engine. A
+row-wise reader converts every cell to a Python float. There are paddle.io's DataLoader and one
+Linear for each expert, gate and tower. Outputs are probabilities instead of logits. Two
+paddle.metric.Auc get NumPy arrays in each step. The optimizer is Adam, with a log line every 100
+batches. The sizes are the defaults of MMoE.
 
-DIR holds text files of two labels (marital, income) and --feature_size features a line. The last
-line on standard output is a JSON object; rows_per_second is without the first 50 batches.
+DIR contains text files. A line has two labels (marital, income) and --feature_size features. The
+last line on standard output is a JSON object; its rows_per_second is without the first 50 batches.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Rows(IterableDataset):
     """The rows of a folder's text files, in the order of the files.
 
     Args:
-        folder: of the files; hidden ones do not count.
-        max_rows: where an epoch ends, None for all rows.
+        folder: the folder of the files, without hidden files.
+        max_rows: number of rows of an epoch; None for all rows.
     """
 
     def __init__(self, folder: str, max_rows: int | None):
@@ -61,14 +62,14 @@ class Rows(IterableDataset):
 
 
 def _linear(in_size: int, out_size: int) -> nn.Linear:
-    """Returns a layer that starts from one constant, as PaddleRec's do."""
+    """Returns a layer with constant initial values, as in PaddleRec."""
     start = nn.initializer.Constant(0.1)
     attributes = {name: paddle.ParamAttr(initializer=start) for name in ("weight", "bias")}
     return nn.Linear(in_size, out_size, attributes["weight"], attributes["bias"])
 
 
 class MMoE(nn.Layer):
-    """Multi-gate mixture of experts, a layer for each part."""
+    """Multi-gate mixture of experts, one layer for each expert, gate and tower."""
 
     def __init__(self, feature_size: int, experts: int, expert_size: int, tower_size: int):
         super().__init__()
@@ -85,19 +86,19 @@ class MMoE(nn.Layer):
             self._outputs.append(self.add_sublayer(f"tower_out_{number}", output))
 
     def forward(self, x):
-        """Returns each task's class probabilities, ``[batch, 2]``."""
+        """Returns the class probabilities of each task, ``[batch, 2]``."""
         experts = [F.relu(expert(x)) for expert in self._experts]
         stacked = paddle.stack(experts, axis=1)
-        found = []
+        probabilities = []
         for gate, tower, output in zip(self._gates, self._towers, self._outputs):
             weights = F.softmax(gate(x)).unsqueeze(2)
             mixed = paddle.sum(stacked * weights, axis=1)
-            found.append(F.softmax(output(F.relu(tower(mixed)))))
-        return found
+            probabilities.append(F.softmax(output(F.relu(tower(mixed)))))
+        return probabilities
 
 
 def train(arguments: argparse.Namespace) -> dict:
-    """Trains and returns what was measured."""
+    """Trains and returns the measurements."""
     paddle.seed(12345)
     net = MMoE(arguments.feature_size, 8, 16, 8)
     optimizer = paddle.optimizer.Adam(learning_rate=0.001, parameters=net.parameters())
@@ -143,7 +144,9 @@ def main() -> None:
     """Runs the command."""
     arguments = steady.parser(__doc__).parse_args()
     form = "%(asctime)s - %(levelname)s - %(message)s"
-    logging.basicConfig(format=form, level=logging.INFO, force=True)  # Paddle has set up its own
+    logging.basicConfig(
+        format=form, level=logging.INFO, force=True
+    )  # replaces the handler of Paddle
     steady.report(lambda: train(arguments))
 
 

@@ -1,21 +1,21 @@
-"""What several processes exchange, what that costs here, and what more of them would do.
+"""Measures the data exchange of two processes, and calculates the speed of more workers.
 
     python benchmarks/scaling.py -m models/multitask/mmoe/config.yaml --batch_size 32 1024
 
-First the bytes that a process puts into the exchange of a step. Then rows/s of one process and of
-two, in turn, through tools/trainer.py's own loop. Then a calculation, not a measurement, for more
-workers with a link each:
+Prints the bytes that a process sends in a step. Then prints rows/s of one and of two processes,
+measured alternately with the training loop. Then prints a calculation, not a measurement, for more
+workers, each with its own network link:
 
     step = compute + fixed + all-reduce + gather + rows
     all-reduce = 2 (n-1)/n dense bytes / bandwidth + 2 ceil(log2 n) latency
     gather     = (n-1) sparse bytes / bandwidth + ceil(log2 n) latency, with sparse tables only
     rows       = (n-1) sparse rows x time a row
 
-compute is the processor time of one process's step, measured; fixed is what the exchange takes of
-the processor whatever the network does: the processor time of a step of two processes less that
-of one. It is processor time since on a machine that does other things too the clock tells little;
-every worker is assumed to have a core of its own. row is what the update of a table's row takes.
-Each but compute is an option.
+compute is the measured processor time of a step with one process. fixed is the processor time of
+the exchange: that of a step with two processes minus compute. Processor time is used because
+elapsed time means little on a machine that other programs use too. Every worker is assumed to have
+its own core. The time a row is that of updating a row of a table. All values except compute are
+options.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _WARM_UP = 30  # steps
 
 
 def work(arguments: argparse.Namespace) -> None:
-    """Trains as one of the processes that are measured; rank 0 prints what it found."""
+    """Trains as one of the measured processes; rank 0 writes the measurements."""
     config = commands.read_config(arguments, graph="dygraph")
     import logging
 
@@ -58,7 +58,7 @@ def work(arguments: argparse.Namespace) -> None:
         source = sources.training_source(config)
     size = config.runner("train_batch_size") * world.size
     if source.rows is not None and source.rows < size:
-        raise UserError(f"a step takes {size} rows, the data have {source.rows}")
+        raise UserError(f"expected at least {size} rows for a step, found {source.rows}")
     session = opening.open_session(config, "dygraph", training=True)
     resume.start(session, config, source)
     batches = _endless(session, source)
@@ -68,11 +68,11 @@ def work(arguments: argparse.Namespace) -> None:
     report.start_epoch(0)
     for count in (_WARM_UP, arguments.steps):
         clock.restart()
-        began = time.process_time()
-        taken = (next(batches) for _ in range(count))
-        rows = steps.run_steps(session, taken, session.train_step, clock, report)
-    seconds, busy = clock.total(), time.process_time() - began
-    volume = _volume(session, next(batches)[0], paddle) if world.size == 1 else {}
+        started = time.process_time()
+        some = (next(batches) for _ in range(count))
+        rows = steps.run_steps(session, some, session.train_step, clock, report)
+    seconds, busy = clock.total(), time.process_time() - started
+    volume = _exchanged(session, next(batches)[0], paddle) if world.size == 1 else {}
     if world.rank == 0:
         facts = {
             "step": seconds / arguments.steps,
@@ -91,8 +91,8 @@ def _endless(session, source):
         epoch += 1
 
 
-def _volume(session, batch, paddle) -> dict:
-    """Returns the bytes that a step of this process would exchange; takes its backward pass."""
+def _exchanged(session, batch, paddle) -> dict:
+    """Returns the bytes that this process would send in a step; runs a backward pass."""
     loss, *_ = session._contract.train_forward(session.net, [], batch, session._settings)
     loss.backward()
     dense = rows = sparse = 0
@@ -103,17 +103,23 @@ def _volume(session, batch, paddle) -> dict:
         if not gradient.is_selected_rows():
             dense += gradient.size * 4
             continue
-        found = len(set(gradient.rows()))
-        rows += found
-        sparse += found * (parameter.shape[1] + 2) * 4  # the row's number travels beside it
+        distinct = len(set(gradient.rows()))
+        rows += distinct
+        sparse += distinct * (parameter.shape[1] + 2) * 4  # with an int64 row number
     return {"dense_bytes": dense, "sparse_rows": rows, "sparse_bytes": sparse}
 
 
 def measure(arguments: argparse.Namespace, yaml: str, batch_size: int, processes: int) -> dict:
-    """Trains in processes of their own and returns what rank 0 of them found.
+    """Trains in new processes and returns the measurements of rank 0.
+
+    Args:
+        arguments: the command line.
+        yaml: path of the configuration.
+        batch_size: rows of a batch of each process.
+        processes: number of processes.
 
     Raises:
-        UserError: they failed.
+        UserError: a process failed.
     """
     with tempfile.TemporaryDirectory() as folder:
         result = os.path.join(folder, "result.json")
@@ -131,14 +137,15 @@ def measure(arguments: argparse.Namespace, yaml: str, batch_size: int, processes
         )
         if done.returncode or not os.path.exists(result):
             lines = (done.stderr + done.stdout).strip().splitlines()
-            found = [line for line in lines if line.startswith("error: ")]
-            raise UserError(f"{yaml}: {processes} processes: {(found or lines or ['?'])[-1]}")
+            errors = [line for line in lines if line.startswith("error: ")]
+            last = (errors or lines or ["no output"])[-1]
+            raise UserError(f"{yaml}: {processes} processes: {last}")
         with open(result, encoding="utf-8") as file:
             return json.load(file)
 
 
 def calculated(facts: dict, fixed: float, workers: int, arguments: argparse.Namespace) -> float:
-    """Returns the seconds of a step with so many workers; see the module's formula."""
+    """Returns the seconds of a step with a number of workers, by the formula of this module."""
     if workers == 1:
         return facts["busy"]
     bandwidth = arguments.bandwidth * 1e9 / 8  # bytes a second
@@ -153,39 +160,38 @@ def calculated(facts: dict, fixed: float, workers: int, arguments: argparse.Name
 
 
 def compare(arguments: argparse.Namespace, yaml: str, batch_size: int) -> None:
-    """Measures one model at one batch size, and prints it with the calculation."""
-    taken: dict[int, list[dict]] = {1: [], 2: []}
-    for _ in range(arguments.repeats):  # in turn: the machine may be busier at one time
-        for processes, found in taken.items():
-            found.append(measure(arguments, yaml, batch_size, processes))
-    middle = {
+    """Prints the measurements and the calculation of one model at one batch size."""
+    runs: dict[int, list[dict]] = {1: [], 2: []}
+    for _ in range(arguments.repeats):  # alternately: the load of the machine may change
+        for processes, measured in runs.items():
+            measured.append(measure(arguments, yaml, batch_size, processes))
+    medians = {
         processes: {
-            name: statistics.median(each[name] for each in found)
+            name: statistics.median(each[name] for each in measured)
             for name in ("step", "busy", "rows_per_second")
         }
-        for processes, found in taken.items()
+        for processes, measured in runs.items()
     }
-    facts, two = {**taken[1][0], **middle[1]}, middle[2]
+    facts, two = {**runs[1][0], **medians[1]}, medians[2]
     ratios = sorted(
-        both["rows_per_second"] / one["rows_per_second"] for one, both in zip(*taken.values())
+        pair["rows_per_second"] / single["rows_per_second"] for single, pair in zip(*runs.values())
     )
-    measured = max(0.0, two["busy"] - facts["busy"])
-    fixed = measured if arguments.fixed is None else arguments.fixed * 1e-6
-    print(f"\n{os.path.relpath(yaml)}, batch {batch_size} a process")
+    exchange = max(0.0, two["busy"] - facts["busy"])
+    fixed = exchange if arguments.fixed is None else arguments.fixed * 1e-6
+    print(f"\n{os.path.relpath(yaml)}, batch {batch_size} of each process")
     print(
-        f"  exchanged a step: {facts['dense_bytes']:,} bytes dense, {facts['sparse_bytes']:,} "
+        f"  sent in a step: {facts['dense_bytes']:,} bytes dense, {facts['sparse_bytes']:,} "
         f"sparse ({facts['sparse_rows']:,} rows)"
     )
-    for processes, found in middle.items():
+    for processes, figures in medians.items():
         print(
             f"  measured, {processes} process{'es' if processes > 1 else ''}: "
-            f"{found['rows_per_second']:,.0f} rows/s, {1e3 * found['step']:.2f} ms a step, "
-            f"of them {1e3 * found['busy']:.2f} ms of the processor"
+            f"{figures['rows_per_second']:,.0f} rows/s, {1e3 * figures['step']:.2f} ms a step, "
+            f"{1e3 * figures['busy']:.2f} ms of processor time"
         )
-    print(
-        f"  two to one: {statistics.median(ratios):.2f}, from {ratios[0]:.2f} to {ratios[-1]:.2f}"
-    )
-    print(f"  calculated, fixed {1e6 * fixed:.0f} us a step:")
+    ratio = statistics.median(ratios)
+    print(f"  ratio of two to one: {ratio:.2f}, from {ratios[0]:.2f} to {ratios[-1]:.2f}")
+    print(f"  calculated, with fixed = {1e6 * fixed:.0f} us a step:")
     for workers in arguments.workers:
         step = calculated(facts, fixed, workers, arguments)
         print(
@@ -199,20 +205,34 @@ def _arguments() -> argparse.Namespace:
     parser = command_line.parser(__doc__)
     number = command_line.at_least(1)
     add = parser.add_argument
-    add("--batch_size", nargs="+", type=number, default=[32, 1024], metavar="N")
-    add("--steps", type=number, default=200, metavar="N", help="measured steps (200)")
-    add("--repeats", type=number, default=3, metavar="N", help="measurements of each (3)")
-    add("--workers", nargs="+", type=number, default=[8, 64, 512], metavar="N")
-    add("--bandwidth", type=float, default=10.0, help="Gbit/s of a worker's link (10)")
-    add("--latency", type=float, default=50.0, help="us from worker to worker (50)")
-    add("--row", type=float, default=0.5, help="us to update a table's row (0.5)")
-    add("--fixed", type=float, help="us; what was measured with 2 processes if not given")
-    add("--result", help=argparse.SUPPRESS)  # this is one of the measured processes
+    add(
+        "--batch_size",
+        nargs="+",
+        type=number,
+        default=[32, 1024],
+        metavar="N",
+        help="default: 32 1024",
+    )
+    add("--steps", type=number, default=200, metavar="N", help="measured steps; default: 200")
+    add("--repeats", type=number, default=3, metavar="N", help="runs of each; default: 3")
+    add(
+        "--workers",
+        nargs="+",
+        type=number,
+        default=[8, 64, 512],
+        metavar="N",
+        help="default: 8 64 512",
+    )
+    add("--bandwidth", type=float, default=10.0, help="Gbit/s of a worker's link; default: 10")
+    add("--latency", type=float, default=50.0, help="us between two workers; default: 50")
+    add("--row", type=float, default=0.5, help="us to update a row of a table; default: 0.5")
+    add("--fixed", type=float, help="us; default: measured with two processes")
+    add("--result", help=argparse.SUPPRESS)  # set in the measured processes
     arguments = parser.parse_args()
     if min(arguments.bandwidth, arguments.latency, arguments.row, arguments.fixed or 0.0) < 0:
-        raise UserError("--bandwidth, --latency, --row and --fixed must not be negative")
+        raise UserError("--bandwidth, --latency, --row, --fixed: expected at least 0")
     if arguments.bandwidth == 0:
-        raise UserError("--bandwidth must be more than 0")
+        raise UserError("--bandwidth: expected more than 0, found 0")
     return arguments
 
 

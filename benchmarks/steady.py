@@ -1,4 +1,4 @@
-"""What the loops of this folder share: their options, their clock and their last line."""
+"""Shared parts of the training loops in this folder: options, clock and JSON line."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 import time
 from typing import Any, Callable
 
-WARM_UP = 50  # batches that do not count, as in tools/benchmark.py
+WARM_UP = 50  # first batches, which do not count, as in tools/benchmark.py
 
 
 class Steady:
-    """Rows a second, without the first batches and without what is between epochs.
+    """Measures rows a second, without the first batches and without the time between epochs.
 
     Attributes:
-        rows: all rows, the first batches' too.
+        rows: number of rows, including the first batches.
     """
 
     def __init__(self):
@@ -43,38 +43,40 @@ class Steady:
             self._counted += self._since
 
     def figures(self) -> dict[str, Any]:
-        """Returns what tools/benchmark.py reads.
+        """Returns the figures that tools/benchmark.py reads.
 
         Raises:
-            ValueError: nothing was measured.
+            ValueError: there were too few batches.
         """
         if not self._counted:
-            raise ValueError(f"{self._steps} batches are too few: the first {WARM_UP} do not count")
+            raise ValueError(f"expected more than {WARM_UP} batches, found {self._steps}")
         return {"rows_per_second": self._counted / self._seconds, "rows": self.rows}
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """Returns a parser with the options that the loops share."""
+    """Returns a parser with the options of the loops."""
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     positive = {"type": _positive, "metavar": "N"}
     made.add_argument("--data", required=True, metavar="DIR", help="folder of the text files")
-    made.add_argument("--batch_size", default=32, help="default: 32", **positive)
+    made.add_argument("--batch_size", default=32, help="rows of a batch; default: 32", **positive)
     made.add_argument("--epochs", default=1, help="default: 1", **positive)
-    made.add_argument("--max_rows", help="of an epoch; default: all", **positive)
-    made.add_argument("--feature_size", default=499, help="default: 499", **positive)
+    made.add_argument("--max_rows", help="rows of an epoch; default: all", **positive)
+    made.add_argument(
+        "--feature_size", default=499, help="features of a line; default: 499", **positive
+    )
     return made
 
 
 def files_of(folder: str) -> list[str]:
-    """Returns the files of a folder in order; hidden ones do not count."""
+    """Returns the files of a folder in the order of their names, without hidden files."""
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     return [os.path.join(folder, name) for name in names]
 
 
 def report(train: Callable[[], dict[str, Any]]) -> None:
-    """Prints what a loop returns; what is wrong with its input is one line, exit code 2."""
+    """Prints the result of a loop; bad input is an error of one line with exit code 2."""
     try:
         print(json.dumps(train()))
     except (OSError, ValueError) as error:

@@ -1,18 +1,18 @@
-"""The same MMoE in plain PyTorch, eager, with the data in memory: nothing but the steps.
+"""Trains the same MMoE in plain eager PyTorch, with the data in memory: only the steps.
 
     python benchmarks/torch_loop.py --data DIR [--batch_size 32] [--epochs 1] [--max_rows N]
                                     [--variant plain|fused]
 
-It is spared what a trainer does besides: features are scaled and put into tensors before the clock
-starts, rows are shuffled and gathered by one index a batch, and there are no metrics, log lines or
-checkpoints. Numbers below 1e-38 count as zero, as in this project's engine.
+It is a reference for speed. Features are scaled and in memory as tensors before the clock starts.
+Rows are shuffled, and a batch is gathered with one index. There are no metrics, log lines or
+checkpoints. Numbers below 1e-38 are flushed to zero, as in this project's engine.
 
-  plain   one Linear for each expert, gate and tower, torch.optim.Adam as it comes
-  fused   all experts and gates in one product, towers in batched ones, Adam(fused=True)
+  plain   one Linear for each expert, gate and tower; torch.optim.Adam with its defaults
+  fused   one matrix product for all experts and gates, batched ones for towers; Adam(fused=True)
 
-DIR holds text files of two labels (marital, income) and --feature_size features a line; the parsed
-copies that this project keeps beside them are used and made. Needs NumPy and PyTorch
-(requirements-bench.txt), no Paddle. The last line on standard output is a JSON object;
+DIR contains text files. A line has two labels (marital, income) and --feature_size features. Parsed
+copies of this project beside them are used, or made. The program needs NumPy and PyTorch
+(requirements-bench.txt), but not Paddle. The last line on standard output is a JSON object; its
 rows_per_second is without the first 50 batches.
 """
 
@@ -32,12 +32,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from datasets.readers.text_matrix import TextMatrix
 
-DENSE = 11  # leading features that are numbers, not one-hot
+DENSE = 11  # first features, which are numbers; the others are one-hot
 EXPERTS, EXPERT_SIZE, TOWER_SIZE, TASKS = 8, 16, 8, 2
 
 
 class Plain(nn.Module):
-    """A layer for each part."""
+    """One layer for each expert, gate and tower."""
 
     def __init__(self, feature_size: int):
         super().__init__()
@@ -49,7 +49,7 @@ class Plain(nn.Module):
         )
 
     def loss(self, x, labels):
-        """Returns the tasks' mean cross-entropies, added; ``labels`` are ``[tasks, batch]``."""
+        """Returns the sum of the tasks' mean cross-entropies; ``labels`` are ``[tasks, batch]``."""
         experts = torch.stack([F.relu(expert(x)) for expert in self.experts], 1)
         total = 0.0
         for gate, tower, label in zip(self.gates, self.towers, labels):
@@ -59,7 +59,7 @@ class Plain(nn.Module):
 
 
 class Fused(nn.Module):
-    """The same net in as few products as PyTorch allows."""
+    """The same net with as few matrix products as PyTorch allows."""
 
     def __init__(self, feature_size: int):
         super().__init__()
@@ -72,7 +72,7 @@ class Fused(nn.Module):
             nn.init.uniform_(weight, -(weight.shape[1] ** -0.5), weight.shape[1] ** -0.5)
 
     def loss(self, x, labels):
-        """Returns the tasks' mean cross-entropies, added; ``labels`` are ``[tasks, batch]``."""
+        """Returns the sum of the tasks' mean cross-entropies; ``labels`` are ``[tasks, batch]``."""
         experts, gates = self.first(x).split([EXPERTS * EXPERT_SIZE, TASKS * EXPERTS], 1)
         experts = F.relu(experts).view(-1, EXPERTS, EXPERT_SIZE)
         weights = torch.softmax(gates.view(-1, TASKS, EXPERTS), 2)
@@ -82,8 +82,8 @@ class Fused(nn.Module):
         return TASKS * F.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
 
-def table(folder: str, feature_size: int, max_rows: int | None):
-    """Returns features ``[rows, feature_size]``, scaled, and labels ``[tasks, rows]``."""
+def read(folder: str, feature_size: int, max_rows: int | None):
+    """Returns scaled features ``[rows, feature_size]`` and labels ``[tasks, rows]``."""
     matrix = TextMatrix(steady.files_of(folder), feature_size + 2)
     rows = slice(0, min(len(matrix), max_rows or len(matrix)))
     features = np.array(matrix.take(rows, slice(2, None)))
@@ -96,10 +96,10 @@ def table(folder: str, feature_size: int, max_rows: int | None):
 
 
 def train(arguments: argparse.Namespace) -> dict:
-    """Trains and returns what was measured."""
+    """Trains and returns the measurements."""
     torch.set_flush_denormal(True)
     torch.manual_seed(12345)
-    features, labels = table(arguments.data, arguments.feature_size, arguments.max_rows)
+    features, labels = read(arguments.data, arguments.feature_size, arguments.max_rows)
     fused = arguments.variant == "fused"
     net = (Fused if fused else Plain)(arguments.feature_size)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001, fused=True if fused else None)
@@ -109,12 +109,12 @@ def train(arguments: argparse.Namespace) -> dict:
         clock.start_epoch()
         order = torch.randperm(rows)
         for start in range(0, rows, size):
-            chosen = order[start : start + size]
-            loss = net.loss(features[chosen], labels[:, chosen])
+            batch = order[start : start + size]
+            loss = net.loss(features[batch], labels[:, batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            clock.step(len(chosen))
+            clock.step(len(batch))
         clock.end_epoch()
     return {**clock.figures(), "last_loss": loss.item(), "torch": torch.__version__}
 

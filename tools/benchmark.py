@@ -99,13 +99,16 @@ def check_writable(path: str) -> None:
         raise UserError(f"--json {path}: the file cannot be written")
 
 
-def measure(case: Case, programs: list[Program], repeat: int, workspace: str) -> dict[str, object]:
+def measure(
+    case: Case, programs: list[Program], repeat: int, split_batches: int, workspace: str
+) -> dict[str, object]:
     """Runs a case alternately with all programs and returns its figures.
 
     Args:
         case: the case.
         programs: this tools folder, then the programs of ``--against``.
         repeat: runs of each program.
+        split_batches: batches of the run that measures phases; 0 for no such run.
         workspace: a folder for temporary folders.
     """
     runs = [[] for _ in programs]
@@ -128,6 +131,11 @@ def measure(case: Case, programs: list[Program], repeat: int, workspace: str) ->
         if other:
             summary = {"letter": letter, "name": each.name, **figures.summary(other)}
             measured["against"].append({**summary, "ratio": figures.ratios(mine, other)})
+    if split_batches and case.data == PARSED:
+        measured.update(programs[0].phases(case, split_batches))
+        covering = [each for each in programs[1:] if each.covers(case)]
+        for entry, each in zip(measured["against"], covering):
+            entry.update(each.phases(case, split_batches))
     return measured
 
 
@@ -165,9 +173,8 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
         "cases": [],
     }
     for number, case in enumerate(cases, 1):
-        measured = measure(case, [mine, *others], arguments.repeat, workspace)
-        if arguments.split_batches and case.data == PARSED:
-            measured.update(mine.phases(case, arguments.split_batches))
+        options = arguments.repeat, arguments.split_batches
+        measured = measure(case, [mine, *others], *options, workspace)
         report["cases"].append(measured)
         print(table.case_line(number, measured), flush=True)
         if arguments.json:

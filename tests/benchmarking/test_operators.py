@@ -1,11 +1,12 @@
 """benchmarks/operators.py: the counts follow from the net."""
 
-import subprocess
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
+from engine import command_line
 from engine.model_folder import loading
 from models.common.fast_step.code import AVAILABLE
 
@@ -15,21 +16,34 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(*arguments):
-    command = [sys.executable, str(ROOT / "benchmarks" / "operators.py"), "-m"]
-    return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the command in this process; returns its exit code, standard output and error."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    operators = importlib.import_module("operators")
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["operators.py", "-m", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            command_line.run(operators.main)
+        return caught.value.code, *capsys.readouterr()
+
+    return command
 
 
-def counts(*arguments):
-    """Returns forward and backward kernels, and parameters."""
-    done = run(*arguments)
-    assert done.returncode == 0, done.stderr
-    return [int(number) for number in done.stdout.splitlines()[1].split()[:3]]
+@pytest.fixture
+def counts(run):
+    """Returns the kernel calls, forward and backward, and the parameters of a configuration."""
+
+    def count(*arguments):
+        code, stdout, stderr = run(*arguments)
+        assert code == 0, stderr
+        return [int(number) for number in stdout.splitlines()[1].split()[:3]]
+
+    return count
 
 
-def test_counts_follow_from_the_net():
+def test_counts_follow_from_the_net(counts):
     yaml = ROOT / "models" / "multitask" / "mmoe" / "config.yaml"
     forward, backward, parameters = counts(yaml)
     # Eight experts of 16 and two gates on 499 features, two towers of 8 and two logits each.
@@ -42,9 +56,9 @@ def test_counts_follow_from_the_net():
     assert deeper[:2] == [forward + 3, backward + 3]
 
 
-def test_a_net_without_generated_step_is_an_error():
+def test_a_net_without_generated_step_is_an_error(run):
     yaml = ROOT / "models" / "multitask" / "dselect_k" / "config.yaml"
-    done = run(yaml)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {yaml}: its step is not written as code: ")
-    assert len(done.stderr.splitlines()) == 1
+    code, _, stderr = run(yaml)
+    assert code == 2
+    (line,) = [line for line in stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: {yaml}: the step cannot be generated as code: ")

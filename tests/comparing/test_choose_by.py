@@ -5,7 +5,6 @@ from matrices import content, rows, write
 
 from comparing import matrix
 from comparing.checkpoint_choice import choose_epoch
-from comparing.results import Results
 from engine.system.errors import UserError
 
 
@@ -16,10 +15,6 @@ def small(tmp_path):
     rows(tmp_path / "other", 16)
     found["data"]["few"]["curves"] = {"valid": "other/test"}
     return found
-
-
-def options(what):
-    return what["data"]["few"]["models"]["ShareBottom"]["opt"]
 
 
 def load(tmp_path, what):
@@ -64,11 +59,3 @@ def test_without_aucs_the_mean_is_of_all_metrics_and_a_loss_is_refused(tmp_path,
 def test_an_epoch_without_a_checkpoint_is_not_chosen(tmp_path, small):
     best = {**CURVE, "3": {"auc_income": 0.99, "auc_marital": 0.99, "loss": 0.0}}
     assert chosen(tmp_path, small, best, epochs=["0", "1", "2"]) == 1
-
-
-def test_every_epoch_can_be_chosen_whatever_the_yaml_keeps(tmp_path, small):
-    options(small).append("runner.keep_checkpoints=1")
-    cell = load(tmp_path, small)
-    found = Results(str(tmp_path / "cells"), 1).run(cell)
-    assert found["state"] == "finished", found
-    assert sorted(found["curves"]["valid"]) == ["0", "1"]

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import string
+from typing import Any
 
 from benchmarking.cases import Case
 from benchmarking.processes import last_json_object, run_in
@@ -54,6 +55,10 @@ class CommandLine:
 
     def prepare(self, cases: list[Case]) -> None:
         """Does nothing: a command line prepares its own data."""
+
+    def phases(self, case: Case, batches: int) -> dict[str, Any]:
+        """Returns nothing: the steps of a command line cannot be measured from outside."""
+        return {}
 
     def run(self, case: Case, folder: str) -> Run:
         """Runs a case.

@@ -23,7 +23,13 @@ _CASE = (
     ("MB", 6),
     ("own MB", 6),
 )
-_PHASE = (("case", 4), *((name, 9) for name in PHASES[:-1]), ("other", 7), ("step", 7))
+_PHASE = (
+    ("case", 4),
+    ("tools", 5),
+    *((name, max(8, len(name))) for name in PHASES[:-1]),
+    ("other", 7),
+    ("step", 7),
+)
 _AGAINST = (
     ("case", 4),
     ("with", 4),
@@ -73,10 +79,11 @@ def phases_table(cases: Sequence[dict[str, Any]]) -> list[str]:
     """Returns the table of the phases of a step, in milliseconds."""
     lines = [_header(_PHASE)]
     for number, case in enumerate(cases, 1):
-        if "phases_ms" in case:
-            parts = [_text(case["phases_ms"].get(name), 3) for name in PHASES]
-            step = _text(case["split_ms_per_step"], 3)
-            lines.append(_line(_PHASE, [str(number), *parts, step]))
+        for program in ({"letter": "A", **case}, *case["against"]):
+            if "phases_ms" in program:
+                parts = [_text(program["phases_ms"].get(name), 3) for name in PHASES]
+                step = _text(program["split_ms_per_step"], 3)
+                lines.append(_line(_PHASE, [str(number), program["letter"], *parts, step]))
     return lines
 
 
