@@ -73,6 +73,8 @@ FEW = ("data", "few")
         ((*FEW, "choose"), {"bye": "valid"}, "choose: unknown key bye; did you mean 'by'"),
         ((*FEW, "choose"), {"by": "valid"}, "choose: by: expected one of curves (none)"),
         ((*FEW, "curves"), {"valid": 3}, "curves.valid: expected a text, found 3"),
+        ((*FEW, "curves"), [], "data.few.curves: expected keys and values, found []"),
+        (("data",), [], "data: expected keys and values, found []"),
         ((*FEW, "curves"), {"../x": "y"}, "expected a name of letters"),
         ((*FEW, "models", "ShareBottom", "yaml"), "no.yaml", "there is no file"),
         ((*FEW, "models", "ShareBottom", "opt"), ["epochs"], "expected key=value, found 'epochs'"),

@@ -76,7 +76,7 @@ class Translations(Entry):
 Name = Annotated[Any, BeforeValidator(_check_name)]
 Text = Annotated[Translations, BeforeValidator(_translate)]
 Path = Annotated[str, AfterValidator(_resolve)]  # relative to the YAML
-Figures = Mapping[str, Annotated[Any, AfterValidator(_check_figure)]]  # by task
+Figures = dict[str, Annotated[Any, AfterValidator(_check_figure)]]  # by task
 Seeds = list[Annotated[int, Field(ge=0)]]
 Threads = Annotated[int, Field(ge=1)]
 
@@ -150,9 +150,9 @@ class DataSet(Entry):
     """
 
     protocol: Text
-    models: Mapping[Name, Model]
+    models: dict[Name, Model]
     title: Optional[Text] = None
-    curves: Mapping[Name, Path] = Field({})
+    curves: dict[Name, Path] = Field({})
     choose: Annotated[Union[Choice, str], BeforeValidator(_check_choice)] = LAST
     metrics: list[Literal[METRICS]] = Field(
         ["auc", "acc", "logloss", "calibration", "ece"], min_length=1
@@ -196,7 +196,7 @@ class Comparison(Entry):
     """
 
     results_dir: Path
-    data: Mapping[Name, DataSet]
-    matrices: Mapping[Name, MatrixEntry] = Field(min_length=1)
+    data: dict[Name, DataSet]
+    matrices: dict[Name, MatrixEntry] = Field(min_length=1)
     seeds: Seeds = Field([12345])
     threads: Threads = 1

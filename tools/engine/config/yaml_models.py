@@ -32,7 +32,7 @@ _EXPECTED = {  # by Pydantic's type of error
     "int_type": "an integer",
     "bool_type": "True or False",
     "list_type": "a list",
-    "mapping_type": "keys and values",
+    "dict_type": "keys and values",
     "too_short": "at least {min_length}",
     "greater_than_equal": "at least {ge}",
     "literal_error": "{expected}",
