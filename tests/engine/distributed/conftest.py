@@ -9,11 +9,12 @@ from model_copies import copy_model
 
 @pytest.fixture
 def launch(tmp_path):
-    """Starts a command as several processes."""
+    """Starts a command as several processes; see `Run`."""
     started = []
 
-    def start(ranks, name, *arguments, slow=0.0):
-        started.append(Run(tmp_path / f"run{len(started)}", ranks, name, arguments, slow))
+    def start(ranks, name, *arguments, slow=0.0, launcher=False):
+        notes = tmp_path / f"run{len(started)}"
+        started.append(Run(notes, ranks, name, arguments, slow, launcher))
         return started[-1]
 
     yield start

@@ -46,7 +46,7 @@ def test_what_a_reader_imports_from_its_folder(folder):
         "from email import rows as same\nfrom html.rows import ROWS\nimport email.rows as third\n"
         "def later():\n    import statistics\n    return statistics.MEAN\n",
         queue="import threading\nfrom concurrent.futures import ThreadPoolExecutor\nSIZE = 3\n",
-        types="from dataclasses import dataclass\n\n@dataclass\nclass Row:\n    x: int\n\nWIDTH = 7\n",
+        types="from dataclasses import dataclass\n@dataclass\nclass Row:\n    x: int\nWIDTH = 7\n",
         email__in____init__="",
         email__in__rows="from . import more\nfrom .more import MORE\n",
         email__in__more="MORE = 1\n",

@@ -65,7 +65,7 @@ def test_a_sub_folder_that_cannot_be_read_is_an_error(data, monkeypatch):
 
 def test_a_folder_without_files(tmp_path):
     (tmp_path / "empty" / "sub").mkdir(parents=True)
-    with pytest.raises(UserError, match="empty holds no files$"):
+    with pytest.raises(UserError, match=r"empty holds no files$"):
         loading.files_in(str(tmp_path / "empty"))
-    with pytest.raises(UserError, match="^there is no folder "):
+    with pytest.raises(UserError, match=r"^there is no folder "):
         loading.files_in(str(tmp_path / "absent"))
