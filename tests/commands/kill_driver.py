@@ -1,8 +1,8 @@
-"""Runs a command many times, each in a fork of a process that has imported Paddle already.
+"""Runs a command many times, each time in a fork of a process that has imported Paddle.
 
-Reads lines of JSON from standard input: ``argv``, ``log`` and, to be killed inside saving,
-``operation`` (which one, counted from 1) and ``when`` (``at once`` or ``interrupted``: what is
-counted). Answers the fork's process number, and its wait status when it has ended.
+Reads lines of JSON from standard input with ``argv`` and ``log``. To kill the fork while it saves,
+a line also has ``operation`` (its number, from 1) and ``when`` (``at once``, or ``interrupted`` to
+count only after a signal). Prints the fork's process number, and its wait status at its end.
 """
 
 import builtins
@@ -27,7 +27,7 @@ from engine.system import interrupts  # noqa: E402
 
 
 def kill_inside_saving(operation, when):
-    """Makes one of the operations that saving consists of the process's last, half done."""
+    """Kills the process in the middle of one of the operations that save a checkpoint."""
     count = 0
 
     def due():
@@ -76,7 +76,7 @@ def kill_inside_saving(operation, when):
 
 
 def run(order):
-    """Runs a command as its file would be run, in this process."""
+    """Runs a command's file as ``__main__`` in this process."""
     descriptor = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(descriptor, 2)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

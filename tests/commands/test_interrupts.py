@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM save inside an epoch; what continues there ends as if nothing had happened."""
+"""Ctrl-C and SIGTERM save inside an epoch; the resumed run ends like an uninterrupted one."""
 
 import json
 import os
@@ -18,7 +18,7 @@ DROPOUT = "hyper_parameters.dropout=0.1"
 
 @pytest.fixture
 def train(model, tmp_path):
-    """Trains four epochs of ten batches; a signal comes in the middle of one, or none does."""
+    """Trains four epochs of ten batches, with or without a signal inside an epoch."""
 
     def run(name, output, number=None, after=""):
         settings = [f"runner.model_save_path={tmp_path / output}", "runner.epochs=4", DROPOUT]
@@ -57,7 +57,7 @@ runpy.run_path(path, run_name="__main__")
 
 
 def slow(name, seconds, model, *settings):
-    """A command whose steps take long enough for a signal to meet the one it is meant for."""
+    """Returns a command with slow steps, so that a signal arrives in the intended one."""
     code = SLOW.format(
         path=os.path.join(loading.REPOSITORY, "tools", f"{name}.py"), seconds=seconds
     )
@@ -84,9 +84,9 @@ def numbers(line):
         ("static_trainer", "rec_static", (signal.SIGTERM, signal.SIGINT)),
     ],
 )
-def test_it_goes_on_inside_the_epoch(train, tmp_path, name, prefix, numbers_of):
-    code, undisturbed = train(name, "whole")
-    assert code == 0, undisturbed
+def test_a_resumed_run_continues_inside_the_epoch(train, tmp_path, name, prefix, numbers_of):
+    code, uninterrupted = train(name, "whole")
+    assert code == 0, uninterrupted
     lines = []
     places = ["epoch: 1, batch_id: 4,", "epoch: 3, batch_id: 0,"]
     for number, place in zip(numbers_of, places):
@@ -112,13 +112,15 @@ def test_it_goes_on_inside_the_epoch(train, tmp_path, name, prefix, numbers_of):
     assert whole.keys() == parts.keys()
     for key, value in whole.items():
         np.testing.assert_array_equal(value, parts[key], err_msg=key)
-    # The lines too: no batch is missing or comes twice, and metrics count the whole epoch.
-    told = [[numbers(line) for line in log if " - epoch: " in line] for log in (undisturbed, lines)]
-    assert told[0] == told[1]
+    # Log lines too: no batch is missing or repeated, and metrics count the complete epoch.
+    logged = [
+        [numbers(line) for line in log if " - epoch: " in line] for log in (uninterrupted, lines)
+    ]
+    assert logged[0] == logged[1]
 
 
 def test_a_second_ctrl_c_ends_at_once(model, tmp_path):
-    """While the first is being obeyed; here by a step that takes a minute."""
+    """The first one waits for the end of a step, which takes a minute here."""
     output = tmp_path / "out"
     process = subprocess.Popen(
         slow("trainer", 60, model, f"runner.model_save_path={output}"),
@@ -134,17 +136,19 @@ def test_a_second_ctrl_c_ends_at_once(model, tmp_path):
         for line in process.stderr:
             if "a second signal ends the command immediately" in line:
                 break
-        time.sleep(0.6)  # a shorter while counts as the same request: `timeout` sends two
+        time.sleep(0.6)  # a signal that comes sooner is ignored: `timeout` sends two
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read().splitlines()[-1] == "error: ended immediately by a second signal"
+        assert (
+            process.stderr.read().splitlines()[-1] == "error: ended immediately by a second signal"
+        )
         assert process.wait() == 130
     assert time.monotonic() - began < 10
     assert not [name for name in os.listdir(output) if name != ".lock"]
 
 
 def test_an_ignored_signal_stays_ignored(model, tmp_path):
-    """As `nohup` and background jobs of a script leave it."""
+    """`nohup` and background jobs of a script ignore Ctrl-C."""
     command = [sys.executable, os.path.join(loading.REPOSITORY, "tools", "trainer.py")]
     arguments = ["-m", str(model / "config.yaml"), "-o", f"runner.model_save_path={tmp_path}/out"]
     process = subprocess.Popen(
@@ -161,25 +165,24 @@ def test_an_ignored_signal_stays_ignored(model, tmp_path):
     assert os.listdir(tmp_path / "out" / "2")
 
 
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        ("runner.train_batch_size=5", "runner.train_batch_size = 5: the epoch to go on with has"),
-        ("runner.shuffle=False", "runner.shuffle = False: the epoch to go on with has shuffle = T"),
-        ("runner.seed=7", "runner.seed = 7: the run to resume has seed 12345"),
-        ("data", "the training data have changed: the epoch to go on with has 20 rows, found 18"),
-    ],
-)
-def test_another_order_of_rows_is_refused(train, model, tmp_path, run_command, change, problem):
+CHANGES = {
+    "runner.train_batch_size=5": "runner.train_batch_size = 5: the epoch to continue has",
+    "runner.shuffle=False": "runner.shuffle = False: the epoch to continue has shuffle = True",
+    "runner.seed=7": "runner.seed = 7: the run to resume has seed 12345",
+    "data": "the training data have changed: the epoch to continue has 20 rows, found 18",
+}
+
+
+def test_a_change_of_the_batches_is_refused(train, model, tmp_path, run_command):
     code, _ = train("trainer", "out", signal.SIGTERM, "epoch: 1, batch_id: 2,")
     assert code == 143
     output = ["-o", f"runner.model_save_path={tmp_path / 'out'}", "runner.resume=True", DROPOUT]
-    if change == "data":
-        path = model / "data" / "train" / "train_data.txt"
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[:18]))
-    else:
-        output.append(change)
-    done = run_command("trainer", "-m", model / "config.yaml", *output)
-    assert done.code == 2
-    assert problem in done.stderr.splitlines()[-1]
-    assert sorted(os.listdir(tmp_path / "out")) == ["0", "interrupted"]
+    for change, problem in CHANGES.items():
+        if change == "data":  # the last one: the others need the old rows
+            path = model / "data" / "train" / "train_data.txt"
+            path.write_text("".join(path.read_text().splitlines(keepends=True)[:18]))
+        changed = [] if change == "data" else [change]
+        done = run_command("trainer", "-m", model / "config.yaml", *output, *changed)
+        assert done.code == 2, change
+        assert problem in done.stderr.splitlines()[-1]
+        assert sorted(os.listdir(tmp_path / "out")) == ["0", "interrupted"]

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: what is saved is whole, and resuming ends as if nothing had happened."""
+"""SIGKILL at any moment: checkpoints are complete, and resuming ends like an uninterrupted run."""
 
 import json
 import os
@@ -15,14 +15,14 @@ import pytest
 from engine.checkpoints import find, formats
 from engine.model_folder import loading
 
-# How a run ends: at a random moment; inside saving an epoch, one operation half done; inside
-# saving what SIGTERM asks for; having gone on inside an epoch, in its first save.
+# When a run is killed: at a random moment; while it saves an epoch, in the middle of an operation;
+# while it saves after SIGTERM; after it was resumed inside an epoch, in its first save.
 KINDS = ("moment", "epoch", "interrupted", "inside")
 OPERATIONS = {"epoch": 30, "interrupted": 16, "inside": 16}  # about two saves, and one
 
 
 class Driver:
-    """Commands in forks of a process that has Paddle."""
+    """Runs commands in forks of a process that has already imported Paddle."""
 
     def __init__(self, model, output, log, name):
         self.output, self.log = str(output), str(log)
@@ -76,10 +76,10 @@ def driver(model, tmp_path):
 
 
 def kill(driver, kind, rng):
-    """Starts a run that would go on for ever, and ends it; returns whether it was by SIGKILL.
+    """Starts an endless run and ends it; returns whether SIGKILL ended it.
 
-    A SIGTERM that comes while an epoch is saved has no more to save, so that the operation at
-    which the run was to be killed may not come.
+    If SIGTERM arrives while an epoch is saved, nothing more is saved. The operation in which the
+    run should be killed may then not happen.
     """
     if kind == "inside":
         stop(driver, driver.start(10**6), signal.SIGTERM, rng)
@@ -105,7 +105,7 @@ def stop(driver, child, number, rng):
 
 
 def same_state(folder, other, prefix):
-    """Whether two folders' checkpoints are equal to the last bit."""
+    """Checks that the checkpoints in two folders are bit-identical."""
     for part in ("pdparams", "pdopt"):
         one, two = (formats.read(f"{place}/{prefix}.{part}") for place in (folder, other))
         assert one.keys() == two.keys()
@@ -123,7 +123,7 @@ def test_killed_again_and_again(driver, tmp_path, name, prefix, kills):
     while killed < kills:
         killed += kill(parts, KINDS[runs % len(KINDS)], rng)
         runs += 1
-        # What a resuming run finds. In a copy: that run itself must clear up.
+        # Read the newest checkpoint in a copy: the resumed run itself has to clean up.
         shutil.copytree(parts.output, tmp_path / "copy", dirs_exist_ok=True)
         found = find.newest(str(tmp_path / "copy"), prefix)
         if found:
@@ -134,7 +134,7 @@ def test_killed_again_and_again(driver, tmp_path, name, prefix, kills):
     last = found[1]["epoch"] + 1
     parts.start(last + 1)
     assert parts.end() == 0, parts.read()
-    assert inside, "no run was killed that had gone on inside an epoch"
+    assert inside, "no killed run had been resumed inside an epoch"
 
     whole = driver(name, "whole")
     whole.start(last + 1)

@@ -1,4 +1,4 @@
-"""Two runs into one output folder: the second refuses, whichever graph it is."""
+"""Two runs with the same output folder: the second is refused, in either graph."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from engine.model_folder import loading
 
 @pytest.fixture
 def start(model, elsewhere):
-    """Starts a command; what still runs at the end is killed."""
+    """Starts a command in its own process; kills it at the end of the test."""
     started = []
 
     def run(name, *overrides):
@@ -41,19 +41,19 @@ def wait_for(process, text):
     pytest.fail(f"it ended without {text!r}")
 
 
-def test_the_second_run_refuses_until_the_first_is_gone(start, model):
+def test_a_second_run_is_refused_until_the_first_has_ended(start, command, model):
+    yaml = model / "config.yaml"
     first = start("trainer", "runner.epochs=100000")
     wait_for(first, " - saved ")
     output = model / "output_model_mmoe"
     for name in ("trainer", "static_trainer"):
-        second = start(name, "runner.epochs=1")
-        error = second.communicate()[1].splitlines()[-1]
-        assert second.returncode == 2
+        code, stderr = command(name, "-m", yaml, "-o", "runner.epochs=1")
+        assert code == 2
+        error = stderr.splitlines()[-1]
         assert error.startswith(f"error: {output} is in use by trainer.py, process {first.pid} on ")
     first.send_signal(signal.SIGKILL)
     first.wait()
-    third = start("static_trainer", "runner.epochs=1")
-    third.communicate()
-    assert third.returncode == 0
+    code, stderr = command("static_trainer", "-m", yaml, "-o", "runner.epochs=1")
+    assert code == 0, stderr
     assert {"rec.json", "rec_static.json"} <= set(os.listdir(output / "0"))
     assert not (output / ".lock").exists()

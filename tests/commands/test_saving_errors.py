@@ -1,4 +1,4 @@
-"""What cannot be saved or read is one line; what was saved before is as it was."""
+"""A checkpoint that cannot be saved is one error line, and earlier checkpoints do not change."""
 
 import ctypes
 import hashlib
@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,8 +17,20 @@ from engine.model_folder import loading
 PREFIX = {"trainer": "rec", "static_trainer": "rec_static"}
 
 
-def train(model, name, *settings, **how):
-    """Runs a trainer; returns its exit code and the last line of its standard error."""
+@pytest.fixture
+def train(command, model):
+    """Runs a trainer in this process; returns its exit code and its last line."""
+
+    def run(name, *settings):
+        code, stderr = command(name, "-m", model / "config.yaml", "-o", *settings)
+        assert "Traceback" not in stderr, stderr
+        return code, stderr.splitlines()[-1]
+
+    return run
+
+
+def train_apart(model, name, *settings, **how):
+    """Runs a trainer in its own process; returns its exit code and its last line."""
     command = [sys.executable, os.path.join(loading.REPOSITORY, "tools", f"{name}.py")]
     command += ["-m", str(model / "config.yaml"), "-o", *settings]
     done = subprocess.run(command, capture_output=True, text=True, **how)
@@ -36,23 +49,30 @@ def content(folder):
 # A full disk
 
 
-def limit_files():
-    """A file may not grow beyond this: the first that a checkpoint writes is larger."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+@contextmanager
+def limited_files():
+    """Limits the size of a file: the first file of a checkpoint is larger."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("name", PREFIX)
 @pytest.mark.parametrize("epochs", ["first", "later", "same"])
-def test_a_file_that_cannot_be_written_whole(model, tmp_path, name, epochs):
+def test_a_file_that_cannot_be_written_completely(train, tmp_path, name, epochs):
     output = tmp_path / "out"
     settings = [f"runner.model_save_path={output}", "runner.epochs=1"]
     before = {}
     if epochs != "first":
-        assert train(model, name, *settings)[0] == 0
+        assert train(name, *settings)[0] == 0
         before = content(output)
     if epochs == "later":
         settings = [*settings, "runner.epochs=2", "runner.resume=True"]
-    code, error = train(model, name, *settings, preexec_fn=limit_files)
+    with limited_files():
+        code, error = train(name, *settings)
     place = output / ("1" if epochs == "later" else "0")
     assert (code, error) == (2, f"error: cannot save to {place}: File too large")
     assert output.exists() == bool(before)
@@ -62,18 +82,19 @@ def test_a_file_that_cannot_be_written_whole(model, tmp_path, name, epochs):
         assert find.parameters(found, PREFIX[name])
 
 
-def test_a_safetensors_file_that_cannot_be_written_whole(model, tmp_path):
+def test_a_safetensors_file_that_cannot_be_written_completely(train, tmp_path):
     pytest.importorskip("safetensors")
     output = tmp_path / "out"
     settings = [f"runner.model_save_path={output}", "runner.checkpoint_format=safetensors"]
-    code, error = train(model, "trainer", *settings, preexec_fn=limit_files)
+    with limited_files():
+        code, error = train("trainer", *settings)
     assert (code, error) == (2, f"error: cannot save to {output / '0'}: File too large")
     assert not output.exists()
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Mounts a file system of its own on a folder, of a size in KiB."""
+    """Mounts a file system with a size in KiB on a folder, or changes its size."""
     mounted = []
 
     def mount(kib):
@@ -95,30 +116,30 @@ def small_disk(tmp_path):
 @pytest.mark.skipif(not shutil.which("mount"), reason="there is no mount command")
 @pytest.mark.parametrize("form", ["paddle", "safetensors"])
 @pytest.mark.parametrize("name", PREFIX)
-def test_a_full_disk(model, small_disk, name, form):
-    """It is full in the second checkpoint; with more space, resuming goes on."""
+def test_a_full_disk(train, small_disk, name, form):
+    """The second checkpoint does not fit; with more space, the run is resumed."""
     if form == "safetensors":
         pytest.importorskip("safetensors")
     output = small_disk(1400) / "out"
     settings = [f"runner.model_save_path={output}", "runner.epochs=2", "runner.resume=True"]
     settings.append(f"runner.checkpoint_format={form}")
-    code, error = train(model, name, *settings)
+    code, error = train(name, *settings)
     assert (code, error) == (2, f"error: cannot save to {output / '1'}: No space left on device")
     assert os.listdir(output) == ["0"]
     found, _ = find.newest(str(output), PREFIX[name])
     assert find.parameters(found, PREFIX[name])
     small_disk(4000)
-    assert train(model, name, *settings)[0] == 0
+    assert train(name, *settings)[0] == 0
     assert {"0", "1"} <= set(os.listdir(output))
 
 
 @pytest.mark.skipif(not shutil.which("mount"), reason="there is no mount command")
 @pytest.mark.parametrize("kib", [872, 900, 1140])
-def test_a_disk_that_is_full_when_the_inference_model_comes(model, small_disk, kib):
-    """Paddle's own writer says nothing, or nothing that one would understand."""
+def test_a_disk_that_is_full_before_the_inference_model(train, small_disk, kib):
+    """Paddle's own writer reports no error, or one that names no cause."""
     output = small_disk(kib) / "out"
     settings = [f"runner.model_save_path={output}", "runner.use_inference=True"]
-    code, error = train(model, "static_trainer", *settings)
+    code, error = train("static_trainer", *settings)
     assert (code, error) == (2, f"error: cannot save to {output / '0'}: No space left on device")
     assert not output.exists()
 
@@ -127,25 +148,25 @@ def test_a_disk_that_is_full_when_the_inference_model_comes(model, small_disk, k
 
 
 @pytest.mark.parametrize("name", ["0", "interrupted"])
-def test_a_file_where_a_checkpoint_goes(model, tmp_path, name):
+def test_a_file_in_place_of_a_checkpoint(train, tmp_path, name):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("mine")
-    code, error = train(model, "trainer", f"runner.model_save_path={tmp_path / 'out'}")
+    code, error = train("trainer", f"runner.model_save_path={tmp_path / 'out'}")
     place = tmp_path / "out"
     assert (code, error) == (2, f"error: cannot save to {place}: {place / name} is not a folder")
     assert os.listdir(place) == [name]
 
 
 @pytest.mark.parametrize("where", ["out", "out/inside"])
-def test_a_file_instead_of_the_folder(model, tmp_path, where):
+def test_a_file_in_place_of_the_output_folder(train, tmp_path, where):
     (tmp_path / "out").write_text("mine")
-    code, error = train(model, "trainer", f"runner.model_save_path={tmp_path / where}")
+    code, error = train("trainer", f"runner.model_save_path={tmp_path / where}")
     expected = f"error: cannot save to {tmp_path / where}: {tmp_path / 'out'} is not a folder"
     assert (code, error) == (2, expected)
 
 
 def obey_permissions():
-    """Takes the right to ignore permissions from root, which the tests may run as."""
+    """Makes permissions bind root, too, in case it runs the tests."""
     library = ctypes.CDLL(None, use_errno=True)
     for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH of linux/capability.h
         if library.prctl(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP: it counts from exec on
@@ -154,7 +175,7 @@ def obey_permissions():
 
 @pytest.fixture
 def unprivileged(tmp_path):
-    """How to run a command that permissions bind; gives them back at the end."""
+    """The options of a process that permissions bind; restores them at the end."""
     how = {"env": {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}}
     (tmp_path / "home").mkdir()
     if os.geteuid() == 0:
@@ -172,35 +193,35 @@ def test_an_output_folder_without_permission(model, tmp_path, unprivileged, name
     place.mkdir(mode=0o555)
     for output in (place, place / "new"):
         setting = f"runner.model_save_path={output}"
-        code, error = train(model, name, setting, **unprivileged)
+        code, error = train_apart(model, name, setting, **unprivileged)
         expected = f"error: cannot save to {output}: no permission to write in {place}"
         assert (code, error) == (2, expected)
     assert os.listdir(place) == []
 
 
-def test_an_epoch_without_permission(model, tmp_path, unprivileged):
-    """The other graph's checkpoint there cannot be kept, so nothing is saved in its place."""
+def test_an_epoch_without_permission(model, train, tmp_path, unprivileged):
+    """The other graph's checkpoint in the folder cannot be copied, so nothing is saved."""
     output = tmp_path / "out"
     settings = [f"runner.model_save_path={output}", "runner.epochs=1"]
-    assert train(model, "static_trainer", *settings)[0] == 0
+    assert train("static_trainer", *settings)[0] == 0
     before = content(output)
     (output / "0").chmod(0)
-    code, error = train(model, "trainer", *settings, **unprivileged)
+    code, error = train_apart(model, "trainer", *settings, **unprivileged)
     assert (code, error) == (2, f"error: cannot save to {output / '0'}: Permission denied")
     (output / "0").chmod(0o755)
     assert content(output) == before
 
 
 def test_a_data_folder_that_cannot_be_written(model, tmp_path, unprivileged):
-    """The parsed copy goes to the home folder; where that cannot be written either, it says so."""
+    """The parsed copy is written to the home folder; without permission there, it is an error."""
     settings = [f"runner.model_save_path={tmp_path / 'out'}", "runner.epochs=1"]
     (model / "data" / "train").chmod(0o555)
     before = content(model / "data")
-    assert train(model, "trainer", *settings, **unprivileged)[0] == 0
+    assert train_apart(model, "trainer", *settings, **unprivileged)[0] == 0
     assert list((tmp_path / "home" / ".cache" / "paddlemtl").glob(".train_data.txt.*.npy"))
     (tmp_path / "closed").mkdir(mode=0o555)
     closed = f"runner.cache_dir={tmp_path / 'closed'}"
-    code, error = train(model, "trainer", *settings, closed, **unprivileged)
+    code, error = train_apart(model, "trainer", *settings, closed, **unprivileged)
     assert code == 2
     assert error == (
         f"error: census_reader: {model / 'data' / 'train' / 'train_data.txt'}: neither its folder "
@@ -214,7 +235,7 @@ def test_data_that_cannot_be_read(model, tmp_path, unprivileged):
     data = model / "data" / "train" / "train_data.txt"
     data.chmod(0)
     setting = f"runner.model_save_path={tmp_path / 'out'}"
-    code, error = train(model, "trainer", setting, **unprivileged)
+    code, error = train_apart(model, "trainer", setting, **unprivileged)
     assert code == 2
     assert error.startswith("error: census_reader: ")
     assert str(data) in error
