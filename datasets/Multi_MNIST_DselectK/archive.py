@@ -1,9 +1,9 @@
-"""PaddleRec's prepared Multi-MNIST: an archive of three pickles, fetched and read.
+"""Downloads and reads PaddleRec's prepared Multi-MNIST, an archive of three pickles.
 
-Nobody publishes a hash of it, so its content is checked instead: exactly one member each for
-training, validation and testing, told apart by their names; each a pickle of two numpy arrays and
-nothing else, images uint8 [n, 36, 36] and labels [n, 2] in 0..9, of the sizes that are known. Who
-has a hash sets MULTI_MNIST_SHA256.
+Nobody publishes its hash, so its content is checked instead. There must be one member each for
+training, validation and test set, identified by its name. Each is a pickle of two NumPy arrays of
+the known sizes: images uint8 [n, 36, 36] and labels [n, 2] in 0..9. If you have a hash, set
+MULTI_MNIST_SHA256.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from datasets.preparing.command import DataError, exclusive
 from datasets.preparing.download import download
 from datasets.preparing.publish import sha256_of
 
-# A guess at its place in PaddleRec's bucket; it has not been tried.
+# The presumed address in PaddleRec's bucket; nobody has tried it.
 URL = "https://paddlerec.bj.bcebos.com/datasets/Multi_MNIST_DselectK/Multi_MNIST_DselectK.tar.gz"
 VARIABLE, SHA256 = "MULTI_MNIST_URL", "MULTI_MNIST_SHA256"
-# Of a damaged or encrypted archive.
+# The exceptions of a damaged or encrypted archive.
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 UNREADABLE = (*DAMAGE, RuntimeError, NotImplementedError)
 
 
 def address() -> str:
-    """Where the archive is.
+    """Returns the address of the archive.
 
     Raises:
-        DataError: MULTI_MNIST_URL holds no http(s) address.
+        DataError: MULTI_MNIST_URL has no http(s) address.
     """
     url = os.environ.get(VARIABLE) or URL
     if not url.startswith(("http://", "https://")):
@@ -50,16 +50,16 @@ def address() -> str:
 
 
 def fetch_archive(folder: Path) -> Path:
-    """The archive; one that is there already is not fetched again.
+    """Returns the path of the archive, which is downloaded if it does not exist.
 
     Args:
-        folder: where downloads are kept.
+        folder: folder of the downloads.
 
     Raises:
-        DataError: it cannot be fetched, or MULTI_MNIST_SHA256 is another's.
+        DataError: the archive cannot be downloaded, or its hash is not MULTI_MNIST_SHA256.
     """
     url = address()
-    # Without a hash only the address tells one archive from another.
+    # There is no hash, so the address identifies the archive.
     key = hashlib.sha256(url.encode()).hexdigest()[:8]
     name = posixpath.basename(urlsplit(url).path) or "archive"
     archive = folder / f"{key}-{name}"
@@ -72,28 +72,28 @@ def fetch_archive(folder: Path) -> Path:
             except DataError as exc:
                 raise DataError(
                     f"cannot fetch PaddleRec's archive: {exc}; --source mnist makes the same kind "
-                    "of data from MNIST's own files"
+                    "of data from MNIST's files"
                 ) from exc
             part.replace(archive)
-        found = sha256_of(archive)
+        sha256 = sha256_of(archive)
         expected = os.environ.get(SHA256)
-        if expected and found != expected.strip().lower():
+        if expected and sha256 != expected.strip().lower():
             archive.unlink()
-            raise DataError(f"{url}: sha256 is {found}, expected {expected} ({SHA256})")
-        print(f"{url}: sha256 is {found}", file=sys.stderr)
+            raise DataError(f"{url}: sha256 is {sha256}, expected {expected} ({SHA256})")
+        print(f"{url}: sha256 is {sha256}", file=sys.stderr)
     return archive
 
 
 def read_archive(archive: Path, sizes: dict[str, int]) -> Iterator[Pairs]:
-    """Images and labels of each split, in the order of `sizes`.
+    """Yields images and labels of each split, in the order of ``sizes``.
 
     Args:
-        archive: a zip file or a tar file, compressed or not; removed if it cannot be used, so
-            that the next run starts clean.
-        sizes: for each split, what its file's name or folder contains, and its number of rows.
+        archive: a zip or tar file, compressed or not. An invalid archive is removed, so that the
+            next run downloads it again.
+        sizes: number of rows of each split, by a word that its file's name or folder contains.
 
     Raises:
-        DataError: the archive is damaged, or its content not what this module's text says.
+        DataError: the archive is damaged, or its content is not as described in this module.
     """
     try:
         with contextlib.ExitStack() as stack:
@@ -102,10 +102,10 @@ def read_archive(archive: Path, sizes: dict[str, int]) -> Iterator[Pairs]:
                 names, opened = members.namelist(), members.open
             else:
                 members = stack.enter_context(tarfile.open(archive))
-                found = [member for member in members if member.isfile()]
-                names = [member.name for member in found]
-                # By itself and not by its name, which a link in the archive may have as well.
-                opened = partial(_open_member, members, found)
+                files = [member for member in members if member.isfile()]
+                names = [member.name for member in files]
+                # A link in the archive may have the same name, so files are opened as members.
+                opened = partial(_open_member, members, files)
             for name, rows in zip(_members(names, list(sizes), archive), sizes.values()):
                 origin = f"{archive}: {name}"
                 with opened(name) as stream:
@@ -125,16 +125,16 @@ def _open_member(archive: tarfile.TarFile, files: Sequence[tarfile.TarInfo], nam
 
 
 def _members(names: Sequence[str], words: Sequence[str], archive: Path) -> list[str]:
-    """The one member of each split: by its file's name, or else by its folders'."""
+    """Returns the member of each split, identified by its file's name or by its folders."""
     files = [
         name
         for name in names
-        # What macOS adds is hidden, or in a folder of its own.
+        # macOS adds hidden files and the folder __MACOSX.
         if not name.endswith("/") and not re.search(r"(^|/)(\.[^/.]|__MACOSX/)", name)
     ]
-    for shown in (posixpath.basename, posixpath.dirname):
-        found = [[name for name in files if word in shown(name).lower()] for word in words]
-        if all(len(members) == 1 for members in found):
-            return [members[0] for members in found]
+    for part_of in (posixpath.basename, posixpath.dirname):
+        matches = [[name for name in files if word in part_of(name).lower()] for word in words]
+        if all(len(members) == 1 for members in matches):
+            return [members[0] for members in matches]
     listed = ", ".join(files[:8]) or "none"
     raise DataError(f"{archive}: expected one file each of {', '.join(words)}; its files: {listed}")

@@ -1,8 +1,8 @@
-"""The rule of Multi-MNIST: which two digits a row shows, and where.
+"""The rule of Multi-MNIST: which two digits an image shows, and at which positions.
 
-Row i shows, on the left, image i of its split (from the first again once they are used up), its
-28 x 28 patch placed at (s, s), s in 1..4. On the right it shows another image of the same split
-and of a different class at (r, r), r in 5..8. A pixel is min(255, left + right).
+The left digit of row i is image i of the split, modulo the number of images. Its 28 x 28 patch is
+at (s, s), s in 1..4. The right digit is an image of another class of the same split, at (r, r),
+r in 5..8. A pixel is min(255, left + right).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ LEFT_PLACES, RIGHT_PLACES = range(1, 5), range(5, 9)
 
 
 class Layout(NamedTuple):
-    """What each row shows; int64 `[rows]` each.
+    """The digits of each row and their positions; int64 `[rows]` each.
 
     Attributes:
         left: number of the left digit's image.
-        right: number of the right digit's.
-        left_place: the left patch's first row and column.
-        right_place: the right patch's.
+        right: number of the right digit's image.
+        left_place: first row and column of the left patch.
+        right_place: first row and column of the right patch.
     """
 
     left: np.ndarray
@@ -31,38 +31,40 @@ class Layout(NamedTuple):
     right_place: np.ndarray
 
     def part(self, rows: slice) -> Layout:
-        """The layout of some rows."""
+        """Returns the layout of some rows."""
         return Layout(*(values[rows] for values in self))
 
 
 def lay_out(classes: np.ndarray, rows: int, seed: int, split: int) -> Layout:
-    """Draw what `rows` rows show.
+    """Draws the layout of rows.
 
-    The draws are uniform doubles of numpy's RandomState, whose stream is frozen, three a row: the
-    first rows of a longer layout are those of a shorter one.
+    Each row uses three uniform doubles of NumPy's RandomState, whose stream never changes. So a
+    shorter layout is the beginning of a longer one.
 
     Args:
-        classes: of a split's images, `[images]`, each 0..9.
-        rows: how many to draw.
-        seed: of the data set.
-        split: number of the split, which keeps the splits independent of each other.
+        classes: classes of a split's images, `[images]`, each 0..9.
+        rows: number of rows.
+        seed: seed of the data set.
+        split: number of the split, so that the splits are independent of each other.
 
     Raises:
-        ValueError: all images are of one class.
+        ValueError: all images have the same class.
     """
     images = len(classes)
     counts = np.bincount(classes, minlength=CLASSES)
     if counts.max(initial=0) == images:
-        raise ValueError(f"{images} images of one class: no pair of different digits")
+        raise ValueError(
+            f"expected images of at least two classes, found {images} images of one class"
+        )
     uniform = np.random.RandomState([split, seed]).random_sample((rows, 3))
     left = np.arange(rows) % images
 
-    # The images by class; the left digit's own class is one run of it, which is stepped over.
+    # In the images sorted by class, the left digit's class is one range, which is skipped.
     by_class = np.argsort(classes, kind="stable")
-    own = counts[classes[left]]
-    drawn = (uniform[:, 0] * (images - own)).astype(np.int64)
-    run = (np.cumsum(counts) - counts)[classes[left]]
-    right = by_class[np.where(drawn < run, drawn, drawn + own)]
+    class_size = counts[classes[left]]
+    drawn = (uniform[:, 0] * (images - class_size)).astype(np.int64)
+    class_start = (np.cumsum(counts) - counts)[classes[left]]
+    right = by_class[np.where(drawn < class_start, drawn, drawn + class_size)]
 
     def place(column: int, places: range) -> np.ndarray:
         return places.start + (uniform[:, column] * len(places)).astype(np.int64)
@@ -71,24 +73,24 @@ def lay_out(classes: np.ndarray, rows: int, seed: int, split: int) -> Layout:
 
 
 def overlay(images: np.ndarray, layout: Layout) -> np.ndarray:
-    """Returns what the rows of a layout look like, uint8 `[rows, 36, 36]`.
+    """Returns the images of a layout's rows, uint8 `[rows, 36, 36]`.
 
     Args:
-        images: uint8 `[images, 28, 28]`.
-        layout: of the rows.
+        images: digits, uint8 `[images, 28, 28]`.
+        layout: the layout of the rows.
     """
     canvas = np.zeros((len(layout.left), CANVAS, CANVAS), np.uint16)
-    for chosen, places, allowed in (
+    for numbers, places, allowed in (
         (layout.left, layout.left_place, LEFT_PLACES),
         (layout.right, layout.right_place, RIGHT_PLACES),
     ):
         for place in allowed:
             rows = np.flatnonzero(places == place)
             patch = slice(place, place + PATCH)
-            canvas[rows, patch, patch] += images[chosen[rows]]
+            canvas[rows, patch, patch] += images[numbers[rows]]
     return np.minimum(canvas, 255).astype(np.uint8)
 
 
 def classes_of(classes: np.ndarray, layout: Layout) -> np.ndarray:
-    """Returns the labels of the rows of a layout, int32 `[rows, 2]`: left, right."""
+    """Returns the labels of a layout's rows, int32 `[rows, 2]`: left, right."""
     return np.stack([classes[layout.left], classes[layout.right]], axis=1).astype(np.int32)

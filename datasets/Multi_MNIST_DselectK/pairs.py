@@ -1,10 +1,10 @@
-"""Files of digit pairs: images uint8 `[n, 36, 36]`, labels integers `[n, 2]` in 0..9.
+"""Reads files of digit pairs: images uint8 `[n, 36, 36]`, labels integers `[n, 2]` in 0..9.
 
-Three forms hold the same two arrays:
+Three file formats have these two arrays:
 
-    NAME_images.npy, NAME_labels.npy    what `prepare.py` writes; images are read as they are taken
-    NAME.npz                            members `images` and `labels`, compressed: the sample
-    any other name                      PaddleRec's: a pickle of (images, labels)
+    NAME_images.npy, NAME_labels.npy    written by `prepare.py`; images are read when they are taken
+    NAME.npz                            compressed members `images` and `labels`: the sample
+    any other name                      PaddleRec's pickle of (images, labels)
 """
 
 from __future__ import annotations
@@ -24,25 +24,29 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 
 def check(images: np.ndarray, labels: np.ndarray, images_of: str, labels_of: str) -> Pairs:
-    """Returns both arrays, which are what the top of this file says.
+    """Returns both arrays after checking shapes, dtypes and labels.
 
     Args:
-        images: pictures of two digits.
+        images: images of two digits.
         labels: the two digits.
-        images_of: what an error calls the images.
-        labels_of: what an error calls the labels.
+        images_of: file of the images, for errors.
+        labels_of: file of the labels, for errors.
 
     Raises:
-        ValueError: a shape, a dtype or a label is another.
+        ValueError: a shape, a dtype or a label is not as described in this module.
     """
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (CANVAS, CANVAS):
         raise ValueError(
-            f"{images_of}: expected images uint8 [n, {CANVAS}, {CANVAS}], found {_form(images)}"
+            f"{images_of}: expected images uint8 [n, {CANVAS}, {CANVAS}], found {_shape_of(images)}"
         )
     if labels.dtype.kind not in "iu" or labels.ndim != 2 or labels.shape[1] != 2:
-        raise ValueError(f"{labels_of}: expected labels, integers [n, 2], found {_form(labels)}")
+        raise ValueError(
+            f"{labels_of}: expected labels, integers [n, 2], found {_shape_of(labels)}"
+        )
     if len(images) != len(labels):
-        raise ValueError(f"{labels_of}: {len(labels)} labels for {len(images)} images")
+        raise ValueError(
+            f"{labels_of}: expected {len(images)} labels as images, found {len(labels)}"
+        )
     if not len(images):
         raise ValueError(f"{images_of}: the file holds no images")
     bad = np.argwhere((labels < 0) | (labels >= CLASSES))
@@ -56,10 +60,10 @@ def check(images: np.ndarray, labels: np.ndarray, images_of: str, labels_of: str
 
 
 def from_pickle(stream, origin: str) -> Pairs:
-    """Returns images and labels of a pickle of PaddleRec's form.
+    """Returns images and labels of a pickle in PaddleRec's format, without running its code.
 
     Raises:
-        ValueError: it is none; nothing that it names is called.
+        ValueError: the pickle has another format.
     """
     arrays = load_arrays(stream, origin)
     if len(arrays) != 2:
@@ -68,28 +72,28 @@ def from_pickle(stream, origin: str) -> Pairs:
 
 
 class DigitPairs:
-    """All rows of some files, in order.
+    """All rows of several files, in order.
 
     Args:
-        paths: the files, in any of the three forms.
+        paths: the files, in any of the three formats.
 
     Raises:
-        ValueError: a file is none of these, or lacks its other half.
+        ValueError: a file has another format, or its images or labels are missing.
         OSError: a file cannot be read.
     """
 
     def __init__(self, paths: Sequence[str]):
-        given = {os.path.abspath(path) for path in paths}
+        listed = {os.path.abspath(path) for path in paths}
         self._parts = []
         for path in paths:
             if path.endswith(LABELS):
                 images = path[: -len(LABELS)] + IMAGES
-                if os.path.abspath(images) not in given:
+                if os.path.abspath(images) not in listed:
                     raise ValueError(f"{path}: its images are missing: no {images} among the files")
             else:
-                self._parts.append(_load(path, given))
+                self._parts.append(_load(path, listed))
         if not self._parts:
-            raise ValueError("no files of digit pairs")
+            raise ValueError("expected files of digit pairs, found no files")
         self._ends = np.cumsum([len(labels) for _, labels in self._parts])
 
     def __len__(self) -> int:
@@ -104,17 +108,17 @@ class DigitPairs:
         part_of_row = np.searchsorted(self._ends, rows, side="right")
         out = np.empty((len(rows), CANVAS, CANVAS), np.uint8), np.empty((len(rows), 2), np.int64)
         for number in np.unique(part_of_row):
-            chosen = part_of_row == number
-            within = rows[chosen] - (self._ends[number] - len(self._parts[number][1]))
-            for whole, part in zip(out, self._parts[number]):
-                whole[chosen] = part[within]
+            inside = part_of_row == number
+            part_rows = rows[inside] - (self._ends[number] - len(self._parts[number][1]))
+            for array, part in zip(out, self._parts[number]):
+                array[inside] = part[part_rows]
         return out
 
 
-def _load(path: str, given: set[str]) -> Pairs:
+def _load(path: str, listed: set[str]) -> Pairs:
     if path.endswith(IMAGES):
         labels = path[: -len(IMAGES)] + LABELS
-        if os.path.abspath(labels) not in given:
+        if os.path.abspath(labels) not in listed:
             raise ValueError(f"{path}: its labels are missing: no {labels} among the files")
         return check(_opened(path), _npy(labels), path, labels)
     if path.endswith(".npz"):
@@ -124,12 +128,12 @@ def _load(path: str, given: set[str]) -> Pairs:
 
 
 def _opened(path: str) -> StoredRows:
-    """Returns images that stay in their file: a map would crash if somebody cut that off."""
+    """Returns images that are read from their file: a memory map crashes if it is truncated."""
     try:
         return StoredRows(path)
-    except OSError:  # what keeps it from being read is no damage
+    except OSError:  # the file cannot be read, but may be valid
         raise
-    except Exception as error:  # a damaged header may be anything
+    except Exception as error:  # a damaged header may raise any exception
         raise ValueError(f"{path}: truncated, or no .npy file ({error})") from error
 
 
@@ -137,9 +141,9 @@ def _npy(path: str) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
-    except OSError:  # what keeps it from being read is no damage
+    except OSError:  # the file cannot be read, but may be valid
         raise
-    except Exception as error:  # a damaged header may be anything
+    except Exception as error:  # a damaged header may raise any exception
         raise ValueError(f"{path}: truncated, or no .npy file ({error})") from error
 
 
@@ -147,15 +151,15 @@ def _npz(path: str) -> list[np.ndarray]:
     with open(path, "rb") as stream:
         try:
             with np.load(stream, allow_pickle=False) as members:
-                found = [members[name] for name in ("images", "labels")]
+                arrays = [members[name] for name in ("images", "labels")]
         except KeyError as error:
             raise ValueError(f"{path}: expected members images and labels ({error})") from error
-        except Exception as error:  # a damaged archive, or member, may raise anything
+        except Exception as error:  # a damaged archive may raise any exception
             raise ValueError(f"{path}: truncated, or no .npz file ({error})") from error
-    if not all(isinstance(member, np.ndarray) for member in found):
-        raise ValueError(f"{path}: a member is no array")
-    return found
+    if not all(isinstance(array, np.ndarray) for array in arrays):
+        raise ValueError(f"{path}: expected arrays as members, found something else")
+    return arrays
 
 
-def _form(array: np.ndarray) -> str:
+def _shape_of(array: np.ndarray) -> str:
     return f"{array.dtype} {list(array.shape)}"

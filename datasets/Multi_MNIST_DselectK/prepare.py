@@ -1,27 +1,27 @@
-"""Multi-MNIST: images of two overlaid digits, from MNIST itself or from PaddleRec's archive.
+"""Prepares Multi-MNIST: images of two overlaid digits, from MNIST or from PaddleRec's archive.
 
     python -m datasets.Multi_MNIST_DselectK.prepare [--source mnist|paddlerec] [--raw_dir DIR]
                                                     [--output_dir DIR] [--force]
 
-makes in the output folder `train_all/`, `valid_all/` and `test_all/` (100,000, 20,000 and 20,000
-rows), in each `NAME_images.npy` and `NAME_labels.npy`. Options:
+writes `train_all/`, `valid_all/` and `test_all/` (100,000, 20,000 and 20,000 rows) into the output
+folder. Each has `NAME_images.npy` and `NAME_labels.npy`. Options:
 
     --source      mnist (the default): overlay MNIST's digits by the rule of `overlay.py`, always
-                  the same ones; paddlerec: fetch PaddleRec's archive, from MULTI_MNIST_URL if that
-                  is set
-    --raw_dir     folder that holds MNIST's four idx files, compressed or not (default: the
-                  environment variable RAW_DIR; without either they are downloaded, from MNIST_URL
-                  if that is set)
-    --output_dir  default: this file's folder
-    --force       prepare anew even if the files are there
+                  the same digits; paddlerec: download PaddleRec's archive, from MULTI_MNIST_URL if
+                  it is set
+    --raw_dir     folder of MNIST's four idx files, compressed or not (default: the environment
+                  variable RAW_DIR; if neither is set, they are downloaded, from MNIST_URL if it is
+                  set)
+    --output_dir  folder of the prepared files (default: this folder)
+    --force       prepare again, even if the files exist
 
-Left digits of training are MNIST's first 50,000 training images, of validation the last 10,000,
-of testing its 10,000 test images, each twice; right digits are drawn from the same images. So no
-image is in two splits.
+The left digits of the training set are MNIST's first 50,000 training images, those of the
+validation set the last 10,000, and those of the test set its 10,000 test images, each twice. Right
+digits are drawn from the same images. So no image is in two splits.
 
-Errors (one line, exit code 2; an earlier preparation stays as it was): a raw file that is missing,
-cannot be fetched or has another SHA-256; an archive that is damaged, or whose content is not what
-`archive.py` says; nowhere to write.
+Errors (one line, exit code 2; earlier files stay unchanged): a raw file is missing, cannot be
+downloaded or has another SHA-256; the archive is damaged, or its content is not as described in
+`archive.py`; a file cannot be written.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from datasets.preparing.publish import publish
 
 HERE = Path(__file__).resolve().parent
 SEED = 2022
-BLOCK = 4096  # rows that are made at once
+BLOCK = 4096  # rows that are generated at once
 Contents = Iterator[tuple[str, Iterator[bytes]]]
 
 
@@ -55,22 +55,24 @@ def prepare(
     source: str = "mnist",
     splits: Sequence[Split] = SPLITS,
 ) -> None:
-    """Make the six files in `output_dir`, or say that they are there already.
+    """Writes the prepared files, unless they exist already.
 
     Args:
-        output_dir: where `train_all`, `valid_all` and `test_all` go.
-        raw_dir: folder of MNIST's files, instead of a download.
-        force: prepare anew even if the files are there.
-        source: `mnist`, or `paddlerec` for its archive, which takes no `raw_dir`.
-        splits: what to make.
+        output_dir: folder of `train_all`, `valid_all` and `test_all`.
+        raw_dir: folder of MNIST's files; None to download them.
+        force: write the files even if they exist.
+        source: `mnist`, or `paddlerec` for PaddleRec's archive, which allows no `raw_dir`.
+        splits: the splits to prepare.
 
     Raises:
-        DataError: something about the raw files or the output folder is wrong.
+        DataError: a raw file is invalid, or an output file cannot be replaced.
         OSError: reading or writing failed.
     """
     if source == "paddlerec":
         if raw_dir is not None:
-            raise DataError("--source paddlerec: takes no raw folder, which is MNIST's")
+            raise DataError(
+                "--source paddlerec: expected no raw folder, which is only for MNIST's files"
+            )
         recipe = {"source": source, "url": archive.address()}
 
         def contents() -> Contents:
@@ -111,26 +113,26 @@ def _archived(path: Path, splits: Sequence[Split]) -> Contents:
 
 
 def _files(split: Split, images: Iterator[np.ndarray], labels: np.ndarray) -> Contents:
-    """A split's two files: its images, which come in blocks, and its labels."""
+    """Yields the two files of a split: its images, which come in blocks, and its labels."""
     yield split.target + IMAGES, _npy("|u1", (split.rows, CANVAS, CANVAS), images)
     yield split.target + LABELS, _npy("<i4", (split.rows, 2), iter((labels,)))
 
 
 def _npy(dtype: str, shape: tuple[int, ...], blocks: Iterator[np.ndarray]) -> Iterator[bytes]:
-    """An .npy file row by row; its header comes with the first row."""
+    """Yields an .npy file row by row; the header comes with the first row."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": dtype, "fortran_order": False, "shape": shape}
     )
-    before = header.getvalue()
+    prefix = header.getvalue()
     for block in blocks:
         for row in np.ascontiguousarray(block, dtype):
-            yield before + row.tobytes()
-            before = b""
+            yield prefix + row.tobytes()
+            prefix = b""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     parser = Parser(
         prog="datasets.Multi_MNIST_DselectK.prepare",
         description=__doc__.split("\n")[0],
@@ -141,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--source",
         choices=("mnist", "paddlerec"),
         default="mnist",
-        help="MNIST's digits, overlaid, or PaddleRec's archive (default: %(default)s)",
+        help="overlay MNIST's digits, or use PaddleRec's archive (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     return run_command(

@@ -1,4 +1,4 @@
-"""Rows of Multi-MNIST, for models that tell the left digit and the right one."""
+"""The reader of Multi-MNIST."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from paddle.io import IterableDataset
 
 from datasets.Multi_MNIST_DselectK.overlay import CANVAS
 from datasets.Multi_MNIST_DselectK.pairs import DigitPairs
+from datasets.readers import checks
 from datasets.readers.labelled_table import label_columns
 from datasets.readers.text_matrix import Rows
 
@@ -16,13 +17,13 @@ from datasets.readers.text_matrix import Rows
 class RecDataset(IterableDataset):
     """Rows of an image and one label a task: ``[image [1, 36, 36], label [1], label [1]]``.
 
-    ``hyper_parameters.tasks`` says which label column is which task's: 0 is the left digit, 1 the
-    right one. Without it, left comes first. Images stay unsigned bytes until they are taken.
+    ``hyper_parameters.tasks`` gives each task's label column: 0 is the left digit, 1 the right one.
+    Without it the first task is the left digit. Images are converted to float when they are taken.
 
-    Besides rows it yields whole blocks (`take`), which is how the engine reads it.
+    It also returns blocks of rows (`take`). The engine reads these, because they are faster.
 
     Args:
-        file_list: the files, in any form that ``pairs.py`` lists.
+        file_list: the files, in any format that ``pairs.py`` lists.
         config: the flat configuration.
 
     Raises:
@@ -34,12 +35,10 @@ class RecDataset(IterableDataset):
 
     def __init__(self, file_list: Sequence[str], config):
         super().__init__()
-        size = config.get("hyper_parameters.image_size")  # None: a model that has no such key
+        size = config.get("hyper_parameters.image_size")  # None: the model has no such key
         if size not in (None, CANVAS):
-            raise ValueError(
-                f"hyper_parameters.image_size: expected {CANVAS}, the size of Multi-MNIST's "
-                f"images, found {size!r}"
-            )
+            expected = f"{CANVAS}, the size of Multi-MNIST's images"
+            checks.fail("hyper_parameters.image_size", expected, size)
         self._label_columns = label_columns(config, len(self.TASKS), self.TASKS)
         self._pairs = DigitPairs(file_list)
 
@@ -47,14 +46,14 @@ class RecDataset(IterableDataset):
         return len(self._pairs)
 
     def take(self, rows: Rows) -> list[np.ndarray]:
-        """Returns rows as columns: images, then labels a task.
+        """Returns a block of rows: the images, then the labels of each task.
 
         Args:
             rows: a slice, or row numbers.
 
         Returns:
-            Images float32 ``[n, 1, 36, 36]`` in 0..1, where 1 is white, and for each task int64
-            ``[n, 1]``, the digit.
+            Images float32 ``[n, 1, 36, 36]`` from 0 (black) to 1 (white), and the digit of each
+            task, int64 ``[n, 1]``.
         """
         images, labels = self._pairs.take(rows)
         scaled = np.divide(images[:, None], np.float32(255), dtype=np.float32)

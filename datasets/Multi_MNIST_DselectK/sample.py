@@ -1,17 +1,17 @@
-"""A small made-up Multi-MNIST, which ships with the model in place of the real one.
+"""Generates a small sample in the format of Multi-MNIST.
 
     python -m datasets.Multi_MNIST_DselectK.sample --output_dir DIR [--seed N] [--train_rows N]
                                                    [--test_rows N]
 
-writes `train/train_data.npz` (400 rows) and `test/test_data.npz` (200 rows) with the members
-`images` and `labels` that real data has. It needs no MNIST and copies none: a digit is a pen stroke
-through the points of `STROKES`, each moved a little, the whole slanted and shifted, drawn with
-a pen of some width. Two of different classes make a row by the rule of `overlay.py`.
+writes `train/train_data.npz` (400 rows) and `test/test_data.npz` (200 rows) into DIR, with the
+members `images` and `labels`. It does not use MNIST: a digit is a pen stroke through the points of
+`STROKES`. The points are moved a little, the digit is slanted and shifted, and the width of the pen
+varies. Two digits of different classes make a row by the rule of `overlay.py`.
 
-Equal options give equal arrays on every platform: all draws are uniform doubles of numpy's
-RandomState, whose stream is frozen, and everything after them is integer arithmetic.
+The same options give the same arrays on every platform: all draws are uniform doubles of NumPy's
+RandomState, whose stream never changes, and the rest is integer arithmetic.
 
-Errors (one line, exit code 2): an option out of range; nowhere to write.
+Errors (one line, exit code 2): an option is out of range; a file cannot be written.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ STROKES = (
     ((14, 13), (9, 9), (14, 5), (19, 9), (14, 13), (8, 18), (14, 23), (20, 18), (14, 13)),
     ((19, 9), (15, 5), (10, 6), (9, 11), (13, 14), (19, 11), (19, 9), (18, 23)),
 )
-FINE = 16  # parts of a pixel, and of a stroke between two points
-MOVED = 12  # how far a point is moved at most, in parts of a pixel
-DRAWN = 2  # what the seeds of digits differ by from those of `overlay.py`: 2 and 3 from 0 and 1
+FINE = 16  # subdivisions of a pixel, and of a stroke between two points
+MOVED = 12  # largest movement of a point, in subdivisions of a pixel
+DRAWN = 2  # added to the split in the seeds of the digits: `overlay.py` uses the splits 0 and 1
 
 
 def pair_rows(seed: int, split: int, rows: int) -> Pairs:
-    """Images uint8 `[rows, 36, 36]` and labels int32 `[rows, 2]` of a file.
+    """Returns images uint8 `[rows, 36, 36]` and labels int32 `[rows, 2]` of a file.
 
     Args:
-        seed: of the sample.
-        split: 0 train, 1 test; keeps the two independent of each other.
-        rows: how many, and how many digits are drawn to make them from.
+        seed: seed of the sample.
+        split: 0 train, 1 test; the splits are independent of each other.
+        rows: number of rows, and of the digits that they are made from.
     """
     random = np.random.RandomState([DRAWN + split, seed])
-    # Every class the same number of times: a small sample has none to spare.
+    # Every class is equally frequent, because the sample is small.
     classes = np.argsort(random.random_sample(rows), kind="stable") % CLASSES
     digits = np.stack([_digit(STROKES[number], random) for number in classes])
     layout = lay_out(classes, rows, seed, split)
@@ -60,16 +60,16 @@ def pair_rows(seed: int, split: int, rows: int) -> Pairs:
 
 
 def _digit(points: tuple, random: np.random.RandomState) -> np.ndarray:
-    """A pen stroke through the points, uint8 `[28, 28]`."""
+    """Returns the image of a pen stroke through the points, uint8 `[28, 28]`."""
 
     def below(count: int, *shape: int) -> np.ndarray:
         return (random.random_sample(shape) * count).astype(np.int64)
 
     corners = np.array(points) * FINE + below(2 * MOVED + 1, len(points), 2) - MOVED
     corners += below(2 * FINE + 1, 2) - FINE
-    slant = below(2 * FINE + 1) - FINE  # at the upper edge, in quarters of that
+    slant = below(2 * FINE + 1) - FINE  # at the upper edge, in quarters of a subdivision
     corners[:, 0] += slant * (PATCH * FINE // 2 - corners[:, 1]) // (4 * FINE)
-    width = 18 + below(11)  # of half the pen, in parts of a pixel
+    width = 18 + below(11)  # half the width of the pen, in subdivisions of a pixel
 
     part = np.arange(FINE + 1)[:, None, None]
     ink = ((FINE - part) * corners[:-1] + part * corners[1:]).reshape(-1, 2) // FINE
@@ -77,13 +77,13 @@ def _digit(points: tuple, random: np.random.RandomState) -> np.ndarray:
     across = (centres[None, :] - ink[:, :1]) ** 2
     down = (centres[None, :] - ink[:, 1:]) ** 2
     nearest = (across[:, None, :] + down[:, :, None]).min(axis=0)  # squared
-    # White within the pen, grey at its rim, black one and a half widths from its middle.
+    # White inside the pen, grey at its edge, black from 1.5 half widths on.
     square = int(width * width)
     return np.clip((9 * square - 4 * nearest) * 255 // (5 * square), 0, 255).astype(np.uint8)
 
 
 def npz(seed: int, split: int, rows: int) -> bytes:
-    """A file: the images and labels of `pair_rows`, compressed."""
+    """Returns a compressed file of the images and labels of `pair_rows`."""
     images, labels = pair_rows(seed, split, rows)
     content = io.BytesIO()
     np.savez_compressed(content, images=images, labels=labels)
@@ -91,12 +91,12 @@ def npz(seed: int, split: int, rows: int) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return run_generator(
         "datasets.Multi_MNIST_DselectK.sample",
         __doc__,
         npz,
-        ".npz",
+        ("train/train_data.npz", "test/test_data.npz"),
         (400, 200),
         arguments,
         least=CLASSES,

@@ -1,6 +1,6 @@
-"""MNIST's files, declared once, and what of them makes training, validation and testing.
+"""MNIST's files, and the images of training, validation and test set.
 
-No image is in two splits: left and right digits of a split come from its own images alone.
+No image is in two splits: left and right digits of a split come from the same images.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ TEST = (
 
 
 class Split(NamedTuple):
-    """A part of the data set.
+    """A training, validation or test set.
 
     Attributes:
-        name: what the name of PaddleRec's file contains.
-        target: the beginning of its files' names in the output folder.
-        raw: MNIST's images and labels.
-        first: the first image that it takes of them.
-        last: the one after its last.
-        rows: how many it has.
+        name: a word in the name of PaddleRec's file.
+        target: beginning of the names of its files in the output folder.
+        raw: MNIST's files of images and labels.
+        first: number of its first image.
+        last: number after its last image.
+        rows: number of its rows.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""The Adult table, declared once: the raw columns, and what each becomes.
+"""The columns of the raw Adult table and of the prepared one.
 
-An output row is the labels, then the numerics, then an id of each field, in the order below.
+A prepared row has the labels, the numerics and one id of each field, in the order below.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Label(NamedTuple):
-    """A task, and the label of each value that its column may have."""
+    """A task, and the label of each value of its column."""
 
     task: str
     column: str
@@ -17,7 +17,7 @@ class Label(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A categorical column, whose ids are below `size`; 0 is a value that training lacks."""
+    """A categorical column with ids below ``size``; the id 0 is out-of-vocabulary."""
 
     column: str
     size: int
@@ -41,7 +41,7 @@ RAW_COLUMNS = (
     "income",
 )
 
-# Values are without the space before them and the full stop after the test file's last one.
+# Values have no leading space, and no full stop as at the end of lines of the test file.
 LABELS = (
     Label("income", "income", {"<=50K": 0, ">50K": 1}),
     Label(
@@ -76,8 +76,8 @@ FIELDS = (
     Field("race", 6),
     Field("sex", 3),
     Field("native_country", 43),
-    # Once more, by exact amount: tax forms and deduction limits make some amounts of capital gain
-    # and loss common, and what one says of a person is not what its neighbour says.
+    # These columns again, as categories: tax rules make some exact amounts frequent, and people
+    # with one amount differ from those with the next amount.
     Field("capital_gain", 118),
     Field("capital_loss", 91),
 )

@@ -1,4 +1,4 @@
-"""Rows of the prepared Adult table, for the models of ``models/multitask``."""
+"""The reader of the prepared Adult table."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datasets.readers.field_matrix import FieldDataset
 
 
 class RecDataset(FieldDataset):
-    """Rows of 6 numerics, 7 ids and one label a task.
+    """Rows of 6 numerics, 9 ids and one label a task.
 
-    Label column 0 is income over 50,000 dollars, 1 is having been married.
+    Label column 0 is an income over 50,000 dollars, column 1 is that a person has been married.
     """
 
     LABELS = tuple(label.task for label in LABELS)

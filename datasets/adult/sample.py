@@ -1,11 +1,11 @@
-"""Small made-up data in the form of the prepared Adult table, for the models' sample folders.
+"""Generates a small sample in the format of the prepared Adult table.
 
     python -m datasets.adult.sample --output_dir DIR [--seed 2022] [--train_rows 1000]
                                     [--test_rows 500]
 
-writes `train/train_data.txt` and `test/test_data.txt` in DIR. No row comes from Adult: each
-person is drawn from the shares below, which only resemble the real ones. The two labels follow
-from the features. With every condition counting 0 or 1 and `noise` uniform on {-1, 0, 1}:
+writes `train/train_data.txt` and `test/test_data.txt` into DIR. No row comes from Adult: each
+person is drawn with the probabilities below, which resemble the real ones. The labels follow from
+the features. Each condition counts 0 or 1, and `noise` is uniform on {-1, 0, 1}:
 
     income (over 50,000)       = 1  if  3 [husband or wife] + 3 [education_num >= 13]
                                         + 2 [executive or professional] + 2 [capital_gain > 0]
@@ -13,39 +13,40 @@ from the features. With every condition counting 0 or 1 and `noise` uniform on {
     marital (has been married) = 1  if  4 [husband or wife] + 3 [age >= 33] + 1 [unmarried]
                                         - 2 [own child] + noise >= 2
 
-which makes about 18 % and 72 % of the labels positive. An amount of capital gain or loss has the
-id 1 if it is 0, and otherwise one of the others, by its remainder. The same seed gives the same
-bytes on every platform and version: all draws are uniform doubles of numpy's RandomState, whose
-stream is frozen, and everything after them is exact arithmetic.
+About 18 % and 72 % of the labels are positive. A capital gain or loss of 0 has the id 1; the id of
+any other amount follows from its remainder. The same seed gives the same bytes on every platform
+and version: all draws are uniform doubles of NumPy's RandomState, whose stream never changes, and
+the rest is exact arithmetic.
 
-Errors (one line, exit code 2): an option out of range; nowhere to write.
+Errors (one line, exit code 2): an option is out of range; a file cannot be written.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from datasets.adult.columns import FIELDS, NUMERICS
 from datasets.preparing.sampling import Draw, run_sample, table_of
 
-# Positions below are those of the sorted values in the real table, as are the ids less one.
+# Positions refer to the sorted values of the real table; an id is the position plus one.
 HUSBAND, NOT_IN_FAMILY, OTHER_RELATIVE, OWN_CHILD, UNMARRIED, WIFE = range(6)
 EXECUTIVE, PROFESSIONAL = 4, 10
 MALE = 1
 
-# Shares in percent, by position.
+# Probabilities in percent, by position.
 WORKCLASS = (6, 3, 6, 0, 70, 3, 8, 4, 0)
 EDUCATION = (3, 4, 1, 0, 1, 2, 2, 3, 4, 16, 1, 33, 5, 0, 2, 23)
 EDUCATION_NUM = (6, 7, 8, 2, 3, 4, 5, 12, 11, 13, 16, 9, 14, 1, 15, 10)  # of each education
 OCCUPATION = (6, 12, 0, 13, 13, 3, 4, 6, 10, 0, 13, 2, 11, 2, 5)
 RACE = (1, 3, 9, 1, 86)
-SINGLE = (0, 40, 6, 32, 22, 0)  # relationship of those who are no husband or wife
-YOUNG = (0, 30, 10, 60, 0, 0)  # and of those under 25
+SINGLE = (0, 40, 6, 32, 22, 0)  # relationship of people who are not husband or wife
+YOUNG = (0, 30, 10, 60, 0, 0)  # the same for people under 25
 UNITED_STATES, COUNTRIES = 38, 42
 
 
 def person(draw: Draw) -> str:
-    """One output row, without its newline."""
+    """Returns one row, without its newline."""
     age = 17 + draw.below(24) if draw.chance(50) else 30 + draw.below(45)
     male = draw.chance(67)
     relationship = draw.share(YOUNG if age < 25 else SINGLE)
@@ -91,13 +92,11 @@ def _place(amount: int, size: int) -> int:
     return 1 + amount % (size - 2) if amount else 0
 
 
-def table(seed: int, split: int, rows: int) -> str:
-    """Text of a file; `split` (0 train, 1 test) keeps the two independent of each other."""
-    return table_of(person, seed, split, rows)
+table = partial(table_of, person)  # takes seed, split, rows
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return run_sample("datasets.adult.sample", __doc__, person, (1_000, 500), arguments)
 
 

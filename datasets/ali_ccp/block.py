@@ -1,4 +1,4 @@
-"""Ali-CCP's lines become a table of labels and ids: a block of them at once, for speed."""
+"""Parses blocks of Ali-CCP's lines into labels and ids with NumPy, for speed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from datasets.ali_ccp.columns import LABELS, Kept
 _COMMA, _COLON, _NEWLINE, _SPACE = b",:\n "
 _ZERO, _ONE = b"01"
 _HEAD = 3  # separators after id, click and buy
-_WORD = 8  # bytes that are looked at as one number
+_WORD = 8  # bytes that are read as one integer
 
 
 class BlockParser:
-    """Reads lines in the plain form, in which all but a handful are.
+    """Parses lines in the usual format, in which almost all lines are.
 
     Args:
-        fields: whose ids are kept; a name has at most 8 bytes.
+        fields: the fields that are read; a name has at most 8 bytes.
     """
 
     def __init__(self, fields: Sequence[Kept]):
@@ -30,18 +30,18 @@ class BlockParser:
         self._width = len(LABELS) + int(self._max_len.sum())
 
     def parse(self, block: bytes) -> np.ndarray | None:
-        """Returns the lines' rows, ``[lines, 2 + S]`` int32.
+        """Returns the rows of the lines, ``[lines, 2 + S]`` int32.
 
-        Returns None if there is a line that is blank, malformed, has spaces, or has an id or a
-        field's name of more than 8 bytes.
+        Returns None if a line is blank or malformed, has spaces, or has an id or a field's name of
+        more than 8 bytes.
 
         Args:
-            block: whole lines, each of which ends in a newline.
+            block: complete lines, each with a newline at its end.
         """
         data = np.frombuffer(block, np.uint8)
         marks = np.flatnonzero((data == _COMMA) | (data == _COLON) | (data == _NEWLINE))
         kinds = data[marks]
-        sizes = np.diff(marks, prepend=-1) - 1  # of what ends at each mark, in bytes
+        sizes = np.diff(marks, prepend=-1) - 1  # bytes of the text before each mark
         last = np.flatnonzero(kinds == _NEWLINE)
         begin = np.concatenate([[0], last[:-1] + 1])  # each line's first mark
         counts = last - begin + 1
@@ -58,7 +58,7 @@ class BlockParser:
         labels = self._labels(data, marks, sizes, begin)
         if labels is None or not (_short(sizes[colons]) and _short(sizes[colons + 1])):
             return None
-        # Eight bytes in front, so that there is a word before every mark.
+        # Eight more bytes at the start, so that there is a word before every mark.
         words = np.ndarray((len(block) + 1,), "<u8", bytes(_WORD) + block, strides=(1,))
         ids = _numbers(words[marks[colons + 1]], sizes[colons + 1])
         if ids is None:
@@ -69,7 +69,7 @@ class BlockParser:
         return table
 
     def _labels(self, data, marks, sizes, begin) -> np.ndarray | None:
-        """Returns click, and click and buy, ``[lines, 2]``; None if one is not 0 or 1."""
+        """Returns click and click-and-buy, ``[lines, 2]``; None if a label is not 0 or 1."""
         places = np.stack([begin + 1, begin + 2], axis=1)
         digits = data[marks[places] - 1]
         if (sizes[places] != 1).any() or not ((digits == _ZERO) | (digits == _ONE)).all():
@@ -77,14 +77,14 @@ class BlockParser:
         return np.logical_and.accumulate(digits == _ONE, axis=1)
 
     def _place(self, table, line, names, ids) -> None:
-        """Writes the features' ids into the rows of their lines."""
+        """Writes the ids of the features into the rows of their lines."""
         if not len(self._names) or not len(ids):
             return
         slot = np.searchsorted(self._names, names)
         slot[slot == len(self._names)] = 0
-        ours = np.flatnonzero(self._names[slot] == names)
-        slot, line, ids = self._order[slot[ours]], line[ours], ids[ours]
-        number = _numbers_within(line * len(self._names) + slot)
+        known = np.flatnonzero(self._names[slot] == names)
+        slot, line, ids = self._order[slot[known]], line[known], ids[known]
+        number = _occurrence(line * len(self._names) + slot)
         kept = np.flatnonzero(number < self._max_len[slot])
         table[line[kept], (self._first[slot] + number)[kept]] = ids[kept]
 
@@ -94,15 +94,15 @@ def _short(sizes: np.ndarray) -> bool:
 
 
 def _texts(words: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Returns the last `sizes` bytes of each word, as a number that stands for that text."""
+    """Returns the last ``sizes`` bytes of each word as an integer that identifies the text."""
     return words >> (8 * (_WORD - sizes)).astype("u8")
 
 
 def _numbers(words: np.ndarray, sizes: np.ndarray) -> np.ndarray | None:
-    """Returns the numbers that the last `sizes` bytes of each word spell, None if one does not.
+    """Returns the numbers in the last ``sizes`` bytes of each word; None if one is not a number.
 
-    The digits of a word are its bytes: neighbours are joined to numbers below 100, those to
-    numbers below 10,000, and so on, in all words at once.
+    Each byte is a digit. Neighbours are combined to numbers below 100, these to numbers below
+    10,000, and so on, in all words at once.
     """
     shift = (8 * (_WORD - sizes)).astype("u8")
     digits = (words >> shift << shift) ^ (np.uint64(0x3030303030303030) >> shift << shift)
@@ -114,8 +114,8 @@ def _numbers(words: np.ndarray, sizes: np.ndarray) -> np.ndarray | None:
     return fours * np.uint64(10_000) + (fours >> np.uint64(32)) & np.uint64(0xFFFFFFFF)
 
 
-def _numbers_within(keys: np.ndarray) -> np.ndarray:
-    """Returns how many equal keys come before each."""
+def _occurrence(keys: np.ndarray) -> np.ndarray:
+    """Returns for each key the number of equal keys before it."""
     number = np.zeros(len(keys), np.int64)
     several = np.flatnonzero((np.bincount(keys) > 1)[keys])
     if len(several):

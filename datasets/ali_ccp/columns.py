@@ -1,4 +1,4 @@
-"""The lines of PaddleRec's prepared Ali-CCP files: ``id,click,buy,field:feature,...``."""
+"""The format of PaddleRec's prepared Ali-CCP files: ``id,click,buy,field:feature,...``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 
 class Kept(NamedTuple):
-    """A field whose features are kept: the first `max_len` of a line."""
+    """A field that is read: the first ``max_len`` features of each line."""
 
     name: str
     max_len: int
 
 
-LABELS = ("click", "click and buy")  # columns of the parsed table; buy alone does not convert
+LABELS = ("click", "click and buy")  # columns of the parsed table; buy alone is no conversion
 
-# In the order of PaddleRec's reader. A field may have several features in a line, or none.
+# In the order of PaddleRec's reader. A line may have several features of a field, or none.
 FIELDS = (
     "101",
     "109_14",
@@ -41,6 +41,6 @@ FIELDS = (
     "301",
 )
 
-VOCABULARY = 737_946  # ids of the features of all fields, 0 included
-ID_LIMIT = 1 << 31  # what a parsed table's int32 holds
+VOCABULARY = 737_946  # number of ids of all fields together, including 0
+ID_LIMIT = 1 << 31  # the parsed table is int32
 EXPECTED = "id,click,buy,field:feature,..."

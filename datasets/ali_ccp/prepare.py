@@ -1,21 +1,22 @@
-"""Ali-CCP: PaddleRec's prepared files, fetched, and read line by line before they are trusted.
+"""Prepares Ali-CCP: downloads PaddleRec's prepared files and checks every line.
 
     python -m datasets.ali_ccp.prepare [--raw_dir DIR] [--output_dir DIR] [--force]
 
-makes in the output folder `train_all/train_data.csv` and `test_all/test_data.csv`: the lines of
-PaddleRec's files in their order, without blank ones. `columns.py` says what a line is. Options:
+writes `train_all/train_data.csv` and `test_all/test_data.csv` into the output folder. They have the
+lines of PaddleRec's files in their order, without blank lines. `columns.py` describes a line.
+Options:
 
-    --raw_dir     folder that holds the raw files (default: the environment variable RAW_DIR;
-                  without either they are downloaded, from ALI_CCP_URL if that is set)
-    --output_dir  default: this folder
-    --force       prepare anew even if the files are there
+    --raw_dir     folder of the raw files (default: the environment variable RAW_DIR; if neither is
+                  set, they are downloaded, from ALI_CCP_URL if it is set)
+    --output_dir  folder of the prepared files (default: this folder)
+    --force       prepare again, even if the files exist
 
-Nobody publishes a hash or a number of rows of these files. What can be checked is that they arrive
-whole, that every line has the form, and that they hold fields of Ali-CCP; what cannot is shown:
-rows, click and conversion rates, the largest id, and how many features the fields have.
+Nobody publishes a hash or a number of rows of these files. The command checks that they are
+complete, that every line has the format, and that they have fields of Ali-CCP. It prints the rest
+for your own check: rows, click and conversion rates, the largest id, and features of each field.
 
-Errors (one line, exit code 2; an earlier preparation stays as it was): a raw file that is missing
-or cannot be fetched; a line of another form; nowhere to write.
+Errors (one line, exit code 2; earlier files stay unchanged): a raw file is missing or cannot be
+downloaded; a line has another format; a file cannot be written.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from datasets.preparing.publish import publish
 
 HERE = Path(__file__).resolve().parent
 VARIABLE = "ALI_CCP_URL"
-# PaddleRec's bucket; the addresses have not been tried.
+# PaddleRec's bucket; nobody has tried these addresses.
 MIRRORS = ("https://paddlerec.bj.bcebos.com/esmm/{name}",)
 FILES = {
     "train_all/train_data.csv": RawFile("traindata_10w.csv", None, MIRRORS, VARIABLE),
@@ -43,15 +44,15 @@ FILES = {
 
 
 def prepare(output_dir: Path, raw_dir: Path | None = None, force: bool = False) -> None:
-    """Make the two files in `output_dir`, or say that they are there already.
+    """Writes the prepared files, unless they exist already.
 
     Args:
-        output_dir: where `train_all` and `test_all` go.
-        raw_dir: folder of the raw files, instead of a download.
-        force: prepare anew even if the files are there.
+        output_dir: folder of `train_all` and `test_all`.
+        raw_dir: folder of the raw files; None to download them.
+        force: write the files even if they exist.
 
     Raises:
-        DataError: something about the raw files or the output folder is wrong.
+        DataError: a raw file is invalid, or an output file cannot be replaced.
         OSError: reading or writing failed.
     """
     summaries: dict[str, Summary] = {}
@@ -70,12 +71,12 @@ def prepare(output_dir: Path, raw_dir: Path | None = None, force: bool = False) 
 
 
 def _download_folder(raw: RawFile) -> Path:
-    # Without a hash only the address tells one file from another.
+    # There is no hash, so the address identifies the file.
     return HERE / "raw" / hashlib.sha256(raw.urls()[0].encode()).hexdigest()[:8]
 
 
 def _origin(raw: RawFile, raw_dir: Path | None) -> list:
-    """What files are made anew for: another address; or a file of another place, size or time."""
+    """Returns what identifies a raw file: its addresses, or its path, size and time of change."""
     if raw_dir is None:
         return raw.urls()
     for path in (raw_dir / raw.name, raw_dir / f"{raw.name}.gz"):
@@ -86,7 +87,7 @@ def _origin(raw: RawFile, raw_dir: Path | None) -> list:
 
 
 def _checked(path: Path, summary: Summary, remove: bool) -> Iterator[bytes]:
-    """The file's lines; one that is none, if it is a download, is removed to be fetched again."""
+    """Yields the file's lines; removes an invalid download, so that it is fetched again."""
     try:
         for block, rows in parsed_blocks(os.fspath(path), KEPT):
             summary.add(rows)
@@ -99,7 +100,7 @@ def _checked(path: Path, summary: Summary, remove: bool) -> Iterator[bytes]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return run_preparation("datasets.ali_ccp.prepare", __doc__, HERE, prepare, arguments)
 
 

@@ -1,4 +1,4 @@
-"""Rows of PaddleRec's prepared Ali-CCP files, for the models of ``models/multitask``."""
+"""The reader of PaddleRec's prepared Ali-CCP files."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ import numpy as np
 
 from datasets.ali_ccp.columns import FIELDS, ID_LIMIT, LABELS, Kept
 from datasets.ali_ccp.lines import table_blocks
-from datasets.readers import parsed_copy
+from datasets.readers import checks, parsed_copy
 from datasets.readers.field_matrix import FieldDataset
-from datasets.readers.sparse_fields import SparseField, fields_of
+from datasets.readers.sparse_fields import fields_of
 from datasets.readers.text_matrix import TextTable
 
 
 class RecDataset(FieldDataset):
     """Rows of ids and one label a task: ``[ids [S], label [1], ...]``, all int64.
 
-    ``hyper_parameters.sparse_fields`` says which of the 23 fields are read, in which order, and
-    ``max_len`` how many features of each: of more in a line the first are kept, fewer are padded
-    with 0. S is the sum of ``max_len``. Fields that the configuration leaves out are skipped,
-    which is how one does without them, and so are fields of the file that are none of the 23.
-    With ``hyper_parameters.hash_ids`` an id beyond its field's size becomes
-    ``1 + (id - 1) % (size - 1)``; without, it is an error when its row is taken.
+    ``hyper_parameters.sparse_fields`` lists the fields that are read, out of the 23 of Ali-CCP.
+    The first ``max_len`` features of a field are read; fewer are padded with 0. S is the sum of
+    ``max_len``. Other fields of the file are skipped. An id that is not below its field's size is
+    an error when its row is taken. With ``hyper_parameters.hash_ids`` it becomes
+    ``1 + (id - 1) % (size - 1)``.
 
-    Label column 0 is click, 1 is click and buy: a purchase without a click does not convert.
+    Label column 0 is the click, column 1 click-and-buy: buying without a click is no conversion.
 
     Args:
-        file_list: text files of lines ``id,click,buy,field:feature,...``, parsed once for every
-            choice of fields and ``max_len``.
+        file_list: text files of lines ``id,click,buy,field:feature,...``. They are parsed once for
+            each choice of fields and ``max_len``.
         config: the flat configuration.
 
     Raises:
@@ -41,12 +40,14 @@ class RecDataset(FieldDataset):
     ID_LIMIT = ID_LIMIT
 
     def __init__(self, file_list: Sequence[str], config):
-        _check(fields_of(config))
-        if config.get("hyper_parameters.dense_input_dim"):
-            raise ValueError(
-                "hyper_parameters.dense_input_dim: expected 0, Ali-CCP has no dense numbers; found "
-                f"{config.get('hyper_parameters.dense_input_dim')!r}"
-            )
+        for field in fields_of(config):
+            if field.name not in FIELDS:
+                expected = f"fields of Ali-CCP, {', '.join(FIELDS)}"
+                checks.fail("hyper_parameters.sparse_fields", expected, field.name)
+        dense = config.get("hyper_parameters.dense_input_dim")
+        if dense:
+            expected = "0, because Ali-CCP has no dense numbers"
+            checks.fail("hyper_parameters.dense_input_dim", expected, dense)
         super().__init__(file_list, config)
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
@@ -64,12 +65,3 @@ class RecDataset(FieldDataset):
 
     def _column_name(self, column: int, field: str) -> str:
         return f"field {field}"  # the parsed table does not keep the column of the line
-
-
-def _check(fields: Sequence[SparseField]) -> None:
-    for field in fields:
-        if field.name not in FIELDS:
-            raise ValueError(
-                f"hyper_parameters.sparse_fields: expected fields of Ali-CCP, {', '.join(FIELDS)}; "
-                f"found {field.name!r}"
-            )

@@ -1,6 +1,6 @@
-"""The census table, declared once: the raw columns, and what each becomes among the 501.
+"""The columns of the raw census table and of the 501 prepared columns.
 
-An output row is the labels, then the numerics, then the one-hot blocks, in the order below.
+A prepared row has the labels, the numerics and the one-hot blocks, in the order below.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Label(NamedTuple):
-    """A task: 1 where `column` is `positive`, else 0. The column has `size` categories."""
+    """A task: 1 where ``column`` is ``positive``, otherwise 0. It has ``size`` categories."""
 
     task: str
     column: str
@@ -19,7 +19,7 @@ class Label(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A one-hot block of `size` columns, one a category, sorted; `codes` sort as numbers."""
+    """A one-hot block: one column for each of ``size`` sorted categories; ``codes`` are numbers."""
 
     column: str
     size: int
@@ -124,7 +124,7 @@ BLOCKS = (
 )
 
 FIRST_BLOCK = len(LABELS) + len(NUMERICS)
-# Output column at which each block begins, and the width of a row.
+# The first prepared column of each block, and the width of a row.
 STARTS = dict(
     zip(
         (block.column for block in BLOCKS),
@@ -133,11 +133,11 @@ STARTS = dict(
 )
 WIDTH = FIRST_BLOCK + sum(block.size for block in BLOCKS)
 
-# Of the tables with a header: the labels, then every other raw column but the two that are labels.
+# Tables with a header: the labels, then all raw columns except those of the labels.
 FEATURES = tuple(column for column in RAW_COLUMNS if column not in {item.column for item in LABELS})
 HEADER = (*(label.task for label in LABELS), *FEATURES)
 
 
 def one_hot(size: int, position: int) -> str:
-    """The block's text: `0,0,1,0` is position 2 of 4."""
+    """Returns the text of a block: ``0,0,1,0`` is position 2 of 4."""
     return ",".join("1" if index == position else "0" for index in range(size))

@@ -1,27 +1,25 @@
-"""Census-Income (KDD): the raw files become the files that the models read.
+"""Prepares Census-Income (KDD): training, validation and test files from the raw files.
 
     python -m datasets.census.prepare [--raw_dir DIR] [--output_dir DIR] [--force]
 
-makes in the output folder `train_all/train_data.csv` (the raw training file, in its order),
+writes into the output folder `train_all/train_data.csv` (the raw training file, in its order),
 `valid_all/valid_data.csv` (a random half of the raw test file) and `test_all/test_data.csv` (the
-other half, in its order): 501 columns of numbers. `table_train_all/train.csv`,
-`table_valid_all/valid.csv` and `table_test_all/test.csv` are the same rows as tables with a header,
-their values as text. `columns.py` says what the columns are. Options:
+other half, in its order). They have 501 columns of numbers. `table_train_all/train.csv`,
+`table_valid_all/valid.csv` and `table_test_all/test.csv` have the same rows as tables of text with
+a header. `columns.py` lists the columns. Options:
 
-    --raw_dir     folder that holds the raw files (default: the environment variable RAW_DIR;
-                  without either they are downloaded, from CENSUS_URL if that is set)
-    --output_dir  default: this file's folder
-    --force       prepare anew even if the files are there
+    --raw_dir     folder of the raw files (default: the environment variable RAW_DIR; if neither is
+                  set, they are downloaded, from CENSUS_URL if it is set)
+    --output_dir  folder of the prepared files (default: this folder)
+    --force       prepare again, even if the files exist
 
-Errors (one line, exit code 2; an earlier preparation stays as it was): a raw file that is
-missing, cannot be fetched or has another SHA-256; a row with a wrong number of columns; a wrong
-number of rows; a numeric that is no number; a category that the training file does not have;
-nowhere to write.
+Errors (one line, exit code 2; earlier files stay unchanged): a raw file is missing, cannot be
+downloaded or has another SHA-256; a row has another number of columns; a file has another number of
+rows; a numeric is not a number; a category is not in the training file; a file cannot be written.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from collections.abc import Iterator
@@ -41,7 +39,7 @@ from datasets.census.columns import (
 )
 from datasets.preparing.command import DataError, run_preparation
 from datasets.preparing.fetch import RawFile, Source, obtain
-from datasets.preparing.publish import publish
+from datasets.preparing.publish import publish, recipe_of
 from datasets.preparing.raw_rows import read_rows
 
 HERE = Path(__file__).resolve().parent
@@ -81,24 +79,21 @@ def prepare(
     train: Source | None = None,
     test: Source | None = None,
 ) -> None:
-    """Make the files in `output_dir`, or say that they are there already.
+    """Writes the prepared files, unless they exist already.
 
     Args:
-        output_dir: where the folders go, `train_all` and the others.
-        raw_dir: folder of the raw files, instead of a download.
-        force: prepare anew even if the files are there.
+        output_dir: folder of `train_all` and the other folders.
+        raw_dir: folder of the raw files; None to download them.
+        force: write the files even if they exist.
         train: the raw training file; the official one by default.
-        test: the raw test file, likewise.
+        test: the raw test file; the official one by default.
 
     Raises:
-        DataError: something about the raw files or the output folder is wrong.
+        DataError: a raw file is invalid, or an output file cannot be replaced.
         OSError: reading or writing failed.
     """
     train, test = train or TRAIN, test or TEST
-    recipe = {
-        "raw": {source.file.name: source.file.sha256 for source in (train, test)},
-        "columns": hashlib.sha256(repr((LABELS, NUMERICS, BLOCKS, HEADER)).encode()).hexdigest(),
-    }
+    recipe = recipe_of((train.file, test.file), (LABELS, NUMERICS, BLOCKS, HEADER))
 
     def contents() -> Iterator[tuple[str, Iterator[bytes]]]:
         train_path = obtain(train.file, HERE / "raw", raw_dir)
@@ -111,7 +106,7 @@ def prepare(
 
 
 class _Field(dict):
-    """One output field: raw value -> output text."""
+    """An output field: maps raw values to output texts."""
 
     def __init__(self, column: str, texts: dict[str, str]):
         super().__init__(texts)
@@ -119,43 +114,45 @@ class _Field(dict):
         self.index = RAW_COLUMNS.index(column)
 
     def __missing__(self, value: str) -> str:
-        raise ValueError(f"column {self.column}: '{value}' is no category of the training file")
+        raise ValueError(
+            f"column {self.column}: expected a category of the training file, found '{value}'"
+        )
 
 
 class _Numeric(_Field):
-    """A number keeps the digits of its source."""
+    """A numeric field: keeps the digits of the raw value."""
 
     def __missing__(self, value: str) -> str:
         text = value.strip()
         if not re.fullmatch(r"-?\d+(\.\d+)?", text):
-            raise ValueError(f"column {self.column}: '{value}', expected a number")
+            raise ValueError(f"column {self.column}: expected a number, found '{value}'")
         self[value] = text
         return text
 
 
 class _Text(_Field):
-    """A value as it is, without the space around it."""
+    """A text field: removes leading and trailing space."""
 
     def __missing__(self, value: str) -> str:
         text = value.strip()
         if '"' in text:
-            raise ValueError(f"column {self.column}: '{value}' has a quotation mark")
+            raise ValueError(f"column {self.column}: expected no quotation mark, found '{value}'")
         self[value] = text
         return text
 
 
 def _fit(path: Path, rows: int) -> list[_Field]:
-    """The output fields in order, their categories those of the training file."""
+    """Returns the output fields in order, with the categories of the training file."""
     seen = {item.column: set() for item in (*LABELS, *BLOCKS)}
     plan = [(RAW_COLUMNS.index(column), values) for column, values in seen.items()]
     for _, row in read_rows(path, len(RAW_COLUMNS), rows):
         for index, values in plan:
             values.add(row[index])
     for item in (*LABELS, *BLOCKS):
-        found = len(seen[item.column])
-        if found != item.size:
+        count = len(seen[item.column])
+        if count != item.size:
             raise DataError(
-                f"{path}: column {item.column}: {found} categories, expected {item.size}"
+                f"{path}: column {item.column}: {count} categories, expected {item.size}"
             )
     fields = []
     for label in LABELS:
@@ -175,7 +172,7 @@ def _fit(path: Path, rows: int) -> list[_Field]:
 
 
 def _encode(path: Path, rows: int, fields: list[_Field]) -> Iterator[bytes]:
-    """Output lines of a raw file, one a row."""
+    """Yields the output lines of a raw file."""
     plan = [(field.index, field) for field in fields]
     for line, row in read_rows(path, len(RAW_COLUMNS), rows):
         try:
@@ -188,28 +185,28 @@ def _encode(path: Path, rows: int, fields: list[_Field]) -> Iterator[bytes]:
 def _contents(
     train_path: Path, train_rows: int, test_path: Path, test_rows: int
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Each output file and its lines."""
+    """Yields each output file and its lines."""
     fields = _fit(train_path, train_rows)
     texts = fields[: len(LABELS)] + [_Text(column, {}) for column in FEATURES]
-    # What pandas' DataFrame.sample(frac=0.5, replace=False, random_state=1) draws.
-    chosen = np.random.RandomState(1).choice(test_rows, round(0.5 * test_rows), replace=False)
-    rest = np.setdiff1d(np.arange(test_rows), chosen)
-    for names, plan, finished in ((OUTPUTS, fields, iter), (TABLES, texts, _with_header)):
+    # The rows that pandas' DataFrame.sample(frac=0.5, replace=False, random_state=1) draws.
+    drawn = np.random.RandomState(1).choice(test_rows, round(0.5 * test_rows), replace=False)
+    rest = np.setdiff1d(np.arange(test_rows), drawn)
+    for names, plan, complete in ((OUTPUTS, fields, iter), (TABLES, texts, _with_header)):
         lines = list(_encode(test_path, test_rows, plan))
-        yield names[0], finished(_encode(train_path, train_rows, plan))
-        yield names[1], finished(lines[row] for row in chosen)
-        yield names[2], finished(lines[row] for row in rest)
-        lines.clear()  # written by now; the next ones take as much
+        yield names[0], complete(_encode(train_path, train_rows, plan))
+        yield names[1], complete(lines[row] for row in drawn)
+        yield names[2], complete(lines[row] for row in rest)
+        lines.clear()  # they are written; this frees the memory for the next ones
 
 
 def _with_header(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines, a header with the first of them: what counts them counts rows."""
+    """Yields the lines; the header comes with the first one, so that rows are counted right."""
     yield ",".join(HEADER).encode("ascii") + b"\n" + next(lines)
     yield from lines
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return run_preparation("datasets.census.prepare", __doc__, HERE, prepare, arguments)
 
 

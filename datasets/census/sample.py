@@ -1,43 +1,44 @@
-"""Small made-up data in the 501-column census form, for the models' sample folders.
+"""Generates a small sample in the 501-column census format.
 
     python -m datasets.census.sample --output_dir DIR [--seed 2022] [--train_rows 400]
                                      [--test_rows 200]
 
-writes `train/train_data.txt` and `test/test_data.txt` in DIR. No row comes from the census: each
-person is drawn from the shares below, which only resemble the real ones. The two labels follow
-from the features. With every condition counting 0 or 1 and `noise` uniform on {-1, 0, 1}:
+writes `train/train_data.txt` and `test/test_data.txt` into DIR. No row comes from the census: each
+person is drawn with the probabilities below, which resemble the real ones. The labels follow from
+the features. Each condition counts 0 or 1, and `noise` is uniform on {-1, 0, 1}:
 
     marital (never married) = 1  if  3 [age < 30] + 2 [tax filer is single or a nonfiler]
                                      - 2 [householder or spouse] + noise >= 2
     income (over 50,000)    = 1  if  3 [weeks worked >= 40] + 3 [degree] + 2 [dividends > 0]
                                      + 1 [male] + noise >= 6
 
-which makes about 45 % and 25 % of the labels positive. The same seed gives the same bytes on
-every platform and version: all draws are uniform doubles of numpy's RandomState, whose stream
-is frozen, and everything after them is exact arithmetic.
+About 45 % and 25 % of the labels are positive. The same seed gives the same bytes on every
+platform and version: all draws are uniform doubles of NumPy's RandomState, whose stream never
+changes, and the rest is exact arithmetic.
 
-Errors (one line, exit code 2): an option out of range; nowhere to write.
+Errors (one line, exit code 2): an option is out of range; a file cannot be written.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from datasets.census.columns import BLOCKS, NUMERICS, one_hot
 from datasets.preparing.sampling import Draw, run_sample, table_of
 
-# Positions below are those of the sorted categories in the real table.
+# Positions refer to the sorted categories of the real table.
 DEGREES = (9, 11, 14, 15)  # bachelor, doctorate, master, professional school
 SINGLE, NONFILER = 5, 4  # tax_filer_stat
 HOUSEHOLDER, SPOUSE, YOUNG_CHILD, GROWN_CHILD = 4, 7, 2, 0  # det_hh_summ
 FAMILY = {HOUSEHOLDER: 20, SPOUSE: 37, YOUNG_CHILD: 8, GROWN_CHILD: 2}  # det_hh_fam_stat
 
-# Shares in percent, by position.
+# Probabilities in percent, by position.
 EDUCATION = (3, 1, 1, 1, 1, 3, 2, 3, 3, 26, 0, 3, 25, 0, 12, 3, 13)
 SCHOOLING = (20, 18, 6, 0, 0, 3, 9, 0, 0, 0, 0, 0, 26, 0, 0, 0, 18)  # education under 22
 TAX_FILER = (6, 5, 36, 2, 9, 42)
 CLASS_WORKER = (6, 8, 1, 0, 71, 3, 8, 3, 0)
-# Position and share of the commonest category; the others have the rest in equal parts.
+# Position and probability of the most frequent category; the others share the rest equally.
 USUAL = {
     "hs_college": (2, 94),
     "race": (4, 84),
@@ -59,12 +60,12 @@ USUAL = {
     "citizenship": (4, 89),
     "vet_question": (1, 99),
 }
-# Blocks that describe a job, and the position of those who have none.
+# Blocks that describe a job, and their position for people without a job.
 JOB = {"det_ind_code": 0, "det_occ_code": 0, "major_ind_code": 14, "major_occ_code": 6}
 
 
 def person(draw: Draw) -> str:
-    """One output row, without its newline."""
+    """Returns one row, without its newline."""
     age = draw.below(60) if draw.chance(75) else 20 + draw.below(71)
     adult = age >= 15
     works = adult and draw.chance(85 if age < 65 else 15)
@@ -102,7 +103,7 @@ def person(draw: Draw) -> str:
         places["det_hh_summ"] = GROWN_CHILD
     else:
         places["det_hh_summ"] = draw.share((6, 0, 0, 1, 48, 8, 7, 30))
-    # Who is none of the four is a secondary individual.
+    # Everybody else is a secondary individual.
     places["det_hh_fam_stat"] = FAMILY.get(places["det_hh_summ"], 35)
     places["fam_under_18"] = draw.share((72, 4, 21, 3, 0)) if age < 18 else 4
 
@@ -118,13 +119,11 @@ def person(draw: Draw) -> str:
     return ",".join(fields)
 
 
-def table(seed: int, split: int, rows: int) -> str:
-    """Text of a file; `split` (0 train, 1 test) keeps the two independent of each other."""
-    return table_of(person, seed, split, rows)
+table = partial(table_of, person)  # takes seed, split, rows
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return run_sample("datasets.census.sample", __doc__, person, (400, 200), arguments)
 
 

@@ -1,7 +1,7 @@
-"""The prepared KuaiRand-Pure rows, declared once.
+"""The columns of the prepared KuaiRand-Pure rows.
 
-An output row is the labels, the dense numbers, the history, then the ids of each field, in the
-order below. Labels and history are all that feedback reaches, and history is of earlier days.
+A row has the labels, the dense numbers, the history and the ids of each field, in the order below.
+Only labels and history contain user feedback. The history covers earlier days only.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ class Field(NamedTuple):
     """A sparse field.
 
     Attributes:
-        name: the raw column, or what is made of it.
-        size: what its ids are below: all values of the official tables and 0, unknown.
-        max_len: its columns; fewer values are padded with 0 at the end.
-        least: training rows that a value needs for an id of its own; rarer ones are unknown, so
-            that unknown is trained.
+        name: the raw column, or the name of a derived column.
+        size: number of ids: all values of the official tables, and 0 for out-of-vocabulary.
+        max_len: number of its columns; fewer values are padded with 0 at the end.
+        least: training rows that a value needs for an id of its own. Rarer values are
+            out-of-vocabulary, so that the embedding of 0 is trained.
     """
 
     name: str
@@ -26,12 +26,13 @@ class Field(NamedTuple):
     least: int = 1
 
 
-# Days of a row: its place in DAYS. Training ends before TRAIN_DAYS, fitting before FIT_DAYS.
+# The day of a row is its index in DAYS. Training days are below TRAIN_DAYS, or below FIT_DAYS if
+# valid_all is used to choose settings.
 DAYS = (*range(20220425, 20220431), *range(20220501, 20220509))
 TRAIN_DAYS = 6
 FIT_DAYS = 5
 
-# Conversion is a long view of what was clicked; some 0.1 % of the rows are long views without.
+# ctcvr is a click and a long view. About 0.1 % of the rows are long views without a click.
 LABELS = ("click", "ctcvr", "like", "long_view")
 
 LOG_DENSE = ("duration_ms",)
@@ -39,7 +40,7 @@ USER_DENSE = ("follow_user_num", "fans_user_num", "friend_user_num", "register_d
 VIDEO_DENSE = ("server_width", "server_height")
 DENSE = (*LOG_DENSE, *USER_DENSE, *VIDEO_DENSE)
 
-# Who or what the history is of, and the labels whose rates it holds beside the count.
+# The keys of the history, and the labels whose rates it has beside the count.
 HISTORY_OF = {
     "user": ("click", "ctcvr", "like"),
     "video": ("click", "ctcvr", "like"),
@@ -48,9 +49,9 @@ HISTORY_OF = {
     "video_tab": ("click", "ctcvr"),
 }
 HISTORY = tuple(f"{of}_{what}" for of, rates in HISTORY_OF.items() for what in ("count", *rates))
-SMOOTHING = 20  # rows without any deviation that are added to those seen
+SMOOTHING = 20  # rows with the average rate that are added to the observed rows
 
-# Milliseconds at which one bucket of durations ends: four an octave, 4 s to 17 min.
+# Upper limits of the duration buckets in milliseconds: four per octave, from 4 s to 17 min.
 DURATION_BOUNDS = tuple(round(4_000 * 2 ** (step / 4)) for step in range(33))
 
 LOG_FIELDS = (

@@ -1,26 +1,25 @@
-"""KuaiRand-Pure: the raw files become labels, dense numbers and ids that the models read.
+"""Prepares KuaiRand-Pure: files of labels, dense numbers, histories and ids, split by date.
 
     python -m datasets.kuairand.prepare [--raw_dir DIR] [--output_dir DIR] [--force]
 
-makes in the output folder, split by date, in the order of the log:
+writes these files into the output folder, each in the order of the log:
 
-    train_all/train_data.csv    25 to 30 April 2022: what a final model is trained on
-    train_fit/train_data.csv    25 to 29 April: to choose settings on valid_all with
-    valid_all/valid_data.csv    30 April, encoded with what was known on the 29th
-    test_all/test_data.csv      1 to 8 May, encoded with what was known on 30 April
-    vocabulary.csv              which id is which value, learned from 25 to 30 April alone
+    train_all/train_data.csv    25 to 30 April 2022: training set of a final model
+    train_fit/train_data.csv    25 to 29 April: training set for choosing settings on valid_all
+    valid_all/valid_data.csv    30 April, with the vocabulary of 25 to 29 April
+    test_all/test_data.csv      1 to 8 May, with the vocabulary of 25 to 30 April
+    vocabulary.csv              the values of the ids, from 25 to 30 April
 
-`columns.py` says what the columns are. Options:
+`columns.py` lists the columns. Options:
 
-    --raw_dir     folder that holds the raw files (default: the environment variable RAW_DIR;
-                  without either they are downloaded, from KUAIRAND_URL if that is set)
-    --output_dir  default: this file's folder
-    --force       prepare anew even if the files are there
+    --raw_dir     folder of the raw files (default: the environment variable RAW_DIR; if neither is
+                  set, they are downloaded, from KUAIRAND_URL if it is set)
+    --output_dir  folder of the prepared files (default: this folder)
+    --force       prepare again, even if the files exist
 
-Errors (one line, exit code 2; an earlier preparation stays as it was): a raw file that is
-missing, damaged or cannot be fetched; a user or video table of another SHA-256; a log without one
-of the columns or days, or with users or videos that the tables lack; a cell that is no number
-where one belongs; nowhere to write.
+Errors (one line, exit code 2; earlier files stay unchanged): a raw file is missing, damaged or
+cannot be downloaded; the user or video table has another SHA-256; the log lacks a column or a day,
+or has users or videos that the tables lack; a cell is not a number; a file cannot be written.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from datasets.kuairand.columns import WIDTH
 from datasets.kuairand.splits import SPLITS, VOCABULARY, contents_of
 from datasets.preparing.command import run_preparation
 from datasets.preparing.fetch import RawFile, obtain
-from datasets.preparing.publish import publish
+from datasets.preparing.publish import publish, recipe_of
 from datasets.preparing.raw_rows import open_text
 
 HERE = Path(__file__).resolve().parent
 MIRRORS = ("https://zenodo.org/records/10439422/files/KuaiRand-Pure.tar.gz",)
 
-# Parts of the log are about, so no one hash is right; its rows are checked instead.
+# Several parts of the log are in circulation, so no single hash is right; the rows are checked.
 LOG = RawFile("log_standard_4_22_to_5_08_pure.csv", None, MIRRORS, "KUAIRAND_URL")
-# Of the part that the README's figures are measured on.
+# The hash of the part that the README's results are measured on.
 KNOWN_LOG = "0e8208ebc53a4e6b00a3d55f465daa966abf4a03d8f4e1466f31ebf072001d65"
 USERS = RawFile(
     "user_features_pure.csv",
@@ -74,46 +73,43 @@ def prepare(
     force: bool = False,
     sources: Sources | None = None,
 ) -> None:
-    """Make the files in `output_dir`, or say that they are there already.
+    """Writes the prepared files, unless they exist already.
 
     Args:
-        output_dir: where the folders and `vocabulary.csv` go.
-        raw_dir: folder of the raw files, instead of a download.
-        force: prepare anew even if the files are there.
+        output_dir: folder of the prepared folders and of `vocabulary.csv`.
+        raw_dir: folder of the raw files; None to download them.
+        force: write the files even if they exist.
         sources: the raw files; the official ones by default.
 
     Raises:
-        DataError: something about the raw files or the output folder is wrong.
+        DataError: a raw file is invalid, or an output file cannot be replaced.
         OSError: reading or writing failed.
     """
     sources = sources or Sources()
     declared = {name: value for name, value in vars(columns).items() if name.isupper()}
-    recipe = {
-        "raw": {source.name: source.sha256 for source in (sources.users, sources.videos)},
-        "columns": hashlib.sha256(repr((declared, SPLITS)).encode()).hexdigest(),
-    }
+    recipe = recipe_of((sources.users, sources.videos), (declared, SPLITS))
     log_hash = _log_hash(sources.log, raw_dir)
     if log_hash:
         recipe["log"] = log_hash
 
     def contents() -> Iterator[tuple[str, Iterable[bytes]]]:
         paths = Sources(*(obtain(source, HERE / "raw", raw_dir) for source in sources))
-        recipe["log"] = _log_hash(sources.log, raw_dir)  # now that it is here
+        recipe["log"] = _log_hash(sources.log, raw_dir)  # after the download
         if recipe["log"] != KNOWN_LOG:
             print(
-                f"{paths.log}: not the part of the log that the README's figures are of; "
+                f"{paths.log}: this is another part of the log than that of the README's results; "
                 "its columns, days, users and videos are checked instead of its SHA-256",
                 file=sys.stderr,
             )
         return contents_of(*paths)
 
     for name, output in publish(output_dir, recipe, contents, force).items():
-        held = "ids" if name == VOCABULARY else f"rows of {WIDTH} columns"
-        print(f"  {name}: {output['rows']} {held}")
+        unit = "ids" if name == VOCABULARY else f"rows of {WIDTH} columns"
+        print(f"  {name}: {output['rows']} {unit}")
 
 
 def _log_hash(log: RawFile, raw_dir: Path | None) -> str | None:
-    """SHA-256 of the log's content if the file is there: another log is another preparation."""
+    """Returns the SHA-256 of the log's content, or None if the file does not exist."""
     folder = raw_dir or HERE / "raw"
     for path in (folder / log.name, folder / f"{log.name}.gz"):
         if path.is_file():
@@ -126,7 +122,7 @@ def _log_hash(log: RawFile, raw_dir: Path | None) -> str | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return run_preparation("datasets.kuairand.prepare", __doc__, HERE, prepare, arguments)
 
 

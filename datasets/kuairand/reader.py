@@ -1,4 +1,4 @@
-"""Rows of the prepared KuaiRand-Pure log, for the models of ``models/multitask``."""
+"""The reader of the prepared KuaiRand-Pure log."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datasets.readers.field_matrix import FieldDataset
 class RecDataset(FieldDataset):
     """Rows of dense numbers, 35 ids and one label a task.
 
-    Label columns are 0 click, 1 ctcvr (click and long view), 2 like, 3 long view.
-    ``hyper_parameters.dense_input_dim: 7`` takes the dense numbers that no feedback reaches, 25
-    the histories of earlier days as well.
+    The label columns are 0 click, 1 ctcvr (click and long view), 2 like, 3 long view.
+    ``hyper_parameters.dense_input_dim`` 7 reads the dense numbers without user feedback, 25 also
+    the histories of earlier days.
     """
 
     LABELS = columns.LABELS

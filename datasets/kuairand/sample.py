@@ -1,11 +1,11 @@
-"""Small made-up data in the form of the prepared KuaiRand-Pure log, for the models' samples.
+"""Generates a small sample in the format of the prepared KuaiRand-Pure log.
 
     python -m datasets.kuairand.sample --output_dir DIR [--seed 2022] [--train_rows 1000]
                                        [--test_rows 500]
 
-writes `train/train_data.txt` and `test/test_data.txt` in DIR. No row comes from KuaiRand. The
-labels follow from the features: with every condition counting 0 or 1, a field standing for its
-id, and `noise` uniform on {-1, 0, 1}, drawn for each label,
+writes `train/train_data.txt` and `test/test_data.txt` into DIR. No row comes from KuaiRand. The
+labels follow from the features. Each condition counts 0 or 1, a field's name is its id, and `noise`
+is uniform on {-1, 0, 1}, drawn for each label:
 
     click     = 1  if  3 [user_click > 0] + 3 [video_click > 0] + 1 [1 <= first tag <= 15]
                        + 1 [tab = 1] + noise >= 4
@@ -13,26 +13,27 @@ id, and `noise` uniform on {-1, 0, 1}, drawn for each label,
     like      = 1  if  3 [user_like > 0] + 2 [video_like > 0] + 1 [music_type = 1] + noise >= 5
     ctcvr     = click and long_view
 
-which makes about 57 %, 52 %, 20 % and 30 % of the labels positive. The same seed gives the same
-bytes on every platform and version: all draws are uniform doubles of numpy's RandomState, whose
-stream is frozen, and everything after them is exact arithmetic.
+About 57 %, 52 %, 20 % and 30 % of the labels are positive. The same seed gives the same bytes on
+every platform and version: all draws are uniform doubles of NumPy's RandomState, whose stream never
+changes, and the rest is exact arithmetic.
 
-Errors (one line, exit code 2): an option out of range; nowhere to write.
+Errors (one line, exit code 2): an option is out of range; a file cannot be written.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from datasets.kuairand.columns import DENSE, DURATION_BOUNDS, FIELDS, HISTORY, LABELS
 from datasets.preparing.sampling import Draw, run_sample, table_of
 
-USERS, VIDEOS = 200, 100  # few enough to be seen often
-TAGS = (20, 60, 20)  # percent of rows with none, one and two
+USERS, VIDEOS = 200, 100  # few, so that each occurs often
+TAGS = (20, 60, 20)  # percent of rows with no, one and two tags
 
 
 def impression(draw: Draw) -> str:
-    """One output row, without its newline."""
+    """Returns one row, without its newline."""
     duration = 4_000 + draw.below(116_000) if draw.chance(60) else 60_000 + draw.below(400_000)
     dense = dict.fromkeys(DENSE)
     dense.update(
@@ -44,7 +45,7 @@ def impression(draw: Draw) -> str:
         server_width=720,
         server_height=1_280 if draw.chance(75) else 720,
     )
-    history = {}  # counts in hundredths, rates in thousandths, clearly of one sign
+    history = {}  # counts in hundredths, rates in thousandths and not near 0
     for name in HISTORY:
         size = draw.below(400) if name.endswith("_count") else 50 + draw.below(151)
         history[name] = size if name.endswith("_count") or draw.chance(50) else -size
@@ -77,13 +78,11 @@ def impression(draw: Draw) -> str:
     return ",".join(row)
 
 
-def table(seed: int, split: int, rows: int) -> str:
-    """Text of a file; `split` (0 train, 1 test) keeps the two independent of each other."""
-    return table_of(impression, seed, split, rows)
+table = partial(table_of, impression)  # takes seed, split, rows
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return run_sample("datasets.kuairand.sample", __doc__, impression, (1_000, 500), arguments)
 
 

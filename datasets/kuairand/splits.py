@@ -1,4 +1,4 @@
-"""The prepared files: raw tables become labels, dense numbers, histories and ids, split by date."""
+"""Makes the prepared files of labels, dense numbers, histories and ids, split by date."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from datasets.kuairand import columns
 from datasets.kuairand.columns import DAYS, FIELDS, FIT_DAYS, HISTORY_OF, LABELS, TRAIN_DAYS
 from datasets.kuairand.features import FieldIds, history, lines
 from datasets.kuairand.tables import Log, Table, read_log, read_users, read_videos
-from datasets.readers.vocabulary import listing
+from datasets.preparing.vocabulary import csv_lines
 
 VOCABULARY = "vocabulary.csv"
 
 
 class Split(NamedTuple):
-    """An output file: its days are from `first` to before `end`, its ids those before `known`."""
+    """An output file: days ``first`` to ``end`` - 1, vocabulary of the first ``known`` days."""
 
     name: str
     first: int
@@ -37,14 +37,14 @@ SPLITS = (
 def contents_of(
     log_path: Path, users_path: Path, videos_path: Path
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Each output file and its lines.
+    """Yields each output file and its lines.
 
     Raises:
-        DataError: something in a raw file is wrong.
+        DataError: a raw file is invalid.
     """
     log = read_log(log_path)
     users, videos = read_users(users_path), read_videos(videos_path)
-    print(f"{log.repeats} repeated rows and {log.outside} of other days left out")
+    print(f"left out {log.repeats} repeated rows and {log.outside} rows of other days")
     user = users.places(log.columns["user_id"], users_path, "user")
     video = videos.places(log.columns["video_id"], videos_path, "video")
     day = np.searchsorted(DAYS, log.columns["date"])
@@ -52,21 +52,21 @@ def contents_of(
     labels = _labels(log)
     dense = [log.columns[name][:, None] for name in columns.LOG_DENSE]
     dense += [users.dense[user], videos.dense[video]]
-    whole = np.hstack([labels, *dense]).astype(np.int64)
+    integers = np.hstack([labels, *dense]).astype(np.int64)
     rates = _history(log, videos, video, day, labels)
     fields = _fields(log, users, user, videos, video, day)
     for split in SPLITS:
         rows = np.flatnonzero((day >= split.first) & (day < split.end))
         ids = np.hstack([field.of(rows, split.known) for field in fields])
-        yield split.name, lines(whole[rows], rates[rows], ids)
-    yield VOCABULARY, listing(field.vocabulary for field in fields)
+        yield split.name, lines(integers[rows], rates[rows], ids)
+    yield VOCABULARY, csv_lines(field.vocabulary for field in fields)
 
 
 def _labels(log: Log) -> np.ndarray:
     click, view = log.columns["is_click"], log.columns["long_view"]
-    found = {"click": click, "ctcvr": click * view, "like": log.columns["is_like"]}
-    found["long_view"] = view
-    return np.stack([found[name] for name in LABELS], axis=1)
+    labels = {"click": click, "ctcvr": click * view, "like": log.columns["is_like"]}
+    labels["long_view"] = view
+    return np.stack([labels[name] for name in LABELS], axis=1)
 
 
 def _history(
@@ -93,14 +93,14 @@ def _history(
 def _fields(
     log: Log, users: Table, user: np.ndarray, videos: Table, video: np.ndarray, day: np.ndarray
 ) -> list[FieldIds]:
-    """The fields in the order of their columns."""
+    """Returns the fields in the order of their columns."""
     duration = np.searchsorted(columns.DURATION_BOUNDS, log.columns["duration_ms"], side="right")
     of_log = {"tab": log.columns["tab"], "hour": log.columns["hourmin"] // 100}
     of_log["duration"] = duration
-    found = {}
+    values_of = {}
     for name, numbers in of_log.items():
         values, place = np.unique(numbers, return_inverse=True)
-        found[name] = ([[str(value)] for value in values.tolist()], place)
+        values_of[name] = ([[str(value)] for value in values.tolist()], place)
     for table, place in ((users, user), (videos, video)):
-        found.update({name: (values, place) for name, values in table.values.items()})
-    return [FieldIds(field, *found[field.name], day) for field in FIELDS]
+        values_of.update({name: (values, place) for name, values in table.values.items()})
+    return [FieldIds(field, *values_of[field.name], day) for field in FIELDS]

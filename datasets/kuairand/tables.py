@@ -1,4 +1,4 @@
-"""The raw files of KuaiRand-Pure as arrays: impressions, users, videos."""
+"""Reads the raw files of KuaiRand-Pure into arrays: impressions, users, videos."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Log(NamedTuple):
     """Impressions, in the file's order.
 
     Attributes:
-        columns: int64 ``[rows]`` a column.
-        repeats: rows that were dropped because they repeat user, video and time of another.
-        outside: rows that were dropped because their day is none of ``DAYS``.
+        columns: arrays int64 ``[rows]`` by column.
+        repeats: number of rows left out because another row has the same user, video and time.
+        outside: number of rows left out because their day is not in ``DAYS``.
     """
 
     columns: dict[str, np.ndarray]
@@ -41,9 +41,9 @@ class Table(NamedTuple):
     """Users or videos.
 
     Attributes:
-        place: position by id.
-        dense: float64 ``[len(place), columns]``.
-        values: the texts of each field, one list a position; multi-valued ones have several.
+        place: position of each id.
+        dense: dense numbers, float64 ``[len(place), columns]``.
+        values: for each field a list of texts for each position.
     """
 
     place: dict[int, int]
@@ -54,22 +54,24 @@ class Table(NamedTuple):
         """Returns the positions of ids.
 
         Raises:
-            DataError: the table lacks one.
+            DataError: the table lacks an id.
         """
         known = np.array(sorted(self.place), np.int64)
-        found = np.searchsorted(known, ids)
-        lacking = found == len(known)
-        lacking |= known[np.minimum(found, len(known) - 1)] != ids
+        indices = np.searchsorted(known, ids)
+        lacking = indices == len(known)
+        lacking |= known[np.minimum(indices, len(known) - 1)] != ids
         if lacking.any():
-            raise DataError(f"{path}: no {what} {ids[lacking][0]}, which the log has")
-        return np.array([self.place[number] for number in known.tolist()])[found]
+            raise DataError(
+                f"{path}: expected {what} {ids[lacking][0]}, which the log has, found none"
+            )
+        return np.array([self.place[number] for number in known.tolist()])[indices]
 
 
 def read_log(path: Path) -> Log:
-    """Read the impressions of the days that are wanted, each once.
+    """Reads the impressions of ``DAYS``, without repetitions.
 
     Raises:
-        DataError: a cell is no integer, a flag is neither 0 nor 1, or a day has no rows.
+        DataError: a cell is not an integer, a flag is not 0 or 1, or a day has no rows.
     """
     numbers = array("q")
     for line, row in read_named(path, LOG_COLUMNS):
@@ -83,19 +85,18 @@ def read_log(path: Path) -> Log:
         bad = column[(column != 0) & (column != 1)]
         if len(bad):
             raise DataError(f"{path}: column {name}: expected 0 or 1, found {bad[0]}")
-    inside = np.isin(table[:, LOG_COLUMNS.index("date")], DAYS)
-    within = table[inside]
+    within = table[np.isin(table[:, LOG_COLUMNS.index("date")], DAYS)]
     first = within[_first_of_each(within[:, [0, 1, LOG_COLUMNS.index("time_ms")]])]
     columns = dict(zip(LOG_COLUMNS, np.ascontiguousarray(first.T)))
     for day in DAYS:
         if not (columns["date"] == day).any():
-            raise DataError(f"{path}: no rows of day {day}")
+            raise DataError(f"{path}: expected rows of day {day}, found none")
     return Log(columns, len(within) - len(first), len(table) - len(within))
 
 
 def _first_of_each(keys: np.ndarray) -> np.ndarray:
-    """Positions of the first row of each key, ascending."""
-    order = np.lexsort(keys.T)  # stable: equal keys stay in their order
+    """Returns the positions of the first row of each key, ascending."""
+    order = np.lexsort(keys.T)  # stable: equal keys keep their order
     ordered = keys[order]
     fresh = np.ones(len(keys), bool)
     fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
@@ -103,12 +104,12 @@ def _first_of_each(keys: np.ndarray) -> np.ndarray:
 
 
 def read_users(path: Path) -> Table:
-    """Read the user table."""
+    """Reads the user table."""
     return _read_table(path, "user_id", USER_DENSE, [field.name for field in USER_FIELDS])
 
 
 def read_videos(path: Path) -> Table:
-    """Read the video table."""
+    """Reads the video table."""
     table = _read_table(path, "video_id", VIDEO_DENSE, [field.name for field in VIDEO_FIELDS])
     tags = [[tag for tag in tags.split(",") if tag] for (tags,) in table.values["tag"]]
     table.values["tag"] = tags
@@ -125,10 +126,12 @@ def _read_table(path: Path, key: str, dense: tuple[str, ...], fields: list[str])
         except ValueError as exc:
             raise DataError(f"{path}, line {line}: {exc}") from exc
         for name, value in zip(fields, row[1 + len(dense) :]):
-            values[name].append([value.removesuffix(".0")])  # some whole numbers have it
+            values[name].append([value.removesuffix(".0")])  # some integers end so
         if len(place) != len(values[key]):
-            raise DataError(f"{path}, line {line}: {key} {row[0]} a second time")
+            raise DataError(
+                f"{path}, line {line}: expected each {key} only once, found {row[0]} again"
+            )
     table = np.frombuffer(numbers, np.float64).reshape(-1, len(dense))
     if not np.isfinite(table).all():
-        raise DataError(f"{path}: expected numbers in {', '.join(dense)}, found one that is none")
+        raise DataError(f"{path}: expected numbers in {', '.join(dense)}, found NaN or infinity")
     return Table(place, table, values)

@@ -1,4 +1,4 @@
-"""What the data sets' preparation shares: download, checks, publishing, sample generators.
+"""Preparation of data sets: download, verification, publishing, generators of samples.
 
-What is particular to one data set lives in its own folder.
+The code of a single data set lives in its own folder.
 """

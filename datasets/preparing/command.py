@@ -1,7 +1,7 @@
-"""What every data command shares: its options, its exit code, its errors and its lock.
+"""Options, errors, exit codes and the folder lock of the data sets' commands.
 
-A command that cannot go on raises :class:`DataError`; the person reads one `error: ` line and the
-exit code is 2.
+A command that fails raises :class:`DataError`. The user then sees one ``error:`` line, and the exit
+code is 2.
 """
 
 from __future__ import annotations
@@ -17,55 +17,59 @@ from typing import Callable, NoReturn
 
 
 class DataError(Exception):
-    """Input that cannot be used; its text is the one line that the person reads."""
+    """The input cannot be used; the message is the line that the user sees."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Options of a data command; a wrong one is a single `error: ` line."""
+    """A parser that reports a wrong option in one ``error:`` line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, without the usage text."""
+        """Prints the error without the usage text and exits with code 2."""
         print(f"error: {message}", file=sys.stderr)
         raise SystemExit(2)
 
     def add_preparation_options(self, output_dir: Path) -> None:
-        """Add what every `prepare.py` takes: `--raw_dir`, `--output_dir` and `--force`.
+        """Adds ``--raw_dir``, ``--output_dir`` and ``--force``, which every ``prepare.py`` has.
 
         Args:
-            output_dir: where to write by default.
+            output_dir: default of ``--output_dir``.
         """
         self.add_argument(
             "--raw_dir",
             type=Path,
             default=os.environ.get("RAW_DIR") or None,
-            help="folder of the raw files (default: RAW_DIR; without either, download)",
+            help="folder of the raw files (default: $RAW_DIR; if neither is set, download them)",
         )
         self.add_argument(
             "--output_dir",
             type=Path,
             default=output_dir,
-            help="where to write (default: %(default)s)",
+            help="folder of the prepared files (default: %(default)s)",
         )
-        self.add_argument("--force", action="store_true", help="prepare anew")
+        self.add_argument(
+            "--force", action="store_true", help="prepare again, even if the files exist"
+        )
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """Return the type of an option that is an integer from ``least`` up, below 2^32."""
+def integer_from(least: int) -> Callable[[str], int]:
+    """Returns the argparse type of an integer from ``least`` to 2^32 - 1."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) < 2**32:
-            raise argparse.ArgumentTypeError(f"found '{text}', expected an integer from {least} up")
+            raise argparse.ArgumentTypeError(
+                f"expected an integer from {least} to {2**32 - 1}, found '{text}'"
+            )
         return int(text)
 
     return parse
 
 
 def run_command(work: Callable[[], object]) -> int:
-    """Exit code of a data command: 0, or 2 after one `error: ` line that says what was wrong.
+    """Runs a command; returns 0, or prints one ``error:`` line and returns 2.
 
     Args:
-        work: what the command does. Whatever it raises but :class:`DataError`, OSError and
-            KeyboardInterrupt is a fault of the program, and passes.
+        work: does the work of the command. Exceptions other than :class:`DataError`, OSError and
+            KeyboardInterrupt are faults of the program and are not caught.
     """
     try:
         work()
@@ -74,7 +78,7 @@ def run_command(work: Callable[[], object]) -> int:
     except OSError as exc:
         problem = f"{exc.filename}: {exc.strerror or exc}" if exc.filename else str(exc)
     except KeyboardInterrupt:
-        problem = "interrupted; what was there before is unchanged"
+        problem = "interrupted; earlier files are unchanged"
     else:
         return 0
     print(f"error: {problem}", file=sys.stderr)
@@ -88,14 +92,14 @@ def run_preparation(
     prepare: Callable[[Path, Path | None, bool], object],
     arguments: list[str] | None = None,
 ) -> int:
-    """Run the command of a `prepare.py` that has no options of its own; returns its exit code.
+    """Runs a ``prepare.py`` without options of its own; returns its exit code.
 
     Args:
-        prog: the command's name.
-        description: its docstring; the first line is the help's.
-        output_dir: where to write by default.
-        prepare: takes the output folder, the raw folder and whether to prepare anew.
-        arguments: of the command line, by default the process's own.
+        prog: name of the command.
+        description: docstring of the command, whose first line is shown by ``--help``.
+        output_dir: default of ``--output_dir``.
+        prepare: takes the output folder, the raw folder and the value of ``--force``.
+        arguments: arguments of the command line; those of the process by default.
     """
     parser = Parser(prog=prog, description=description.split("\n")[0], allow_abbrev=False)
     parser.add_preparation_options(output_dir)
@@ -105,13 +109,13 @@ def run_preparation(
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Name the file when a write fails (a full disk): Python does not, and the person needs it.
+    """Adds the file's name to an OSError that has none, such as that of a full disk.
 
     Args:
-        path: the file that is written within.
+        path: the file that is written in the block.
 
     Raises:
-        OSError: the one from within, with a file name.
+        OSError: the error of the block, with a file name.
     """
     try:
         yield
@@ -122,13 +126,15 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other runs, and wait for one that has it. Ends with the process.
+    """Locks a folder during the block; waits if another process has locked it.
+
+    The lock ends with the process. The file ``.lock`` remains in the folder.
 
     Args:
-        folder: one that exists; a file `.lock` stays in it.
+        folder: a folder that exists.
 
     Raises:
-        OSError: the lock file cannot be made there.
+        OSError: the lock file cannot be created.
     """
     with (folder / ".lock").open("a") as lock:
         try:

@@ -1,4 +1,4 @@
-"""Download of one address into one file: resumed where it broke off, with a few tries."""
+"""Downloads a URL into a file; continues a partial download and retries a few times."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ import httpx
 
 from datasets.preparing.command import DataError, naming
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds without a byte, and to be answered at all
-PAUSES = (0.5, 1.0, 2.0)  # seconds before each new try; a try that got further starts over
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds: without a byte; until connected
+PAUSES = (0.5, 1.0, 2.0)  # seconds before each retry; progress starts the list again
 
 
 def download(url: str, part: Path) -> None:
-    """Fetch all of `url` into `part`, going on from the bytes that are already there.
+    """Downloads ``url`` into ``part`` and continues after the bytes that ``part`` already has.
 
-    A connection that breaks and a server that is busy are tried again, after each of `PAUSES`;
-    what has arrived stays in `part` for the next run.
+    A broken connection or a busy server is retried after each of ``PAUSES``. A partial download
+    stays in ``part`` for the next run.
 
     Args:
         url: http(s) address; redirects are followed.
-        part: file `NAME.KEY.part`, of which a person sees NAME. Its bytes must be of this `url`.
+        part: file ``NAME.KEY.part`` of bytes from ``url``; the progress line shows NAME.
 
     Raises:
-        DataError: the address cannot be used, or the last try failed as well.
-        OSError: `part` cannot be written.
+        DataError: the address cannot be used, or the last retry failed.
+        OSError: ``part`` cannot be written.
     """
-    print(f"fetching {url}", file=sys.stderr)
+    print(f"downloading {url}", file=sys.stderr)
     pauses = iter(PAUSES)
     with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
         while True:
@@ -49,13 +49,13 @@ def download(url: str, part: Path) -> None:
             pause = next(pauses, None)
             if pause is None:
                 raise DataError(f"{url}: {problem}")
-            print(f"{problem}; trying again", file=sys.stderr)
+            print(f"{problem}; retrying in {pause} s", file=sys.stderr)
             time.sleep(pause)
 
 
 def _continue(client: httpx.Client, url: str, part: Path, have: int) -> str | None:
-    """One request. Returns None when `part` is complete, else why to try again."""
-    # Identity: a transfer encoding on top of the .gz would make byte ranges meaningless.
+    """Sends one request; returns None if ``part`` is complete, otherwise the reason to retry."""
+    # identity: with a compressed transfer, byte ranges would not match the bytes of the file.
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -63,17 +63,17 @@ def _continue(client: httpx.Client, url: str, part: Path, have: int) -> str | No
         status, span = response.status_code, response.headers.get("Content-Range", "")
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             if span == f"bytes */{have}":
-                return None  # an earlier run got all of it
+                return None  # an earlier run downloaded everything
             part.unlink()
-            return f"HTTP 416 with {have} bytes here"
+            return f"HTTP 416 for a partial download of {have} bytes"
         if status >= 500 or status in (408, 429):
             return f"HTTP {status}"
         if status == httpx.codes.PARTIAL_CONTENT and have:
             if not span.startswith(f"bytes {have}-"):
                 part.unlink()
-                return f"asked for bytes from {have}, was sent {span or 'no Content-Range'}"
+                return f"expected bytes from {have}, found {span or 'no Content-Range'}"
         elif status == httpx.codes.OK:
-            have = 0  # the server sends everything, whatever was asked
+            have = 0  # the server ignores the range and sends everything
         else:
             raise DataError(f"{url}: HTTP {status}")
         length = response.headers.get("Content-Length", "")
@@ -91,11 +91,11 @@ def _continue(client: httpx.Client, url: str, part: Path, have: int) -> str | No
 
 @contextlib.contextmanager
 def _progress(part: Path, total: int | None, have: int) -> Iterator[Callable[[int], object]]:
-    """A progress line, for a human only."""
+    """Shows a progress line in a terminal; yields a function that takes the received bytes."""
     if not sys.stderr.isatty():
         yield lambda count: None
         return
-    from tqdm import tqdm  # a person who brings the files, or a log, needs none
+    from tqdm import tqdm  # only downloads in a terminal need it
 
     label = part.name.rsplit(".", 2)[0]
     with tqdm(desc=label, total=total, initial=have, unit="B", unit_scale=True) as bar:

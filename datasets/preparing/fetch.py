@@ -1,8 +1,8 @@
-"""Raw files of the data sets: fetched or already the user's own, and verified.
+"""Finds or downloads the raw files of a data set and verifies them.
 
-A data set lists its :class:`RawFile` s and calls :func:`obtain` for each. What comes back has been
-read to its end and has the expected SHA-256, so a `prepare.py` can trust every row of it. The
-hash is that of the decompressed content, because mirrors compress the same file differently.
+A data set lists its :class:`RawFile` s and calls :func:`obtain` for each. The returned file is
+complete and has the expected SHA-256. The hash is that of the decompressed content, because mirrors
+compress the same file differently.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
-from datasets.preparing.command import DataError, exclusive, naming
+from datasets.preparing.command import DataError, exclusive
 from datasets.preparing.download import download
+from datasets.readers import atomic_file
 
 ARCHIVES = (".tar.gz", ".tgz")
 BLOCK = 1 << 20
@@ -30,17 +31,17 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file as its publisher made it.
+    """A file as its publisher made it.
 
     Attributes:
-        name: its decompressed name, such as `census-income.data`.
-        sha256: of the decompressed content; None where nobody has published it, and a file is taken
-            that is whole.
-        mirrors: addresses, best first. `{name}` stands for the name. An address that ends in
-            `.tar.gz` or `.tgz` is an archive with this file somewhere in it, one that ends in
-            `.gz` is compressed, any other is the file itself.
-        variable: environment variable that replaces the mirrors: such an address, or a folder's,
-            to which `/{name}.gz` is added, or `/{name}` where the first mirror ends so.
+        name: its decompressed name, such as ``census-income.data``.
+        sha256: hash of the decompressed content; None if nobody has published it. Then any complete
+            file is accepted.
+        mirrors: addresses, best first; ``{name}`` stands for the name. An address that ends in
+            ``.tar.gz`` or ``.tgz`` is an archive that contains the file, one that ends in ``.gz``
+            is the compressed file, any other is the file itself.
+        variable: environment variable that replaces the mirrors. It is an address as above, or that
+            of a folder: then ``/{name}.gz`` is added, or ``/{name}`` if the first mirror ends so.
     """
 
     name: str
@@ -49,39 +50,40 @@ class RawFile:
     variable: str
 
     def urls(self) -> list[str]:
-        """Addresses to try, in order.
+        """Returns the addresses to try, in order.
 
         Raises:
-            DataError: the environment variable holds no http(s) address.
+            DataError: the environment variable has no http(s) address.
         """
-        own = os.environ.get(self.variable)
-        if not own:
+        address = os.environ.get(self.variable)
+        if not address:
             return [mirror.replace("{name}", self.name) for mirror in self.mirrors]
-        if not own.startswith(("http://", "https://")):
-            raise DataError(f"{self.variable}={own}: expected an http:// or https:// address")
-        if "{name}" not in own and not urlsplit(own).path.endswith(ARCHIVES):
+        if not address.startswith(("http://", "https://")):
+            raise DataError(f"{self.variable}={address}: expected an http:// or https:// address")
+        if "{name}" not in address and not urlsplit(address).path.endswith(ARCHIVES):
             plain = self.mirrors and self.mirrors[0].endswith("/{name}")
-            own = own.rstrip("/") + ("/{name}" if plain else "/{name}.gz")
-        return [own.replace("{name}", self.name)]
+            address = address.rstrip("/") + ("/{name}" if plain else "/{name}.gz")
+        return [address.replace("{name}", self.name)]
 
 
 class Source(NamedTuple):
-    """A raw file and how many rows it has."""
+    """A raw file and its number of rows."""
 
     file: RawFile
     rows: int
 
 
 def obtain(raw: RawFile, folder: Path, raw_dir: Path | None = None) -> Path:
-    """Verified path of `NAME` or `NAME.gz`; ``raw_rows.py`` reads either.
+    """Returns the path of a verified file ``NAME`` or ``NAME.gz``; ``raw_rows.py`` reads both.
 
     Args:
-        raw: which file.
-        folder: where downloads are kept; a good file that is there is not fetched again.
-        raw_dir: folder of the user's own files, used instead of any download and never written.
+        raw: the file.
+        folder: folder of the downloads; a valid file there is not downloaded again.
+        raw_dir: folder with the user's own files. They are used instead of a download and are never
+            changed.
 
     Raises:
-        DataError: the file is missing, truncated, or not the one expected, wherever it came from.
+        DataError: the file is missing, truncated, or has another hash.
     """
     if raw_dir is not None:
         for path in (raw_dir / raw.name, raw_dir / f"{raw.name}.gz"):
@@ -96,7 +98,7 @@ def obtain(raw: RawFile, folder: Path, raw_dir: Path | None = None) -> Path:
                 try:
                     _verify(path, path.suffix == ".gz", raw, str(path))
                 except DataError as problem:
-                    print(f"{problem}; fetching it again", file=sys.stderr)
+                    print(f"{problem}; downloading it again", file=sys.stderr)
                 else:
                     return path
         problems = []
@@ -109,34 +111,30 @@ def obtain(raw: RawFile, folder: Path, raw_dir: Path | None = None) -> Path:
 
 
 def _fetch(raw: RawFile, url: str, folder: Path) -> Path:
-    """Download `url`, and rename what it holds into place once it is verified."""
+    """Downloads a URL, verifies the file and renames it into place."""
     address = urlsplit(url).path
     file_name = posixpath.basename(address)
-    # Mirrors compress differently: a partial download continues at its own address alone.
+    # Mirrors compress differently, so a partial download belongs to one address.
     part = folder / f"{file_name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.part"
     if not address.endswith(ARCHIVES):
         download(url, part)
         compressed = address.endswith(".gz")
-        with _removed_if_wrong(part):
+        with _removed_if_invalid(part):
             _verify(part, compressed, raw, url)
         return part.replace(folder / (f"{raw.name}.gz" if compressed else raw.name))
 
-    archive = folder / file_name  # kept: the data set's other files are in it too
+    archive = folder / file_name  # kept: it has the data set's other files too
     if not archive.exists():
         download(url, part)
         part.replace(archive)
-    target, extracted = folder / raw.name, folder / f"{raw.name}.part"
-    try:
-        with _removed_if_wrong(archive):
-            _extract(archive, extracted, raw, url)
-        return extracted.replace(target)
-    finally:
-        extracted.unlink(missing_ok=True)
+    with _removed_if_invalid(archive), atomic_file.replacing(folder / raw.name) as extracted:
+        _extract(archive, extracted, raw, url)
+    return folder / raw.name
 
 
 @contextlib.contextmanager
-def _removed_if_wrong(path: Path) -> Iterator[None]:
-    """A download whose content is wrong goes, so that the next run starts clean."""
+def _removed_if_invalid(path: Path) -> Iterator[None]:
+    """Removes an invalid download, so that the next run downloads it again."""
     try:
         yield
     except DataError:
@@ -150,12 +148,12 @@ def _verify(path: Path, compressed: bool, raw: RawFile, origin: str) -> None:
 
 
 def _extract(archive: Path, target: Path, raw: RawFile, origin: str) -> None:
-    """Write the archive's member of that name, in whichever folder, to `target`."""
+    """Writes the archive's member with the file's name, in any folder, to ``target``."""
     try:
         with tarfile.open(archive, "r|gz") as members:
             for member in members:
                 if member.isfile() and posixpath.basename(member.name) == raw.name:
-                    with naming(target), target.open("wb") as copy:
+                    with target.open("wb") as copy:
                         _check_content(members.extractfile(member), raw, origin, copy)
                     return
     except (tarfile.TarError, EOFError, zlib.error) as exc:
@@ -164,7 +162,7 @@ def _extract(archive: Path, target: Path, raw: RawFile, origin: str) -> None:
 
 
 def _check_content(stream, raw: RawFile, origin: str, copy: BinaryIO | None = None) -> None:
-    """Read `stream` to its end, into `copy` if given, and compare its SHA-256."""
+    """Reads a stream to its end, copies it into ``copy``, and compares its SHA-256."""
     digest = hashlib.sha256()
     try:
         for block in iter(lambda: stream.read(BLOCK), b""):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What run.sh of a data set calls: prepare.sh NAME [options of datasets/NAME/prepare.py]
+# Runs datasets/NAME/prepare.py for a run.sh: prepare.sh NAME [options of prepare.py]
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 2
 root=$here/../..
 
@@ -13,7 +13,7 @@ if ! "$PYTHON" -c 'import httpx, numpy' >/dev/null 2>&1; then
     exit 2
 fi
 
-# The caller's folder stays the current one: RAW_DIR and options may be relative to it.
+# The current directory stays the user's: RAW_DIR and options may be relative to it.
 exec "$PYTHON" -c '
 import importlib, sys
 sys.path.insert(0, sys.argv.pop(1))

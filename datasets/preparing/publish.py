@@ -1,7 +1,7 @@
-"""Prepared files: written in a staging folder, moved into place whole, known by a manifest.
+"""Writes prepared files into a staging folder, moves them into place and records a manifest.
 
-:func:`publish` is all that a `prepare.py` calls. A run that fails or is killed leaves the files of
-an earlier one as they were, and the next run starts clean.
+A ``prepare.py`` calls :func:`publish`. A run that fails or is killed leaves the files of an earlier
+run unchanged, and the next run starts from an empty staging folder.
 """
 
 from __future__ import annotations
@@ -17,26 +17,40 @@ from pathlib import Path
 from typing import Any, Callable, TypedDict
 
 from datasets.preparing.command import DataError, exclusive, naming
+from datasets.preparing.fetch import RawFile
 
-HIDDEN = ".prepared"  # in the output folder: the manifest, and what is being made
+HIDDEN = ".prepared"  # folder of the manifest and of the staging folder
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20
 
 
 class Output(TypedDict):
-    """What the manifest says of a file; the hash is of its bytes."""
+    """The manifest's entry of a file: number of rows and hash of its bytes."""
 
     rows: int
     sha256: str
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """Returns the SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for block in iter(lambda: file.read(BLOCK), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def recipe_of(files: Iterable[RawFile], settings: object) -> dict[str, Any]:
+    """Returns the recipe of files that follow from raw files and from settings.
+
+    Args:
+        files: the raw files whose hash is known.
+        settings: the columns and other constants, whose ``repr`` is hashed.
+    """
+    return {
+        "raw": {file.name: file.sha256 for file in files},
+        "columns": hashlib.sha256(repr(settings).encode()).hexdigest(),
+    }
 
 
 def publish(
@@ -45,22 +59,22 @@ def publish(
     contents: Callable[[], Iterable[tuple[str, Iterable[bytes]]]],
     force: bool = False,
 ) -> dict[str, Output]:
-    """Make the files in `output_dir`, or say that they are there already.
+    """Writes the prepared files, unless they exist already.
 
     Args:
-        output_dir: where the files go; made if it is not there.
-        recipe: what the files follow from, as JSON has it (hashes of the raw files, the columns).
-            Files that are in place are made again if theirs was another.
-        contents: called if there are files to make, and before `output_dir` is touched: the
-            place to obtain the raw files. Returns names below `output_dir`, each with the rows of
-            that file (a newline ends each), which are read one after the other.
-        force: make them anew even if they are there.
+        output_dir: folder of the files; it is created if necessary.
+        recipe: everything that the files follow from, as JSON: hashes of the raw files, columns.
+            Existing files with another recipe are written again.
+        contents: called only if files must be written, before ``output_dir`` is changed: it obtains
+            the raw files. Returns names in ``output_dir`` and the rows of each file. A row ends
+            with a newline. The files are read one after the other.
+        force: write the files even if they exist.
 
     Returns:
-        What the manifest says of each name.
+        The manifest's entry of each name.
 
     Raises:
-        DataError: something that is no replaceable file is in the way, or `contents` raised it.
+        DataError: a file cannot be replaced, or ``contents`` raised it.
         OSError: reading or writing failed.
     """
     began = time.perf_counter()
@@ -74,34 +88,34 @@ def publish(
             _move(stage, output_dir, outputs)
             print(f"prepared in {time.perf_counter() - began:.1f} s: {output_dir}")
         else:
-            print(f"already prepared (--force makes it again): {output_dir}")
+            print(f"already prepared (--force prepares it again): {output_dir}")
     return outputs
 
 
 def _published(output_dir: Path, recipe: dict[str, Any]) -> dict[str, Output] | None:
-    """What the manifest says of the files, if it has this recipe and they are as it says."""
+    """Returns the manifest's entries if the recipe is the same and no file has changed."""
     try:
         manifest = json.loads((output_dir / HIDDEN / MANIFEST).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     if not isinstance(manifest, dict) or not recipe.items() <= manifest.items():
         return None
-    for name, facts in manifest["outputs"].items():
+    for name, output in manifest["outputs"].items():
         path = output_dir / name
-        if not path.is_file() or sha256_of(path) != facts["sha256"]:
+        if not path.is_file() or sha256_of(path) != output["sha256"]:
             return None
     return manifest["outputs"]
 
 
 @contextlib.contextmanager
 def _staging(output_dir: Path) -> Iterator[Path]:
-    """An empty hidden folder on the same disk, held against other runs, removed at the end."""
+    """Yields an empty folder on the same disk, locked against other runs and removed at the end."""
     hidden = output_dir / HIDDEN
     hidden.mkdir(parents=True, exist_ok=True)
     with exclusive(hidden):
         stage = hidden / "new"
         if stage.exists():
-            shutil.rmtree(stage)  # of a run that was killed
+            shutil.rmtree(stage)  # a killed run left it
         stage.mkdir()
         try:
             yield stage
@@ -118,21 +132,21 @@ def _write(path: Path, rows: Iterable[bytes]) -> Output:
             digest.update(row)
             count += 1
         file.flush()
-        os.fsync(file.fileno())  # whole on the disk before it is moved into place
+        os.fsync(file.fileno())  # on the disk before it is moved into place
     return {"rows": count, "sha256": digest.hexdigest()}
 
 
 def _move(stage: Path, output_dir: Path, names: Collection[str]) -> None:
-    """Put the finished files into place.
+    """Moves the complete files into place.
 
-    Each rename is atomic, and whatever could make one fail is checked before the first. The
-    manifest goes last: after a kill in between it does not fit, and the next run prepares anew.
+    Each rename is atomic, and the reasons why it could fail are checked before the first one. The
+    manifest is moved last: if the run is killed before, the next run prepares the files again.
     """
     for name in names:
         target = output_dir / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir() or not os.access(target.parent, os.W_OK):
-            raise DataError(f"{target}: cannot be replaced")
+            raise DataError(f"{target}: cannot be replaced (is it a folder, or not writable?)")
     for name in names:
         (stage / name).replace(output_dir / name)
     (stage / MANIFEST).replace(output_dir / HIDDEN / MANIFEST)

@@ -1,4 +1,4 @@
-"""Rows of raw files, compressed or not, whose form is checked while they are read."""
+"""Reads the rows of raw CSV files, compressed or not, and checks their number and width."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasets.preparing.command import DataError
 
 
 def open_text(path: Path) -> TextIO:
-    """Text stream of a file from `fetch.obtain`."""
+    """Opens a file from `fetch.obtain` as text."""
     opener = gzip.open if path.suffix == ".gz" else open
     return opener(path, "rt", encoding="ascii", errors="backslashreplace", newline="\n")
 
@@ -21,16 +21,16 @@ def open_text(path: Path) -> TextIO:
 def read_rows(
     path: Path, columns: int, rows: int, skipped: Collection[str] = ()
 ) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and rows of a comma-separated file from `fetch.obtain`.
+    """Yields line numbers and rows of a comma-separated file from `fetch.obtain`.
 
     Args:
         path: the file.
-        columns: how many a row has.
-        rows: how many the file has.
-        skipped: lines that are no rows.
+        columns: number of columns of each row.
+        rows: number of rows of the file.
+        skipped: lines that are not rows.
 
     Raises:
-        DataError: a row has not so many columns, or the file not so many rows.
+        DataError: a row has another number of columns, or the file another number of rows.
     """
     count = 0
     with open_text(path) as stream:
@@ -48,14 +48,14 @@ def read_rows(
 
 
 def read_named(path: Path, names: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Line numbers and some columns of a comma-separated file with a header and quotation marks.
+    """Yields line numbers and some columns of a CSV file with a header and quotation marks.
 
     Args:
         path: a file from `fetch.obtain`.
-        names: at least two columns, in the order in which they are wanted.
+        names: at least two columns, in the order of the result.
 
     Raises:
-        DataError: the header lacks one of them, or a row has not as many columns as the header.
+        DataError: the header lacks a column, or a row has another number of columns.
     """
     with open_text(path) as stream:
         rows = csv.reader(stream)

@@ -49,14 +49,14 @@ class Encoding:
         """Returns the ids of distinct values, ``[n]`` int32; 0 for out-of-vocabulary values."""
         owner = self.owner(column)
         if owner.hash_buckets is not None:
-            found = (bucket_id(text, owner.hash_buckets) for text in texts)
+            numbers = (bucket_id(text, owner.hash_buckets) for text in texts)
         else:
             if owner.name not in self._ids:
-                known = self.vocabularies[owner.name]
-                self._ids[owner.name] = dict(zip(known, range(1, len(known) + 1)))
-            ids = self._ids[owner.name]
-            found = (ids.get(text, 0) for text in texts)
-        return np.fromiter(found, np.int32, len(texts))
+                values = self.vocabularies[owner.name]
+                self._ids[owner.name] = dict(zip(values, range(1, len(values) + 1)))
+            id_of = self._ids[owner.name]
+            numbers = (id_of.get(text, 0) for text in texts)
+        return np.fromiter(numbers, np.int32, len(texts))
 
     def hyper_parameters(self) -> dict[str, Any]:
         """Returns the hyper-parameters of a model that follow from the encoding."""

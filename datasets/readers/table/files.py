@@ -117,12 +117,12 @@ def _delimiter(path: str, table: Table) -> str:
     return table.delimiter or ("\t" if _stem(path).endswith(".tsv") else ",")
 
 
-def _check_columns(path: str, table: Table, found: Sequence[str], hint: str = "") -> None:
+def _check_columns(path: str, table: Table, columns: Sequence[str], hint: str = "") -> None:
     for name in table.names:
-        if name not in found:
-            shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
-            raise ValueError(f"{path}: there is no column {name} among {shown}{hint}")
-        if list(found).count(name) > 1:
+        if name not in columns:
+            names = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+            raise ValueError(f"{path}: there is no column {name} among {names}{hint}")
+        if list(columns).count(name) > 1:
             raise ValueError(f"{path}: expected each column only once, found {name} again")
 
 

@@ -1,4 +1,4 @@
-"""Rows of a user's own CSV, TSV or Parquet files, for the models of ``models/multitask``."""
+"""The reader of a user's own CSV, TSV or Parquet files."""
 
 from __future__ import annotations
 

@@ -68,12 +68,12 @@ def labels(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
     Raises:
         CellError: a label has another value or is missing.
     """
-    found = texts(column, missing).dictionary_encode()
-    known = np.array([_label(text) for text in found.dictionary.to_pylist()] + [-1])
-    values = known[_indices(found)]
+    cells = texts(column, missing).dictionary_encode()
+    label_of = np.array([_label(text) for text in cells.dictionary.to_pylist()] + [-1])
+    values = label_of[_indices(cells)]
     if (values < 0).any():
         row = np.argmax(values < 0)
-        raise CellError(row, f"expected a label 0 or 1, found {_shown(found[row].as_py())}")
+        raise CellError(row, f"expected a label 0 or 1, found {_quoted(cells[row].as_py())}")
     return values
 
 
@@ -91,30 +91,30 @@ def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
         column = column.dictionary_decode()
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        found = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        marks = [number for text in missing if np.isfinite(number := _float(text))]
-        if marks:
-            found = np.where(np.isin(found, marks), np.nan, found)
+        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        missing_numbers = [number for text in missing if np.isfinite(number := _float(text))]
+        if missing_numbers:
+            values = np.where(np.isin(values, missing_numbers), np.nan, values)
     else:
-        found = _parsed(texts(column, missing))
+        values = _parse(texts(column, missing))
     with np.errstate(over="ignore"):
-        wrong = np.isinf(found.astype(np.float32))
-    if wrong.any():
-        row = np.argmax(wrong)
-        raise CellError(row, f"expected a number, found {_shown(column[row].as_py())}")
-    return found
+        invalid = np.isinf(values.astype(np.float32))
+    if invalid.any():
+        row = np.argmax(invalid)
+        raise CellError(row, f"expected a number, found {_quoted(column[row].as_py())}")
+    return values
 
 
-def _parsed(column: pa.Array) -> np.ndarray:
+def _parse(column: pa.Array) -> np.ndarray:
     try:
-        found = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:  # PyArrow does not name the row, and does not read +1
-        found = np.array([np.nan if text is None else _float(text) for text in column.to_pylist()])
-    wrong = np.isnan(found) & column.is_valid().to_numpy(zero_copy_only=False)
-    if wrong.any():
-        row = np.argmax(wrong)
-        raise CellError(row, f"expected a number, found {_shown(column[row].as_py())}")
-    return found
+        values = np.array([np.nan if text is None else _float(text) for text in column.to_pylist()])
+    invalid = np.isnan(values) & column.is_valid().to_numpy(zero_copy_only=False)
+    if invalid.any():
+        row = np.argmax(invalid)
+        raise CellError(row, f"expected a number, found {_quoted(column[row].as_py())}")
+    return values
 
 
 def _float(text: str) -> float:
@@ -145,15 +145,15 @@ def lists(column: pa.Array, separator: str, missing: Sequence[str]) -> tuple[pa.
 
 def distinct(column: pa.Array) -> tuple[list[str], np.ndarray]:
     """Returns the distinct texts and each cell's index in them ``[n]``; -1 where it is null."""
-    found = column.dictionary_encode()
-    return found.dictionary.to_pylist(), _indices(found)
+    encoded = column.dictionary_encode()
+    return encoded.dictionary.to_pylist(), _indices(encoded)
 
 
-def _indices(found: pa.DictionaryArray) -> np.ndarray:
-    return pc.fill_null(found.indices, -1).to_numpy(zero_copy_only=False)
+def _indices(encoded: pa.DictionaryArray) -> np.ndarray:
+    return pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     if value is None:
         return "nothing"
     return repr(value if len(repr(value)) <= 40 else str(value)[:40])

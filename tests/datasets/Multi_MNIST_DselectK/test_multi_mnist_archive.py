@@ -114,7 +114,7 @@ class Attack:
         ),
         (
             lambda files, trace: {**files, "data/multi_mnist_val.pickle": b"\x80\x02"},
-            "multi_mnist_val.pickle: no pickle of numpy arrays alone",
+            "multi_mnist_val.pickle: expected a pickle of only NumPy arrays",
         ),
         (
             lambda files, trace: {

@@ -106,9 +106,9 @@ def test_equal_bytes_every_time_and_from_plain_files(mnist, tmp_path, capsys):
     ("content", "complaint"),
     [
         (b"", "begins with nothing, expected 00 00 08 01"),
-        (idx(np.zeros((4, 2))), "begins 00 00 08 02"),
-        (idx(np.zeros(4), kind=0x0D), "begins 00 00 0d 01"),
-        (idx(np.zeros(4))[:6], "begins 00 00 08 01"),
+        (idx(np.zeros((4, 2))), "begins with 00 00 08 02"),
+        (idx(np.zeros(4), kind=0x0D), "begins with 00 00 0d 01"),
+        (idx(np.zeros(4))[:6], "begins with 00 00 08 01"),
         (idx(np.zeros(5)), "5 bytes, expected 4"),
         (idx(np.zeros(4))[:-1], "3 bytes after the header, expected 4"),
         (idx(np.zeros(4)) + b"x", "5 bytes after the header, expected 4"),

@@ -120,7 +120,7 @@ def altered(row, column, digit):
         (IMAGES.astype("i4"), LABELS, r"found int32 \[3, 36, 36\]"),
         (IMAGES, LABELS[:, 0], r"expected labels, integers \[n, 2\], found int32 \[3\]"),
         (IMAGES, LABELS * 1.0, r"found float64 \[3, 2\]"),
-        (IMAGES, LABELS[:2], "2 labels for 3 images"),
+        (IMAGES, LABELS[:2], "expected 3 labels as images, found 2"),
         (IMAGES, altered(2, 1, 10), "row 2, label 1: expected a digit 0 to 9, found 10"),
         (IMAGES, altered(0, 0, -1), "row 0, label 0: expected a digit 0 to 9, found -1"),
         (IMAGES[:0], LABELS[:0], "the file holds no images|__builtin__.bytes"),
@@ -142,7 +142,9 @@ def test_truncated_files_and_files_of_something_else(write, form):
             files = write(form, IMAGES, LABELS)
             with open(file, "wb") as damaged:
                 damaged.write(other)
-            with pytest.raises(ValueError, match=r"truncated|no pickle of numpy arrays") as error:
+            with pytest.raises(
+                ValueError, match=r"truncated|expected a pickle of only NumPy arrays"
+            ) as error:
                 read(files)
             assert str(error.value).startswith(f"{file}: ")
 

@@ -75,10 +75,16 @@ def test_seeds_and_files_differ():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--seed", "-1"], "--seed: found '-1', expected an integer from 0 up"),
-        (["--seed", str(2**32)], "--seed: found '4294967296', expected an integer from 0 up"),
-        (["--train_rows", "9"], "--train_rows: found '9', expected an integer from 10 up"),
-        (["--test_rows", "9"], "--test_rows: found '9', expected an integer from 10 up"),
+        (["--seed", "-1"], "--seed: expected an integer from 0 to 4294967295, found '-1'"),
+        (
+            ["--seed", str(2**32)],
+            "--seed: expected an integer from 0 to 4294967295, found '4294967296'",
+        ),
+        (
+            ["--train_rows", "9"],
+            "--train_rows: expected an integer from 10 to 4294967295, found '9'",
+        ),
+        (["--test_rows", "9"], "--test_rows: expected an integer from 10 to 4294967295, found '9'"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, capsys, arguments, complaint):

@@ -43,7 +43,7 @@ PYTHON_2 = (
     b"\x03\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK"
     b"\x00tb\x89U\x06\xfa\xfb\xfc\xfd\xfe\xfftb."
 )
-REFUSED = r"some\.pickle: no pickle of numpy arrays alone \("
+REFUSED = r"some\.pickle: expected a pickle of only NumPy arrays \("
 
 
 def load(content: bytes) -> list[np.ndarray]:
@@ -94,7 +94,7 @@ def test_nothing_that_a_pickle_names_is_called(tmp_path, protocol, place):
     content = {"alone": attack, "beside": (*ARRAYS, attack), "within": (objects,)}[place]
     content = pickle.dumps(content, protocol)
     with pytest.raises(
-        ValueError, match=r"some\.pickle: no pickle of numpy arrays alone \("
+        ValueError, match=r"some\.pickle: expected a pickle of only NumPy arrays \("
     ) as error:
         load(content)
     if place != "within":  # an array of objects is refused for its dtype first

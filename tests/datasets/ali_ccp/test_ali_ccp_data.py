@@ -169,9 +169,9 @@ def test_lines_of_the_raw_files_without_blank_ones(raw_dir, tmp_path, capsys):
     assert f"{TRAIN}: 2 lines, sha256 {hashlib.sha256(train).hexdigest()}" in shown
     assert "clicked 50.000 %, clicked and bought 50.000 %" in shown
     assert "field 109_14: 1.00 features a line, at most 2" in shown
-    assert "in no line: fields 110_14, 127_14" in shown
+    assert "fields in no line: 110_14, 127_14" in shown
     assert "largest id 8\n" in shown
-    assert "largest id 737946: beyond 737945, see README.md" in shown
+    assert "largest id 737946: above 737945, see README.md" in shown
 
 
 def test_it_is_prepared_once_until_the_files_change(raw_dir, tmp_path, capsys):

@@ -117,10 +117,22 @@ def test_seeds_and_files_differ():
     ("arguments", "complaint"),
     [
         ([], "error: the following arguments are required: --output_dir"),
-        (["--output_dir", "x", "--seed", "-1"], "error: argument --seed: found '-1', expected"),
-        (["--output_dir", "x", "--seed", str(2**32)], "error: argument --seed: found "),
-        (["--output_dir", "x", "--train_rows", "0"], "error: argument --train_rows: found '0'"),
-        (["--output_dir", "x", "--test_rows", "1e3"], "error: argument --test_rows: found '1e3'"),
+        (
+            ["--output_dir", "x", "--seed", "-1"],
+            "error: argument --seed: expected an integer from 0 to 4294",
+        ),
+        (
+            ["--output_dir", "x", "--seed", str(2**32)],
+            "error: argument --seed: expected an integer from 0 to 4294",
+        ),
+        (
+            ["--output_dir", "x", "--train_rows", "0"],
+            "error: argument --train_rows: expected an integer from 1 to",
+        ),
+        (
+            ["--output_dir", "x", "--test_rows", "1e3"],
+            "error: argument --test_rows: expected an integer from 1 to",
+        ),
         (["--output_dir", __file__], "error: "),
     ],
 )

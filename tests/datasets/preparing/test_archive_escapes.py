@@ -166,7 +166,7 @@ def test_pickles_of_any_path_are_read_in_memory(read, inside, outside, untouched
 @pytest.mark.parametrize("kind", LINKS)
 def test_a_link_is_no_pickle(read, inside, outside, untouched, pack, kind):
     (outside / "train.p").write_bytes(pairs())
-    expected = "expected one file each" if pack is tar else "no pickle of numpy arrays"
+    expected = "expected one file each" if pack is tar else "expected a pickle of only NumPy"
     with pytest.raises(DataError, match=expected):
         read(pack(("train.p", kind, outside / "train.p"), ("test.p", pairs())))
     assert os.listdir(inside) == []
@@ -193,7 +193,7 @@ class Attack:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_pickle_inside_is_not_run(read, tmp_path, inside, untouched, pack, protocol):
     attack = pickle.dumps(Attack(tmp_path / "outside" / "trace"), protocol)
-    with pytest.raises(DataError, match=r"no pickle of numpy arrays alone \(it names "):
+    with pytest.raises(DataError, match=r"expected a pickle of only NumPy arrays \(it names "):
         read(pack(("train.p", attack), ("test.p", pairs())))
     assert os.listdir(inside) == []
     assert untouched()

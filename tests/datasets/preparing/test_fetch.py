@@ -214,7 +214,7 @@ def test_environment_variable_that_is_no_address(tmp_path, monkeypatch):
 def test_damaged_file_in_the_download_folder_is_fetched_again(server, raw, tmp_path, capsys):
     (tmp_path / f"{NAME}.gz").write_bytes(PACKED[:500])
     assert content_of(obtain(raw, tmp_path)) == CONTENT
-    assert "truncated gzip file; fetching it again" in capsys.readouterr().err
+    assert "truncated gzip file; downloading it again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "content"), [(NAME, CONTENT), (f"{NAME}.gz", PACKED)])

@@ -1,4 +1,4 @@
-"""Ids of categorical values: learned from training rows, and written down beside the data."""
+"""Vocabularies of categorical fields, built from training rows, and their CSV file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from datasets.preparing.command import DataError
 
 
 class Vocabulary(dict):
-    """The ids of a field: 1 and up in the order of `values`; any other value is 0.
+    """The ids of a field's values, from 1 on in the order of ``values``; other values have id 0.
 
     Args:
-        name: of the field.
-        size: what its ids are below, as ``columns.py`` declares it.
-        values: the values, none twice.
+        name: the field.
+        size: number of ids including 0, as ``columns.py`` declares it.
+        values: distinct values.
 
     Raises:
         DataError: there are more values than ids.
@@ -34,8 +34,8 @@ class Vocabulary(dict):
         return 0
 
 
-def listing(vocabularies: Iterable[Vocabulary]) -> Iterator[bytes]:
-    """Lines ``field,id,value`` of a vocabulary file: what new data have to be encoded with."""
+def csv_lines(vocabularies: Iterable[Vocabulary]) -> Iterator[bytes]:
+    """Yields the lines ``field,id,value`` of a vocabulary file."""
     for vocabulary in vocabularies:
         for value, number in vocabulary.items():
             line = io.StringIO()
