@@ -1,4 +1,4 @@
-"""Hyper-parameters are checked where a net takes them; the errors name the YAML's key."""
+"""Checks of a net's hyper-parameters; the errors name the YAML's key."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ ENGINE = (
 )
 MODELS = (
     "checks",
+    "hyper_parameters",
     "fast_step",
     "layers",
     "inputs",

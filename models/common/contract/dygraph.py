@@ -107,7 +107,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
 
         Optional: the engine prefers it to ``train_forward``.
         """
-        step = self._step_of(model) if self._fast else None
+        step = self._step_of(model)
         if step is None:
             return self.train_forward(model, metrics, batch, config)
         feeds = self._ready(model, batch)
@@ -117,8 +117,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return loss, metrics, {"loss": loss.detach()}
 
     def _step_of(self, model: MultiTaskNet) -> Callable | None:
-        """Returns the fast step; None if autograd is used, or a subclass's ``train_forward``."""
-        if type(self).train_forward is not MultiTaskDygraphModel.train_forward:
+        """Returns the fast step; None to use ``train_forward`` and autograd."""
+        if not self._fast or type(self).train_forward is not MultiTaskDygraphModel.train_forward:
             return None
         if self._fast_step is None or self._fast_step.net is not model:
             self._fast_step = FastStep(model)

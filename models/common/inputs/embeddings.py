@@ -1,4 +1,4 @@
-"""Embeddings of sparse fields: one table and one look-up for all of them."""
+"""Embeddings of sparse fields: one table and one look-up for all fields."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from datasets.readers.sparse_fields import SparseField
 from models.common.layers import ops
 from models.common.layers.dense import Part
 
-_LOWEST = -1e9  # what padding counts as in a maximum
-_DEVIATION = 0.01  # of a new table's numbers
+_LOWEST = -1e9  # stands for padding in a maximum
+_DEVIATION = 0.01  # standard deviation of a new table
 
 
 class FieldEmbedding(Part):
     """The embeddings of all fields, side by side.
 
-    The fields' tables are rows of one: a look-up costs the same however many fields there are.
-    A field of several ids is pooled over those that are not 0, and is 0 where all are.
+    The fields' tables are rows of one table, so one look-up serves all fields. A field of several
+    ids is pooled over the ids that are not 0; without any, its embedding is 0.
 
     Args:
         fields: the fields, in the order of their ids' columns.
-        size: numbers an embedding has.
-        sparse: give gradients for the rows looked up only. Paddle does so in dygraph, and in
-            static graph on 2.6; on 3.3 static gradients are of the whole table.
+        size: the size of an embedding.
+        sparse: compute gradients only for the rows that were looked up. Paddle does so in dygraph
+            and, on 2.6, in static graph; on 3.3 static gradients cover the whole table.
 
     Shapes:
         ids ``[batch, sum of max_len]`` to ``[batch, fields * size]``.
@@ -64,7 +64,7 @@ class FieldEmbedding(Part):
         return paddle.concat(parts, axis=1)
 
     def known(self, ids):
-        """Returns the ids with 0, unknown, for those that are out of range."""
+        """Returns the ids with 0 (unknown) in place of ids that are out of range."""
         inside = paddle.logical_and(ids >= 0, ids < self._constant("_sizes"))
         return paddle.where(inside, ids, paddle.zeros_like(ids))
 
@@ -78,7 +78,7 @@ class FieldEmbedding(Part):
 
 
 def _runs(fields: Sequence[SparseField]) -> list[tuple[slice, str | None]]:
-    """Returns the columns that are treated alike, with their pooling: None for single ids."""
+    """Returns runs of columns with the same treatment, and their pooling; None for single ids."""
     runs: list[tuple[slice, str | None]] = []
     end = 0
     for field in fields:
@@ -92,10 +92,10 @@ def _runs(fields: Sequence[SparseField]) -> list[tuple[slice, str | None]]:
 
 
 def _pooled(embeddings, present, pooling: str):
-    """Returns one embedding for several, ``[batch, ids, size]`` to ``[batch, size]``."""
+    """Pools several embeddings into one, ``[batch, ids, size]`` to ``[batch, size]``."""
     weights = present.astype(embeddings.dtype).unsqueeze(-1)
     if pooling == "max":
-        # amax: where an id occurs twice, its gradient is parted; max of Paddle 2.6 counts it twice.
+        # amax divides the gradient between equal ids; max of Paddle 2.6 counts it twice.
         highest = paddle.amax(embeddings + (1.0 - weights) * _LOWEST, axis=1)
         return highest * weights.max(axis=1)  # 0 where there is no id at all
     total = (embeddings * weights).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Dense features on one scale, by what is fitted to the training data."""
+"""Scaling of dense features, with statistics of the training data."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import paddle
 from paddle import nn
 
-_HEAVY_TAIL = 2.0  # skewness from which a column of non-negative numbers is taken as log1p
-_ENOUGH_ROWS = 1_000_000  # for means, deviations and quantiles
-_BEYOND = 3e38  # where the bins begin that no value reaches
+_HEAVY_TAIL = 2.0  # a column of non-negative numbers with this skewness goes through log1p
+_ENOUGH_ROWS = 1_000_000  # rows for means, deviations and quantiles
+_BEYOND = 3e38  # the lower edge of surplus bins, which no value reaches
 
 
 class _Scaling(nn.Layer):
-    """Writes the leading dense features in another form; the rest pass unchanged.
+    """Transforms the leading dense features; the other features pass unchanged.
 
     Args:
         feature_num: number of features.
         dense_num: how many of them, the leading ones, are dense.
-        width: features that each of those becomes.
+        width: number of features that each of them becomes.
     """
 
     def __init__(self, feature_num: int, dense_num: int, width: int = 1):
@@ -38,7 +38,7 @@ class _Scaling(nn.Layer):
         raise NotImplementedError
 
     def _fitted(self, shape: list[int], value: float):
-        """Returns a parameter that is fitted to the data, not trained."""
+        """Creates a parameter that is fitted to the data and not trained."""
         attr = paddle.ParamAttr(initializer=nn.initializer.Constant(value), trainable=False)
         parameter = self.create_parameter(shape, attr=attr)
         parameter.stop_gradient = True
@@ -48,9 +48,9 @@ class _Scaling(nn.Layer):
 class Standardize(_Scaling):
     """Brings the leading dense features to mean 0 and standard deviation 1.
 
-    Heavy-tailed columns go through log1p first. Which ones, the means and the deviations are
-    fitted to the training data before training starts; they are parameters that no optimizer
-    touches, so they travel with the checkpoint and the exported model.
+    Heavy-tailed columns go through log1p first. The choice of these columns, the means and the
+    deviations are computed from the training data before training starts. They are parameters
+    that no optimizer changes, so checkpoints and exported models contain them.
 
     Args:
         feature_num: number of features.
@@ -68,7 +68,7 @@ class Standardize(_Scaling):
 
     @paddle.no_grad()
     def scaled(self, features: np.ndarray) -> np.ndarray:
-        """Returns the features scaled: in place, unless they are a view of a reader's own."""
+        """Returns the features scaled; in place, unless they are a view of a reader's array."""
         if not features.flags.writeable or features.base is not None:
             features = features.copy()
         dense = features[:, : self._split[0]]
@@ -76,36 +76,37 @@ class Standardize(_Scaling):
         return features
 
     def _scale(self, dense):
-        # A choice between the value and its log1p, column by column, without a branch.
+        # Selects the value or its log1p, column by column, without a branch.
         logs = paddle.log1p(dense.clip(min=0.0)) * self.logarithmic
         return (dense * (1.0 - self.logarithmic) + logs - self.mean) / self.deviation
 
     def fit(self, blocks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns the parameters' values, by name, for features ``[n, features]``.
+        """Returns the parameters' values by name, from up to a million rows.
 
-        Of the blocks a million rows are read.
+        Args:
+            blocks: features ``[n, features]``.
         """
         return _statistics(blocks, self._split[0])
 
 
 class PiecewiseLinear(_Scaling):
-    r"""Writes each leading dense feature as how far it has come through each of its bins.
+    r"""Encodes each leading dense feature by its position in each of its bins.
 
     Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
     https://arxiv.org/abs/2203.05556, section 3.2.1: bin t from :math:`b_{t-1}` to :math:`b_t`
     gives :math:`(x - b_{t-1}) / (b_t - b_{t-1})`, clipped to 0 and 1. A linear layer on it is a
     piecewise linear function of x, so no other scaling is needed. The bins' edges are quantiles
-    of the training data; a value that more than half of the rows have (no capital gain, say) is
-    an edge and stays out of the quantiles, which else would hardly tell the other rows apart.
-    Edges are parameters that no optimizer touches, as those of `Standardize`.
+    of the training data. A value that more than half of the rows have, such as no capital gain,
+    is an edge of its own, and the quantiles are those of the other rows. Edges are parameters
+    that no optimizer changes, like those of `Standardize`.
 
     Args:
         feature_num: number of features.
         dense_num: how many of them, the leading ones, are dense; the rest pass unchanged.
-        bins: bins of a feature. One that has fewer different values leaves some at 0.
+        bins: bins of a feature. With fewer distinct values some bins stay 0.
 
     Attributes:
-        out_size: number of features that come out.
+        out_size: number of output features.
 
     Shapes:
         ``[batch, features]`` to ``[batch, dense_num * bins + features - dense_num]``.
@@ -128,9 +129,10 @@ class PiecewiseLinear(_Scaling):
         return parts.reshape([-1, self._split[0] * self._bins])
 
     def fit(self, blocks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns the parameters' values, by name, for features ``[n, features]``.
+        """Returns the parameters' values by name, from up to a million rows.
 
-        Of the blocks a million rows are read.
+        Args:
+            blocks: features ``[n, features]``.
         """
         low = np.full([self._split[0], self._bins], _BEYOND, np.float32)
         width = np.ones_like(low)

@@ -1,7 +1,7 @@
-"""The pieces that the multi-task nets are made of.
+"""Linear layers, perceptrons and towers, stacked so that one operator serves several of them.
 
-Small matrices are stacked so that one operator serves all experts, all gates or all towers: at
-the batch sizes of these models an operator's dispatch costs more than its arithmetic.
+At the batch sizes of these models an operator's dispatch costs more than its arithmetic, so small
+matrices of all experts, all gates or all towers are stacked.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from models.common.layers import ops
 def xavier(fan_in: int, fan_out: int) -> paddle.ParamAttr:
     """Returns Glorot's uniform initialiser for one matrix of a stack.
 
-    Paddle would take the fans from the stacked shape, which is larger than any one layer's.
+    Paddle would compute the fans from the stacked shape, which is larger than one layer's.
     """
     return paddle.ParamAttr(initializer=nn.initializer.XavierUniform(fan_in, fan_out))
 
 
 class Part(nn.Layer):
-    """A layer inside a net, without what makes Paddle's layers slow to call.
+    """A layer inside a net that is faster to call than Paddle's layers.
 
-    Paddle looks for hooks on every call and finds parameters and sub-layers by a search in
-    Python. Over the six layers that a small net nests, that took a sixth of a training step.
-    Hooks on a net as a whole work as ever.
+    In every call Paddle looks for hooks, and searches parameters and sub-layers in Python. That
+    took a sixth of a training step of a small net with six nested layers. Hooks on the whole net
+    still work.
     """
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
-        self.__dict__[name] = value  # where Python looks first
+        self.__dict__[name] = value  # Python looks here first
 
     def __call__(self, *inputs):
         """Returns ``forward(*inputs)``."""
@@ -76,10 +76,10 @@ class StackedLinear(Part):
 
 
 class MLP(Part):
-    """Layers in turn, each followed by ReLU and dropout.
+    """A sequence of layers, each followed by ReLU and dropout.
 
     Args:
-        layers: `Linear` or `StackedLinear` layers; none makes this the identity.
+        layers: `Linear` or `StackedLinear` layers; without layers this is the identity.
         dropout: probability that an output is dropped while training.
     """
 
@@ -89,7 +89,7 @@ class MLP(Part):
         self.dropout = dropout
 
     def forward(self, x):
-        """Applies the layers in turn."""
+        """Applies the layers one after another."""
         for layer in self.layers:
             x = activate(layer(x), self.dropout, self.training)
         return x
@@ -106,13 +106,13 @@ def stacked_mlp(num: int, in_size: int, sizes: Sequence[int], dropout: float = 0
 
 
 def activate(x, dropout: float, training: bool):
-    """Returns ReLU, then dropout where there is any."""
+    """Applies ReLU, then dropout if there is any."""
     x = ops.relu(x)
     return ops.dropout(x, dropout) if dropout and training else x
 
 
 class Towers(Part):
-    """One tower a task: hidden layers, then one logit a class.
+    """One tower per task: hidden layers, then one logit per class.
 
     Args:
         task_num: number of tasks.

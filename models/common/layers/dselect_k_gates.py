@@ -1,4 +1,4 @@
-"""DSelect-k's gates: each task chooses k of the experts, and learns which by gradients."""
+"""DSelect-k's gates: each task learns by gradients which k experts it uses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from paddle import nn
 
 from models.common.layers.dense import Linear, Part
 
-_TINY = 1e-6  # keeps the logarithm of a selector that is exactly 0 finite
+_TINY = 1e-6  # keeps the logarithm of 0 finite
 
 
 def smooth_step(t, gamma: float):
-    r"""Returns a step from 0 to 1 that is exactly 0 below and 1 above, and smooth between.
+    r"""Returns a smooth step from exactly 0 to exactly 1.
 
     :math:`S(t) = -\frac{2}{\gamma^3} t^3 + \frac{3}{2\gamma} t + \frac12` where
     :math:`|t| \le \gamma/2` (Hazimeh et al. 2021, equation 5).
@@ -25,24 +25,20 @@ def smooth_step(t, gamma: float):
 
 
 class DSelectK(Part):
-    r"""The gates of all tasks: weights over the experts, of which at most k are not 0.
+    r"""The gates of all tasks: weights over the experts, at most k of them not 0.
 
     Hazimeh et al. 2021, "DSelect-k", https://arxiv.org/abs/2106.03760. Selector i of a task
     reads its expert's number from m bits: :math:`r(z)_e = \prod_j S(z_j)^{b_{ej}} (1 -
     S(z_j))^{1 - b_{ej}}`, and the gate is :math:`q = \sum_{i=1}^k \mathrm{softmax}(\alpha)_i
-    r(z^{(i)})` (equations 4 and 6). Bits that have reached 0 or 1 make a selector choose one
-    expert.
+    r(z^{(i)})` (equations 4 and 6). A selector whose bits have reached 0 or 1 chooses one expert.
 
     Args:
         task_num: gates.
-        expert_num: experts, any number; m is the least number of bits that tells them apart.
-        k: selectors of a gate, so the most experts that a task uses.
+        expert_num: any number of experts; m is the number of bits needed to number them.
+        k: selectors of a gate: the largest number of experts that a task uses.
         gamma: width of the smooth step.
         in_size: size of the input from which bits and :math:`\alpha` are computed for every
-            example (section 3.2); None for parameters of the task alone (static gates).
-
-    Attributes:
-        bits: the numbers that selectors are made of, when training has last called the gates.
+            example (section 3.2); None for static gates, whose parameters are the task's alone.
     """
 
     def __init__(
@@ -54,8 +50,8 @@ class DSelectK(Part):
         numbers = np.arange(expert_num)[:, None] >> np.arange(self.bit_num)
         self._codes = (numbers & 1).astype(np.float32).T  # [bits, experts]
         selectors = task_num * k
-        # Wide enough for a gate's selectors to set out for different experts: from numbers all
-        # near 0 they see the same gradients, and end at the same expert.
+        # Wide enough for a gate's selectors to start towards different experts. Selectors that
+        # all start near 0 see the same gradients, and end at the same expert.
         start = nn.initializer.Uniform(-gamma / 4, gamma / 4)
         self.per_example = in_size is not None
         if self.per_example:
@@ -91,11 +87,11 @@ class DSelectK(Part):
         return selectors, F.softmax(weights)
 
     def penalty(self, selectors, entropy: float):
-        r"""Returns what the loss adds so that selectors decide for one expert.
+        r"""Returns the penalty that makes each selector decide for one expert.
 
-        :math:`\lambda \sum_{t,i} h(r(z^{(i)}_t))` with the entropy h, and where expert_num is no
-        power of two :math:`\sum_{t,i} 1 / \sum_e r(z^{(i)}_t)_e` times the same :math:`\lambda`,
-        which keeps selectors off the numbers that no expert has; the mean over the batch.
+        The mean over the batch of :math:`\lambda \sum_{t,i} h(r(z^{(i)}_t))` with the entropy h. If
+        expert_num is not a power of two, :math:`\lambda \sum_{t,i} 1 / \sum_e r(z^{(i)}_t)_e` is
+        added. It keeps selectors away from numbers that no expert has.
         """
         surprise = -(selectors * (selectors + _TINY).log()).sum(axis=-1)
         if self.expert_num & (self.expert_num - 1):

@@ -1,4 +1,4 @@
-"""Convolutional experts that look at one image, as few and as wide products as they allow."""
+"""Convolutional experts that read one image, computed with few and wide products."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _CHANNELS = (10, 20)  # of an expert's two convolutions
 
 
 class ImageExperts(Part):
-    """Experts of the form of LeNet: two 5 x 5 convolutions, each pooled by 2, and a layer.
+    """Experts like LeNet: two 5 x 5 convolutions, each with 2 x 2 pooling, and a linear layer.
 
-    The first convolutions of all experts see one image, so they are one matrix product over its
-    patches, which are cut out once; pooled positions are four blocks of its rows. The second
-    ones are one grouped convolution, the last layers one batched product.
+    The first convolutions of all experts read the same image, so they are one matrix product over
+    its patches, which are cut out once. The second convolutions are one grouped convolution, and
+    the linear layers one batched product.
 
     Args:
         image_size: height and width of an image of one channel; ``(image_size - 4) / 2 - 4`` must
@@ -30,7 +30,7 @@ class ImageExperts(Part):
         ``[batch, 1, image_size, image_size]`` to ``[expert_num, batch, out_size]``.
 
     Raises:
-        ValueError: the image's size does not go through.
+        ValueError: the image's size cannot be pooled twice.
     """
 
     def __init__(self, image_size: int, expert_num: int, out_size: int, dropout: float = 0.0):
@@ -66,8 +66,8 @@ class ImageExperts(Part):
     def forward(self, images):
         """Returns each expert's outputs."""
         x = F.max_pool2d(self.second(self._first(images)), 2)
-        # Biases go on after pooling, which they commute with, and along the last axis: Paddle
-        # adds them along another one several times slower.
+        # Biases are added after pooling, with which they commute, and along the last axis: Paddle
+        # is several times slower along another axis.
         x = x.flatten(2).transpose([0, 2, 1])
         x = F.relu(x + self.second_bias)
         x = x.reshape([-1, self._positions, self._expert_num, self._channels])
@@ -88,8 +88,8 @@ class ImageExperts(Part):
 
 
 def _largest(x, training: bool):
-    """Returns the largest along the first axis, of four."""
-    if training:  # the quickest gradient, but an operator that ONNX does not have
+    """Returns the maximum over the first axis, which has four entries."""
+    if training:  # its gradient is the fastest, but ONNX has no such operator
         return F.maxout(x.reshape([1, 4, -1, 1]), groups=4)
     a, b, c, d = paddle.unbind(x)
     return paddle.maximum(paddle.maximum(a, b), paddle.maximum(c, d))

@@ -1,15 +1,14 @@
-"""Metrics that cost a training step next to nothing: scores pile up, and are counted when read."""
+"""Streaming AUC and accuracy: scores are collected in each step and counted when they are read."""
 
 from __future__ import annotations
 
 import numpy as np
 import paddle
 
-# AUC is counted on a histogram of log-odds, so that its memory does not grow with the rows. Rows
-# that share a bucket count as ties. Buckets are 0.001 wide at odds of 20 to 1, finer towards even
-# odds and wider beyond, up to log-odds of 1000. Where the scores of a task spread over a tenth or
-# more, AUC so differs from the exact one by less than 1e-4 (the tests hold it to scikit-learn's);
-# a net that gives all rows nearly one score has an AUC that is only roughly right.
+# AUC is computed from a histogram of log-odds, so its memory does not grow with the rows. Rows in
+# one bucket count as ties. Buckets are 0.001 wide at odds of 20 to 1, narrower towards even odds
+# and wider beyond, up to log-odds of 1000. If a task's scores spread over 0.1 or more, this AUC
+# differs from the exact one by less than 1e-4. If nearly all scores are equal, it is a rough value.
 _BUCKETS = 1 << 16
 _FINENESS = 8.0
 _LIMIT = np.arcsinh(_FINENESS * 1000.0)
@@ -30,24 +29,23 @@ class Scores:
     def reset(self) -> None:
         """Forgets every row."""
         self._pending = []
-        # As float64 they are exact up to 2^53 rows, and their products are BLAS's.
+        # float64 counts exactly up to 2^53 rows, and BLAS multiplies it.
         self._counts = np.zeros((self._task_num, 2, _BUCKETS))
 
     def add(self, scores, labels) -> None:
         """Takes a batch.
 
         Args:
-            scores: ``[task_num, batch, 2]``, tensor or array; column 1 minus column 0 is the
-                log-odds of label 1, so logits do and log-probabilities do.
-            labels: ``[task_num, batch, 1]`` integers, 0 or 1; rows with a negative one do not
-                count.
+            scores: ``[task_num, batch, 2]``, tensor or array: logits or log-probabilities, so
+                column 1 minus column 0 is the log-odds of label 1.
+            labels: ``[task_num, batch, 1]`` integers, 0 or 1; negative in rows that do not count.
         """
-        if len(self._pending) >= _PENDING - 1:  # before, so that this batch can be taken back
+        if len(self._pending) >= _PENDING - 1:  # before it, so that this batch can be removed
             self._count()
         self._pending.append((scores, labels))
 
     def forget_batch(self) -> None:
-        """Takes back the batch that was added last, before any of it was counted."""
+        """Removes the batch that was added last; it is not counted yet."""
         self._pending.pop()
 
     def counts(self) -> np.ndarray:
@@ -81,7 +79,7 @@ def _joined(batches) -> np.ndarray:
 
 
 class Choices:
-    """Right choices among several classes, of all tasks.
+    """Correct choices among several classes, of all tasks.
 
     Args:
         task_num: number of tasks.
@@ -101,18 +99,18 @@ class Choices:
 
         Args:
             scores: ``[task_num, batch, classes]``, tensor or array; the highest is chosen.
-            labels: ``[task_num, batch, 1]`` integers; rows with a negative one do not count.
+            labels: ``[task_num, batch, 1]`` integers; negative in rows that do not count.
         """
-        if len(self._pending) >= _PENDING - 1:  # before, so that this batch can be taken back
+        if len(self._pending) >= _PENDING - 1:  # before it, so that this batch can be removed
             self.counts()
         self._pending.append((scores, labels))
 
     def forget_batch(self) -> None:
-        """Takes back the batch that was added last, before any of it was counted."""
+        """Removes the batch that was added last; it is not counted yet."""
         self._pending.pop()
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns right choices and rows, ``[task_num]`` each."""
+        """Returns correct choices and rows, ``[task_num]`` each."""
         if self._pending:
             scores, labels = (_joined(part) for part in zip(*self._pending))
             self._pending = []
@@ -125,7 +123,7 @@ class Choices:
 
 
 class Accuracy:
-    """The share of rows whose class a task chooses rightly (an engine's metric).
+    """The accuracy of one task.
 
     Args:
         choices: the rows, shared with the other tasks' metrics.
@@ -141,23 +139,23 @@ class Accuracy:
         self._choices.reset()
 
     def state_dict(self) -> dict:
-        """Returns what was counted, for a run that goes on in another process."""
+        """Returns the counts, for a run that another process continues."""
         right, rows = self._choices.counts()
         return {"right": right[self._task], "rows": rows[self._task]}
 
     def set_state_dict(self, state: dict) -> None:
-        """Takes up what was counted; rows of this task alone are replaced."""
+        """Restores the counts of this task."""
         right, rows = self._choices.counts()
         right[self._task], rows[self._task] = state["right"], state["rows"]
 
     def accumulate(self) -> float:
-        """Returns the accuracy since the last reset; nan if a score was not a number."""
+        """Returns the accuracy since the last reset; NaN if a score was NaN."""
         right, rows = self._choices.counts()
         return float(right[self._task] / rows[self._task]) if rows[self._task] else float("nan")
 
 
 class Auc:
-    """The area under the ROC curve of one task (an engine's metric: reset, accumulate).
+    """The area under the ROC curve of one task.
 
     Args:
         scores: the rows, shared with the other tasks' metrics.
@@ -173,17 +171,17 @@ class Auc:
         self._scores.reset()
 
     def state_dict(self) -> dict:
-        """Returns what was counted, for a run that goes on in another process."""
+        """Returns the counts, for a run that another process continues."""
         return {"counts": self._scores.counts()[self._task]}
 
     def set_state_dict(self, state: dict) -> None:
-        """Takes up what was counted; rows of this task alone are replaced."""
+        """Restores the counts of this task."""
         self._scores.counts()[self._task] = state["counts"]
 
     def accumulate(self) -> float:
         """Returns the AUC over all rows since the last reset.
 
-        It is nan if all rows have one label, or if a score was not a number.
+        It is NaN if all rows have one label, or if a score was NaN.
         """
         negative, positive = self._scores.counts()[self._task]
         pairs = negative.sum() * positive.sum()
@@ -196,9 +194,9 @@ class Auc:
         """Returns why there is no AUC, or None if there is one."""
         rows = self._scores.counts()[self._task].sum(axis=1)
         if np.isnan(rows).any():
-            return "a score is no number"
+            return "a score is NaN"
         if not rows.any():
-            return "none of the rows counts for it"
+            return "no row counts for it"
         if rows.all():
             return None
         return f"all its rows have the label {int(rows[1] > 0)}: an AUC needs both"

@@ -19,7 +19,9 @@ from engine.system.clock import Clock
 from engine.training import loop, resume
 
 STEPS = 20
-USEFUL = {"dselect_k": 0.3}  # of ten digits, after the sample's few steps; AUC elsewhere
+TIE = 5e-6
+# After the sample's few steps: an AUC, or the accuracy of a task with several classes.
+USEFUL = {"auc": 0.8, "acc": 0.3}
 
 
 def losses(session, source, steps=STEPS):
@@ -84,7 +86,8 @@ def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
     summary = evaluator.evaluate(DygraphSession(config), config, sources.evaluation_source(config))
     last = summary.metrics[max(summary.metrics)]
     assert len(last) >= 2
-    assert min(last.values()) > USEFUL.get(folder.name, 0.8), last
+    for name, value in last.items():
+        assert value > USEFUL[name.split("_")[0]], last
 
 
 def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
@@ -121,7 +124,9 @@ def test_each_graph_evaluates_the_other_ones_checkpoint(folder, configure, train
     loop.train(make[trained](), config, source)
     in_dygraph = evaluator.evaluate(DygraphSession(config), config, test).metrics[0]
     in_static = evaluator.evaluate(StaticSession(config, training=False), config, test).metrics[0]
-    assert in_dygraph == pytest.approx(in_static, abs=1e-6)
+    # Rounding may untie two rows. In the smallest sample a tied pair is worth 5e-6 of an AUC, and
+    # a row a thousandth of an accuracy.
+    assert in_dygraph == pytest.approx(in_static, abs=2 * TIE)
 
 
 @pytest.mark.parametrize("graph", ["dygraph", "static"])

@@ -85,6 +85,12 @@ RUNNER = {
         "stop, skip or ignore",
         lambda value: value in ("stop", "skip", "ignore"),
     ),
+    "fast_step": Key(
+        "bool",
+        True,
+        "Train in dygraph with a step that is written as code, if the net allows it. False leaves "
+        "all gradients to autograd. See [performance.md](performance.md).",
+    ),
     "print_interval": _at_least(1, 100, "Number of batches between two log lines."),
     "model_save_path": Key(
         "output path", "output_model", "Folder for checkpoints, with one sub-folder per epoch."

@@ -10,8 +10,10 @@ from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
+from engine.system.errors import UserError
 from models.common.contract.net import MultiTaskNet
 from models.common.fast_step import code
+from models.common.fast_step.symbols import Symbol
 from models.common.layers import ops
 from models.common.layers.dense import Linear
 
@@ -39,9 +41,25 @@ class Plain(MultiTaskNet):
 
 
 class Penalised(Plain):
-    def logits(self, features):
-        self.__dict__["penalty"] = (self.hidden.weight**2).sum()
-        return super().logits(features)
+    """A loss of the net's own, which reads a parameter."""
+
+    def loss(self, logits, labels, weights):
+        return super().loss(logits, labels, weights) + (self.hidden.weight**2).sum()
+
+
+class Ordered(Plain):
+    """A loss that joins two tasks: the second's probability must not exceed the first's."""
+
+    def loss(self, logits, labels, weights):
+        first, second = F.softmax(logits)[:, :, 1]
+        return super().loss(logits, labels, weights) + 0.6 * F.relu(second - first).mean()
+
+
+class Doubled(Plain):
+    """Losses of rows of the net's own."""
+
+    def row_losses(self, logits, labels):
+        return 2.0 * super().row_losses(logits, labels)
 
 
 class Transformed(Plain):
@@ -125,6 +143,18 @@ class Inner(nn.Layer):
         return ops.relu(x)
 
 
+class Broadcasting(Plain):
+    """A product that has more numbers than one of its operands."""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.narrow = Linear(feature_size, 1)
+        self.factor = paddle.arange(1, 13, dtype="float32")
+
+    def logits(self, features):
+        return self.out(ops.relu(ops.multiply(self.narrow(features), self.factor)))
+
+
 class Cubic(Plain):
     """A layer on an input of three axes, and sizes that are NumPy's."""
 
@@ -191,9 +221,12 @@ class Normal(Plain):
 
 NETS = {
     Plain: True,
-    Penalised: False,
+    Penalised: True,
+    Ordered: True,
+    Doubled: True,
     Transformed: False,
-    Scaled: False,
+    Scaled: True,
+    Broadcasting: True,
     Noisy: False,
     Counting: False,
     Branching: False,
@@ -271,22 +304,62 @@ def test_what_changes_between_epochs(between, configure, monkeypatch):
 @pytest.mark.parametrize("use", [bool, len, iter, float, lambda x: x == 0, lambda x: x != 0, hash])
 def test_a_stand_in_for_a_tensor_answers_nothing(use):
     with pytest.raises(TypeError):
-        use(code.StepCode(wanted=False).features)
+        use(Symbol("x", code.StepCode()))
 
 
-def doubled(self, logits, labels):
-    return 2.0 * F.cross_entropy(logits, labels)
+def test_a_loss_of_the_model_is_refused(configure, monkeypatch):
+    """Static graph would not call it."""
+    kind = loading.dygraph_model(configure("share_bottom")).__class__
+    monkeypatch.setattr(kind, "create_loss", lambda self, logits, labels: None)
+    with pytest.raises(UserError, match=r"create_loss: define loss\(logits, labels, weights\)"):
+        DygraphSession(configure("share_bottom"))
 
 
-def test_a_loss_of_its_own_is_trained_on(configure, monkeypatch):
-    session = DygraphSession(configure("share_bottom"))
-    model = session._contract
-    monkeypatch.setattr(model, "__class__", type("Own", (type(model),), {"create_loss": doubled}))
-    session.start_epoch(training=True)
-    batch, _ = next(session.batches(sources.training_source(session._config), 0))
-    loss = session.train_step(batch, Clock())["loss"]
-    logits, labels = model._scores._pending[-1]
-    assert float(loss) == pytest.approx(float(doubled(model, logits, labels)), rel=1e-6)
+def test_a_penalty_is_refused_in_words():
+    with pytest.raises(AttributeError, match=r"add it in loss\(logits, labels, weights\)"):
+        Plain().penalty = paddle.zeros([1])
+
+
+def register(net, kind):
+    if kind == "parameter":
+        net.hidden.weight.register_hook(lambda gradient: gradient * 0.0)
+    else:
+        net.hidden.register_forward_post_hook(lambda layer, x, out: None)
+
+
+@needs_kernels
+@pytest.mark.parametrize("kind", ["parameter", "layer"])
+def test_a_hook_after_the_first_step_is_honoured(kind, configure, monkeypatch, caplog):
+    caplog.set_level("INFO")
+
+    def between(net, epoch):
+        if epoch == 1:
+            register(net, kind)
+
+    found, session = trained(Plain, configure, monkeypatch, between=between)
+    assert session._contract._step_of(session.net) is None
+    assert f"Plain: no fast step, gradients by autograd: a {kind} has a hook" in caplog.text
+    expected, _ = trained(Plain, configure, monkeypatch, writable=False, between=between)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=2e-5, err_msg=name)
+
+
+@needs_kernels
+def test_the_log_names_the_line_that_cannot_be_written(configure, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    trained(Foreign, configure, monkeypatch, epochs=1)
+    line = Foreign.logits.__code__.co_firstlineno + 1
+    assert (
+        f"Foreign: no fast step, gradients by autograd: test_step_code_guards.py, line {line}: a "
+        "function that is not in models/common/layers/ops.py; ops.composite can call it"
+    ) in caplog.text
+    trained(Plain, configure, monkeypatch, epochs=1)
+    assert "Plain: fast step, written in " in caplog.text
+
+
+class Foreign(Plain):
+    def logits(self, features):
+        return self.out(F.gelu(self.hidden(features)))
 
 
 def test_what_a_refused_net_did_is_undone(configure, monkeypatch):
@@ -299,20 +372,19 @@ def test_what_a_refused_net_did_is_undone(configure, monkeypatch):
     np.testing.assert_array_equal(paddle.rand([3]).numpy(), expected)
 
 
-class Broadcasting(Plain):
-    """A product that has more numbers than what is multiplied."""
+class NarrowBias(Plain):
+    """A bias of one number for all outputs, which the operator is not for."""
 
     def __init__(self, feature_size: int = 499, task_num: int = 2):
         super().__init__(feature_size, task_num)
-        self.narrow = Linear(feature_size, 1)
-        self.factor = paddle.arange(1, 13, dtype="float32")
+        self.narrow = self.create_parameter([1], is_bias=True)
 
     def logits(self, features):
-        return self.out(ops.relu(ops.multiply(self.narrow(features), self.factor)))
+        return self.out(ops.relu(ops.linear(features, self.hidden.weight, self.narrow)))
 
 
 @needs_kernels
 def test_a_gradient_of_another_shape_is_an_error(configure, monkeypatch):
-    with pytest.raises(ValueError, match=r"written gradient of linear.*set writable = False"):
-        trained(Broadcasting, configure, monkeypatch)
-    trained(Broadcasting, configure, monkeypatch, writable=False)
+    with pytest.raises(ValueError, match=r"written gradient of .*set writable = False"):
+        trained(NarrowBias, configure, monkeypatch)
+    trained(NarrowBias, configure, monkeypatch, writable=False)

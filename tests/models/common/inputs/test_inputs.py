@@ -5,6 +5,7 @@ import paddle
 import pytest
 
 from engine.graphs.dygraph import DygraphSession
+from engine.model_folder import loading
 from models.common.checks import whole
 from models.common.contract.dygraph import MultiTaskDygraphModel
 from models.common.contract.net import MultiTaskNet
@@ -232,7 +233,7 @@ def test_every_model_takes_numbers_beside_sparse_fields(folder, configure):
     fields = "[{name: user, size: 5}, {name: seen, size: 7, max_len: 3}]"
     options = [f"sparse_fields={fields}", "dense_input_dim=2", "feature_size=34"]
     options.append("embedding_size=16")
-    if folder.name == "dselect_k":
+    if "image_size" in loading.hyper_parameters(str(folder)):
         options.append("image_size=0")  # experts of features, not of images
     session = DygraphSession(configure(folder, *(f"hyper_parameters.{text}" for text in options)))
     outputs = session.net(*map(paddle.to_tensor, fed(["dense", "sparse"])))

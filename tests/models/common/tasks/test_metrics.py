@@ -171,9 +171,9 @@ def test_batches_do_not_pile_up_without_end(kept):
     [
         ([0, 0], [0.0, 1.0], "all its rows have the label 0: an AUC needs both"),
         ([1, 1], [0.0, 1.0], "all its rows have the label 1: an AUC needs both"),
-        ([-100, -100], [0.0, 1.0], "none of the rows counts for it"),
+        ([-100, -100], [0.0, 1.0], "no row counts for it"),
         ([-100, 1], [0.0, 1.0], "all its rows have the label 1: an AUC needs both"),
-        ([0, 1], [0.0, np.nan], "a score is no number"),
+        ([0, 1], [0.0, np.nan], "a score is NaN"),
         ([0, 1], [0.0, 1.0], None),
     ],
 )

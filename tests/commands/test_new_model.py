@@ -1,0 +1,50 @@
+"""tools/new_model.py makes a folder that trains at once, in both graphs."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def new_model(checkout):
+    def run(*arguments):
+        command = [sys.executable, checkout / "tools" / "new_model.py", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=checkout)
+
+    return run
+
+
+@pytest.mark.parametrize("like", ["mmoe", "esmm"])
+def test_the_new_model_trains_and_evaluates(new_model, checkout, like):
+    done = new_model("fresh_net", "--like", like)
+    assert done.returncode == 0, done.stderr
+    folder = checkout / "models" / "multitask" / "fresh_net"
+    assert not (folder / "data").exists()
+    assert "class FreshNetLayer(MultiTaskNet)" in (folder / "net.py").read_text()
+    assert "paddlerec" not in (folder / "dygraph_model.py").read_text()
+    assert (folder / "README_CN.md").read_text().startswith("# fresh_net\n")
+    for tool in ("trainer", "static_trainer", "infer"):
+        options = ["-o", "runner.epochs=1", "runner.infer_end_epoch=1"]
+        command = [sys.executable, checkout / "tools" / f"{tool}.py", "-m", folder / "config.yaml"]
+        ended = subprocess.run([*command, *options], capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+    assert (folder / "output_model_fresh_net" / "0" / "rec.pdparams").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mmoe", "--like", "ple"], "error: mmoe: models/multitask/mmoe exists already"),
+        (["a-b", "--like", "ple"], "error: a-b: expected a name of lower-case letters"),
+        (
+            ["fresh", "--like", "mmo"],
+            "error: --like mmo: there is no such model; did you mean 'mmoe'",
+        ),
+    ],
+)
+def test_what_cannot_be_made_is_one_line(new_model, arguments, message):
+    done = new_model(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1

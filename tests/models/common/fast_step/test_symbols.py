@@ -1,0 +1,98 @@
+"""Every operator of nets: its written gradient is autograd's, in a net that trains."""
+
+import inspect
+
+import numpy as np
+import paddle
+import pytest
+from test_step_code_guards import Plain, needs_kernels, trained
+
+from models.common.fast_step import symbols
+from models.common.layers import ops
+
+NO_OPERATORS = ("tensor", "softmax_cross_entropy")  # they are not used inside logits
+
+
+def column(x):
+    return ops.sum(x, 1, keepdim=True)
+
+
+CASES = {
+    "linear without bias": lambda net, x: ops.linear(x, net.square),
+    "matmul with a parameter": lambda net, x: ops.matmul(x, net.square),
+    "product of two computed": lambda net, x: ops.multiply(x, ops.sigmoid(x)),
+    "broadcast product": lambda net, x: ops.multiply(x, column(x)),
+    "sum of two computed": lambda net, x: ops.add(x, column(x)),
+    "sum with a parameter": lambda net, x: ops.add(x, net.scale),
+    "difference": lambda net, x: ops.subtract(net.scale, x),
+    "scale": lambda net, x: ops.scale(x, -2.0, 0.5),
+    "sigmoid": lambda net, x: ops.sigmoid(x),
+    "swish": lambda net, x: ops.swish(x),
+    "softmax": lambda net, x: ops.softmax(x),
+    "stop_gradient": lambda net, x: ops.multiply(x, ops.stop_gradient(ops.sigmoid(x))),
+    "stack and sum": lambda net, x: ops.sum(ops.stack([x, ops.relu(x), net_part(x)]), 0),
+    "stack along an inner axis": lambda net, x: ops.sum(ops.stack([x, ops.scale(x, 2)], 1), 1),
+    "sum without its axis": lambda net, x: ops.multiply(
+        ops.reshape(ops.sum(x, 1), [-1, 1]), net.scale
+    ),
+    "split, unbind, concat": lambda net, x: ops.concat(
+        [*ops.split(x, [5, 4, 3])[:2], ops.unbind(ops.reshape(x, [-1, 4, 3]), 1, 4)[2]], 1
+    ),
+}
+
+
+def net_part(x):
+    return ops.scale(x, 0.25)
+
+
+class Operating(Plain):
+    """Applies one of the cases between its layers."""
+
+    case = ""
+
+    def __init__(self, feature_size: int = 499, task_num: int = 2):
+        super().__init__(feature_size, task_num)
+        self.square = self.create_parameter([12, 12])
+
+    def logits(self, features):
+        return self.out(CASES[self.case](self, ops.relu(self.hidden(features))))
+
+
+@needs_kernels
+@pytest.mark.parametrize("case", CASES)
+def test_it_trains_as_under_autograd(case, configure, monkeypatch):
+    monkeypatch.setattr(Operating, "case", case)
+    found, session = trained(Operating, configure, monkeypatch, epochs=2)
+    assert session._contract._step_of(session.net) is not None
+    expected, _ = trained(Operating, configure, monkeypatch, writable=False, epochs=2)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=2e-5, err_msg=name)
+
+
+def test_every_operator_can_be_written():
+    operators = [
+        name
+        for name, each in inspect.getmembers(ops, inspect.isfunction)
+        if not name.startswith("_") and name not in (*NO_OPERATORS, "from_dlpack")
+    ]
+    assert len(operators) >= 18
+    for name in operators:
+        written = inspect.signature(getattr(symbols, name)).parameters
+        assert list(written) == list(inspect.signature(getattr(ops, name)).parameters), name
+
+
+def test_operators_work_in_static_graph():
+    paddle.enable_static()
+    try:
+        program = paddle.static.Program()
+        with paddle.static.program_guard(program, paddle.static.Program()):
+            x = paddle.static.data("x", [None, 4], "float32")
+            out = ops.multiply(ops.add(x, ops.scale(x, 2.0)), ops.stop_gradient(ops.swish(x)))
+            out = ops.sum(ops.stack([out, ops.subtract(out, x)]), 0)
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        value = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
+        (found,) = executor.run(program, feed={"x": value}, fetch_list=[out])
+    finally:
+        paddle.disable_static()
+    product = 3 * value * value / (1 + np.exp(-value))
+    np.testing.assert_allclose(found, 2 * product - value, rtol=1e-5, atol=1e-6)
