@@ -86,7 +86,7 @@ def sections(
         of_data = [record for record in finished if record["data"] == name]
         section = Section(data.title[language])
         protocol = words.say(language, "protocol")
-        section.blocks.append(f"**{protocol}.** {data.protocol[language]}")
+        section.blocks.append(f"{protocol} {data.protocol[language]}")
         if of_data:
             section.blocks.append(_main_table(data, of_data, language))
             section.blocks += _quality_table(of_data, language)

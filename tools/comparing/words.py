@@ -25,7 +25,7 @@ _WORDS = {
         "A `+` after a commit means that files had changes without a commit.",
         "提交号后的 `+` 表示当时有未提交的改动。",
     ),
-    "protocol": ("Protocol", "协议"),
+    "protocol": ("**Protocol.**", "**协议：**"),
     "test": ("Test set", "测试集"),
     "quality": ("Log loss and calibration on the test set", "测试集上的对数损失与校准"),
     "references": ("Compared with", "参照"),
