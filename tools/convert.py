@@ -1,11 +1,12 @@
-r"""Rewrites a checkpoint of share_bottom, mmoe or ple under PaddleRec's names, or from them.
+r"""Converts a checkpoint of share_bottom, mmoe or ple to PaddleRec's parameter names, or back.
 
     python tools/convert.py -m models/multitask/mmoe/config.yaml --checkpoint output/2 \
         --output for_paddlerec/2 --to paddlerec
 
-Both folders are an epoch's; --form says which graph reads the result: rec.pdparams for dygraph,
-rec_static.pdparams for static graph. Only parameters are written: no optimizer's state. What
-standardises the inputs is folded into PaddleRec's first layer, which has nothing for it.
+--checkpoint and --output are folders of one epoch. --form selects the graph that will read the
+result: dygraph reads rec.pdparams, static reads rec_static.pdparams. Only parameters are
+converted, not the optimizer's state. PaddleRec's nets do not standardise their inputs, so the
+standardisation is folded into the weights of the first layer.
 """
 
 import os
@@ -20,14 +21,24 @@ def main() -> None:
     """Runs the command."""
     parser = command_line.parser(__doc__)
     add = parser.add_argument
-    add("--checkpoint", required=True, metavar="DIR", help="folder of the checkpoint to rewrite")
-    add("--output", required=True, metavar="DIR", help="folder for the result, another one")
-    add("--to", choices=("paddlerec", "paddlemtl"), required=True, help="whose names to write")
-    add("--form", choices=tuple(_PREFIXES), default="dygraph", help="default: dygraph")
+    add("--checkpoint", required=True, metavar="DIR", help="folder of the checkpoint to convert")
+    add("--output", required=True, metavar="DIR", help="another folder, for the result")
+    add(
+        "--to",
+        choices=("paddlerec", "paddlemtl"),
+        required=True,
+        help="the project whose parameter names to write",
+    )
+    add(
+        "--form",
+        choices=tuple(_PREFIXES),
+        default="dygraph",
+        help="the graph that will read the result; default: dygraph",
+    )
     arguments = parser.parse_args()
     source, target = map(os.path.abspath, (arguments.checkpoint, arguments.output))
     if os.path.realpath(source) == os.path.realpath(target):
-        raise UserError(f"--output {arguments.output}: that is the checkpoint to rewrite")
+        raise UserError(f"--output {arguments.output}: expected another folder than --checkpoint")
     config = commands.read_config(arguments)
     from engine.deployment.export import paddlerec_checkpoint
 

@@ -1,14 +1,16 @@
-r"""Runs an exported model over a reader's rows: predictions, their quality, their speed.
+r"""Predicts the rows of a reader with an exported model; prints metrics and speed.
+
+    python tools/paddle_infer.py -m models/multitask/mmoe/config.yaml --show 5
 
     python tools/paddle_infer.py --model_dir output_model/2 --data_dir data/test \
         --reader_file census_reader.py --batchsize 32 --benchmark True
 
-    python tools/paddle_infer.py -m models/multitask/mmoe/config.yaml --show 5
+If the reader yields labels, the command prints the AUC (or accuracy) and log loss of each task.
 
-Options not given come from the YAML of -m, where there is one: the export of epoch
-runner.infer_end_epoch - 1, or of runner.infer_checkpoint, the test data, their reader and batch
-size. Paths are relative to the current directory. Reader and model fit each other by what stands
-beside the model (.meta.json).
+With -m, options that are not given come from the YAML: the test data, their reader and batch
+size, and the model. The model is the export of epoch runner.infer_end_epoch - 1, or of
+runner.infer_checkpoint. Without -m, the reader gets the hyper-parameters in the model's
+.meta.json. Paths on the command line are relative to the current directory.
 """
 
 from engine import command_line, commands
@@ -18,57 +20,97 @@ from engine.system.errors import UserError
 
 
 def parse_arguments():
-    """Returns the command line's options; PaddleRec's have its names and defaults."""
+    """Returns the options; those of PaddleRec have the same names and defaults."""
     parser = command_line.parser(__doc__, config_required=False)
-    model = parser.add_argument_group("the model")
-    model.add_argument("--model_file", metavar="FILE", help=".json, .pdmodel or .onnx")
-    model.add_argument("--params_file", metavar="FILE", help=".pdiparams; default: beside it")
-    model.add_argument("--model_dir", metavar="DIR", help="a folder that holds one model")
-    model.add_argument("--model_name", metavar="NAME", help="for the report")
-    data = parser.add_argument_group("the data")
+    model = parser.add_argument_group("model")
+    model.add_argument("--model_file", metavar="FILE", help="graph: .json, .pdmodel or .onnx")
+    model.add_argument(
+        "--params_file", metavar="FILE", help="parameters; default: the .pdiparams of model_file"
+    )
+    model.add_argument("--model_dir", metavar="DIR", help="folder with one exported model")
+    model.add_argument("--model_name", metavar="NAME", help="name in the report")
+    data = parser.add_argument_group("data")
     data.add_argument("--data_dir", metavar="DIR", help="folder of the data files")
-    data.add_argument("--reader_file", metavar="FILE", help="module that defines RecDataset")
-    data.add_argument("--batchsize", type=command_line.at_least(1), metavar="N", help="default: 1")
+    data.add_argument("--reader_file", metavar="FILE", help="Python file that defines RecDataset")
     data.add_argument(
-        "--limit", type=command_line.at_least(1), metavar="N", help="only the first N rows"
+        "--batchsize",
+        type=command_line.at_least(1),
+        metavar="N",
+        help="rows per batch; default: the YAML's runner.infer_batch_size, or 1",
     )
-    how = parser.add_argument_group("how it runs")
-    how.add_argument(
-        "--engine", choices=ENGINES, help="default: what the model's file is for, ONNX first"
+    data.add_argument(
+        "--limit",
+        type=command_line.at_least(1),
+        metavar="N",
+        help="use only the first N rows; default: all",
     )
-    how.add_argument("--cpu_threads", type=command_line.at_least(1), default=1, metavar="N")
-    how.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    run = parser.add_argument_group("engine and device")
+    run.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="default: the engine of the model file; in a folder, ONNX Runtime if possible",
+    )
+    run.add_argument(
+        "--cpu_threads",
+        type=command_line.at_least(1),
+        default=1,
+        metavar="N",
+        help="threads of the math library; default: 1",
+    )
+    run.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default: fp32")
     for name, meaning in (
-        ("use_gpu", "on the GPU"),
-        ("use_xpu", "on a Kunlun XPU"),
-        ("use_npu", "on an Ascend NPU"),
-        ("enable_mkldnn", "by oneDNN, on a CPU"),
-        ("enable_tensorRT", "by TensorRT, on a GPU"),
+        ("use_gpu", "run on the GPU"),
+        ("use_xpu", "run on a Kunlun XPU"),
+        ("use_npu", "run on an Ascend NPU"),
+        ("enable_mkldnn", "use oneDNN on the CPU"),
+        ("enable_tensorRT", "use TensorRT on the GPU"),
     ):
-        how.add_argument(
-            f"--{name}", type=command_line.boolean, default=False, metavar="BOOL", help=meaning
+        run.add_argument(
+            f"--{name}",
+            type=command_line.boolean,
+            default=False,
+            metavar="BOOL",
+            help=f"{meaning}; default: False",
         )
-    out = parser.add_argument_group("what it gives")
-    out.add_argument("--save_predictions", metavar="FILE", help=".csv, .npy or .parquet")
-    out.add_argument(
-        "--show", type=command_line.at_least(1), default=0, metavar="N", help="first N rows"
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--save_predictions",
+        metavar="FILE",
+        help="write all predictions to a .csv, .npy or .parquet file",
     )
-    out.add_argument(
+    output.add_argument(
+        "--show",
+        type=command_line.at_least(1),
+        default=0,
+        metavar="N",
+        help="print the predictions of the first N rows",
+    )
+    output.add_argument(
         "--benchmark",
         type=command_line.boolean,
         default=False,
         metavar="BOOL",
-        help="print the report",
+        help="print the benchmark report; default: False",
     )
-    out.add_argument("--save_log_path", metavar="FILE", help="write the report there, as JSON")
-    out.add_argument(
-        "--warmup", type=command_line.at_least(0), default=10, metavar="N", help="batches"
+    output.add_argument("--save_log_path", metavar="FILE", help="write the report as JSON")
+    output.add_argument(
+        "--warmup",
+        type=command_line.at_least(0),
+        default=10,
+        metavar="N",
+        help="untimed batches before the measurement; default: 10",
     )
-    out.add_argument(
-        "--repeat", type=command_line.at_least(1), default=1, metavar="N", help="timed passes"
+    output.add_argument(
+        "--repeat",
+        type=command_line.at_least(1),
+        default=1,
+        metavar="N",
+        help="timed passes over the rows; default: 1",
     )
-    out.add_argument(
-        "--compare", action="store_true", help="time every engine and option of this machine"
+    output.add_argument(
+        "--compare",
+        action="store_true",
+        help="instead, time every engine and option that this machine supports",
     )
     return parser.parse_args()
 
@@ -83,7 +125,7 @@ def main() -> None:
             arguments, lambda config: jobs.trained_encoding(arguments, config)
         )
     elif arguments.opt:
-        raise UserError("-o changes values of a YAML: give it with -m")
+        raise UserError("-o changes values of a YAML; give the YAML with -m")
     else:
         config = None
         logs.start_logging()
@@ -92,11 +134,11 @@ def main() -> None:
         from engine.deployment.inference import comparison
 
         sizes = (arguments.batchsize,) if arguments.batchsize else ()
-        comparison.run(job, sizes, arguments.warmup)
+        comparison.compare_runners(job, sizes, arguments.warmup)
         return
-    from engine.deployment.inference.run import run
+    from engine.deployment.inference import command
 
-    run(job, arguments)
+    command.run_job(job, arguments)
 
 
 if __name__ == "__main__":

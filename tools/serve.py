@@ -1,11 +1,14 @@
-"""Answers HTTP requests with an exported model, by the Open Inference Protocol (KServe v2).
+r"""Serves an exported model over HTTP, with the Open Inference Protocol (KServe v2).
 
     python tools/to_static.py -m models/multitask/mmoe/config.yaml
     python tools/serve.py --model_dir models/multitask/mmoe/output_model_mmoe/2
 
-GET /v2/models/NAME says what the model takes, POST /v2/models/NAME/infer runs it, GET /metrics is
-for Prometheus. Waiting requests are joined into batches. Ctrl-C or SIGTERM ends the server, with
-exit code 0, when it has answered the requests that it is at. Needs requirements-deploy.txt.
+GET  /v2/models/NAME        returns the model's inputs and outputs
+POST /v2/models/NAME/infer  returns predictions
+GET  /metrics               returns metrics for Prometheus
+
+The server joins waiting requests into batches. On Ctrl-C or SIGTERM it answers the requests that
+have begun, and ends with exit code 0. It needs the packages of requirements-deploy.txt.
 """
 
 import argparse
@@ -31,6 +34,8 @@ def _port(text: str) -> int:
 
 
 def _number(lowest: float, highest: float) -> Callable[[str], float]:
+    """Returns the type of an option that takes a number in a range."""
+
     def read(text: str) -> float:
         try:
             value = float(text)
@@ -45,79 +50,112 @@ def _number(lowest: float, highest: float) -> Callable[[str], float]:
     return read
 
 
-def read_arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Returns the command line's options."""
     parser = command_line.Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--model_dir", metavar="DIR", help="a folder that holds one exported model")
-    add("--model_file", metavar="FILE", help="the model's .json, .pdmodel or .onnx")
-    add("--params_file", metavar="FILE", help="its .pdiparams; default: beside it")
-    add("--engine", choices=predictor.ENGINES, help="default: the one that the file is for")
-    add("--model_name", metavar="NAME", help="in the paths; default: the model folder's name")
-    add("--model_version", metavar="TEXT", default="1", help="in the paths; default: 1")
-    add("--host", default="127.0.0.1", help="default: 127.0.0.1; 0.0.0.0 for other machines too")
-    add("--port", type=_port, metavar="N", default=8000, help="0: any; default: 8000")
+    at_least_1 = command_line.at_least(1)
+    add = parser.add_argument_group("model").add_argument
+    add("--model_dir", metavar="DIR", help="folder with one exported model")
+    add("--model_file", metavar="FILE", help="graph: .json, .pdmodel or .onnx")
+    add("--params_file", metavar="FILE", help="parameters; default: the .pdiparams of model_file")
+    add(
+        "--model_name",
+        metavar="NAME",
+        help="name in the URL paths; default: the name of the folder it was trained in",
+    )
+    add("--model_version", metavar="TEXT", default="1", help="in the URL paths; default: 1")
+    add = parser.add_argument_group("engine").add_argument
+    add(
+        "--engine",
+        choices=predictor.ENGINES,
+        help="default: the engine of the model file; in a folder, ONNX Runtime if possible",
+    )
     add(
         "--cpu_threads",
-        type=command_line.at_least(1),
+        type=at_least_1,
         metavar="N",
         default=1,
-        help="of the model; default: 1",
+        help="threads of the math library; default: 1",
     )
     add(
         "--enable_mkldnn",
         type=command_line.boolean,
         metavar="BOOL",
         default=False,
-        help="run by oneDNN",
+        help="use oneDNN; default: False",
+    )
+    add = parser.add_argument_group("server").add_argument
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; default: 127.0.0.1; 0.0.0.0 accepts other machines",
+    )
+    add(
+        "--port",
+        type=_port,
+        metavar="N",
+        default=8000,
+        help="port to listen on; default: 8000; 0 selects a free port",
     )
     add(
         "--max_batch_size",
-        type=command_line.at_least(1),
+        type=at_least_1,
         metavar="ROWS",
         default=1024,
-        help="rows of requests joined; a longer request is run alone, in parts; default: 1024",
+        help="most rows in a batch; a larger request is run alone, in parts; default: 1024",
     )
     add(
         "--max_delay_ms",
         type=_number(0, 60_000),
         metavar="MS",
         default=0.0,
-        help="how long a request waits for others; default: 0, those join it that wait anyway",
+        help="how long a request waits for others to join its batch; "
+        "default: 0, a batch takes only requests that are already waiting",
     )
     add(
         "--max_body_mb",
         type=_number(0.001, 4096),
         metavar="MB",
         default=16.0,
-        help="of a request, else 413; default: 16",
+        help="largest request body; a larger one gets status 413; default: 16",
     )
     add(
         "--max_rows",
-        type=command_line.at_least(1),
+        type=at_least_1,
         metavar="N",
         default=65536,
-        help="of a request, else 400",
+        help="most rows in a request; one with more gets status 400; default: 65536",
     )
     add(
         "--max_pending",
-        type=command_line.at_least(1),
+        type=at_least_1,
         metavar="N",
         default=256,
-        help="inference requests at once, read, waiting or run; more are answered 503",
+        help="most inference requests at once; further ones get status 503; default: 256",
     )
     add("--log_level", choices=_LEVELS, default="info", help="default: info")
-    add("--example_request", metavar="FILE", help="write a request's body there, and end")
-    add("--example_rows", type=command_line.at_least(1), metavar="N", default=8, help="default: 8")
+    add = parser.add_argument_group("example").add_argument
+    add(
+        "--example_request",
+        metavar="FILE",
+        help="write the body of an example request to FILE, and do not serve",
+    )
+    add(
+        "--example_rows",
+        type=at_least_1,
+        metavar="N",
+        default=8,
+        help="rows in the example; default: 8",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Runs the command."""
-    arguments = read_arguments()
+    arguments = parse_arguments()
     try:
         from engine.serving import app, example, protocol, server
     except ModuleNotFoundError as error:
@@ -125,10 +163,10 @@ def main() -> None:
             f"serving needs {error.name}: pip install -r requirements-deploy.txt"
         ) from error
     logs.start_logging()
-    found = model_files.find(
+    exported = model_files.find(
         arguments.model_dir, arguments.model_file, arguments.params_file, arguments.engine
     )
-    # A port in use shows before the model is loaded.
+    # Bound first: a port in use is reported before the model is loaded.
     writes_example = arguments.example_request is not None
     listener = None if writes_example else server.bind(arguments.host, arguments.port)
     options = predictor.Options(
@@ -136,10 +174,12 @@ def main() -> None:
         cpu_threads=arguments.cpu_threads,
         enable_mkldnn=arguments.enable_mkldnn,
     )
-    opened = opening.open_predictor(found, options)
-    logs.start_logging()  # once more: Paddle 2.6 silences the log when it is imported
+    opened = opening.open_predictor(exported, options)
+    logs.start_logging()  # again: importing Paddle 2.6 silences the root logger
     logging.getLogger().setLevel(arguments.log_level.upper())
-    name = arguments.model_name or found.about.get("model") or os.path.basename(found.prefix)
+    name = (
+        arguments.model_name or exported.metadata.get("model") or os.path.basename(exported.prefix)
+    )
     model = protocol.ServedModel(
         name, arguments.model_version, opened.engine, opened.inputs, opened.outputs
     )

@@ -1,12 +1,14 @@
-"""Exports a trained model for inference.
+r"""Exports a dygraph checkpoint as an inference model, for Paddle Inference or ONNX Runtime.
 
     python tools/to_static.py -m models/multitask/mmoe/config.yaml --format onnx
 
-Takes the dygraph checkpoint of epoch runner.infer_end_epoch - 1, the best one
-(runner.infer_checkpoint: best) or the one in runner.model_init_path, and writes tostatic.* into
-the folder of the same name in runner.model_save_path: the graph (.json of Paddle 3, .pdmodel of
-Paddle 2), .pdiparams and .meta.json, which names inputs, outputs and tasks; .onnx too, if asked
-for. Each is checked against the trained net before it replaces an older one.
+The checkpoint is that of epoch runner.infer_end_epoch - 1. To export another one, set
+-o runner.infer_checkpoint=best or -o runner.model_init_path=FOLDER.
+
+The export goes to the folder of the same name in runner.model_save_path: tostatic.json (Paddle 3)
+or tostatic.pdmodel (Paddle 2), tostatic.pdiparams, and tostatic.meta.json with the names of
+inputs, outputs and tasks. The command compares the outputs of each format with those of the
+trained net. An older export is replaced only if they agree to 1e-5.
 """
 
 from engine import command_line, commands
@@ -19,7 +21,7 @@ def main() -> None:
         "--format",
         choices=("paddle", "onnx"),
         default="paddle",
-        help="onnx: ONNX besides Paddle's own (requirements-deploy.txt)",
+        help="onnx also writes tostatic.onnx (needs requirements-deploy.txt); default: paddle",
     )
     arguments = parser.parse_args()
     from engine.deployment.export import dygraph_export

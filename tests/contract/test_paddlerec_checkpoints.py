@@ -1,4 +1,4 @@
-"""PaddleRec's checkpoints of share_bottom, mmoe and ple compute here what they compute there.
+"""PaddleRec's checkpoints of share_bottom, mmoe and ple compute the same here as in PaddleRec.
 
 The reference nets are written from the names of the parameters and the papers' formulas, in
 NumPy and double precision; PLE's takes the experts that PaddleRec's takes.
@@ -157,7 +157,7 @@ def warm(configure, folder, place, *options, static=False):
 @pytest.mark.parametrize("standardize", [RAW, "hyper_parameters.standardize=True"])
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_warm_start_computes_what_the_original_does(theirs, configure, folder, standardize, form):
-    """With standardize, too: the statistics become those that change nothing."""
+    """With standardize too: the statistics become those of the identity."""
     place, state = theirs(folder, form)
     config, session = warm(configure, folder, place, standardize)
     x = rows()
@@ -182,16 +182,18 @@ def test_a_warm_start_of_static_graph(theirs, configure, folder):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("command", ["infer", "static_infer"])
-def test_it_is_evaluated_as_it_is(theirs, run_command, tmp_path, folder, command):
-    """In its own place, without any conversion."""
+def test_a_checkpoint_is_evaluated_without_conversion(
+    theirs, run_command, tmp_path, folder, command
+):
     place, state = theirs(folder, first=2e-4)  # raw features are in the thousands
     yaml, path = ROOT / "models" / "multitask" / folder / "config.yaml", tmp_path / "found.npy"
     options = [f"runner.infer_load_path={place.parent}", "runner.infer_start_epoch=3"]
-    options += ["runner.infer_end_epoch=4", f"runner.save_predictions={path}", RAW]
+    options += ["runner.infer_end_epoch=4", "runner.infer_batch_size=50"]
+    options += [f"runner.save_predictions={path}", RAW]
     done = run_command(command, "-m", yaml, "-o", *options)
     assert done.code == 0, done.stderr
     config = load_config(str(yaml), [RAW], loading.hyper_parameters)
-    x = np.concatenate([block[0] for block in sources.test_source(config).blocks()])
+    x = np.concatenate([block[0] for block in sources.evaluation_source(config).blocks()])
     expected = np.stack([out[:, 1] for out in REFERENCES[folder](state, x.astype(float))], 1)
     np.testing.assert_allclose(np.load(path), expected, rtol=0, atol=1e-6)
 
@@ -263,10 +265,10 @@ SQUARE = ["hyper_parameters.exp_per_task=2", "hyper_parameters.shared_num=1"]
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
 @pytest.mark.parametrize("form", ["dygraph", "static"])
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_what_is_written_computes_the_same_there(
+def test_a_converted_checkpoint_computes_the_same_in_paddlerec(
     trained, run_command, tmp_path, folder, form, graph
 ):
-    """And read again, the same here. PaddleRec's net knows nothing of standardised inputs."""
+    """Converted back, it computes the same here. PaddleRec's nets do not standardise inputs."""
     options = [RAW, *(SQUARE if folder == "ple" else [])]
     config, source = trained(folder, graph, *options)
     target = tmp_path / "for_paddlerec"
@@ -317,8 +319,8 @@ def test_standardised_inputs_are_folded_into_the_first_layer(configure, run_comm
         np.testing.assert_allclose(mine, original, rtol=0, atol=1e-5)
 
 
-def test_paddlerecs_ple_comes_back_as_it_was(theirs, run_command, tmp_path):
-    """The expert that it never reads aside: nothing here knows what was in it."""
+def test_a_ple_of_paddlerec_is_unchanged_by_a_conversion(theirs, run_command, tmp_path):
+    """Except for the expert that PaddleRec never uses, which is not kept."""
     place, state = theirs("ple")
     target = tmp_path / "again"
     done = convert(run_command, "ple", place, target, "paddlerec", "dygraph", RAW)
@@ -340,7 +342,9 @@ def test_paddlerecs_ple_comes_back_as_it_was(theirs, run_command, tmp_path):
         ("esmm", [], "PaddleRec's ESMMLayer has other parameters"),
     ],
 )
-def test_what_paddlerec_cannot_compute(trained, run_command, tmp_path, folder, options, problem):
+def test_nets_that_paddlerec_does_not_have(
+    trained, run_command, tmp_path, folder, options, problem
+):
     _, source = trained(folder, "dygraph", *options)
     target = tmp_path / "for_paddlerec"
     done = convert(run_command, folder, source, target, "paddlerec", "dygraph", *options)
@@ -351,11 +355,11 @@ def test_what_paddlerec_cannot_compute(trained, run_command, tmp_path, folder, o
     assert not target.exists()
 
 
-def test_a_conversion_that_cannot_be_done(theirs, run_command, tmp_path):
+def test_invalid_conversions(theirs, run_command, tmp_path):
     place, _ = theirs("mmoe")
     done = convert(run_command, "mmoe", place, place, "paddlerec", "dygraph")
     assert done.stderr.splitlines()[-1] == (
-        f"error: --output {place}: that is the checkpoint to rewrite"
+        f"error: --output {place}: expected another folder than --checkpoint"
     )
     nowhere = tmp_path / "nowhere"
     done = convert(run_command, "mmoe", nowhere, tmp_path / "out", "paddlerec", "dygraph")

@@ -1,11 +1,10 @@
-"""What stands beside an export, and what its inputs and outputs are called."""
+"""The names of inputs, outputs and tasks in an export."""
 
-import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
-import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -13,8 +12,8 @@ from engine import commands
 from engine.config.load import load_config
 from engine.data import sources
 from engine.deployment.export import dygraph_export
-from engine.deployment.exported_model import graph_files, model_files
-from engine.deployment.exported_model.tensors import TensorSpec
+from engine.deployment.export.static_export import StaticExport
+from engine.deployment.exported_model import model_files
 from engine.deployment.predictors import opening, predictor
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
@@ -24,40 +23,8 @@ from engine.training import loop
 
 FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
 SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
-PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
-GRAPH = "json" if PADDLE_3 else "pdmodel"
-CLASSES = "hyper_parameters.class_num"
+
 TASKS = ["income", "marital"]
-
-
-def declared(folder):
-    """What a folder's YAML and model say: its input, its tasks' names, the shape of an output."""
-    config = load_config(str(folder / "config.yaml"), [], loading.hyper_parameters)
-    (spec,) = loading.dygraph_model(config).input_specs(config)
-    dtype = str(spec.dtype).rpartition(".")[2].lower().replace("fp32", "float32")
-    shape = tuple(None if size < 0 else size for size in spec.shape)
-    tasks = [task["name"] for task in config["hyper_parameters.tasks"]]
-    return TensorSpec(spec.name, shape, dtype), tasks, (None, config.get(CLASSES, 2))
-
-
-@pytest.fixture
-def configured(tmp_path):
-    """Returns share_bottom's configuration for an epoch below the test's own folder."""
-
-    def make(*overrides, **runner):
-        chosen = {
-            "model_save_path": tmp_path / "output",
-            "infer_load_path": tmp_path / "output",
-            "epochs": 1,
-            "infer_end_epoch": 1,
-            "train_batch_size": 100,
-            **runner,
-        }
-        options = [f"runner.{name}={value}" for name, value in chosen.items()]
-        yaml = str(FOLDER / "config.yaml")
-        return load_config(yaml, [*options, *overrides], loading.hyper_parameters)
-
-    return make
 
 
 @pytest.fixture
@@ -70,141 +37,6 @@ def train_static(configured):
         return Path(config.runner("model_save_path")) / "0"
 
     return train
-
-
-# Metadata
-
-
-@pytest.mark.parametrize("how", ["to_static", "static", "onnx"])
-def test_metadata_say_what_the_model_is(folder, exports, trained, how):
-    model = exports(folder, how)
-    meta = Path(f"{model.prefix}.meta.json")
-    about = json.loads(meta.read_text())
-    graph = "static" if how == "static" else "dygraph"
-    assert about["model"] == folder.name
-    spec, tasks, shape = declared(folder)
-    assert about["inputs"] == [{"name": spec.name, "shape": [*spec.shape], "dtype": spec.dtype}]
-    output = {"shape": [*shape], "dtype": "float32"}
-    assert about["outputs"] == [{"name": name, **output} for name in tasks]
-    assert about["tasks"] == tasks
-    assert about["paddle"] == paddle.__version__
-    assert [task["name"] for task in about["hyper_parameters"]["tasks"]] == tasks
-    formats = {name: entry["format"] for name, entry in about["files"].items()}
-    prefix = "rec_inference" if how == "static" else "tostatic"
-    expected = {
-        f"{prefix}.{GRAPH}": "PIR of Paddle 3" if PADDLE_3 else "program of Paddle 2",
-        f"{prefix}.pdiparams": "parameters",
-    }
-    if how == "onnx":
-        expected["tostatic.onnx"] = "ONNX"
-    assert formats == expected
-    for name, entry in about["files"].items():
-        assert entry["sha256"] == model_files.sha256(str(meta.parent / name))
-    source = "rec_static.pdparams" if how == "static" else "rec.pdparams"
-    checkpoint = Path(trained(folder, graph).runner("model_save_path")) / "0" / source
-    assert about["source"] == {
-        "checkpoint": source,
-        "sha256": model_files.sha256(str(checkpoint)),
-    }
-
-
-@pytest.mark.parametrize("how", ["to_static", "static"])
-def test_the_graph_takes_any_number_of_rows(folder, exports, how):
-    inputs, outputs = graph_files.tensors(exports(folder, how).graph)
-    spec, tasks, shape = declared(folder)
-    assert inputs == [spec]
-    assert [(found.shape, found.dtype) for found in outputs] == [(shape, "float32")] * len(tasks)
-
-
-def test_an_onnx_file_names_its_tensors_itself(folder, exports, tmp_path):
-    pytest.importorskip("onnxruntime")
-    path = tmp_path / "alone.onnx"
-    path.write_bytes(Path(exports(folder, "onnx").graph).read_bytes())
-    runner = opening.open_predictor(model_files.find(model_file=str(path)), predictor.Options())
-    spec, tasks, _ = declared(folder)
-    assert runner.inputs == [spec]
-    assert [found.name for found in runner.outputs] == tasks
-
-
-def test_the_hash_of_a_known_file(tmp_path):
-    (tmp_path / "file").write_bytes(b"abc")
-    assert model_files.sha256(str(tmp_path / "file")).startswith("ba7816bf8f01cfea414140de5dae2223")
-
-
-def test_a_static_checkpoint_is_exported_too(trained, configured, eager, sample_rows):
-    root = trained(FOLDER, "static").runner("model_save_path")
-    model = dygraph_export.export_checkpoint(configured(infer_load_path=root))
-    assert model.about["source"]["checkpoint"] == "rec_static.pdparams"
-    outputs = opening.open_predictor(model, predictor.Options()).run(sample_rows(FOLDER))
-    for ours, theirs in zip(outputs, eager(FOLDER, "static").values()):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
-
-
-def test_a_checkpoint_named_by_itself_keeps_its_epochs_name(trained, configured, tmp_path):
-    root = trained(FOLDER, "dygraph").runner("model_save_path")
-    model = dygraph_export.export_checkpoint(
-        configured(model_init_path=f"{root}/0", infer_load_path=tmp_path / "none")
-    )
-    assert model.graph == str(tmp_path / "output" / "0" / f"tostatic.{GRAPH}")
-
-
-# What replaces what
-
-
-def listing(folder, *prefixes):
-    return sorted(p.name for p in folder.iterdir() if p.name.startswith(tuple(prefixes)))
-
-
-def test_an_epoch_trained_anew_loses_the_export_of_its_old_checkpoint(configured, train_static):
-    """And keeps the export of the other graph."""
-    config = configured()
-    folder = Path(config.runner("model_save_path")) / "0"
-
-    def train():
-        loop.train(DygraphSession(config), config, sources.training_source(config))
-
-    train()
-    dygraph_export.export_checkpoint(config)
-    train_static()
-    made = listing(folder, "tostatic", "rec_inference")
-    assert {f"tostatic.{GRAPH}", f"rec_inference.{GRAPH}"} <= set(made)
-    model_files.find(str(folder), f"tostatic.{GRAPH}")  # whole still
-
-    train()
-    assert listing(folder, "tostatic.") == []
-    assert listing(folder, "rec_inference.") == [name for name in made if name[0] == "r"]
-    model_files.find(str(folder), f"rec_inference.{GRAPH}")
-
-    dygraph_export.export_checkpoint(config)
-    static = configured(use_inference=False)
-    loop.train(StaticSession(static, True), static, sources.training_source(static))
-    assert listing(folder, "rec_inference.") == []
-    assert listing(folder, "tostatic.") == [name for name in made if name[0] == "t"]
-
-
-def test_an_export_replaces_all_formats_of_an_older_one(configured):
-    pytest.importorskip("paddle2onnx")
-    config = configured()
-    loop.train(DygraphSession(config), config, sources.training_source(config))
-    folder = Path(config.runner("model_save_path")) / "0"
-    dygraph_export.export_checkpoint(config, "onnx")
-    assert (folder / "tostatic.onnx").is_file()
-    dygraph_export.export_checkpoint(config)
-    assert not (folder / "tostatic.onnx").exists()
-    assert "tostatic.onnx" not in json.loads((folder / "tostatic.meta.json").read_text())["files"]
-
-
-def test_dygraph_training_says_that_it_exports_nothing(configured, caplog):
-    config = configured(use_inference=True)
-    with caplog.at_level(logging.WARNING):
-        commands.train(config, "dygraph")
-    assert [record.getMessage() for record in caplog.records] == [
-        "runner.use_inference: dygraph training exports nothing; run to_static.py"
-    ]
-    assert listing(Path(config.runner("model_save_path")) / "0", "tostatic", "rec_inf") == []
-
-
-# Tasks in another order, fewer outputs
 
 
 def aucs(model):
@@ -246,19 +78,35 @@ def test_tasks_in_another_order(configured, run_command):
     assert printed(run_command, folder) == pytest.approx(found, abs=1e-6)
 
 
+@pytest.fixture(scope="module")
+def static_run(tmp_path_factory):
+    """Trains share_bottom in static graph, once; returns the options, session and checkpoint."""
+    output = tmp_path_factory.mktemp("static_run")
+    options = ["runner.epochs=1", "runner.train_batch_size=4", f"runner.model_save_path={output}"]
+    config = load_config(str(FOLDER / "config.yaml"), options, loading.hyper_parameters)
+    session = StaticSession(config, True)
+    loop.train(session, config, sources.training_source(config))
+    return options, session, output / "0"
+
+
 @pytest.mark.parametrize("names", [["marital", "income"], ["marital"], ["income"]])
-def test_fetches_are_those_named_in_their_order(train_static, run_command, names):
-    folder = train_static(train_batch_size=4, save_inference_fetch_varnames=f"[{','.join(names)}]")
+def test_fetches_follow_the_names_in_the_yaml(static_run, run_command, tmp_path, names):
+    options, session, checkpoint = static_run
+    options = [*options, f"runner.save_inference_fetch_varnames=[{','.join(names)}]"]
+    config = load_config(str(FOLDER / "config.yaml"), options, loading.hyper_parameters)
+    folder = tmp_path / "exported"
+    shutil.copytree(checkpoint, folder)
+    StaticExport(config, session).save(str(folder))
     model = model_files.find(str(folder))
     assert [spec.name for spec in model.outputs] == names
-    assert model.about["tasks"] == TASKS
+    assert model.metadata["tasks"] == TASKS
     found = aucs(model)
     assert list(found) == names
     assert min(found.values()) > 0.6  # 0.32 with the other task's labels
     assert printed(run_command, folder) == pytest.approx(found, abs=1e-6)
 
 
-def test_feeds_and_fetches_by_the_names_that_count(train_static):
+def test_feeds_and_fetches_by_name(train_static):
     folder = train_static(
         save_inference_feed_varnames="[input]", save_inference_fetch_varnames="[income,marital]"
     )
@@ -267,7 +115,7 @@ def test_feeds_and_fetches_by_the_names_that_count(train_static):
     assert [spec.name for spec in model.outputs] == TASKS
 
 
-def test_names_that_paddle_once_gave_are_taken_by_position(train_static, caplog):
+def test_names_that_paddle_2_generated_are_matched_by_position(train_static, caplog):
     with caplog.at_level(logging.WARNING):
         folder = train_static(
             save_inference_feed_varnames="[feed_0.tmp_0]",
@@ -275,12 +123,12 @@ def test_names_that_paddle_once_gave_are_taken_by_position(train_static, caplog)
         )
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "runner.save_inference_feed_varnames: feed_0.tmp_0, a name that Paddle once gave by "
-        "itself, is taken for input",
-        "runner.save_inference_fetch_varnames: clip_0.tmp_0, a name that Paddle once gave by "
-        "itself, is taken for income",
-        "runner.save_inference_fetch_varnames: clip_1.tmp_0, a name that Paddle once gave by "
-        "itself, is taken for marital",
+        "runner.save_inference_feed_varnames: feed_0.tmp_0 is a name that Paddle 2 generated; "
+        "using input by position",
+        "runner.save_inference_fetch_varnames: clip_0.tmp_0 is a name that Paddle 2 generated; "
+        "using income by position",
+        "runner.save_inference_fetch_varnames: clip_1.tmp_0 is a name that Paddle 2 generated; "
+        "using marital by position",
     ]
     assert [spec.name for spec in model_files.find(str(folder)).outputs] == TASKS
 
@@ -289,7 +137,7 @@ def test_names_that_paddle_once_gave_are_taken_by_position(train_static, caplog)
     ("key", "names", "message"),
     [
         ("fetch", "[incom]", "no incom among income, marital; did you mean 'income'?"),
-        ("fetch", "[income,income]", "income stands there twice"),
+        ("fetch", "[income,income]", "income is listed twice"),
         ("fetch", "[clip_0.tmp_0,clip_1.tmp_0,clip_2.tmp_0]", "no clip_2.tmp_0 among income,"),
         ("fetch", "[loss]", "no loss among income, marital"),
         ("feed", "[inputs]", "no inputs among input; did you mean 'input'?"),
@@ -298,12 +146,10 @@ def test_names_that_paddle_once_gave_are_taken_by_position(train_static, caplog)
         ("fetch", "income", "expected a list of names"),
     ],
 )
-def test_names_that_do_not_exist_end_training_before_it_begins(
-    configured, tmp_path, key, names, message
-):
-    config = configured(use_inference=True, **{f"save_inference_{key}_varnames": names})
+def test_invalid_names_are_refused_before_training(configured, tmp_path, key, names, message):
+    options = {f"save_inference_{key}_varnames": names}
     with pytest.raises(UserError) as caught:
-        commands.open_training(config, "static")
+        commands.open_training(configured(use_inference=True, **options), "static")
     assert str(caught.value).startswith(f"-o: runner.save_inference_{key}_varnames = ")
     assert message in str(caught.value)
     assert not (tmp_path / "output").exists()

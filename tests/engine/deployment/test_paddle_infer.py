@@ -1,71 +1,39 @@
-"""tools/paddle_infer.py: what it predicts, what it prints and what it writes."""
+"""tools/paddle_infer.py: its predictions, its output and its files."""
 
-import json
 import re
 from pathlib import Path
 
 import numpy as np
-import paddle
 import pytest
 from sklearn.metrics import log_loss
 
-from engine.deployment.inference import comparison
-from engine.deployment.predictors import paddle_predictor
+from engine import commands
+from engine.config.load import load_config
 from engine.model_folder import loading
 
 FOLDER = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
 SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
+
 TASKS = ["income", "marital"]
-BLOCKS = ["runtime", "data", "model", "environment", "performance"]
 
 
-@pytest.fixture
-def infer(run_command, exports):
-    """Runs paddle_infer.py on share_bottom's export and test data; returns what it printed."""
-
-    def run(*options, how="to_static"):
-        done = run_command(
-            "paddle_infer",
-            f"--model_file={exports(FOLDER, how).graph}",
-            f"--data_dir={SAMPLE / 'test'}",
-            f"--reader_file={FOLDER / 'census_reader.py'}",
-            *options,
-        )
-        assert done.code == 0, done.stderr
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture
-def report(infer, tmp_path):
-    """Runs paddle_infer.py and returns the report that it wrote."""
-
-    def run(*options, **keywords):
-        path = tmp_path / "reports" / "report.json"
-        infer(f"--save_log_path={path}", *options, **keywords)
-        return json.loads(path.read_text(encoding="utf-8"))
-
-    return run
-
-
-@pytest.fixture
-def evaluated(run_command, trained, tmp_path):
-    """What infer.py says of the same checkpoint and rows: predictions by task, and AUCs."""
-    path = tmp_path / "evaluated.npy"
+@pytest.fixture(scope="session")
+def evaluated(trained, tmp_path_factory):
+    """Evaluates the same checkpoint on the same rows; returns predictions by task, and AUCs."""
+    path = tmp_path_factory.mktemp("evaluated") / "predictions.npy"
     options = [
         f"runner.infer_load_path={trained(FOLDER, 'dygraph').runner('model_save_path')}",
         "runner.infer_end_epoch=1",
+        "runner.infer_batch_size=50",
         f"runner.save_predictions={path}",
     ]
-    done = run_command("infer", "-m", FOLDER / "config.yaml", "-o", *options)
-    assert done.code == 0, done.stderr
-    aucs = re.search(r"done, auc_income: (\S+), auc_marital: ([\d.]+)", done.stderr)
-    return np.load(path), [float(text) for text in aucs.groups()]
+    config = load_config(str(FOLDER / "config.yaml"), options, loading.hyper_parameters)
+    aucs = commands.evaluate(config, "dygraph").metrics[0]
+    return np.load(path), [aucs[f"auc_{task}"] for task in TASKS]
 
 
 def labels():
-    """The test data's income and marital, row by row."""
+    """Returns the labels of the test data by task."""
     rows = np.loadtxt(SAMPLE / "test/test_data.txt", delimiter=",", usecols=(1, 0), dtype=int)
     return dict(zip(TASKS, rows.T))
 
@@ -89,12 +57,9 @@ def scores(stdout):
     return {name: (float(auc), float(loss)) for name, auc, loss in found}
 
 
-# Predictions
-
-
 @pytest.mark.parametrize("ending", [".csv", ".npy", ".parquet"])
-def test_every_row_is_predicted_as_infer_py_predicts_it(infer, evaluated, tmp_path, ending):
-    """Batches of 7 rows leave a last one of 4 among the 200."""
+def test_predictions_equal_those_of_infer_py(infer, evaluated, tmp_path, ending):
+    """With batches of 7 rows, the last of the 200 rows are a batch of 4."""
     if ending == ".parquet":
         pytest.importorskip("pyarrow", exc_type=ImportError)
     path = tmp_path / "new" / f"predictions{ending}"
@@ -153,10 +118,7 @@ def test_show_more_than_there_are_prints_all(infer):
     assert lines[5].startswith("4 rows, ")
 
 
-# What runs
-
-
-def test_a_yaml_gives_what_no_option_names(run_command, exports, evaluated, tmp_path):
+def test_missing_options_come_from_the_yaml(run_command, exports, evaluated, tmp_path):
     exported = exports(FOLDER, "to_static")
     root = exported.graph.rpartition("/")[0].rpartition("/")[0]
     path = tmp_path / "predictions.npy"
@@ -169,13 +131,13 @@ def test_a_yaml_gives_what_no_option_names(run_command, exports, evaluated, tmp_
 
 
 def test_a_yaml_of_tasks_in_another_order_is_refused(run_command, exports):
-    """Its reader would yield the labels in that order, and each task be judged by the other's."""
+    """Its reader would yield the labels in that order, so that each task got the other's."""
     graph = exports(FOLDER, "to_static").graph
     tasks = "[{name: marital, label_column: 0}, {name: income, label_column: 1}]"
     options = ["-m", FOLDER / "config.yaml", "-o", f"hyper_parameters.tasks={tasks}"]
     done = run_command("paddle_infer", f"--model_file={graph}", *options)
     assert done.code == 2
-    assert "the model was exported for [{'name': 'income'" in done.stderr
+    assert "expected the model's tasks, [{'name': 'income'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -186,7 +148,7 @@ def test_a_yaml_of_tasks_in_another_order_is_refused(run_command, exports):
         (("--engine=paddle",), "Paddle Inference"),
     ],
 )
-def test_of_a_folder_the_fastest_format_is_taken(infer, exports, run_command, options, engine):
+def test_the_fastest_format_in_a_folder_is_preferred(infer, exports, run_command, options, engine):
     pytest.importorskip("onnxruntime")
     folder = exports(FOLDER, "onnx").graph.rpartition("/")[0]
     done = run_command(
@@ -200,156 +162,17 @@ def test_of_a_folder_the_fastest_format_is_taken(infer, exports, run_command, op
     assert f"engine {engine} " in done.stdout
 
 
-@pytest.mark.parametrize("how", ["to_static", "static", "onnx"])
-def test_onnx_runtime_predicts_the_same(infer, tmp_path, how):
+@pytest.mark.parametrize("how", ["to_static", "onnx"])
+def test_onnx_runtime_predicts_the_same(infer, evaluated, tmp_path, how):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("paddle2onnx")
-    tables = []
-    for engine in ("onnxruntime", "paddle"):
-        path = tmp_path / f"{engine}.npy"
-        kind = "to_static" if (how, engine) == ("onnx", "paddle") else how
-        stdout = infer(f"--engine={engine}", f"--save_predictions={path}", how=kind)
-        assert f"engine {'ONNX Runtime' if engine == 'onnxruntime' else 'Paddle'}" in stdout
-        tables.append(np.load(path))
-    np.testing.assert_allclose(*tables, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize(("option", "on"), [("True", True), ("False", False), (None, False)])
-def test_onednn_runs_if_asked_for_and_not_otherwise(report, monkeypatch, option, on):
-    """Paddle has it on by default; what counts is the configuration that the predictor got."""
-    configs = []
-    create = paddle_predictor.inference.create_predictor
-
-    def recorded(config):
-        configs.append(config)
-        return create(config)
-
-    monkeypatch.setattr(paddle_predictor.inference, "create_predictor", recorded)
-    options = [f"--enable_mkldnn={option}"] if option else []
-    assert report(*options)["runtime"]["oneDNN"] is on
-    assert [config.mkldnn_enabled() for config in configs] == [on]
+    path = tmp_path / "predictions.npy"
+    stdout = infer("--engine=onnxruntime", f"--save_predictions={path}", how=how)
+    assert "engine ONNX Runtime" in stdout
+    np.testing.assert_allclose(np.load(path), evaluated[0], rtol=0, atol=1e-5)
 
 
 def test_onednn_changes_no_prediction(infer, tmp_path, evaluated):
     path = tmp_path / "predictions.npy"
     infer("--enable_mkldnn=True", "--batchsize=64", f"--save_predictions={path}")
     np.testing.assert_allclose(np.load(path), evaluated[0], rtol=0, atol=1e-5)
-
-
-def test_threads_are_those_asked_for(report):
-    assert report("--cpu_threads=2")["runtime"]["CPU threads"] == 2
-    assert report()["runtime"]["CPU threads"] == 1
-
-
-# The report
-
-
-@pytest.mark.parametrize("engine", ["paddle", "onnxruntime"])
-def test_the_report_says_what_ran(report, exports, engine):
-    if engine == "onnxruntime":
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("paddle2onnx")
-    options = ["--batchsize=64", "--warmup=3", "--repeat=2", "--model_name=mine"]
-    blocks = report(f"--engine={engine}", *options)
-    assert list(blocks) == BLOCKS
-    name = {"paddle": "Paddle Inference", "onnxruntime": "ONNX Runtime"}[engine]
-    assert blocks["runtime"]["engine"].startswith(name)
-    assert blocks["runtime"]["device"] == "cpu"
-    assert blocks["runtime"]["precision"] == "fp32"
-    assert blocks["data"]["rows"] == 200
-    assert blocks["data"]["batch_size"] == 64
-    assert blocks["data"]["inputs"].keys() == {"input"}
-    model = exports(FOLDER, "to_static")
-    assert blocks["model"]["model_name"] == "mine"
-    assert blocks["model"]["files"] == [model.graph, model.parameters]
-    assert list(blocks["model"]["outputs"]) == TASKS
-    assert blocks["model"]["checkpoint_sha256"] == model.about["source"]["sha256"]
-    environment = blocks["environment"]
-    assert environment["paddle"] == paddle.__version__
-    assert environment["processor"]
-    assert environment["memory(MB)"] > 0
-
-
-def test_the_reports_figures_fit_each_other(report):
-    blocks = report("--batchsize=64", "--warmup=3", "--repeat=2")
-    figures = blocks["performance"]
-    assert figures["warmup_batches"] == 3
-    assert figures["passes"] == 2
-    phases = [figures[f"{phase}_time(ms)"] for phase in ("preprocess", "inference", "postprocess")]
-    batch = figures["batch_time(ms)"]
-    for summary in (*phases, batch):
-        assert list(summary) == ["mean", "p50", "p90", "p99"]
-        assert 0 < summary["p50"] <= summary["p90"] <= summary["p99"]
-    assert batch["mean"] == pytest.approx(sum(phase["mean"] for phase in phases), abs=1e-3)
-    batches = 2 * 4  # 200 rows in 64s, twice
-    assert figures["total_time(s)"] == pytest.approx(batches * batch["mean"] / 1e3, abs=2e-4)
-    speed = 2 * 200 / (batches * batch["mean"] / 1e3)
-    assert figures["rows/s"] == pytest.approx(speed, rel=1e-2)
-    assert figures["cpu_rss(MB)"] > 0
-    assert "gpu_rss(MB)" not in figures
-
-
-def test_the_report_is_printed_if_asked_for(infer):
-    lines = infer("--benchmark=True", "--model_name=mine").splitlines()
-    titles = [line.strip("- ") for line in lines if line.startswith("-----")]
-    assert titles == BLOCKS
-    assert "model_name: mine" in lines
-    assert "batch_size: 1" in lines
-    assert any(
-        re.match(r"inference_time\(ms\): mean: [\d.]+, p50: [\d.]+, ", line) for line in lines
-    )
-    assert "-----" not in infer()
-
-
-# The comparison
-
-
-@pytest.fixture
-def hurried(monkeypatch):
-    """Times each runner for a moment only: what is promised here is the table."""
-    monkeypatch.setattr(comparison, "_SECONDS", 0.01)
-
-
-def table(stdout):
-    """The comparison's rows, as (batch, runner, difference, whether it is marked)."""
-    found = re.findall(
-        r"^ +(\d+)  (\S.*?) +([\d.]+) +([\d.]+) +(\d+) +(\de[-+]\d\d)(  <- fastest)?$",
-        stdout,
-        re.MULTILINE,
-    )
-    return [(int(row[0]), row[1], float(row[5]), bool(row[6])) for row in found]
-
-
-def test_compare_prints_a_row_for_each_runner_and_marks_the_fastest(infer, hurried):
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("paddle2onnx")
-    rows = table(infer("--compare", "--batchsize=4", "--warmup=1"))
-    assert {size for size, *_ in rows} == {4}
-    runners = [name.partition(" thread")[0] for _, name, *_ in rows]
-    assert {"Paddle, 1", "Paddle, oneDNN, 1", "ONNX Runtime, 1"} <= set(runners)
-    assert len(set(runners)) == len(runners)
-    assert sum(marked for *_, marked in rows) == 1
-    assert all(difference <= 1e-5 for *_, difference, marked in rows if marked)
-
-
-def test_compare_takes_three_sizes_unless_one_is_named(infer, hurried):
-    rows = table(infer("--compare", "--warmup=0"))
-    assert sorted({size for size, *_ in rows}) == [1, 32, 1024]
-    for size in (1, 32, 1024):
-        assert sum(marked for found, *_, marked in rows if found == size) == 1
-
-
-@pytest.mark.skipif(paddle.is_compiled_with_cuda(), reason="this Paddle is built for the GPU")
-def test_compare_says_what_this_machine_has_not(run_command, exports, hurried):
-    done = run_command(
-        "paddle_infer",
-        f"--model_file={exports(FOLDER, 'to_static').graph}",
-        f"--data_dir={SAMPLE / 'test'}",
-        f"--reader_file={FOLDER / 'census_reader.py'}",
-        "--compare",
-        "--batchsize=4",
-        "--warmup=0",
-    )
-    assert done.code == 0
-    for name in ("Paddle, GPU", "Paddle, GPU fp16", "Paddle, TensorRT", "Paddle, TensorRT fp16"):
-        assert f"not here: {name}: --use_gpu=True: this Paddle is built for the CPU" in done.stderr

@@ -1,4 +1,4 @@
-"""Applications around a model that is plain arithmetic, and exported models in real servers."""
+"""Applications around a model of plain arithmetic, and real servers of an exported model."""
 
 import asyncio
 import functools
@@ -17,7 +17,10 @@ import httpx
 import numpy as np
 import pytest
 
+from engine import commands
+from engine.config.load import load_config
 from engine.deployment.exported_model.tensors import TensorSpec
+from engine.model_folder import loading
 
 ROOT = Path(__file__).resolve().parents[3]
 EXTRAS = ("fastapi", "uvicorn", "orjson", "prometheus_client")
@@ -26,7 +29,7 @@ OUTPUTS = [TensorSpec("sums", (None, 1), "float32"), TensorSpec("doubles", (None
 
 
 def arithmetic(arrays):
-    """Sums of a row's features and its id, and the id's double."""
+    """Returns the sum of each row's features and id, and twice the id."""
     features, ids = arrays
     return [(features.sum(axis=1) + ids).astype("float32").reshape(-1, 1), ids * 2]
 
@@ -127,7 +130,7 @@ def request_of():
 
 
 class Gate:
-    """What a model's runs must pass: shut, it holds them until it is opened."""
+    """A gate in front of a model: while it is shut, runs wait."""
 
     def __init__(self):
         self._reached = threading.Semaphore(0)
@@ -152,7 +155,7 @@ class Gate:
         self._open.set()
 
     async def reached(self):
-        """Waits until the model's thread stands in front of it."""
+        """Waits until the model's thread has reached the gate."""
         await asyncio.get_running_loop().run_in_executor(None, self._reached.acquire, True, 120)
 
 
@@ -165,7 +168,7 @@ def gate():
 
 @pytest.fixture
 def asynchronously():
-    """Runs a coroutine, which must not hang."""
+    """Runs a coroutine with a time limit."""
 
     def run(coroutine):
         return asyncio.run(asyncio.wait_for(coroutine, 120))
@@ -223,7 +226,7 @@ class Process:
         return self.wait_for(r" - serving on (http://\S+): ")[1]
 
     def end(self, number=signal.SIGTERM):
-        """Tells the server to stop; returns its exit code."""
+        """Sends a signal to the server; returns its exit code."""
         self.process.send_signal(number)
         return self.finish()
 
@@ -242,7 +245,7 @@ class Process:
 
 @pytest.fixture
 def serve():
-    """Starts servers on free ports, and ends those that still run."""
+    """Starts servers on free ports; kills those that still run at the end."""
     for name in EXTRAS:
         pytest.importorskip(name)
     started = []
@@ -258,18 +261,15 @@ def serve():
 
 @pytest.fixture(scope="session")
 def exported_folder(tmp_path_factory):
-    """ShareBottom, trained on its sample for an epoch and exported for every engine at hand."""
+    """ShareBottom, trained for an epoch and exported for every installed engine."""
     folder = tmp_path_factory.mktemp("exported")
     yaml = ROOT / "models" / "multitask" / "share_bottom" / "config.yaml"
-    has_onnx = all(map(_installed, ("paddle2onnx", "onnxruntime")))
+    has_onnx = all(map(_installed, ("onnx", "paddle2onnx", "onnxruntime")))
     options = [f"runner.model_save_path={folder}", f"runner.infer_load_path={folder}"]
-    options += ["runner.epochs=1", "runner.infer_end_epoch=1"]
-    for command in (["trainer.py"], ["to_static.py", "--format", "onnx" if has_onnx else "paddle"]):
-        command = [sys.executable, ROOT / "tools" / command[0], *command[1:]]
-        done = subprocess.run(
-            [*command, "-m", yaml, "-o", *options], stderr=subprocess.PIPE, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+    options += ["runner.epochs=1", "runner.infer_end_epoch=1", "runner.train_batch_size=16"]
+    config = load_config(str(yaml), options, loading.hyper_parameters)
+    commands.train(config, "dygraph")
+    commands.export(config, "onnx" if has_onnx else "paddle")
     yield folder / "0"
     shutil.rmtree(folder)
 

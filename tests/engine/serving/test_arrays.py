@@ -1,12 +1,10 @@
-"""JSON data of a shape and type becomes the array it stands for, or an error that says why."""
+"""The conversion of JSON data to arrays, and its errors."""
 
 import json
 import re
 
 import numpy as np
 import pytest
-
-pytest.importorskip("orjson")
 
 from engine.serving.arrays import to_array
 from engine.serving.protocol import DATATYPES, RequestError
@@ -25,7 +23,7 @@ def values_of(dtype, count, random):
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", [(1,), (7,), (1, 1), (3, 4), (2, 3, 4), (2, 1, 3, 1)])
-def test_flat_and_nested_data_are_the_array(dtype, shape):
+def test_flat_and_nested_data_give_the_array(dtype, shape):
     array = values_of(dtype, np.prod(shape), np.random.default_rng(0)).reshape(shape)
     for data in (array.tolist(), array.ravel().tolist()):
         read = to_array(json.loads(json.dumps(data)), shape, dtype)
@@ -46,7 +44,7 @@ def test_the_ends_of_an_integer_type(dtype):
             to_array(data, [2], dtype)
 
 
-def test_numbers_that_lose_nothing_pass():
+def test_exact_numbers_are_accepted():
     np.testing.assert_array_equal(to_array([1.0, -0.0, 3], [3], np.dtype("int64")), [1, 0, 3])
     np.testing.assert_array_equal(to_array([1, 2.5], [2], np.dtype("float32")), [1, 2.5])
 
@@ -58,10 +56,10 @@ def test_numbers_that_lose_nothing_pass():
         (1.5, [1], "float32", "data is a number, expected an array"),
         ({"0": 1}, [1], "float32", "data is an object, expected an array"),
         ("12", [2], "float32", "data is a string, expected an array"),
-        ([], [1, 3], "float32", "data has 0 elements, shape [1, 3] has 3"),
-        ([1, 2], [1, 3], "float32", "data has 2 elements, shape [1, 3] has 3"),
-        ([1, 2, 3, 4], [1, 3], "float32", "data has 4 elements, shape [1, 3] has 3"),
-        ([[1, 2, 3]], [2, 3], "float32", "data has 1 rows, shape [2, 3] has 2"),
+        ([], [1, 3], "float32", "data has 0 elements, but shape [1, 3] has 3"),
+        ([1, 2], [1, 3], "float32", "data has 2 elements, but shape [1, 3] has 3"),
+        ([1, 2, 3, 4], [1, 3], "float32", "data has 4 elements, but shape [1, 3] has 3"),
+        ([[1, 2, 3]], [2, 3], "float32", "data has 1 rows, but shape [2, 3] has 2"),
         ([[1, 2], [3]], [2, 2], "float32", "data[1] has 1 elements, expected an array of 2"),
         ([[1, 2], 3], [2, 2], "float32", "data[1] is a number, expected an array of 2"),
         ([[1, 2], "ab"], [2, 2], "float32", "data[1] is a string, expected an array of 2"),
@@ -80,7 +78,7 @@ def test_numbers_that_lose_nothing_pass():
         ([-1], [1], "uint8", "data[0] is -1, out of the range of UINT8: 0 to 255"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said(data, shape, dtype, message):
+def test_invalid_data(data, shape, dtype, message):
     with pytest.raises(RequestError, match=f"^{re.escape(message)}$"):
         to_array(data, shape, np.dtype(dtype))
 

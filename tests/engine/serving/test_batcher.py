@@ -1,11 +1,9 @@
-"""Waiting requests are joined, and each is answered with its own rows."""
+"""Waiting requests are joined; each answer has the rows of its request."""
 
 import asyncio
 
 import numpy as np
 import pytest
-
-pytest.importorskip("orjson")
 
 from engine.serving.batcher import Batcher, ModelError
 
@@ -19,7 +17,7 @@ def plus_one(arrays):
 
 
 class Recorder:
-    """A model that keeps what it was run on."""
+    """A model that keeps its inputs."""
 
     def __init__(self, run=plus_one):
         self.run, self.batches = run, []
@@ -59,7 +57,7 @@ def check(arrays, outputs):
 
 
 def queued(gate, batcher, *groups):
-    """Answers of requests that waited together while the model was at another."""
+    """Returns the answers of requests that waited together while the model ran another one."""
 
     async def run():
         gate.shut()
@@ -83,7 +81,7 @@ def test_waiting_requests_are_joined(gate, batcher):
     assert model.rows == [1, 6]
 
 
-def test_no_batch_is_larger_than_allowed_and_none_overtakes(gate, batcher):
+def test_batches_keep_the_limit_and_the_order(gate, batcher):
     model = Recorder()
     groups = [rows(1, 2, 3), rows(4, 5), rows(6), rows(7, 8, 9, 10), rows(11)]
     for arrays, outputs in zip(groups, queued(gate, batcher(gate(model), 4), *groups)):
@@ -112,7 +110,7 @@ def test_rows_of_other_shapes_are_not_joined(gate, batcher):
     assert model.rows == [1, 2, 1, 1]
 
 
-def test_only_the_request_fails_that_has_to(gate, batcher, caplog):
+def test_only_the_faulty_request_of_a_batch_fails(gate, batcher, caplog):
     model = Recorder()
     groups = [rows(1, 2), rows(-3), rows(4)]
     answers = queued(gate, batcher(gate(model)), *groups)
@@ -120,11 +118,11 @@ def test_only_the_request_fails_that_has_to(gate, batcher, caplog):
     assert isinstance(answers[1], ModelError)
     check(groups[2], answers[2])
     assert model.rows == [1, 4, 2, 1, 1]
-    assert "a batch of 3 requests failed: each is run alone" in caplog.text
+    assert "a batch of 3 requests failed; running each alone" in caplog.text
     assert "the model failed on a request of 1 rows" in caplog.text
 
 
-def test_outputs_without_a_row_for_each_row_are_not_shared(gate, batcher):
+def test_outputs_without_one_row_per_input_row_are_not_split(gate, batcher):
     def mean(arrays):
         return [arrays[0].mean(keepdims=True)]
 
@@ -134,9 +132,9 @@ def test_outputs_without_a_row_for_each_row_are_not_shared(gate, batcher):
     assert isinstance(three, ModelError)
 
 
-def test_requests_that_cannot_be_joined_are_run_whole(gate, batcher):
+def test_requests_that_cannot_be_joined_run_undivided(gate, batcher):
     model = Recorder(lambda arrays: [arrays[0].mean()])
-    answers = queued(gate, batcher(gate(model), 2, joins=False), rows(1), rows(3), rows(1, 2, 3))
+    answers = queued(gate, batcher(gate(model), 2, joinable=False), rows(1), rows(3), rows(1, 2, 3))
     assert [answer[0] for answer in answers] == [1, 3, 2]
     assert model.rows == [1, 1, 1, 3]
 
@@ -152,7 +150,7 @@ def test_a_request_waits_for_others_but_not_when_the_batch_is_full(batcher):
     assert model.rows == [4]
 
 
-def test_what_is_no_longer_wanted_breaks_nothing(gate, batcher):
+def test_cancelled_requests_do_not_disturb_others(gate, batcher):
     one = batcher(gate(plus_one))
 
     async def run():
@@ -168,7 +166,7 @@ def test_what_is_no_longer_wanted_breaks_nothing(gate, batcher):
     check(rows(3), asyncio.run(asyncio.wait_for(run(), 120)))
 
 
-def test_an_end_answers_what_waits(gate, batcher):
+def test_close_answers_the_waiting_requests(gate, batcher):
     one = batcher(gate(plus_one), max_delay=3600)
 
     async def run():
@@ -192,13 +190,13 @@ def test_answers_that_come_after_the_loop_was_closed(gate, batcher, caplog):
     asyncio.run(run())
     gate.open()
     one.close(60)
-    assert "1 requests were answered too late" in caplog.text
+    assert "1 answers were dropped: the server has stopped" in caplog.text
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("max_delay", [0.0, 0.001])
 def test_many_clients_get_their_own_rows(batcher, seed, max_delay):
-    """Whatever is joined with what, each answer is the request's own."""
+    """Each answer belongs to its request, whichever requests are joined."""
     random = np.random.default_rng(seed)
     size = int(random.integers(1, 20))
     seen = []

@@ -1,4 +1,4 @@
-"""A body is read up to the limit and no further, whatever its headers say of it."""
+"""A body is read up to the limit, with and without a declared length."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def app(make_app):
 
 
 class Pieces:
-    """A body of unknown length that counts what is taken of it."""
+    """A body of unknown length that counts the bytes that were read."""
 
     def __init__(self, size, count):
         self.size, self.count, self.taken = size, count, 0
@@ -30,7 +30,7 @@ class Pieces:
             yield b" " * self.size
 
 
-def test_the_limit_is_met_to_the_byte(client_of):
+def test_the_limit_is_exact(client_of):
     client = client_of(max_body_mb=0.01)
     for size, status in ((LIMIT, 400), (LIMIT + 1, 413)):
         response = client.post(URL, content=b" " * size)
@@ -41,7 +41,7 @@ def test_the_limit_is_met_to_the_byte(client_of):
     assert response.headers["connection"] == "close"
 
 
-def test_a_declared_length_is_enough_to_refuse(client_of):
+def test_a_declared_length_above_the_limit_is_refused(client_of):
     client = client_of(max_body_mb=0.01)
     body = Pieces(1000, 1)
     response = client.post(URL, content=body, headers={"Content-Length": "1000000000000"})
@@ -50,7 +50,7 @@ def test_a_declared_length_is_enough_to_refuse(client_of):
 
 
 async def answer(app, receive):
-    """What an application sends for a POST whose body comes from ``receive``."""
+    """Returns what an application sends for a POST whose body comes from ``receive``."""
     sent = []
 
     async def send(message):
@@ -97,7 +97,7 @@ def test_an_endless_body_is_answered_while_it_comes(app, open_app, asynchronousl
     assert sent[1]["body"]
 
 
-def test_a_body_that_does_not_come(app, open_app, asynchronously, monkeypatch):
+def test_a_body_that_takes_too_long(app, open_app, asynchronously, monkeypatch):
     monkeypatch.setattr(body, "_READ_SECONDS", 0.01)
     monkeypatch.setattr(body, "_LINGER_SECONDS", 0.01)
 
@@ -110,7 +110,7 @@ def test_a_body_that_does_not_come(app, open_app, asynchronously, monkeypatch):
     assert sent[1]["body"] == b'{"error":"the body did not arrive in 0.01 s"}'
 
 
-def test_a_client_that_leaves_while_it_sends(app, open_app, asynchronously):
+def test_a_client_that_disconnects_while_it_sends(app, open_app, asynchronously):
     messages = [
         {"type": "http.request", "body": b"{", "more_body": True},
         {"type": "http.disconnect"},
@@ -127,7 +127,7 @@ def test_a_client_that_leaves_while_it_sends(app, open_app, asynchronously):
     assert 'paddlemtl_requests_total{code="499",endpoint="infer"} 1.0' in asynchronously(run())
 
 
-def test_leaving_is_no_body(asynchronously):
+def test_a_disconnect_is_an_error_of_read(asynchronously):
     async def receive():
         return {"type": "http.disconnect"}
 

@@ -1,4 +1,4 @@
-"""Requests at once: joined, bounded, and undisturbed by each other."""
+"""Concurrent requests: joined, limited, and independent of each other."""
 
 import asyncio
 import re
@@ -41,12 +41,12 @@ def test_requests_are_joined_and_each_gets_its_own_rows(
 
 
 async def until_queued(client, length):
-    """Waits until so many requests wait for the model."""
+    """Waits until that many requests wait for the model."""
     while metric((await client.get("/metrics")).text, "paddlemtl_queue_length") != length:
         await asyncio.sleep(0)
 
 
-def test_those_that_wait_while_the_model_runs_are_joined(
+def test_requests_that_wait_while_the_model_runs_are_joined(
     gate, make_app, open_app, request_of, asynchronously
 ):
     async def run():
@@ -69,9 +69,7 @@ def test_those_that_wait_while_the_model_runs_are_joined(
     assert metric(metrics, "paddlemtl_queue_length") == 0
 
 
-def test_more_than_may_be_pending_are_refused_at_once(
-    gate, make_app, open_app, request_of, asynchronously
-):
+def test_requests_above_max_pending_get_503(gate, make_app, open_app, request_of, asynchronously):
     body = request_of([[1, 2, 3]], [4])
 
     async def run():
@@ -94,7 +92,7 @@ def test_more_than_may_be_pending_are_refused_at_once(
     assert codes == [200, 200, 200]
 
 
-def test_a_request_that_is_given_up_disturbs_no_other(
+def test_a_cancelled_request_does_not_disturb_others(
     gate, make_app, open_app, request_of, asynchronously
 ):
     body = request_of([[1, 2, 3]], [4])
@@ -121,7 +119,7 @@ def test_a_request_that_is_given_up_disturbs_no_other(
 
 
 @pytest.mark.parametrize("poison", [-1, 0])
-def test_a_request_that_the_model_fails_on_is_the_only_one(
+def test_only_the_request_that_the_model_fails_on_gets_500(
     gate, make_app, open_app, request_of, asynchronously, poison
 ):
     def run_model(arrays):

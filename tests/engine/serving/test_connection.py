@@ -1,4 +1,4 @@
-"""A request that comes in parts is acknowledged part by part."""
+"""Each part of an incomplete request is acknowledged at once."""
 
 import socket
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ class Transport:
         (SimpleNamespace(more_body=True), True, 0),
     ],
 )
-def test_only_parts_are_acknowledged_at_once(monkeypatch, cycle, closing, times):
+def test_only_incomplete_requests_are_acknowledged_at_once(monkeypatch, cycle, closing, times):
     taken = []
     (base,) = PromptProtocol.__bases__
     monkeypatch.setattr(base, "data_received", lambda self, data: taken.append(data))

@@ -1,4 +1,4 @@
-"""Inference requests: the protocol's fields, and every way to get them wrong."""
+"""Inference requests: the protocol's fields, and invalid requests."""
 
 import json
 
@@ -18,7 +18,7 @@ def good(request_of):
 
 @pytest.fixture
 def refusal(client):
-    """Sends what must be refused; returns the error."""
+    """Sends an invalid request; returns the error."""
 
     def send(content, status=400, **options):
         content = content if isinstance(content, (bytes, str)) else json.dumps(content)
@@ -56,13 +56,13 @@ def test_optional_fields(client, good):
 @pytest.mark.parametrize(
     "absent", [{"outputs": []}, {"id": None, "parameters": None, "outputs": None}]
 )
-def test_fields_that_say_nothing(client, good, absent):
+def test_empty_optional_fields(client, good, absent):
     answer = client.post(URL, json={**good, **absent}).json()
     assert "id" not in answer
     assert [output["name"] for output in answer["outputs"]] == ["sums", "doubles"]
 
 
-def test_outputs_come_in_the_order_asked_for(client, good):
+def test_outputs_come_in_the_requested_order(client, good):
     good["outputs"] = [{"name": "doubles"}, {"name": "sums", "parameters": {}}]
     answer = client.post(URL, json=good).json()
     assert [output["name"] for output in answer["outputs"]] == ["doubles", "sums"]
@@ -113,16 +113,16 @@ def test_floats_keep_their_bits(client, request_of):
         ),
         (
             '{"inputs": [], "outputs": [{"name": "sums"}, {"name": "sums"}]}',
-            "output 'sums' is given twice",
+            "output 'sums' is listed twice",
         ),
         (
             '{"inputs": [{"name": "feature"}]}',
             "the model has no input 'feature'; did you mean 'features'?",
         ),
-        ('{"inputs": [{"name": "x"}]}', "the model has no input 'x': it has features, ids"),
+        ('{"inputs": [{"name": "x"}]}', "the model has no input 'x': expected one of features, i"),
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_request(refusal, body, message):
+def test_invalid_bodies(refusal, body, message):
     assert refusal(body).startswith(message)
 
 
@@ -140,27 +140,27 @@ def test_a_long_name_is_not_repeated(refusal):
         ({"datatype": ...}, "datatype is missing, expected FP32"),
         ({"shape": ...}, "shape is missing, expected an array of 2 integers"),
         ({"shape": 2}, "shape is a number, expected an array of 2 integers"),
-        ({"shape": [2.0, 3]}, "shape is an array of other things, expected an array of 2 integ"),
-        ({"shape": [True, 3]}, "shape is an array of other things, expected an array of 2 integ"),
-        ({"shape": [2]}, "shape is [2], expected [-1, 3], -1 for at least 1"),
-        ({"shape": [2, 3, 1]}, "shape is [2, 3, 1], expected [-1, 3], -1 for at least 1"),
-        ({"shape": [2, 4]}, "shape is [2, 4], expected [-1, 3], -1 for at least 1"),
-        ({"shape": [0, 3], "data": []}, "shape is [0, 3], expected [-1, 3], -1 for at least 1"),
-        ({"shape": [-1, 3]}, "shape is [-1, 3], expected [-1, 3], -1 for at least 1"),
-        ({"shape": [1] * 1000}, "shape is of 1000 sizes, expected [-1, 3], -1 for at least 1"),
+        ({"shape": [2.0, 3]}, "shape is an array with other types, expected an array of 2 integ"),
+        ({"shape": [True, 3]}, "shape is an array with other types, expected an array of 2 integ"),
+        ({"shape": [2]}, "shape is [2], expected [-1, 3] (-1: any size"),
+        ({"shape": [2, 3, 1]}, "shape is [2, 3, 1], expected [-1, 3] (-1: any size"),
+        ({"shape": [2, 4]}, "shape is [2, 4], expected [-1, 3] (-1: any size"),
+        ({"shape": [0, 3], "data": []}, "shape is [0, 3], expected [-1, 3] (-1: any size"),
+        ({"shape": [-1, 3]}, "shape is [-1, 3], expected [-1, 3] (-1: any size"),
+        ({"shape": [1] * 1000}, "shape is of 1000 sizes, expected [-1, 3] (-1: any size"),
         ({"shape": [101, 3]}, None),
         ({"shape": [1, 3]}, None),
         ({"data": ...}, "data is missing, expected an array"),
         ({"data": None}, "data is null, expected an array"),
-        ({"data": [1, 2, 3, 4, 5]}, "data has 5 elements, shape [2, 3] has 6"),
-        ({"data": [[1, 2, 3]]}, "data has 1 rows, shape [2, 3] has 2"),
+        ({"data": [1, 2, 3, 4, 5]}, "data has 5 elements, but shape [2, 3] has 6"),
+        ({"data": [[1, 2, 3]]}, "data has 1 rows, but shape [2, 3] has 2"),
         ({"data": [[1, 2, 3], [4, 5]]}, "data[1] has 2 elements, expected an array of 3"),
         ({"data": [1, 2, 3, 4, 5, "6"]}, "data[5] is a string, expected a number"),
         ({"data": [1, 2, 3, 4, 5, True]}, "data[5] is a boolean, expected a number"),
         ({"data": [[1, 2, 3], [4, 5, 1e39]]}, "data[1][2] is 1e+39, out of the range of FP32"),
     ],
 )  # fmt: skip
-def test_an_input_that_does_not_fit(refusal, good, changes, message):
+def test_invalid_inputs(refusal, good, changes, message):
     features = good["inputs"][0]
     features.update(changes)
     for key in [key for key, value in changes.items() if value is ...]:
@@ -172,7 +172,7 @@ def test_an_input_that_does_not_fit(refusal, good, changes, message):
         assert found.startswith(f"input 'features': {message}")
 
 
-def test_integers_of_another_kind(refusal, good):
+def test_invalid_integers(refusal, good):
     ids = good["inputs"][1]
     for data, message in [
         ([1.5, 2], "data[0] is 1.5, expected an exact integer"),
@@ -190,9 +190,9 @@ def test_numbers_that_are_not_json(refusal, good, number):
     assert refusal(body).startswith("the body is not JSON: ")
 
 
-def test_an_input_that_is_given_twice_or_not_at_all(refusal, good):
+def test_repeated_and_missing_inputs(refusal, good):
     features, ids = good["inputs"]
-    assert refusal({"inputs": [features, ids, features]}) == "input 'features' is given twice"
+    assert refusal({"inputs": [features, ids, features]}) == "input 'features' is listed twice"
     assert refusal({"inputs": [features]}) == "input 'ids' is missing"
 
 
@@ -208,14 +208,14 @@ def test_a_shape_that_no_memory_holds(refusal, good):
     assert refusal(good) == f"input 'features' has {10**18} rows, expected at most 100"
 
 
-def test_forms_of_a_body_that_are_not_supported(refusal, good):
+def test_binary_and_compressed_bodies_are_refused(refusal, good):
     error = refusal(good, headers={"Inference-Header-Content-Length": "10"})
     assert error == "binary tensors are not supported: send data as JSON"
     error = refusal(good, headers={"Content-Encoding": "gzip"})
     assert error == "Content-Encoding gzip is not supported: send plain JSON"
 
 
-# What is the model's fault, or the server's
+# Failures of the model and of the server
 
 
 def test_a_model_that_fails(client_of, good, caplog):
@@ -227,23 +227,23 @@ def test_a_model_that_fails(client_of, good, caplog):
     client = client_of(fail)
     response = client.post(URL, json=good)
     assert response.status_code == 500
-    assert response.json() == {"error": "the model failed; the server's log says why"}
+    assert response.json() == {"error": "the model failed; see the server's log"}
     assert "a secret of the model" in caplog.text
     assert client.get("/v2/health/ready").status_code == 200
     good["inputs"][1]["data"] = [0, 0]
     assert client.post(URL, json=good).status_code == 200
 
 
-def test_an_output_that_is_no_number(client_of, good):
+def test_an_infinite_output(client_of, good):
     client = client_of(lambda arrays: [arrays[0][:, :1] + np.inf, arrays[1]])
     response = client.post(URL, json=good)
     assert response.status_code == 500
-    assert response.json() == {"error": "output 'sums' has values that are not finite"}
+    assert response.json() == {"error": "output 'sums' has NaN or infinite values"}
     good["outputs"] = [{"name": "doubles"}]
     assert client.post(URL, json=good).status_code == 200
 
 
-def test_a_mistake_of_the_server(client, good, monkeypatch):
+def test_an_internal_error(client, good, monkeypatch):
     from engine.serving import app
 
     def fail(*arguments):
@@ -252,4 +252,4 @@ def test_a_mistake_of_the_server(client, good, monkeypatch):
     monkeypatch.setattr(app, "encode", fail)
     response = client.post(URL, json=good)
     assert response.status_code == 500
-    assert response.json() == {"error": "internal error; the server's log says more"}
+    assert response.json() == {"error": "internal error; see the server's log"}

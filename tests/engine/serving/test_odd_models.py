@@ -1,4 +1,4 @@
-"""Models that take no rows, give none, or fail when they are tried."""
+"""Models with fixed batch sizes or unusual outputs, and models that fail on zeros."""
 
 import numpy as np
 import pytest
@@ -46,16 +46,16 @@ def refused(client_of):
 
 def test_a_fixed_number_of_rows(client_of, refused, caplog):
     client = client_of(lambda arrays: [arrays[0] * 2], [spec("x0", 2, 3)], [spec("y", 2, 3)])
-    assert "rows of several requests cannot be joined: each is run alone" in caplog.text
+    assert "the model cannot join rows of several requests; each runs alone" in caplog.text
     array = np.arange(6, dtype="float32").reshape(2, 3)
     np.testing.assert_array_equal(answered(client, array)[0], array * 2)
     error = refused(client, array[:1])
     assert error == "input 'x0': shape is [1, 3], expected [2, 3]"
 
 
-def test_an_output_for_the_whole_batch(client_of, caplog):
+def test_one_output_for_all_rows(client_of, caplog):
     client = client_of(lambda arrays: [arrays[0].mean()[None]], [spec("x0", None, 2)], [spec("y")])
-    assert "each is run alone" in caplog.text
+    assert "each runs alone" in caplog.text
     array = np.arange(6, dtype="float32").reshape(3, 2)
     np.testing.assert_array_equal(answered(client, array)[0], [2.5])
 
@@ -65,7 +65,7 @@ def test_sizes_that_vary_beside_the_rows(client_of, refused, caplog):
         return [arrays[0].sum(axis=1)]
 
     client = client_of(run, [spec("x0", None, None)], [spec("y", None)])
-    assert "each is run alone" not in caplog.text
+    assert "each runs alone" not in caplog.text
     for width in (1, 4):
         array = np.ones((3, width), "float32")
         np.testing.assert_array_equal(answered(client, array)[0], [width] * 3)
@@ -100,14 +100,14 @@ def test_a_model_that_fails_on_zeros_is_served(client_of, caplog):
         return [arrays[0]]
 
     client = client_of(run, [spec("x0", None)], [spec("y", None)])
-    assert "the model fails on 1 rows of zeros" in caplog.text
+    assert "the model failed on 1 rows of zeros" in caplog.text
     np.testing.assert_array_equal(answered(client, np.ones(3))[0], np.ones(3))
 
 
 @pytest.mark.parametrize(
     "dtype", ["bool", "uint8", "int8", "uint64", "int64", "float16", "float64"]
 )
-def test_each_type_goes_in_and_out(client_of, dtype):
+def test_each_datatype_as_input_and_output(client_of, dtype):
     from engine.serving.protocol import DATATYPES
 
     client = client_of(

@@ -1,4 +1,4 @@
-"""The protocol's paths: what they say of server and model, and errors in the protocol's form."""
+"""The paths of the protocol: answers about server and model, and errors."""
 
 import pytest
 
@@ -33,7 +33,7 @@ METADATA = {
         (f"{MODEL}/versions/1/ready", {"name": "toy", "ready": True}),
     ],
 )
-def test_what_is_said(client, path, answer):
+def test_answers_of_get_requests(client, path, answer):
     response = client.get(path)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -49,16 +49,16 @@ def test_what_is_said(client, path, answer):
         ("GET", "/docs", "GET /docs: Not Found"),
         ("GET", "/openapi.json", "GET /openapi.json: Not Found"),
         ("GET", "/v2/models", "GET /v2/models: Not Found"),
-        ("GET", "/v2/models/t", "there is no model 't': 'toy' is served"),
-        ("GET", "/v2/models/t/ready", "there is no model 't': 'toy' is served"),
-        ("POST", "/v2/models/t/infer", "there is no model 't': 'toy' is served"),
-        ("GET", f"{MODEL}/versions/2", "there is no version '2': '1' is served"),
-        ("POST", f"{MODEL}/versions/2/infer", "there is no version '2': '1' is served"),
-        ("GET", f"{MODEL}/versions/2/ready", "there is no version '2': '1' is served"),
-        ("GET", f"/v2/models/{'x' * 5000}", f"there is no model '{'x' * 100}': 'toy' is served"),
+        ("GET", "/v2/models/t", "there is no model 't': expected 'toy'"),
+        ("GET", "/v2/models/t/ready", "there is no model 't': expected 'toy'"),
+        ("POST", "/v2/models/t/infer", "there is no model 't': expected 'toy'"),
+        ("GET", f"{MODEL}/versions/2", "there is no version '2': expected '1'"),
+        ("POST", f"{MODEL}/versions/2/infer", "there is no version '2': expected '1'"),
+        ("GET", f"{MODEL}/versions/2/ready", "there is no version '2': expected '1'"),
+        ("GET", f"/v2/models/{'x' * 5000}", f"there is no model '{'x' * 100}': expected 'toy'"),
     ],
 )
-def test_what_is_not_there(client, method, path, message):
+def test_unknown_paths_models_and_versions(client, method, path, message):
     response = client.request(method, path)
     assert response.status_code == 404
     assert response.json() == {"error": message}
@@ -73,14 +73,14 @@ def test_what_is_not_there(client, method, path, message):
         ("GET", f"{MODEL}/infer", {"POST"}),
     ],
 )
-def test_methods_that_are_not_there(client, method, path, allowed):
+def test_methods_that_are_not_allowed(client, method, path, allowed):
     response = client.request(method, path)
     assert response.status_code == 405
     assert response.json() == {"error": f"{method} {path}: Method Not Allowed"}
     assert set(response.headers["allow"].split(", ")) == allowed
 
 
-def test_a_server_that_ends_is_not_ready(client_of, monkeypatch):
+def test_a_closing_server_is_not_ready(client_of, monkeypatch):
     from engine.serving.batcher import Batcher
 
     client = client_of()
@@ -93,24 +93,23 @@ def test_a_server_that_ends_is_not_ready(client_of, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\nb"])
-def test_a_name_that_no_path_can_have(name):
-    pytest.importorskip("orjson")
+def test_names_that_cannot_be_part_of_a_path(name):
     from engine.serving.protocol import ServedModel
 
     for names in ((name, "1"), ("toy", name)):
-        with pytest.raises(UserError, match="expected a name without '/'"):
+        with pytest.raises(UserError, match="expected printable text without '/'"):
             ServedModel(*names, "paddle", [], [])
 
 
-def test_a_type_that_json_does_not_carry():
+def test_a_tensor_type_without_datatype():
     from engine.serving.protocol import ServedModel
 
-    with pytest.raises(UserError, match="input 'words' is of type string: the server carries bool"):
+    with pytest.raises(UserError, match="input 'words' has type string, expected one of bool"):
         ServedModel("toy", "1", "onnxruntime", [TensorSpec("words", (None,), "string")], [])
 
 
 @pytest.mark.parametrize("name", ["a b", "模型", "a?b#c", "100%"])
-def test_a_name_that_has_to_be_quoted(name, client_of, monkeypatch, request_of):
+def test_names_that_are_quoted_in_the_path(name, client_of, monkeypatch, request_of):
     from urllib.parse import quote
 
     from engine.serving import protocol

@@ -1,4 +1,4 @@
-"""``tools/serve.py`` in a process of its own, with a model that was trained and exported."""
+"""``tools/serve.py`` in its own process, with an exported model."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def test_many_clients_get_what_the_predictor_gives(server, reference):
     assert server.end() == 0
 
 
-def test_the_model_is_described_and_the_log_shows_how_to_ask(server, reference, engine):
+def test_the_metadata_and_the_command_in_the_log(server, reference, engine):
     metadata = httpx.get(f"{server.address}/v2/models/{NAME}").json()
     shapes = {spec.name: list(spec.shape) for spec in reference.outputs}
     assert metadata["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 499]}]
@@ -147,7 +147,7 @@ def connection(server):
 
 
 def until_refused(server):
-    """Connects until nobody is accepted any more."""
+    """Connects until connections are refused."""
     try:
         while True:
             connection(server).close()
@@ -156,7 +156,7 @@ def until_refused(server):
 
 
 def read_answer(made):
-    """What a server sends until it closes the connection."""
+    """Returns what a server sends until it closes the connection."""
     parts = []
     while part := made.recv(65536):
         parts.append(part)
@@ -188,7 +188,7 @@ def test_a_body_in_chunks_is_refused_before_it_ends(serve, exported_folder):
         assert made.recv(65536).startswith(b"HTTP/1.1 413 ")  # not 100
 
 
-def test_clients_that_leave_disturb_no_other(serve, exported_folder):
+def test_clients_that_disconnect_do_not_disturb_others(serve, exported_folder):
     server = serve("--model_dir", exported_folder)
     body = json.dumps(body_of(np.zeros((8, 499)))).encode()
     head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -203,7 +203,7 @@ def test_clients_that_leave_disturb_no_other(serve, exported_folder):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_request_that_is_under_way_is_answered_at_the_end(serve, exported_folder, number):
+def test_a_stopping_server_answers_the_requests_that_have_begun(serve, exported_folder, number):
     server = serve("--model_dir", exported_folder)
     body = json.dumps(body_of(np.zeros((2, 499)))).encode()
     with connection(server) as made, connection(server):
@@ -222,21 +222,27 @@ def test_a_request_that_is_under_way_is_answered_at_the_end(serve, exported_fold
     assert server.wait_for(r" - stopped$")
 
 
-# What ends with one line
+# Errors of one line
+
+
+def only_error(lines):
+    """The one line that a failed command ends with."""
+    *before, line = lines
+    assert line.startswith("error: ")
+    assert not [other for other in before if "Traceback" in other or "error" in other]
+    return line
 
 
 @pytest.fixture
-def refusal(serve, exported_folder):
-    """Starts what must fail; returns the one line that it ends with."""
+def refusal(run_command, exported_folder):
+    """Runs the command in this process; returns its error."""
+    for name in ("fastapi", "uvicorn", "orjson"):
+        pytest.importorskip(name)
 
-    def run(*arguments, **environment):
-        process = serve("--model_dir", exported_folder, *arguments, **environment)
-        assert process.finish() == 2
-        *before, line, end = process.lines
-        assert end == "the end"
-        assert line.startswith("error: ")
-        assert not [other for other in before if "Traceback" in other or "error" in other]
-        return line
+    def run(*arguments):
+        done = run_command("serve", "--model_dir", exported_folder, "--port", 0, *arguments)
+        assert done.code == 2
+        return only_error(done.stderr.splitlines())
 
     return run
 
@@ -246,7 +252,7 @@ def refusal(serve, exported_folder):
     [
         (["--host", "no such host"], "error: cannot listen on --host no such host --port 0: "),
         (["--host", "192.0.2.1"], "error: cannot listen on --host 192.0.2.1 --port 0: "),
-        (["--model_name", "a/b"], "error: --model_name 'a/b': expected a name without '/'"),
+        (["--model_name", "a/b"], "error: --model_name 'a/b': expected printable text without '/'"),
         (["--max_batch_size", "0"], "error: argument --max_batch_size: expected an integer of"),
         (["--max_delay_ms", "-1"], "error: argument --max_delay_ms: expected a number from 0 to"),
         (["--max_delay_ms", "nan"], "error: argument --max_delay_ms: expected a number from"),
@@ -262,20 +268,27 @@ def test_bad_options(refusal, arguments, message):
     assert refusal(*arguments).startswith(message)
 
 
-def test_a_port_in_use_and_one_that_no_machine_has(refusal):
+def test_a_port_in_use_and_an_invalid_port(refusal):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        line = refusal(port=port)
+        line = refusal("--port", port)
     assert line == f"error: cannot listen on --host 127.0.0.1 --port {port}: Address already in use"
-    assert refusal(port=65536).startswith("error: argument --port: expected an integer of at most")
+    assert refusal("--port", 65536).startswith(
+        "error: argument --port: expected an integer of at most"
+    )
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "orjson", "prometheus_client"])
-def test_a_missing_extra(refusal, tmp_path, missing):
+def test_a_missing_package(serve, exported_folder, tmp_path, missing):
     (tmp_path / f"{missing}.py").write_text(
         f"raise ModuleNotFoundError('No module named {missing}', name='{missing}')"
     )
-    line = refusal(PYTHONPATH=str(tmp_path))
-    assert line == f"error: serving needs {missing}: pip install -r requirements-deploy.txt"
+    process = serve("--model_dir", exported_folder, PYTHONPATH=str(tmp_path))
+    assert process.finish() == 2
+    *lines, _ = process.lines
+    assert (
+        only_error(lines)
+        == f"error: serving needs {missing}: pip install -r requirements-deploy.txt"
+    )

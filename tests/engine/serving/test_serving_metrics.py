@@ -1,4 +1,4 @@
-"""/metrics counts what happened, in Prometheus's form and with labels from closed sets."""
+"""/metrics is in Prometheus's text format, with labels from fixed sets."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def requests(endpoint, code):
     return ("paddlemtl_requests_total", ("code", code), ("endpoint", endpoint))
 
 
-def test_a_server_that_did_nothing(samples):
+def test_an_idle_server(samples):
     found = samples()
     assert found["paddlemtl_rows_total",] == 0
     assert found["paddlemtl_queue_length",] == 0
@@ -61,7 +61,7 @@ def test_requests_rows_and_times(client, samples, request_of):
     assert ("paddlemtl_request_seconds_bucket", ("le", "0.0005")) in found
 
 
-def test_names_of_clients_are_no_labels(client, samples):
+def test_client_names_do_not_become_labels(client, samples):
     for n in range(50):
         client.get(f"/{n}")
         client.get(f"/v2/models/{n}")
@@ -82,7 +82,7 @@ def test_each_application_counts_for_itself(client_of):
     assert 'endpoint="server"' not in two.get("/metrics").text
 
 
-def test_a_mistake_of_the_server_is_counted(client, samples, request_of, monkeypatch):
+def test_an_internal_error_is_counted(client, samples, request_of, monkeypatch):
     from engine.serving import app
 
     monkeypatch.setattr(app, "encode", None)

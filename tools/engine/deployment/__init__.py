@@ -1,4 +1,4 @@
-"""From a checkpoint to predictions outside training: exports and what runs them.
+"""Exports a checkpoint, opens predictors for the export, and predicts with them.
 
-The HTTP server lives in `engine.serving`.
+The HTTP server is in `engine.serving`.
 """

@@ -1,4 +1,4 @@
-"""What ``tools/serve.py`` does: HTTP requests, their checks, and batches joined from them.
+"""The HTTP server of ``tools/serve.py``: parses requests, joins them into batches, and answers.
 
-The predictors themselves live in `engine.deployment.predictors`.
+The predictors themselves are in `engine.deployment.predictors`.
 """

@@ -1,4 +1,4 @@
-"""Reading a request's body, and no more of it than is allowed."""
+"""Reads the body of a request up to a limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-_READ_SECONDS = 60  # a body that takes longer is given up
+_READ_SECONDS = 60  # the longest time that a body may take
 _LINGER_SECONDS = 5
 
 
@@ -19,11 +19,11 @@ async def read(request: Request, limit: int) -> bytes:
 
     Args:
         request: the request.
-        limit: the most bytes that it may have, declared or not.
+        limit: the most bytes, whether the request declares its length or not.
 
     Raises:
-        HTTPException: 413 as soon as the body is known to be larger, 408 if it does not come.
-        ClientDisconnect: the client has gone.
+        HTTPException: 413 as soon as the body is known to be larger, 408 if it takes too long.
+        ClientDisconnect: the client has disconnected.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
@@ -49,11 +49,11 @@ def _too_large(limit: int) -> HTTPException:
 
 
 class LastResponse(Response):
-    """The answer to a request whose body was not read to its end; then the connection closes.
+    """The answer to a request whose body is incomplete; the connection is closed after it.
 
-    Closed at once, the connection would be reset while the client still sends, and many clients
-    would not see the answer. So what comes is thrown away until the client has read it and
-    leaves, for some seconds at most.
+    If it were closed at once, the client would get a reset while it still sends, and many clients
+    would not read the answer. So the rest of the body is received and discarded until the client
+    closes the connection, for at most a few seconds.
     """
 
     def __init__(self, *arguments, **options):

@@ -1,4 +1,4 @@
-"""Requests that a model answers, for people who want to see one."""
+"""Example requests for a model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ import numpy as np
 import orjson
 
 from engine.serving.protocol import DATATYPES, ServedModel
-from engine.serving.warm_up import sizes
+from engine.serving.warm_up import concrete_shape
 from engine.system.errors import UserError
 
 
 def write_request(model: ServedModel, rows: int, path: str) -> None:
-    """Writes the body of a request: random floats in [0, 1), and 0 for all else.
+    """Writes the body of a request: random floats in [0, 1), and 0 for other dtypes.
 
-    0 is an id that any embedding table has. The floats are the same each time.
+    Every embedding table has the id 0. The floats come from a fixed seed.
+
+    Args:
+        model: the model.
+        rows: rows of each input.
+        path: the file to write.
 
     Raises:
         UserError: the file cannot be written.
@@ -26,7 +31,7 @@ def write_request(model: ServedModel, rows: int, path: str) -> None:
     random = np.random.default_rng(0)
     inputs = []
     for spec in model.inputs:
-        shape, dtype = sizes(spec, rows), np.dtype(spec.dtype)
+        shape, dtype = concrete_shape(spec, rows), np.dtype(spec.dtype)
         count = math.prod(shape)
         data = random.random(count) if dtype.kind == "f" else np.zeros(count)
         inputs.append({"name": spec.name, "shape": shape, "datatype": DATATYPES[spec.dtype]})
@@ -35,15 +40,20 @@ def write_request(model: ServedModel, rows: int, path: str) -> None:
         with open(path, "wb") as file:
             file.write(orjson.dumps({"inputs": inputs}, option=orjson.OPT_SERIALIZE_NUMPY))
     except OSError as error:
-        name = os.path.abspath(path)
-        raise UserError(f"--example_request: cannot write {name}: {error.strerror}") from error
+        full = os.path.abspath(path)
+        raise UserError(f"--example_request: cannot write {full}: {error.strerror}") from error
 
 
 def curl(model: ServedModel, address: str) -> str:
-    """Returns a command line that sends one row of zeros; it needs Python and curl."""
+    """Returns a shell command that sends one row of zeros; it uses python3 and curl.
+
+    Args:
+        model: the model.
+        address: the server's URL.
+    """
     entries = []
     for spec in model.inputs:
-        name, shape = orjson.dumps(spec.name).decode(), sizes(spec, 1)
+        name, shape = orjson.dumps(spec.name).decode(), concrete_shape(spec, 1)
         zero = "False" if spec.dtype == "bool" else "0"
         entries.append(
             f'{{"name": {name}, "shape": {shape}, "datatype": "{DATATYPES[spec.dtype]}", '

@@ -1,4 +1,7 @@
-"""What a server tells Prometheus. Labels are from closed sets: no path or name of a client's."""
+"""The metrics of a server, in Prometheus's text format.
+
+Labels have a fixed set of values; paths and names that clients send never become labels.
+"""
 
 from __future__ import annotations
 
@@ -18,88 +21,91 @@ _ROWS = tuple(2**power for power in range(15))
 
 
 class Metrics:
-    """The counters of one server, in a registry of their own.
+    """The metrics of one server, in a registry of its own.
 
     Args:
-        model: the model that is served.
+        model: the model that the server serves.
     """
 
     def __init__(self, model: ServedModel):
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        Info("paddlemtl_model", "The model that is served.", registry=registry).info(
+        Info("paddlemtl_model", "The served model.", registry=registry).info(
             {"model": model.name, "version": model.version, "engine": model.engine}
         )
         self._requests = Counter(
             "paddlemtl_requests",
-            "Requests answered, by what was asked and by HTTP status (499: the client left).",
+            "Answered requests by endpoint and HTTP status (499: the client disconnected).",
             ["endpoint", "code"],
             registry=registry,
         )
         self._latency = Histogram(
             "paddlemtl_request_seconds",
-            "Inference requests with status 200: from the headers' arrival to the answer.",
+            "Seconds from the headers of an inference request to its answer, for status 200.",
             buckets=_SECONDS,
             registry=registry,
         )
-        self._rows = Counter("paddlemtl_rows", "Rows that the model was run on.", registry=registry)
+        self._rows = Counter("paddlemtl_rows", "Rows that the model ran on.", registry=registry)
         self._batch_rows = Histogram(
-            "paddlemtl_batch_rows", "Rows of a run of the model.", buckets=_ROWS, registry=registry
+            "paddlemtl_batch_rows",
+            "Rows in each run of the model.",
+            buckets=_ROWS,
+            registry=registry,
         )
         self._inference = Histogram(
             "paddlemtl_inference_seconds",
-            "A run of the model.",
+            "Seconds of each run of the model.",
             buckets=_INFERENCE_SECONDS,
             registry=registry,
         )
         self._queue = Gauge(
-            "paddlemtl_queue_length", "Requests that wait for the model.", registry=registry
+            "paddlemtl_queue_length", "Requests that are waiting for the model.", registry=registry
         )
 
     def watch_queue(self, length: Callable[[], int]) -> None:
-        """Has the length of the queue asked for whenever metrics are read."""
+        """Reports the length of a queue, which is read with every collection."""
         self._queue.set_function(length)
 
-    def ran(self, rows: int, seconds: float) -> None:
-        """Counts a run of the model."""
+    def count_run(self, rows: int, seconds: float) -> None:
+        """Counts one run of the model."""
         self._rows.inc(rows)
         self._batch_rows.observe(rows)
         self._inference.observe(seconds)
 
-    def answered(self, endpoint: str, code: int, seconds: float) -> None:
-        """Counts a request."""
+    def count_request(self, endpoint: str, code: int, seconds: float) -> None:
+        """Counts one answered request."""
         self._requests.labels(endpoint, str(code)).inc()
         if endpoint == "infer" and code == 200:
             self._latency.observe(seconds)
 
     def text(self) -> bytes:
-        """Returns everything in Prometheus's text form."""
+        """Returns all metrics in Prometheus's text format."""
         return _generate(self.registry)
 
 
-class Measured:
-    """ASGI middleware that counts requests; those that no route takes are ``none``'s."""
+class MetricsMiddleware:
+    """ASGI middleware that counts requests; the endpoint is ``none`` if no route matches."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics):
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request and counts it."""
+        """Forwards a request to the application and counts it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
         code = 500
 
-        async def noted(message: Message) -> None:
+        async def record_and_send(message: Message) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, record_and_send)
         finally:
             endpoint = getattr(scope.get("endpoint"), "__name__", "none")
-            self._metrics.answered(endpoint, code, time.perf_counter() - began)
+            self._metrics.count_request(endpoint, code, time.perf_counter() - began)

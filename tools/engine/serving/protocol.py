@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol says of a model: its name, datatypes and metadata."""
+"""A served model in the terms of the Open Inference Protocol: name, datatypes, metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from engine.deployment.exported_model.tensors import TensorSpec
 from engine.system.errors import UserError
 
-# The protocol's datatypes by NumPy's names; BYTES, its strings, is nothing a net computes with.
+# NumPy dtype -> datatype of the protocol. BYTES, its strings, is left out: nets take numbers.
 DATATYPES = {
     "bool": "BOOL",
     **{f"uint{bits}": f"UINT{bits}" for bits in (8, 16, 32, 64)},
@@ -20,22 +20,23 @@ _PLATFORMS = {"paddle": "paddle_inference", "onnxruntime": "onnx_onnxv1"}
 
 
 class RequestError(ValueError):
-    """A request that cannot be answered; the message says what was found and expected."""
+    """An invalid request; the message says what was found and what was expected."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What clients see of a model.
+    """A model as clients see it.
 
     Attributes:
-        name: its name in every path.
+        name: its name in the URL paths.
         version: its only version.
-        engine: what runs it, ``paddle`` or ``onnxruntime``.
-        inputs: its inputs, in the order in which the predictor takes them.
-        outputs: its outputs, in the order in which the predictor returns them.
+        engine: the engine that runs it, ``paddle`` or ``onnxruntime``.
+        inputs: its inputs, in the predictor's order.
+        outputs: its outputs, in the predictor's order.
 
     Raises:
-        UserError: the name cannot stand in a path, or a tensor's type not in JSON.
+        UserError: the name or version cannot be part of a path, or the protocol's JSON form cannot
+            carry the type of a tensor.
     """
 
     name: str
@@ -47,24 +48,26 @@ class ServedModel:
     def __post_init__(self):
         for option, text in (("--model_name", self.name), ("--model_version", self.version)):
             if not text or "/" in text or not text.isprintable():
-                raise UserError(f"{option} {text!r}: expected a name without '/'")
+                raise UserError(f"{option} {text!r}: expected printable text without '/'")
         for kind, specs in (("input", self.inputs), ("output", self.outputs)):
             for spec in specs:
                 if spec.dtype not in DATATYPES:
                     raise UserError(
-                        f"{kind} '{spec.name}' is of type {spec.dtype}: "
-                        f"the server carries {', '.join(DATATYPES)}"
+                        f"{kind} '{spec.name}' has type {spec.dtype}, "
+                        f"expected one of {', '.join(DATATYPES)}"
                     )
 
     @property
     def takes_rows(self) -> bool:
-        """Whether the model takes any number of rows, so that requests may be joined."""
+        """Whether every input takes any number of rows, so that requests may be joined."""
         return all(spec.shape and spec.shape[0] is None for spec in self.inputs)
 
     def summary(self) -> str:
-        """Returns the model in one line for a log."""
+        """Returns one line for the log: name, engine, inputs and outputs."""
         inputs, outputs = (
-            ", ".join(f"{spec.name} {DATATYPES[spec.dtype]} {wire_shape(spec)}" for spec in specs)
+            ", ".join(
+                f"{spec.name} {DATATYPES[spec.dtype]} {protocol_shape(spec)}" for spec in specs
+            )
             for specs in (self.inputs, self.outputs)
         )
         return f"{self.name} ({self.engine}), inputs: {inputs}, outputs: {outputs}"
@@ -81,10 +84,10 @@ class ServedModel:
 
 
 def tensor_metadata(spec: TensorSpec) -> dict[str, Any]:
-    """Returns the protocol's tensor metadata; -1 stands for a size that may vary."""
-    return {"name": spec.name, "datatype": DATATYPES[spec.dtype], "shape": wire_shape(spec)}
+    """Returns the protocol's tensor metadata; -1 is a size that may vary."""
+    return {"name": spec.name, "datatype": DATATYPES[spec.dtype], "shape": protocol_shape(spec)}
 
 
-def wire_shape(spec: TensorSpec) -> list[int]:
+def protocol_shape(spec: TensorSpec) -> list[int]:
     """Returns a shape with -1 for the sizes that may vary."""
     return [-1 if size is None else size for size in spec.shape]

@@ -1,7 +1,7 @@
-"""The body of an inference request: parsed, and checked against what the model takes.
+"""Parses the body of an inference request and checks it against the model's inputs.
 
-Whatever a client may get wrong is found here, before requests are joined, so that none fails
-for another's fault.
+Every mistake of a client is found here, before requests are joined. So an invalid request never
+makes another one fail.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 import orjson
 
 from engine.deployment.exported_model.tensors import TensorSpec
-from engine.serving.arrays import kind_of, to_array
-from engine.serving.protocol import DATATYPES, RequestError, ServedModel, wire_shape
+from engine.serving.arrays import json_type, to_array
+from engine.serving.protocol import DATATYPES, RequestError, ServedModel, protocol_shape
 from engine.system.errors import nearest
 
 
@@ -25,10 +25,10 @@ class InferRequest:
     """A request that fits the model.
 
     Attributes:
-        id: what the client calls it, or None.
+        id: the client's id of the request, or None.
         arrays: the inputs, in the model's order.
-        rows: how many rows each has.
-        outputs: which of the model's outputs are asked for, in the client's order.
+        rows: the number of rows.
+        outputs: indices of the requested outputs, in the client's order.
     """
 
     id: str | None
@@ -38,27 +38,27 @@ class InferRequest:
 
 
 def parse(body: bytes, model: ServedModel, max_rows: int) -> InferRequest:
-    """Returns the request that a body holds.
+    """Returns the request in a body.
 
     Args:
-        body: JSON as the protocol has it; fields that it does not know are passed over.
-        model: what it is checked against.
-        max_rows: the most rows that a request may have.
+        body: JSON in the protocol's form; unknown fields are ignored.
+        model: the model that the request is for.
+        max_rows: the most rows in a request.
 
     Raises:
-        RequestError: what is wrong, where, and what was expected.
+        RequestError: the request is invalid.
     """
-    document = _loaded(body)
+    document = _parse_json(body)
     if type(document) is not dict:
-        raise RequestError(f"the body is {kind_of(document)}, expected an object")
-    name = document.get("id")
-    if name is not None and type(name) is not str:
-        raise RequestError(f"id is {kind_of(name)}, expected a string")
+        raise RequestError(f"the body is {json_type(document)}, expected an object")
+    request_id = document.get("id")
+    if request_id is not None and type(request_id) is not str:
+        raise RequestError(f"id is {json_type(request_id)}, expected a string")
     parameters = document.get("parameters")
     if parameters is not None and type(parameters) is not dict:
-        raise RequestError(f"parameters is {kind_of(parameters)}, expected an object")
-    outputs = _named(document, "output", model.outputs)
-    entries = _named(document, "input", model.inputs)
+        raise RequestError(f"parameters is {json_type(parameters)}, expected an object")
+    outputs = _entries_by_name(document, "output", model.outputs)
+    entries = _entries_by_name(document, "input", model.inputs)
     for spec in model.inputs:
         if spec.name not in entries:
             raise RequestError(f"input '{spec.name}' is missing")
@@ -66,12 +66,12 @@ def parse(body: bytes, model: ServedModel, max_rows: int) -> InferRequest:
     rows = _rows(model, shapes, max_rows)
     arrays = [_array(entries[spec.name], spec, shapes[spec.name]) for spec in model.inputs]
     order = [spec.name for spec in model.outputs]
-    return InferRequest(name, arrays, rows, [order.index(name) for name in outputs or order])
+    return InferRequest(request_id, arrays, rows, [order.index(n) for n in outputs or order])
 
 
-def _loaded(body: bytes) -> Any:
-    # A body of millions of empty lists has the garbage collector start again and again while it
-    # is parsed, which took five times as long as parsing.
+def _parse_json(body: bytes) -> Any:
+    # A body of millions of empty lists would trigger the garbage collector again and again, which
+    # took five times as long as the parsing itself.
     gc.disable()
     try:
         return orjson.loads(body)
@@ -81,76 +81,77 @@ def _loaded(body: bytes) -> Any:
         gc.enable()
 
 
-def _named(document: Mapping, kind: str, specs: list[TensorSpec]) -> dict[str, dict]:
-    """Returns the entries of ``inputs`` or ``outputs`` by name."""
+def _entries_by_name(document: Mapping, kind: str, specs: list[TensorSpec]) -> dict[str, dict]:
+    """Returns the entries of ``inputs`` or ``outputs`` (``kind`` and an s) by tensor name."""
     key = f"{kind}s"
-    given = document.get(key)
-    if given is None and kind == "output":
+    items = document.get(key)
+    if items is None and kind == "output":
         return {}
-    if type(given) is not list:
-        found = "missing" if key not in document else kind_of(given)
+    if type(items) is not list:
+        found = "missing" if key not in document else json_type(items)
         raise RequestError(f"{key} is {found}, expected an array")
     known = [spec.name for spec in specs]
     entries: dict[str, dict] = {}
-    for index, entry in enumerate(given):
+    for index, entry in enumerate(items):
         if type(entry) is not dict:
-            raise RequestError(f"{key}[{index}] is {kind_of(entry)}, expected an object")
+            raise RequestError(f"{key}[{index}] is {json_type(entry)}, expected an object")
         name = entry.get("name")
         if type(name) is not str:
-            found = kind_of(name) if "name" in entry else "missing"
+            found = json_type(name) if "name" in entry else "missing"
             raise RequestError(f"{key}[{index}].name is {found}, expected a string")
         if name not in known:
-            raise RequestError(f"the model has no {kind} {_shown(name, known)}")
+            raise RequestError(f"the model has no {kind} {_describe_name(name, known)}")
         if name in entries:
-            raise RequestError(f"{kind} '{name}' is given twice")
+            raise RequestError(f"{kind} '{name}' is listed twice")
         entries[name] = entry
     return entries
 
 
-def _shown(name: str, known: list[str]) -> str:
+def _describe_name(name: str, known: list[str]) -> str:
+    """Returns an unknown name in quotes, shortened, with a suggestion."""
     if len(name) > 100:
         return f"'{name[:100]}...'"
-    return f"'{name}'{nearest(name, known) or ': it has ' + ', '.join(known)}"
+    return f"'{name}'{nearest(name, known) or ': expected one of ' + ', '.join(known)}"
 
 
 def _shape(entry: Mapping[str, Any], spec: TensorSpec) -> list[int]:
-    """Returns an input's shape, after a look at its datatype."""
+    """Checks an input's datatype and shape, and returns the shape."""
     datatype, expected = entry.get("datatype"), DATATYPES[spec.dtype]
     if datatype != expected:
-        found = f"'{datatype[:100]}'" if type(datatype) is str else kind_of(datatype)
+        found = f"'{datatype[:100]}'" if type(datatype) is str else json_type(datatype)
         found = found if "datatype" in entry else "missing"
         raise RequestError(f"input '{spec.name}': datatype is {found}, expected {expected}")
     shape = entry.get("shape")
     if type(shape) is not list or not all(type(size) is int for size in shape):
-        found = "an array of other things" if type(shape) is list else kind_of(shape)
+        found = "an array with other types" if type(shape) is list else json_type(shape)
         found = found if "shape" in entry else "missing"
-        wanted = f"an array of {len(spec.shape)} integers"
-        raise RequestError(f"input '{spec.name}': shape is {found}, expected {wanted}")
+        form = f"an array of {len(spec.shape)} integers"
+        raise RequestError(f"input '{spec.name}': shape is {found}, expected {form}")
     fits = len(shape) == len(spec.shape) and all(
-        size == wanted or (wanted is None and size > 0) for size, wanted in zip(shape, spec.shape)
+        size == fixed or (fixed is None and size > 0) for size, fixed in zip(shape, spec.shape)
     )
     if not fits:
         found = shape if len(shape) <= 10 else f"of {len(shape)} sizes"
-        note = ", -1 for at least 1" if None in spec.shape else ""
+        note = " (-1: any size of at least 1)" if None in spec.shape else ""
         raise RequestError(
-            f"input '{spec.name}': shape is {found}, expected {wire_shape(spec)}{note}"
+            f"input '{spec.name}': shape is {found}, expected {protocol_shape(spec)}{note}"
         )
     return shape
 
 
 def _rows(model: ServedModel, shapes: Mapping[str, list[int]], max_rows: int) -> int:
-    """Returns the number of rows, which all inputs share that take any number."""
-    free = [spec.name for spec in model.inputs if spec.shape and spec.shape[0] is None]
-    if not free:
+    """Returns the number of rows; it must be the same for all inputs whose batch size varies."""
+    variable = [spec.name for spec in model.inputs if spec.shape and spec.shape[0] is None]
+    if not variable:
         return next((shape[0] for shape in shapes.values() if shape), 1)
-    rows = shapes[free[0]][0]
-    for name in free:
+    rows = shapes[variable[0]][0]
+    for name in variable:
         if shapes[name][0] != rows:
             raise RequestError(
-                f"input '{name}' has {shapes[name][0]} rows, but input '{free[0]}' has {rows}"
+                f"input '{name}' has {shapes[name][0]} rows, but input '{variable[0]}' has {rows}"
             )
     if rows > max_rows:
-        raise RequestError(f"input '{free[0]}' has {rows} rows, expected at most {max_rows}")
+        raise RequestError(f"input '{variable[0]}' has {rows} rows, expected at most {max_rows}")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The first runs of a model, before anybody waits for one."""
+"""Runs a model before the first request, and finds out whether requests can be joined."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ logger = logging.getLogger(__name__)
 def warm_up(model: ServedModel, run: Run) -> bool:
     """Runs the model on zeros; returns whether the rows of several requests can be joined.
 
-    They can if each output has as many rows as went in, which metadata do not promise. A model
-    that fails on zeros may still be right on what it is sent: that is a warning.
+    They can if each output has as many rows as the inputs. The metadata do not guarantee that. A
+    model that fails on zeros is served all the same, with a warning, because real rows may work.
     """
     for rows in (1, 2) if model.takes_rows else (1,):
         try:
             outputs = run(zeros(model.inputs, rows))
         except Exception:
-            logger.warning("the model fails on %d rows of zeros", rows, exc_info=True)
+            logger.warning("the model failed on %d rows of zeros", rows, exc_info=True)
             return False
         if any(output.shape[:1] != (rows,) for output in outputs):
             return False
@@ -32,11 +32,11 @@ def warm_up(model: ServedModel, run: Run) -> bool:
 
 
 def zeros(inputs: Sequence[TensorSpec], rows: int) -> list[np.ndarray]:
-    """Returns inputs of some rows; other sizes that may vary are 1."""
-    return [np.zeros(sizes(spec, rows), spec.dtype) for spec in inputs]
+    """Returns inputs with that many rows of zeros; other sizes that may vary are 1."""
+    return [np.zeros(concrete_shape(spec, rows), spec.dtype) for spec in inputs]
 
 
-def sizes(spec: TensorSpec, rows: int) -> list[int]:
-    """Returns a shape of some rows; other sizes that may vary are 1."""
-    free = [rows, *[1] * len(spec.shape)]
-    return [free[axis] if size is None else size for axis, size in enumerate(spec.shape)]
+def concrete_shape(spec: TensorSpec, rows: int) -> list[int]:
+    """Returns a tensor's shape with that many rows; other sizes that may vary are 1."""
+    defaults = [rows, *[1] * len(spec.shape)]
+    return [defaults[axis] if size is None else size for axis, size in enumerate(spec.shape)]

@@ -1,4 +1,4 @@
-"""Exports of checkpoints: a dygraph net or a static program becomes an inference model.
+"""Exports a checkpoint, of dygraph or static graph, as an inference model.
 
-The files' format lives in `engine.deployment.exported_model`.
+`engine.deployment.exported_model` defines the files.
 """

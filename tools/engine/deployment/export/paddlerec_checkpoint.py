@@ -1,4 +1,4 @@
-"""Rewrites a checkpoint under PaddleRec's parameter names, or from them."""
+"""Converts a checkpoint between this project's parameter names and PaddleRec's."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 
 def convert(config: Config, source: str, target: str, names: str, prefix: str) -> None:
-    """Rewrites a checkpoint's parameters under other names.
+    """Writes the parameters of a checkpoint under the names that ``names`` selects.
 
     Args:
         config: the model's configuration.
         source: the checkpoint's folder, with either kind of names and of either graph.
         target: the folder to write into.
-        names: ``paddlerec`` or ``paddlemtl``, the names to write.
-        prefix: ``rec`` or ``rec_static``, for the graph that will read the result.
+        names: ``paddlerec`` or ``paddlemtl``: whose names to write.
+        prefix: ``rec`` for dygraph or ``rec_static`` for static graph.
 
     Raises:
         UserError: the checkpoint does not fit the net, PaddleRec has no such net, or the result
@@ -33,17 +33,17 @@ def convert(config: Config, source: str, target: str, names: str, prefix: str) -
     """
     store.check_writable(target)
     session = DygraphSession(config)
-    saved, found = checkpoint_loading.parameters(session, source)
-    matching.check(saved, session.shapes(found), source)
-    session.load(saved, found)
+    parameters, source_prefix = checkpoint_loading.parameters(session, source)
+    matching.check(parameters, session.shapes(source_prefix), source)
+    session.load(parameters, source_prefix)
     if names == "paddlerec":
         try:
-            written = session.to_paddlerec(static=prefix == "rec_static")
+            converted = session.to_paddlerec(static=prefix == "rec_static")
         except ValueError as error:
             raise UserError(f"{source}: {error}") from error
     else:
-        written = session.arrays(prefix)
+        converted = session.arrays(prefix)
     path = os.path.join(target, f"{prefix}.pdparams")
-    with atomic_files.writing(path) as building:
-        paddle.save(written, building)
-    logger.info("wrote %d parameters to %s", len(written), path)
+    with atomic_files.writing(path) as temporary:
+        paddle.save(converted, temporary)
+    logger.info("converted checkpoint %s to %s: %d parameters", source, path, len(converted))

@@ -1,4 +1,4 @@
-"""What ``runner.use_inference: True`` adds to static training: an inference model an epoch."""
+"""Exports an inference model with each checkpoint of static training (``runner.use_inference``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import paddle
 
 from engine.checkpoints import layout
 from engine.config.config import Config
-from engine.deployment.export.dygraph_export import describe, write_about
+from engine.deployment.export.model_metadata import describe_model
+from engine.deployment.exported_model.metadata import write_metadata
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.model_folder.pir_functions import fresh_names
@@ -20,19 +21,20 @@ from engine.system.errors import UserError, nearest
 
 logger = logging.getLogger(__name__)
 
-_AUTOMATIC = re.compile(r"\w+_\d+\.tmp_\d+$")  # e.g. clip_0.tmp_0, as Paddle 2 named variables
+_GENERATED = re.compile(r"\w+_\d+\.tmp_\d+$")  # a name that Paddle 2 generated: clip_0.tmp_0
 FEEDS, FETCHES = "save_inference_feed_varnames", "save_inference_fetch_varnames"
 
 
 class StaticExport:
-    """A program that predicts, on the variables of a training program.
+    """The inference program of a model, which shares the parameters of a training program.
 
     Args:
-        config: the model's configuration; names feeds and fetches, or leaves all of both.
-        session: the session that trains, whose program has the parameters.
+        config: the model's configuration, with the names of feeds and fetches; default: all.
+        session: the training session, whose program has the parameters.
 
     Raises:
-        UserError: a named feed or fetch does not exist, or must be named and is not.
+        UserError: a named feed or fetch does not exist, or the model needs their names and the
+            configuration has none.
     """
 
     def __init__(self, config: Config, session: StaticSession):
@@ -45,23 +47,27 @@ class StaticExport:
             feeds = loading.call(model.create_feeds, is_infer=True)
             inputs = {variable.name: variable for variable in feeds}
             outputs = model.infer_net(list(inputs.values()))
-        declared = getattr(model, "input_specs", None)
-        specs = paddle.utils.flatten(declared(config)) if declared else None
-        own = [spec.name for spec in specs] if specs else None
-        if own:  # labels are fed as well, but no prediction is computed from them
-            inputs = {name: variable for name, variable in inputs.items() if name in own}
-        chosen = self._chosen(FEEDS, inputs, own)
-        # In the model's order, whatever that of the names: it is the order of a reader's fields.
-        self._feeds = {name: chosen[name] for name in inputs if name in chosen}
-        names = getattr(model, "output_names", None)
-        if names:
-            self._tasks = names()
+        input_specs = getattr(model, "input_specs", None)
+        specs = paddle.utils.flatten(input_specs(config)) if input_specs else None
+        declared = [spec.name for spec in specs] if specs else None
+        if declared:  # create_feeds also returns labels, which no prediction depends on
+            inputs = {name: variable for name, variable in inputs.items() if name in declared}
+        selected = self._select(FEEDS, inputs, declared)
+        # In the model's order, not the YAML's: a reader yields its fields in this order.
+        self._feeds = {name: selected[name] for name in inputs if name in selected}
+        output_names = getattr(model, "output_names", None)
+        if output_names:
+            self._tasks = output_names()
         else:  # infer_net of a model in PaddleRec's form returns metrics
-            outputs, self._tasks = self._predictions(model)
-        self._fetches = self._chosen(FETCHES, outputs, self._tasks)
+            outputs, self._tasks = self._find_predictions(model)
+        self._fetches = self._select(FETCHES, outputs, self._tasks)
 
     def save(self, folder: str) -> None:
-        """Writes ``rec_inference.*`` into a folder that holds the checkpoint."""
+        """Writes ``rec_inference.*`` into a folder that holds the checkpoint.
+
+        Raises:
+            UserError: no prediction depends on one of the feeds.
+        """
         path = os.path.join(folder, layout.EXPORTS["rec_static"])
         feeds, fetches = list(self._feeds.values()), list(self._fetches.values())
         try:
@@ -69,55 +75,60 @@ class StaticExport:
                 paddle.static.save_inference_model(
                     path, feeds, fetches, self._session.executor, program=self._program
                 )
-        except ValueError as error:  # e.g. a label, which no prediction is computed from
+        except ValueError as error:  # e.g. a label, which no prediction depends on
             raise UserError(f"runner.{FEEDS} = {list(self._feeds)}: {error}") from error
-        model = describe(path, list(self._fetches), self._config, self._tasks)
-        write_about([model], layout.path_of(folder, "rec_static", "pdparams"))
+        model = describe_model(path, list(self._fetches), self._config, self._tasks)
+        write_metadata([model], layout.path_of(folder, "rec_static", "pdparams"))
 
-    def _chosen(
+    def _select(
         self, key: str, variables: Mapping[str, Any], default: Sequence[str] | None
     ) -> dict[str, Any]:
-        """Returns the variables that a ``runner`` key names, under the names that count here."""
-        wanted = self._config.runner(key) or default
-        if not wanted:
+        """Returns the variables that a ``runner`` key names, by their names in the export."""
+        names = self._config.runner(key) or default
+        if not names:
             raise UserError(
                 f"{self._config.yaml_path}: runner.use_inference = True needs runner.{key} for a "
                 "model that declares no input_specs and output_names"
             )
-        names = list(variables)
-        twice = next((name for name in wanted if wanted.count(name) > 1), None)
-        if twice is not None:
-            raise self._config.error(f"runner.{key}", f"{twice} stands there twice")
-        chosen = {}
-        for position, name in enumerate(wanted):
-            if name not in variables and _AUTOMATIC.match(name) and position < len(default or ()):
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated is not None:
+            raise self._config.error(f"runner.{key}", f"{repeated} is listed twice")
+        selected = {}
+        for position, name in enumerate(names):
+            generated = name not in variables and _GENERATED.match(name)
+            if generated and position < len(default or ()):
                 logger.warning(
-                    "runner.%s: %s, a name that Paddle once gave by itself, is taken for %s",
+                    "runner.%s: %s is a name that Paddle 2 generated; using %s by position",
                     key,
                     name,
                     default[position],
                 )
                 name = default[position]
             if name not in variables:
+                known = list(variables)
                 raise self._config.error(
-                    f"runner.{key}", f"no {name} among {', '.join(names)}{nearest(name, names)}"
+                    f"runner.{key}", f"no {name} among {', '.join(known)}{nearest(name, known)}"
                 )
-            chosen[name] = variables[name]
-        return chosen
+            selected[name] = variables[name]
+        return selected
 
-    def _predictions(self, model: Any) -> tuple[dict[str, Any], list[str] | None]:
-        """Returns what can be fetched of a model in PaddleRec's form, and what is by default."""
+    def _find_predictions(self, model: Any) -> tuple[dict[str, Any], list[str] | None]:
+        """Returns the variables that can be fetched from a model in PaddleRec's form.
+
+        Also returns the names of those that are fetched by default; None if there are none.
+        """
         target = getattr(model, "inference_target_var", None)
         if target is None:
             target = getattr(model, "infer_target_var", None)
         if target is not None:
             targets = target if isinstance(target, (list, tuple)) else [target]
-            named = {f"output_{number}": variable for number, variable in enumerate(targets)}
-            own = {} if paddle.framework.in_pir_mode() else self._program.global_block().vars
-            return {**own, **named}, list(named)
+            outputs = {f"output_{number}": variable for number, variable in enumerate(targets)}
+            pir = paddle.framework.in_pir_mode()
+            named = {} if pir else self._program.global_block().vars
+            return {**named, **outputs}, list(outputs)
         if paddle.framework.in_pir_mode():
             raise UserError(
-                f"{self._config.folder}/static_model.py: under Paddle 3 variables have no names to "
-                "be fetched by: to export it, set self.inference_target_var in infer_net"
+                f"{self._config.folder}/static_model.py: Paddle 3 cannot fetch variables by name; "
+                "set self.inference_target_var in infer_net to export this model"
             )
         return dict(self._program.global_block().vars), None

@@ -1,4 +1,4 @@
-"""The files of an exported model: their metadata, inputs and outputs, and the conversion to ONNX.
+"""The files of an exported model: graph, parameters, metadata, and the conversion to ONNX.
 
-What writes an export from a checkpoint lives in `engine.deployment.export`.
+`engine.deployment.export` writes these files from a checkpoint.
 """

@@ -1,7 +1,7 @@
-"""What Paddle's graph files say of a model's inputs and outputs.
+"""Reads a model's inputs, outputs and operators from Paddle's graph files.
 
-A predictor does not tell: before its first run every handle reads float32, shape [0]. And on
-Paddle 2.6 a damaged file ends the process where the predictor reads it, so it is read here first.
+A predictor does not know them: before its first run every handle has dtype float32 and shape [0].
+On Paddle 2.6 a damaged file also crashes the process in the predictor, so it is read here first.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _PIR_DTYPES = {
 }
 
 
-def tensors(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+def read_tensors(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
     """Returns the inputs and the outputs of a ``.json`` or ``.pdmodel``, in the graph's order.
 
     Raises:
         UserError: the file is damaged.
     """
-    read = _of_pir if graph.endswith(".json") else _of_program
+    read = _read_pir if graph.endswith(".json") else _read_program_desc
     try:
         inputs, outputs = read(graph)
-    except Exception as error:  # whatever parsing a damaged file raises
+    except Exception as error:  # parsing a damaged file may raise anything
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"{graph} is no readable Paddle model: {reason[0]}") from error
+        raise UserError(f"{graph} is not a readable Paddle model: {reason[0]}") from error
     if not inputs or not outputs:
-        raise UserError(f"{graph} is no inference model: it has no inputs or no outputs")
+        raise UserError(f"{graph} is not an inference model: it has no inputs or no outputs")
     return inputs, outputs
 
 
-def operators(graph: str) -> set[str]:
-    """Returns the kinds of operators in a ``.json`` or ``.pdmodel`` that `tensors` could read."""
+def read_operators(graph: str) -> set[str]:
+    """Returns the operator types in a ``.json`` or ``.pdmodel`` that `read_tensors` accepts."""
     if graph.endswith(".json"):
         return {operator["#"].partition(".")[2] for operator in _pir_operators(graph)}
-    program = _program(graph)
+    program = _load_program(graph)
     block = program.block(0)
     return {block.op(number).type() for number in range(block.op_size())}
 
@@ -56,38 +56,38 @@ def _pir_operators(graph: str) -> list[dict]:
     with open(graph, encoding="utf-8") as file:
         content = json.load(file)
     if "program" not in content:
-        raise ValueError("a JSON file, but not of a model")
+        raise ValueError("the JSON file has no program")
     return content["program"]["regions"][0]["blocks"][0]["ops"]
 
 
-def _of_pir(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+def _read_pir(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
     inputs, outputs = [], []
     for operator in _pir_operators(graph):
-        kind = operator["#"].partition(".")[2]
-        if kind in ("data", "fetch"):
+        type_name = operator["#"].partition(".")[2]
+        if type_name in ("data", "fetch"):
             attributes = {entry["N"]: entry["AT"].get("D") for entry in operator["A"]}
             dtype, shape = operator["O"][0]["TT"]["D"][:2]
             dtype = _PIR_DTYPES[dtype["#"].partition(".")[2]]
             spec = TensorSpec(attributes["name"], _shape(shape), dtype)
-            (inputs if kind == "data" else outputs).append(spec)
+            (inputs if type_name == "data" else outputs).append(spec)
     return inputs, outputs
 
 
-def _program(graph: str):
+def _load_program(graph: str):
     with open(graph, "rb") as file:
         program = paddle.base.core.ProgramDesc(file.read())
-    if not program.num_blocks():  # an empty file is a program too, but asking it for a block dies
-        raise ValueError("it holds no block of operators")
+    if not program.num_blocks():  # an empty file parses too, but block(0) would crash the process
+        raise ValueError("it has no block of operators")
     return program
 
 
-def _of_program(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    program = _program(graph)  # a block does not keep it alive
+def _read_program_desc(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    program = _load_program(graph)  # a block does not keep its program alive
     block = program.block(0)
     inputs, outputs = {}, {}
     for number in range(block.op_size()):
         operator = block.op(number)
-        # By their columns: Paddle 2 puts each feed before those that it has.
+        # Sorted by column below: Paddle 2 inserts each feed before the existing ones.
         if operator.type() == "feed":
             inputs[operator.attr("col")] = _variable(block, operator.output_arg_names()[0])
         elif operator.type() == "fetch":

@@ -1,4 +1,4 @@
-"""A model of Paddle's format becomes ONNX, by paddle2onnx."""
+"""Converts a model in Paddle's format to ONNX with paddle2onnx."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 
 import paddle
 
-from engine.deployment.exported_model.model_files import ExportedModel
+from engine.deployment.exported_model.model import ExportedModel
 from engine.system.errors import UserError
 
 _PADDLE_3 = not paddle.__version__.startswith("2.")
@@ -18,10 +18,10 @@ OPSET = 17 if _PADDLE_3 else 16
 
 
 def check_installed() -> None:
-    """Makes sure that a model can be converted.
+    """Checks that the packages for the conversion are installed.
 
     Raises:
-        UserError: paddle2onnx or onnx is not installed, or does not fit this Paddle.
+        UserError: onnx or paddle2onnx is missing or does not support this version of Paddle.
     """
     try:
         import onnx  # noqa: F401
@@ -29,28 +29,28 @@ def check_installed() -> None:
     except (ImportError, ValueError) as error:  # ValueError: paddle2onnx 2 on Paddle 2.6
         install = "-r requirements-deploy.txt" if _PADDLE_3 else "onnx paddle2onnx==1.3.1"
         raise UserError(
-            f"ONNX needs onnx and paddle2onnx: pip install {install} ({error})"
+            f"ONNX export needs onnx and paddle2onnx: pip install {install} ({error})"
         ) from error
 
 
 def convert(model: ExportedModel) -> bytes:
-    """Returns an ONNX model whose outputs have the names that the metadata give them.
+    """Returns the serialized ONNX model; its outputs have the names in the metadata.
 
     Raises:
-        UserError: paddle2onnx is not installed or cannot convert.
+        UserError: paddle2onnx is not installed or cannot convert the model.
     """
     check_installed()
     import onnx
     import paddle2onnx
 
-    # Without a file to write it returns the bytes, and folds nothing: folding would have
-    # Polygraphy install packages as it runs.
-    with _captured() as said:
+    # Without an output file, paddle2onnx returns the bytes and does not fold constants. Folding
+    # would make Polygraphy install packages at run time.
+    with _captured_output() as printed:
         content = paddle2onnx.export(
             model.graph, model.parameters, None, opset_version=OPSET, verbose=False
         )
     if not content:
-        raise UserError(f"paddle2onnx cannot convert {model.graph}: {' '.join(said)}")
+        raise UserError(f"paddle2onnx cannot convert {model.graph}: {' '.join(printed)}")
     graph = onnx.load_model_from_string(content)
     names = {
         old.name: new.name
@@ -66,25 +66,25 @@ def convert(model: ExportedModel) -> bytes:
 
 
 @contextlib.contextmanager
-def _captured():
-    """Keeps what paddle2onnx prints, in Python and in C++, off the screen; yields its lines."""
-    lines: list[str] = []
-    before = logging.root.manager.disable
+def _captured_output():
+    """Captures what Python and C++ code prints; yields a list that gets its words at the end."""
+    words: list[str] = []
+    disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     sys.stdout.flush()
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", errors="replace") as file:
-        kept = [(stream, os.dup(stream)) for stream in (1, 2)]
-        for stream, _ in kept:
+        copies = [(stream, os.dup(stream)) for stream in (1, 2)]
+        for stream, _ in copies:
             os.dup2(file.fileno(), stream)
         try:
-            yield lines
+            yield words
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            for stream, copy in kept:
+            for stream, copy in copies:
                 os.dup2(copy, stream)
                 os.close(copy)
-            logging.disable(before)
+            logging.disable(disabled)
             file.seek(0)
-            lines += file.read().split()
+            words += file.read().split()

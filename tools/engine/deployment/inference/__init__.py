@@ -1,4 +1,4 @@
-"""What ``tools/paddle_infer.py`` does: predicts a reader's rows, measures and reports.
+"""The work of ``tools/paddle_infer.py``: predicts a reader's rows, measures and reports.
 
-The predictors themselves live in `engine.deployment.predictors`.
+The predictors themselves are in `engine.deployment.predictors`.
 """

@@ -1,4 +1,4 @@
-"""Every engine and option that this machine has, side by side on one model and its rows."""
+"""Times one model with every engine and option that this machine supports."""
 
 from __future__ import annotations
 
@@ -11,82 +11,88 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.deployment.export.dygraph_export import TOLERANCE
+from engine.deployment.export.output_check import TOLERANCE
 from engine.deployment.exported_model import model_files, tensors
 from engine.deployment.inference.job import Job
-from engine.deployment.predictors import opening, predictor
+from engine.deployment.predictors import opening
+from engine.deployment.predictors.predictor import Options, Predictor
 from engine.system import environment
 from engine.system.errors import UserError
 
 _BATCH_SIZES = (1, 32, 1024)
-_SECONDS = 1.0  # for one runner at one batch size, spread over the rounds
-_ROUNDS = 5  # of all runners in turn: a machine that slows down slows all of them
+_SECONDS = 1.0  # measured per runner and batch size, in all rounds
+_ROUNDS = 5  # the runners alternate, so that a slow moment of the machine affects all of them
+_BATCHES = 64  # at most so many different batches
 _ROW = "{:>6}  {:<34} {:>9} {:>9} {:>11} {:>11}"
 
 
 @dataclass
-class Candidate:
-    """One way to run the model.
+class Runner:
+    """One way to run the model: an engine with its options.
 
     Attributes:
-        name: what the table calls it.
-        runner: the predictor.
-        milliseconds: of each timed batch, by batch size.
-        difference: the largest from the first candidate's outputs.
+        name: its name in the table.
+        predictor: the opened predictor.
+        milliseconds: batch size -> the time of each batch.
+        difference: the largest absolute difference from the outputs of the first runner.
     """
 
     name: str
-    runner: predictor.Predictor
+    predictor: Predictor
     milliseconds: dict[int, list[float]] = field(default_factory=dict)
     difference: float = 0.0
 
 
-def run(job: Job, batch_sizes: tuple[int, ...], warmup: int) -> None:
-    """Times every candidate at each batch size and prints one table.
+def compare_runners(job: Job, batch_sizes: tuple[int, ...], warmup: int) -> None:
+    """Times every runner at each batch size and prints one table.
 
     Args:
         job: the model and the rows.
-        batch_sizes: rows a batch; empty for 1, 32 and 1024.
-        warmup: batches that each candidate runs first, untimed.
+        batch_sizes: rows per batch; empty for 1, 32 and 1024.
+        warmup: untimed batches of each runner before the measurement.
+
+    Raises:
+        UserError: this machine cannot run the model at all, or the rows do not fit it.
     """
-    candidates = list(_candidates(job))
-    if not candidates:
-        raise UserError(f"nothing here runs {job.model.graph}")
+    runners = list(_open_runners(job))
+    if not runners:
+        raise UserError(f"no engine on this machine can run {job.model.graph}")
     for name, value in environment.describe().items():
         print(f"{name}: {value}")
     print(_ROW.format("batch", "runner", "p50 ms", "p99 ms", "rows/s", "difference"))
     for size in batch_sizes or _BATCH_SIZES:
-        batches = _batches(job, candidates[0].runner, size)
-        _time(candidates, batches, size, warmup)
-        exact = [one for one in candidates if one.difference <= TOLERANCE]
-        fastest = min(exact, key=lambda one: np.median(one.milliseconds[size]))
-        for one in candidates:
-            p50, p99 = np.percentile(one.milliseconds[size], [50, 99])
+        batches = _full_batches(job, runners[0].predictor, size)
+        _measure(runners, batches, size, warmup)
+        accurate = [runner for runner in runners if runner.difference <= TOLERANCE]
+        fastest = min(accurate, key=lambda runner: np.median(runner.milliseconds[size]))
+        for runner in runners:
+            p50, p99 = np.percentile(runner.milliseconds[size], [50, 99])
             values = (f"{p50:.3f}", f"{p99:.3f}", f"{1e3 * size / p50:.0f}")
-            line = _ROW.format(size, one.name, *values, f"{one.difference:.0e}")
-            print(line + ("  <- fastest" if one is fastest else ""), flush=True)
+            line = _ROW.format(size, runner.name, *values, f"{runner.difference:.0e}")
+            print(line + ("  <- fastest" if runner is fastest else ""), flush=True)
 
 
-def _candidates(job: Job) -> Iterator[Candidate]:
-    """Opens every runner that can be had, and says why others cannot."""
+def _open_runners(job: Job) -> Iterator[Runner]:
+    """Opens every runner that works here; prints the reason for each one that does not."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    for name, changes in _ways():
+    for name, changes in _runner_options():
         for threads in sorted({1, cores}):
-            options = predictor.Options(cpu_threads=threads, batch_size=max(_BATCH_SIZES))
+            options = Options(cpu_threads=threads, batch_size=max(_BATCH_SIZES))
             try:
                 options = replace(options, **changes)
-                model = model_files.in_format(job.model, options.engine)
-                runner = opening.open_predictor(model, options)
+                model = model_files.find_for_engine(job.model, options.engine)
+                predictor = opening.open_predictor(model, options)
             except UserError as error:
-                print(f"not here: {name}: {error}", file=sys.stderr)
+                print(f"not available: {name}: {error}", file=sys.stderr)
                 break
             if options.use_gpu:
-                yield Candidate(name, runner)
+                yield Runner(name, predictor)
                 break
-            yield Candidate(f"{name}, {threads} thread{'s' * (threads > 1)}", runner)
+            yield Runner(f"{name}, {threads} thread{'s' * (threads > 1)}", predictor)
 
 
-def _ways() -> Iterator[tuple[str, dict]]:
+def _runner_options() -> Iterator[tuple[str, dict]]:
+    """Yields the name of each runner and its options."""
     paddle = {"engine": "paddle"}
     yield "Paddle", paddle
     yield "Paddle, oneDNN", {**paddle, "enable_mkldnn": True}
@@ -100,33 +106,34 @@ def _ways() -> Iterator[tuple[str, dict]]:
     yield "ONNX Runtime, GPU", {"engine": "onnxruntime", "use_gpu": True}
 
 
-def _batches(job: Job, runner: predictor.Predictor, size: int) -> list[list[np.ndarray]]:
-    """Returns some full batches of the rows; few rows are repeated to fill one."""
-    found = []
-    for columns in itertools.islice(job.source(size).batches(0), 64):
-        arrays = tensors.fit(runner.inputs, columns)
-        if len(arrays[0]) == size or not found:
-            found.append([np.resize(array, (size, *array.shape[1:])) for array in arrays])
-    return found
+def _full_batches(job: Job, predictor: Predictor, size: int) -> list[list[np.ndarray]]:
+    """Returns some full batches; if there are too few rows for one, they are repeated."""
+    batches = []
+    for columns in itertools.islice(job.source(size).batches(0), _BATCHES):
+        arrays = tensors.prepare_inputs(predictor.inputs, columns)
+        if len(arrays[0]) == size or not batches:
+            batches.append([np.resize(array, (size, *array.shape[1:])) for array in arrays])
+    return batches
 
 
-def _time(
-    candidates: list[Candidate], batches: list[list[np.ndarray]], size: int, warmup: int
+def _measure(
+    runners: list[Runner], batches: list[list[np.ndarray]], size: int, warmup: int
 ) -> None:
-    expected = candidates[0].runner.run(batches[0])
-    for one in candidates:
-        pairs = zip(one.runner.run(batches[0]), expected)
-        one.difference = max(float(np.abs(found - right).max()) for found, right in pairs)
-        one.milliseconds[size] = []
+    """Sets the difference of each runner, and its milliseconds at a batch size."""
+    expected = runners[0].predictor.run(batches[0])
+    for runner in runners:
+        pairs = zip(runner.predictor.run(batches[0]), expected)
+        runner.difference = max(float(np.abs(output - other).max()) for output, other in pairs)
+        runner.milliseconds[size] = []
         for batch in itertools.islice(itertools.cycle(batches), warmup):
-            one.runner.run(batch)
+            runner.predictor.run(batch)
     for _ in range(_ROUNDS):
-        for one in candidates:
-            ends = time.perf_counter() + _SECONDS / _ROUNDS
+        for runner in runners:
+            deadline = time.perf_counter() + _SECONDS / _ROUNDS
             for batch in itertools.cycle(batches):
                 began = time.perf_counter()
-                one.runner.run(batch)
-                done = time.perf_counter()
-                one.milliseconds[size].append(1e3 * (done - began))
-                if done > ends:
+                runner.predictor.run(batch)
+                ended = time.perf_counter()
+                runner.milliseconds[size].append(1e3 * (ended - began))
+                if ended > deadline:
                     break

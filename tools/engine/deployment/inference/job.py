@@ -1,18 +1,19 @@
-"""A model, the rows to predict and how to run it, from the command line of paddle_infer.py."""
+"""The job of ``tools/paddle_infer.py``: the model, the rows, and how to run the model."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from engine.checkpoints import choice
 from engine.config.config import Config
 from engine.data import sources
 from engine.data.sources import Source
 from engine.deployment.exported_model import model_files
-from engine.deployment.exported_model.model_files import ExportedModel
-from engine.deployment.predictors import predictor
+from engine.deployment.exported_model.model import METADATA_ENDING, ExportedModel
+from engine.deployment.predictors.predictor import Options
 from engine.evaluation import predictions
 from engine.model_folder import loading
 from engine.system import atomic_files
@@ -21,16 +22,16 @@ from engine.system.errors import UserError
 
 @dataclass(frozen=True)
 class Job:
-    """A model, the rows for it and how to run it.
+    """A model, the rows to predict and how to run the model.
 
     Attributes:
         model: the exported model.
-        config: the YAML's configuration, or what the model's metadata tell.
-        data_dir: folder of the rows.
+        config: the YAML's configuration, or one made from the model's metadata.
+        data_dir: folder of the data files.
         reader: path of the reader's module.
-        batch_size: rows a batch.
-        limit: rows to take from the start; None for all.
-        options: how the model is run.
+        batch_size: rows per batch.
+        limit: use only that many rows from the start; None for all.
+        options: how to run the model.
     """
 
     model: ExportedModel
@@ -39,10 +40,17 @@ class Job:
     reader: str
     batch_size: int
     limit: int | None
-    options: predictor.Options
+    options: Options
 
     def source(self, batch_size: int | None = None) -> Source:
-        """Returns the rows in batches, of another size if need be."""
+        """Returns the rows in batches.
+
+        Args:
+            batch_size: rows per batch; default: the job's.
+
+        Raises:
+            UserError: there are no data files, or the reader cannot be loaded.
+        """
         folder, name = os.path.split(os.path.splitext(self.reader)[0])
         try:
             files = loading.files_in(self.data_dir)
@@ -53,20 +61,20 @@ class Job:
 
 
 def open_job(arguments: argparse.Namespace, config: Config | None) -> Job:
-    """Returns the job of a command line.
+    """Returns the job that a command line describes.
 
     Args:
         arguments: the parsed command line.
-        config: the configuration of ``-m``; None without one.
+        config: the configuration of ``-m``; None without it.
 
     Raises:
-        UserError: the options name no model, no data or no reader, or contradict each other.
+        UserError: no model, data or reader is named, or options contradict each other.
     """
     if arguments.save_predictions:
         predictions.check(arguments.save_predictions)
     if arguments.save_log_path:
         atomic_files.check_writable(os.path.dirname(os.path.abspath(arguments.save_log_path)))
-    options = predictor.Options(
+    options = Options(
         engine=arguments.engine,
         use_gpu=arguments.use_gpu,
         use_xpu=arguments.use_xpu,
@@ -75,22 +83,22 @@ def open_job(arguments: argparse.Namespace, config: Config | None) -> Job:
         enable_mkldnn=arguments.enable_mkldnn,
         enable_tensorrt=arguments.enable_tensorRT,
         precision=arguments.precision,
-        batch_size=_given(arguments.batchsize, config, "infer_batch_size") or 1,
+        batch_size=_option_or_yaml(arguments.batchsize, config, "infer_batch_size") or 1,
     )
-    model = _model(arguments, config)
+    model = _find_model(arguments, config)
     if config:
         _check_tasks(model, config)
     reader = arguments.reader_file
     if reader is None and config:
         name = config.runner("infer_reader_path") or config.runner("train_reader_path")
         reader = os.path.join(config.folder, f"{name}.py")
-    data_dir = _given(arguments.data_dir, config, "test_data_dir")
+    data_dir = _option_or_yaml(arguments.data_dir, config, "test_data_dir")
     for option, value in (("--data_dir", data_dir), ("--reader_file", reader)):
         if value is None:
-            raise UserError(f"which data? give {option}, or a YAML with -m")
+            raise UserError(f"{option} is missing: give it, or a YAML with -m")
     return Job(
         model=model,
-        config=config or _remembered(model),
+        config=config or _config_of_metadata(model),
         data_dir=os.path.abspath(data_dir),
         reader=os.path.abspath(reader),
         batch_size=options.batch_size,
@@ -99,11 +107,12 @@ def open_job(arguments: argparse.Namespace, config: Config | None) -> Job:
     )
 
 
-def _given(value, config: Config | None, name: str):
-    return config.runner(name) if value is None and config else value
+def _option_or_yaml(value: Any, config: Config | None, key: str) -> Any:
+    """Returns an option's value, or the YAML's ``runner`` key if the option is not given."""
+    return config.runner(key) if value is None and config else value
 
 
-def _model(arguments: argparse.Namespace, config: Config | None) -> ExportedModel:
+def _find_model(arguments: argparse.Namespace, config: Config | None) -> ExportedModel:
     folder, file = arguments.model_dir, arguments.model_file
     if folder is None and file is None and config:
         folder = os.path.join(config.runner("model_save_path"), choice.to_export(config))
@@ -111,34 +120,34 @@ def _model(arguments: argparse.Namespace, config: Config | None) -> ExportedMode
 
 
 def trained_encoding(arguments: argparse.Namespace, config: Config) -> str:
-    """Returns the encoding that the command line's model was trained with; see `encoding`.
+    """Returns the encoding that the model was trained with; see `engine.data.encoding`.
 
     Raises:
         UserError: there is no such model, or its metadata lack the encoding.
     """
-    model = _model(arguments, config)
-    found = model.about.get("hyper_parameters", {}).get("encoding")
-    if found is None:
+    model = _find_model(arguments, config)
+    encoding = model.hyper_parameters.get("encoding")
+    if encoding is None:
         raise UserError(
-            f"{model.prefix}{model_files.META} names no encoding: export the model anew"
+            f"{model.prefix}{METADATA_ENDING} has no hyper_parameters.encoding, which the reader "
+            "needs; export the model again"
         )
-    return found
+    return encoding
 
 
 def _check_tasks(model: ExportedModel, config: Config) -> None:
-    """Makes sure that the YAML's reader yields the labels of the model's tasks, in their order."""
-    trained = model.about.get("hyper_parameters", {}).get("tasks")
+    """Checks that the YAML has the model's tasks, in the order of its labels."""
+    exported = model.hyper_parameters.get("tasks")
     tasks = config.get("hyper_parameters.tasks")
-    if trained and tasks and _labels(trained) != _labels(tasks):
-        raise config.error("hyper_parameters.tasks", f"the model was exported for {trained}")
+    if exported and tasks and _label_columns(exported) != _label_columns(tasks):
+        raise config.error("hyper_parameters.tasks", f"expected the model's tasks, {exported}")
 
 
-def _labels(tasks: list) -> list:
+def _label_columns(tasks: list[dict]) -> list[tuple]:
     return [(task.get("name"), task.get("label_column")) for task in tasks]
 
 
-def _remembered(model: ExportedModel) -> Config:
-    """Returns the configuration that the metadata beside a model keep, for its reader."""
-    kept = model.about.get("hyper_parameters", {})
-    values = {f"hyper_parameters.{name}": value for name, value in kept.items()}
-    return Config(values, model.prefix + model_files.META)
+def _config_of_metadata(model: ExportedModel) -> Config:
+    """Returns a configuration of the hyper-parameters in the metadata, for the reader."""
+    values = {f"hyper_parameters.{name}": value for name, value in model.hyper_parameters.items()}
+    return Config(values, model.prefix + METADATA_ENDING)

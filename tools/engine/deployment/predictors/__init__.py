@@ -1,4 +1,4 @@
-"""Predictors: an exported model run by Paddle Inference or ONNX Runtime, arrays in and arrays out.
+"""Predictors: run an exported model with Paddle Inference or ONNX Runtime, on NumPy arrays.
 
-Reading rows and measuring time live in `engine.deployment.inference`.
+`engine.deployment.inference` reads the rows and measures the time.
 """

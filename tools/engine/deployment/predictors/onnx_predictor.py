@@ -1,4 +1,4 @@
-"""ONNX Runtime, for an ``.onnx`` or for a model of Paddle's that is converted as it is opened."""
+"""Runs a model with ONNX Runtime; a model in Paddle's format is converted first."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.deployment.exported_model.model_files import ExportedModel
+from engine.deployment.exported_model.model import ExportedModel
 from engine.deployment.exported_model.tensors import TensorSpec
-from engine.deployment.predictors.predictor import Options, failed, named
+from engine.deployment.predictors.predictor import Options, batch_error, match_tensors
 from engine.system.errors import UserError
 
-_ERRORS_ONLY = 3  # ONNX Runtime's severity; below it tells of every unused constant
+_ERROR_SEVERITY = 3  # ONNX Runtime's warnings list every unused constant
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "gpu": "CUDAExecutionProvider"}
+_DTYPES = {"float": "float32", "double": "float64"}  # the other names are NumPy's, too
 
 
 class OnnxPredictor:
-    """Runs a model by ONNX Runtime; see `engine.deployment.predictors.predictor.Predictor`."""
+    """A `engine.deployment.predictors.predictor.Predictor` that uses ONNX Runtime.
+
+    Args:
+        model: the model, in ONNX or in Paddle's format.
+        options: how to run it.
+
+    Raises:
+        UserError: ONNX Runtime is missing or does not support an option, or cannot load the model.
+    """
 
     engine = "onnxruntime"
 
     def __init__(self, model: ExportedModel, options: Options):
-        _check(options)
+        _check_options(options)
         try:
             import onnxruntime
         except ImportError as error:
@@ -30,35 +40,37 @@ class OnnxPredictor:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.cpu_threads
         settings.inter_op_num_threads = 1
-        settings.log_severity_level = _ERRORS_ONLY
-        # A thread that waits for work would take time from the server's.
+        settings.log_severity_level = _ERROR_SEVERITY
+        # Spinning threads would take CPU time from the server's thread.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        device = "gpu" if options.use_gpu else "cpu"
-        provider = {"cpu": "CPUExecutionProvider", "gpu": "CUDAExecutionProvider"}[device]
+        provider = _PROVIDERS[options.device]
         if provider not in onnxruntime.get_available_providers():
             raise UserError(
                 f"--use_gpu=True: this ONNX Runtime has no {provider}; install onnxruntime-gpu"
             )
         try:
             self._session = onnxruntime.InferenceSession(
-                _content(model), settings, providers=[provider]
+                _graph(model), settings, providers=[provider]
             )
         except UserError:
             raise
-        except Exception as error:  # ONNX Runtime's own kinds
+        except Exception as error:  # ONNX Runtime has exception classes of its own
             raise UserError(f"{model.graph} cannot be loaded: {error}") from error
         if self._session.get_providers()[0] != provider:
-            raise UserError(f"--use_gpu=True: ONNX Runtime took the CPU, {provider} did not start")
-        found = [_spec(entry) for entry in self._session.get_inputs()]
-        self.inputs = named(model.inputs, found, model.graph)
-        absent = {spec.name for spec in self.inputs} - {spec.name for spec in found}
-        if absent:
-            raise UserError(f"{model.graph} has no input {min(absent)}; export it anew")
-        outputs = [_spec(entry) for entry in self._session.get_outputs()]
-        self.outputs = named(model.outputs, outputs, model.graph)
+            raise UserError(
+                f"--use_gpu=True: {provider} did not start, so ONNX Runtime would use the CPU; "
+                "check the CUDA installation"
+            )
+        inputs = [_tensor_spec(value) for value in self._session.get_inputs()]
+        self.inputs = match_tensors(model.inputs, inputs, model.graph)
+        missing = {spec.name for spec in self.inputs} - {spec.name for spec in inputs}
+        if missing:
+            raise UserError(f"{model.graph} has no input {min(missing)}; export the model again")
+        outputs = [_tensor_spec(value) for value in self._session.get_outputs()]
+        self.outputs = match_tensors(model.outputs, outputs, model.graph)
         self.runtime = {
             "engine": f"ONNX Runtime {onnxruntime.__version__}",
-            "device": device,
+            "device": options.device,
             "precision": options.precision,
             "oneDNN": False,
             "TensorRT": False,
@@ -70,39 +82,39 @@ class OnnxPredictor:
         feeds = {spec.name: array for spec, array in zip(self.inputs, arrays)}
         try:
             return self._session.run(None, feeds)
-        except Exception as error:  # ONNX Runtime's own kinds
-            raise failed(self.inputs, arrays, str(error)) from error
+        except Exception as error:  # ONNX Runtime has exception classes of its own
+            raise batch_error(self.inputs, arrays, str(error)) from error
 
 
-def _check(options: Options) -> None:
-    for name, asked in (
+def _check_options(options: Options) -> None:
+    for name, enabled in (
         ("use_xpu", options.use_xpu),
         ("use_npu", options.use_npu),
         ("enable_mkldnn", options.enable_mkldnn),
         ("enable_tensorRT", options.enable_tensorrt),
     ):
-        if asked:
-            raise UserError(f"--{name}=True is for --engine paddle, not for onnxruntime")
+        if enabled:
+            raise UserError(f"--{name}=True needs --engine paddle, not onnxruntime")
     if options.precision != "fp32":
-        raise UserError(f"--precision {options.precision} is for --engine paddle: ONNX is fp32")
+        raise UserError(
+            f"--precision {options.precision} needs --engine paddle; onnxruntime runs fp32"
+        )
 
 
-def _content(model: ExportedModel) -> str | bytes:
+def _graph(model: ExportedModel) -> str | bytes:
+    """Returns the path of an ONNX file, or the content of a converted model."""
     if model.is_onnx:
         return model.graph
     from engine.deployment.exported_model import to_onnx
     from engine.deployment.predictors.paddle_predictor import PaddlePredictor
 
     to_onnx.check_installed()
-    # Over damaged files paddle2onnx ends the process; what Paddle itself can load is whole.
+    # A damaged file crashes the process in paddle2onnx; Paddle raises an error.
     PaddlePredictor(model, Options())
     return to_onnx.convert(model)
 
 
-_DTYPES = {"float": "float32", "double": "float64"}  # ONNX's other names are NumPy's
-
-
-def _spec(entry) -> TensorSpec:
-    dtype = entry.type[len("tensor(") : -1]
-    shape = tuple(size if isinstance(size, int) else None for size in entry.shape)
-    return TensorSpec(entry.name, shape, _DTYPES.get(dtype, dtype))
+def _tensor_spec(value) -> TensorSpec:
+    dtype = value.type[len("tensor(") : -1]
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return TensorSpec(value.name, shape, _DTYPES.get(dtype, dtype))

@@ -17,18 +17,22 @@ PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 
 @dataclass(frozen=True)
 class Options:
-    """How a model is run.
+    """How a predictor runs its model.
 
     Attributes:
-        engine: one of `ENGINES`; None for the one that runs the model's file.
+        engine: one of `ENGINES`; None selects the engine by the model's format.
         use_gpu: run on the GPU.
         use_xpu: run on a Kunlun XPU.
         use_npu: run on an Ascend NPU.
-        cpu_threads: threads of the CPU's mathematical library.
-        enable_mkldnn: let oneDNN run what it can, on a CPU.
-        enable_tensorrt: let TensorRT run what it can, on a GPU.
+        cpu_threads: threads of the CPU's math library.
+        enable_mkldnn: use oneDNN, on a CPU.
+        enable_tensorrt: use TensorRT, on a GPU.
         precision: one of `PRECISIONS`.
-        batch_size: the size that TensorRT tunes for, and the largest that it takes.
+        batch_size: the largest batch, in rows; TensorRT optimises for it and accepts no larger
+            one.
+
+    Raises:
+        UserError: a value is unknown, or two options contradict each other.
     """
 
     engine: str | None = None
@@ -48,21 +52,28 @@ class Options:
                 raise UserError(f"--{name} {getattr(self, name)}: expected one of {expected}")
         devices = [f"--{name}" for name in ("use_gpu", "use_xpu", "use_npu") if getattr(self, name)]
         if len(devices) > 1:
-            raise UserError(f"{' and '.join(devices)}: a model runs on one device")
+            raise UserError(f"{' and '.join(devices)}: expected at most one device")
         if self.cpu_threads < 1:
             raise UserError(f"--cpu_threads {self.cpu_threads}: expected at least 1")
         if self.enable_tensorrt and not self.use_gpu:
             raise UserError("--enable_tensorRT=True needs --use_gpu=True: TensorRT runs on GPUs")
 
+    @property
+    def device(self) -> str:
+        """The device: ``gpu``, ``xpu``, ``npu`` or ``cpu``."""
+        enabled = {"gpu": self.use_gpu, "xpu": self.use_xpu, "npu": self.use_npu}
+        return next((name for name, on in enabled.items() if on), "cpu")
+
 
 class Predictor(Protocol):
-    """What runs a model.
+    """An object that runs an exported model.
 
     Attributes:
         engine: one of `ENGINES`.
-        runtime: what really runs, as a person wants to read it, by name.
+        runtime: what the model runs on, for a report: engine, device, precision and so on.
         inputs: the model's inputs, in its order.
-        outputs: its outputs, named for the tasks where metadata stand beside the model.
+        outputs: the model's outputs, in its order, with the names in the metadata if there are
+            any.
     """
 
     engine: str
@@ -71,30 +82,40 @@ class Predictor(Protocol):
     outputs: list[TensorSpec]
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns the outputs for a batch; one thread at a time.
+        """Returns the outputs for a batch. Only one thread may call it at a time.
 
         Args:
-            arrays: contiguous, of the dtype and the order of ``inputs``.
+            arrays: contiguous arrays of the dtypes and in the order of ``inputs``.
+
+        Raises:
+            UserError: the model cannot run this batch.
         """
 
 
-def named(
-    declared: Sequence[TensorSpec], found: Sequence[TensorSpec], place: str
+def match_tensors(
+    metadata: Sequence[TensorSpec], graph: Sequence[TensorSpec], path: str
 ) -> list[TensorSpec]:
-    """Returns the declared tensors, or those found in the graph where none are declared.
+    """Returns the tensors that the metadata name, or those of the graph without metadata.
+
+    Args:
+        metadata: the inputs or the outputs in the metadata; empty without metadata.
+        graph: the same in the graph.
+        path: the graph's file, for the error.
 
     Raises:
-        UserError: they are not equally many.
+        UserError: the numbers of tensors differ.
     """
-    if declared and len(declared) != len(found):
+    if metadata and len(metadata) != len(graph):
         raise UserError(
-            f"{place}: the metadata beside it name {len(declared)} tensors where the graph has "
-            f"{len(found)}; export it anew"
+            f"{path}: its metadata name {len(metadata)} tensors, but the graph has {len(graph)}; "
+            "export the model again"
         )
-    return list(declared or found)
+    return list(metadata or graph)
 
 
-def failed(inputs: Sequence[TensorSpec], arrays: Sequence[np.ndarray], reason: str) -> UserError:
-    """Returns the error of a batch that a model could not run."""
+def batch_error(
+    inputs: Sequence[TensorSpec], arrays: Sequence[np.ndarray], reason: str
+) -> UserError:
+    """Returns the error for a batch that a model cannot run."""
     shapes = ", ".join(f"{spec.name} {list(array.shape)}" for spec, array in zip(inputs, arrays))
     return UserError(f"the model cannot run a batch of {shapes}: {reason}")

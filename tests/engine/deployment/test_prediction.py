@@ -1,0 +1,118 @@
+"""The prediction of all rows, and the lines with metrics."""
+
+import numpy as np
+import pytest
+
+from engine.deployment.exported_model.tensors import TensorSpec
+from engine.deployment.inference import command, prediction
+from engine.evaluation import task_metrics
+from engine.system.errors import UserError
+
+
+class Doubling:
+    """A predictor that counts its batches; P(label = 1) is the row's number over 100."""
+
+    def __init__(self, outputs=("a", "b")):
+        self.engine, self.runtime = "none", {"device": "cpu"}
+        self.inputs = [TensorSpec("x", (None, 1), "float32")]
+        self.outputs = [TensorSpec(name, (None, 2), "float32") for name in outputs]
+        self.sizes = []
+
+    def run(self, arrays):
+        (rows,) = arrays
+        self.sizes.append(len(rows))
+        positive = rows / 100
+        both = np.concatenate([1 - positive, positive], axis=1)
+        return [both + number for number in range(len(self.outputs))]
+
+
+class Rows:
+    """Rows 0 to 9 in batches of 4, with some label columns."""
+
+    def __init__(self, labels=2):
+        self.labels = labels
+
+    def batches(self, epoch):
+        for start in (0, 4, 8):
+            numbers = np.arange(start, min(start + 4, 10)).reshape(-1, 1)
+            yield [numbers.astype("float32"), *[numbers % (2 + n) for n in range(self.labels)]]
+
+
+def test_all_rows_once_and_in_order():
+    result = prediction.predict(Doubling(), Rows(), None, 0, 1)
+    np.testing.assert_allclose(result.outputs["a"], np.arange(10) / 100, atol=1e-6)
+    np.testing.assert_allclose(result.outputs["b"], np.arange(10) / 100 + 1, atol=1e-6)
+    np.testing.assert_array_equal(result.labels["a"], np.arange(10) % 2)
+    np.testing.assert_array_equal(result.labels["b"], np.arange(10) % 3)
+
+
+def test_warm_up_and_passes_are_counted():
+    """Warm-up repeats short data; only the passes are timed."""
+    runner = Doubling()
+    result = prediction.predict(runner, Rows(), None, 5, 2)
+    assert runner.sizes == [4, 4, 2, 4, 4] + 2 * [4, 4, 2]
+    assert result.rows == 20
+    assert {len(times) for times in result.milliseconds.values()} == {6}
+    assert len(result.outputs["a"]) == 10
+    seconds = sum(map(sum, result.milliseconds.values())) / 1e3
+    assert result.rows_per_second == pytest.approx(20 / seconds)
+
+
+@pytest.mark.parametrize(
+    ("limit", "sizes"), [(1, [1]), (4, [4]), (6, [4, 2]), (10, [4, 4, 2]), (99, [4, 4, 2])]
+)
+def test_a_limit_ends_every_pass(limit, sizes):
+    runner = Doubling()
+    result = prediction.predict(runner, Rows(), limit, 0, 2)
+    assert runner.sizes == 2 * sizes
+    assert len(result.outputs["a"]) == len(result.labels["b"]) == sum(sizes)
+
+
+def test_labels_are_named_by_their_tasks():
+    result = prediction.predict(Doubling(["b"]), Rows(), None, 0, 1, ["a", "b"])
+    assert list(result.outputs) == ["b"]
+    np.testing.assert_array_equal(result.labels["b"], np.arange(10) % 3)
+
+
+def test_a_reader_without_labels():
+    assert prediction.predict(Doubling(), Rows(labels=0), None, 0, 1).labels == {}
+
+
+def test_the_number_of_labels_must_be_that_of_the_tasks():
+    with pytest.raises(
+        UserError, match=r"yields 1 labels per row, expected one .* model's 2 tasks: a, b"
+    ):
+        prediction.predict(Doubling(), Rows(labels=1), None, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"),
+    [
+        ([6], ["a"]),
+        ([6, 1], ["a"]),
+        ([6, 2], ["a"]),
+        ([6, 3], ["a_0", "a_1", "a_2"]),
+        ([6, 2, 2], ["a_0", "a_1", "a_2", "a_3"]),
+    ],
+)
+def test_columns_of_an_output(shape, names):
+    """Two classes give P(label = 1); three or more give all probabilities."""
+    output = np.arange(np.prod(shape), dtype="float32").reshape(shape)
+    columns = task_metrics.named_columns({"a": prediction.task_probabilities(output)})
+    assert list(columns) == names
+    flat = output.reshape(6, -1)
+    expected = flat[:, 1:] if shape == [6, 2] else flat
+    np.testing.assert_array_equal(np.stack(list(columns.values()), axis=1), expected)
+
+
+def test_an_undefined_auc_has_a_reason():
+    lines = command._metric_lines("buy", np.array([1, 1, -1]), np.array([0.5, 0.25, np.nan]))
+    assert lines[0] == "buy: auc nan, log loss 1.039721"
+    assert lines[1:] == ["buy: the AUC is undefined because all counted rows have the same label"]
+    lines = command._metric_lines("buy", np.array([0, 1]), np.array([0.5, np.nan]))
+    assert lines[1:] == ["buy: the AUC is undefined because a prediction is NaN"]
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4)])
+def test_outputs_that_are_not_probabilities_of_the_labels_have_no_metrics(shape):
+    assert command._metric_lines("rating", np.array([5, 0]), np.zeros(shape)) == []

@@ -1,0 +1,74 @@
+"""Predicts the rows of a job, and prints and saves the results."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from engine.deployment.inference import benchmark_report, prediction
+from engine.deployment.inference.job import Job
+from engine.deployment.predictors import opening
+from engine.evaluation import exact_metrics, predictions, task_metrics
+
+
+def run_job(job: Job, arguments: argparse.Namespace) -> None:
+    """Predicts a job's rows and writes the results that the command line selects."""
+    predictor = opening.open_predictor(job.model, job.options)
+    tasks = job.model.metadata.get("tasks")
+    source = job.source()
+    result = prediction.predict(
+        predictor, source, job.limit, arguments.warmup, arguments.repeat, tasks
+    )
+    columns = task_metrics.named_columns(result.outputs)
+    if arguments.show:
+        print(_first_rows(columns, result.labels, arguments.show))
+    if arguments.save_predictions:
+        predictions.write(arguments.save_predictions, columns)
+    rows = len(next(iter(columns.values())))
+    runtime = ", ".join(f"{name} {value}" for name, value in predictor.runtime.items())
+    print(f"{rows} rows, {result.rows_per_second:.0f} rows/s, {runtime}")
+    labels = task_metrics.counting_labels(result.labels, job.model.row_conditions())
+    for task, truth in labels.items():
+        for line in _metric_lines(task, truth, result.outputs.get(task)):
+            print(line)
+    if arguments.benchmark or arguments.save_log_path:
+        report = benchmark_report.collect(job, predictor, result, arguments)
+        if arguments.benchmark:
+            print(benchmark_report.text(report))
+        if arguments.save_log_path:
+            benchmark_report.save(report, arguments.save_log_path)
+
+
+def _metric_lines(task: str, labels: np.ndarray, output: np.ndarray | None) -> list[str]:
+    """Returns the lines with a task's metrics; none if its output is not of class probabilities."""
+    if output is not None and output.ndim > 1:
+        is_probability = output.ndim == 2 and labels.max(initial=-1) < output.shape[1]
+        output = output if is_probability else None
+    metrics = exact_metrics.summary(labels, output)
+    if not metrics:
+        return []
+    lines = [f"{task}: " + ", ".join(f"{name} {value:.6f}" for name, value in metrics.items())]
+    if np.isnan(metrics.get("auc", 0.0)):
+        has_nan = np.isnan(output[labels >= 0]).any()
+        reason = "a prediction is NaN" if has_nan else "all counted rows have the same label"
+        lines.append(f"{task}: the AUC is undefined because {reason}")
+    return lines
+
+
+def _first_rows(
+    columns_by_name: dict[str, np.ndarray], labels: dict[str, np.ndarray], number: int
+) -> str:
+    """Returns a table of the first rows' predictions, each beside its label."""
+    rows = len(next(iter(columns_by_name.values())))
+    columns = {"row": np.arange(rows)[:number].astype(str)}
+    for name, values in columns_by_name.items():
+        columns[name] = np.array([f"{value:.6f}" for value in values[:number]])
+        if name in labels:
+            columns[f"{name} label"] = labels[name][:number].astype(str)
+    widths = [max(len(name), *map(len, values)) for name, values in columns.items()]
+    lines = zip(*columns.values())
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths))
+        for line in [columns, *lines]
+    )
