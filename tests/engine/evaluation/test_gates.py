@@ -21,7 +21,7 @@ def shown(folder, caplog, visual):
     return caplog.messages
 
 
-def test_lines_name_the_experts_in_use_the_heaviest_first(tmp_path, caplog):
+def test_lines_list_the_used_experts_by_weight(tmp_path, caplog):
     assert shown(tmp_path, caplog, None) == [
         "gate of left: 2 of 4 experts, expert 3: 0.750, expert 1: 0.250",
         "gate of right: 1 of 4 experts, expert 2: 1.000",
@@ -61,12 +61,12 @@ def test_without_matplotlib_the_log_says_what_to_install(tmp_path, caplog, monke
     assert not list(tmp_path.iterdir())
 
 
-def test_training_shows_them_for_a_net_that_has_gates(configure, caplog):
+def test_training_logs_the_gates_of_nets_that_have_them(configure, caplog):
     caplog.set_level("INFO")
     found = {}
     for folder in ("dselect_k", "mmoe", "ple", "share_bottom"):
         caplog.clear()
-        config = configure(folder, "runner.epochs=1")
+        config = configure(folder, "runner.epochs=1", "runner.train_batch_size=40")
         loop.train(DygraphSession(config), config, sources.training_source(config))
         found[folder] = [line.split(":")[0] for line in caplog.messages if "gate of" in line]
     census = ["gate of income", "gate of marital"]
@@ -79,7 +79,7 @@ def test_training_shows_them_for_a_net_that_has_gates(configure, caplog):
 
 
 @pytest.mark.parametrize(("folder", "experts"), [("mmoe", 8), ("ple", 8), ("dselect_k", 4)])
-def test_over_all_batches_they_are_the_mean_over_rows(configure, folder, experts):
+def test_over_all_batches_weights_are_means_over_rows(configure, folder, experts):
     config = configure(folder, "runner.infer_batch_size=64")  # the last batch is a smaller one
     session = DygraphSession(config)
     by_batches = session.gate_weights(sources.evaluation_source(config), batches=None)
@@ -100,3 +100,14 @@ def test_a_task_of_ple_never_uses_the_experts_of_another(configure):
     assert not weights["marital"][:own].any()
     assert weights["income"][:own].all()
     assert weights["marital"][own:].all()
+
+
+def test_experts_may_have_names(tmp_path, caplog, configure):
+    caplog.set_level("INFO")
+    names = ["left 0", "left 1", "shared 0", "shared 1"]
+    gates.show(WEIGHTS, str(tmp_path), None, names)
+    assert caplog.messages[0] == "gate of left: 2 of 4 experts, shared 1: 0.750, left 1: 0.250"
+    own = DygraphSession(configure("ple")).gate_names()
+    assert own[:2] == ["income 0", "income 1"]
+    assert own[-1] == "shared 1"
+    assert DygraphSession(configure("mmoe")).gate_names() is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from engine.config.config import Config
 from engine.config.load import SEARCH
@@ -11,9 +13,15 @@ from engine.config.runner_keys import REQUIRED, RUNNER
 logger = logging.getLogger(__name__)
 
 
-def log_config(config: Config) -> None:
-    """Logs every key of a configuration, and the defaults of ``runner.*`` keys that are not set."""
+def log_config(config: Config, declared: Mapping[str, Any] | None = None) -> None:
+    """Logs every key of a configuration, and the defaults of the keys that are not set.
+
+    Args:
+        config: the configuration.
+        declared: the model's hyper-parameters with their defaults; None if it declares none.
+    """
     defaults = {f"runner.{name}": key.default for name, key in RUNNER.items()}
+    defaults.update({f"hyper_parameters.{name}": each for name, each in (declared or {}).items()})
     values = {key: value for key, value in defaults.items() if value not in (None, REQUIRED)}
     values.update((key, value) for key, value in config.items() if not key.startswith(SEARCH))
     width = max(map(len, values))

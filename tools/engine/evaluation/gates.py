@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,27 +16,34 @@ logger = logging.getLogger(__name__)
 _UNUSED = 1e-3  # experts with a smaller weight count as unused
 
 
-def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
+def show(
+    weights: Mapping[str, np.ndarray],
+    folder: str,
+    visual: Any,
+    names: Sequence[str] | None = None,
+) -> None:
     """Logs each task's experts and their weights; with VisualDL it also draws ``gates.png``.
 
     Args:
         weights: each task's weights over the experts.
         folder: the folder of the picture.
         visual: VisualDL's records, which get the picture too; None for no picture.
+        names: the experts' names; ``expert 0`` and so on if not given.
 
     Raises:
         OSError: the picture cannot be written.
     """
     for task, row in weights.items():
         used = [number for number in np.argsort(-row) if row[number] >= _UNUSED]
-        text = ", ".join(f"expert {number}: {row[number]:.3f}" for number in used)
+        named = names or [f"expert {number}" for number in range(len(row))]
+        text = ", ".join(f"{named[number]}: {row[number]:.3f}" for number in used)
         logger.info("gate of %s: %d of %d experts, %s", task, len(used), len(row), text)
     if not visual:  # importing matplotlib alone takes a second
         return
     if not importlib.util.find_spec("matplotlib"):
         logger.info("no heat map of the gates: pip install -r requirements-visual.txt")
         return
-    picture = _heat_map(weights)
+    picture = _heat_map(weights, names)
     path = os.path.join(folder, "gates.png")
     try:
         picture.savefig(path, dpi=150)
@@ -49,7 +56,7 @@ def show(weights: Mapping[str, np.ndarray], folder: str, visual: Any) -> None:
     visual.image("gates", np.asarray(picture.canvas.buffer_rgba())[..., :3])
 
 
-def _heat_map(weights: Mapping[str, np.ndarray]) -> Any:
+def _heat_map(weights: Mapping[str, np.ndarray], names: Sequence[str] | None = None) -> Any:
     # Without pyplot: it would need a display and keep the figure open.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -61,6 +68,8 @@ def _heat_map(weights: Mapping[str, np.ndarray]) -> Any:
     axes = figure.add_subplot()
     axes.imshow(table, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     axes.set_xticks(range(experts))
+    if names:
+        axes.set_xticklabels(names, rotation=45, ha="right")
     axes.set_yticks(range(tasks), list(weights))
     axes.set_xlabel("expert")
     axes.set_title("weight of each expert")

@@ -16,6 +16,7 @@ from engine.data.batch import batch_rows, map_arrays
 from engine.data.block_source import BlockSource
 from engine.data.sources import Source
 from engine.graphs import averages, finite_check
+from engine.graphs.gate_weights import mean_over_rows
 from engine.model_folder import loading, seeds
 from engine.system import device
 from engine.system.clock import Clock
@@ -163,13 +164,15 @@ class DygraphSession:
         self.net.eval()
         trained = self.parameters() if self._averages else {}
         self.load(self._averages.values() if self._averages else {}, "rec")
-        total, sums = 0, {}
-        for batch, rows in islice(self.batches(source, 0), batches):
-            for task, mean in (weights(self.net, batch) or {}).items():
-                sums[task] = sums.get(task, 0.0) + rows * mean
-            total += rows
+        some = islice(self.batches(source, 0), batches)
+        means = mean_over_rows(lambda batch: weights(self.net, batch), some)
         self.load(trained, "rec")
-        return {task: values / total for task, values in sums.items()} or None
+        return means
+
+    def gate_names(self) -> list[str] | None:
+        """Returns the experts' names, if the model gives them; see `Session`."""
+        names = getattr(self._contract, "gate_names", None)
+        return names() if names else None
 
     def network(self) -> Any:
         """Returns the net."""
@@ -220,13 +223,11 @@ class DygraphSession:
 
     def state(self) -> dict[str, Any]:
         """Returns the content of a checkpoint, by file ending."""
+        parts = {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}
         if self._averages:
-            parts = {
-                "pdparams": self.evaluation_parameters(),
-                "pdopt": self._optimizer.state_dict(),
-            }
-            return {**parts, formats.AVERAGES: self._averages.state()}
-        return {"pdparams": self.net.state_dict(), "pdopt": self._optimizer.state_dict()}
+            parts["pdparams"] = self.evaluation_parameters()
+            parts[formats.AVERAGES] = self._averages.state()
+        return parts
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restores parameters and the optimizer from a checkpoint's content."""

@@ -92,6 +92,9 @@ class Session(Protocol):
             batches: the number of batches to average over; None for all.
         """
 
+    def gate_names(self) -> list[str] | None:
+        """Returns the experts' names; None if they only have numbers."""
+
     # Parameters and the optimizer.
 
     def network(self) -> Any:

@@ -133,6 +133,9 @@ class StaticSession:
         self._contract.update_metrics(self._metrics, fetched, batch)
         return {name: value for name, value in fetched.items() if value.size == 1}
 
+    def gate_names(self) -> None:
+        """Returns None; see `gate_weights`."""
+
     def gate_weights(self, source: Source, batches: int | None = 1) -> None:
         """Returns None: only dygraph shows the gates."""
 

@@ -272,7 +272,7 @@ class Training:
         if not weights:
             return
         try:
-            gates.show(weights, self._root, self._visual)
+            gates.show(weights, self._root, self._visual, self._session.gate_names())
         except OSError as error:  # not an error of the run: the checkpoints are saved
             reason = error.strerror or error
             logger.warning("cannot write gates.png to %s: %s", self._root, reason)
