@@ -211,5 +211,5 @@ def test_an_archive_with_a_member_that_is_no_array(tmp_path):
     with zipfile.ZipFile(path, "w") as members:
         members.writestr("images.npy", b"no array")
         members.writestr("labels.npy", b"no array")
-    with pytest.raises(ValueError, match=f"^{path}: a member is no array"):
+    with pytest.raises(ValueError, match=f"^{path}: expected arrays as members"):
         read([str(path)])
