@@ -71,7 +71,7 @@ def prepare(
     if source == "paddlerec":
         if raw_dir is not None:
             raise DataError(
-                "--source paddlerec: expected no raw folder, found one (remove --raw_dir and RAW_DIR)"
+                "--source paddlerec: expected no raw folder (remove --raw_dir and RAW_DIR)"
             )
         recipe = {"source": source, "url": archive.address()}
 

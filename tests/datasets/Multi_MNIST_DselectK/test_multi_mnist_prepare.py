@@ -199,7 +199,7 @@ def test_a_source_that_there_is_not(capsys):
     assert capsys.readouterr().err.startswith("error: argument --source: invalid choice")
     assert prepare.main(["--source", "paddlerec", "--raw_dir", "x"]) == 2
     assert capsys.readouterr().err == (
-        "error: --source paddlerec: expected no raw folder, found one (remove --raw_dir and RAW_DIR)\n"
+        "error: --source paddlerec: expected no raw folder (remove --raw_dir and RAW_DIR)\n"
     )
 
 
