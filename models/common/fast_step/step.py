@@ -20,7 +20,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from models.common.fast_step import symbols
+from models.common.fast_step import autograd
 from models.common.fast_step.code import AVAILABLE, StepCode
 from models.common.fast_step.symbols import Symbol
 
@@ -188,10 +188,10 @@ def _own_loss(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
     """Writes a call of the net's own ``loss``, whose gradient autograd finds in each step."""
 
     def call(values: paddle.Tensor, labels: paddle.Tensor, weights: paddle.Tensor) -> tuple:
-        return symbols.recorded(lambda leaf: net.loss(leaf, labels, weights), values)
+        return autograd.recorded(lambda leaf: net.loss(leaf, labels, weights), values)
 
     loss, leaves = code.forward(f"{code.constant(call)}({logits.name}, labels, weights)", 2)
-    (found,) = code.backward(f"{code.constant(symbols.gradients)}({loss}, {leaves}, None)")
+    (found,) = code.backward(f"{code.constant(autograd.gradients)}({loss}, {leaves}, None)")
     logits.add_gradient(f"{found}[0]")
     return loss
 

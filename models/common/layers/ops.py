@@ -2,7 +2,7 @@
 
 In dygraph they call kernels directly where Paddle's Python code costs more than the kernel; in
 static graph they call Paddle's public functions. While a fast step is written they get symbols
-instead of tensors, and the function of the same name in `fast_step.symbols` writes them.
+instead of tensors, and the function of the same name in `fast_step.operators` writes them.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ import paddle.nn.functional as F
 from paddle import _C_ops
 from paddle.utils.dlpack import from_dlpack
 
-from models.common.fast_step import symbols
+from models.common.fast_step import operators
+from models.common.fast_step.symbols import is_symbolic
 
 
 def _operator(function: Callable) -> Callable:
-    """Lets an operator be written into a fast step by the function of its name in `symbols`."""
-    write = getattr(symbols, function.__name__)
+    """Lets an operator be written into a fast step by the function of its name in `operators`."""
+    write = getattr(operators, function.__name__)
 
     @functools.wraps(function)
     def call(*operands: Any, **options: Any) -> Any:
-        symbolic = symbols.is_symbolic(*operands)
+        symbolic = is_symbolic(*operands)
         return (write if symbolic else function)(*operands, **options)
 
     return call

@@ -254,10 +254,7 @@ class DygraphSession:
         return translate(self.net, saved) if translate else None
 
     def to_paddlerec(self, static: bool) -> dict[str, np.ndarray]:
-        """Returns the parameters of PaddleRec's equivalent net.
-
-        Args:
-            static: by the names of PaddleRec's static graph, or of its dygraph.
+        """Returns the parameters of PaddleRec's equivalent net, by its static or dygraph names.
 
         Raises:
             ValueError: PaddleRec has no equivalent net.
