@@ -1,4 +1,4 @@
-"""Faulty data through the commands: one line and exit code 2, or training that says what lacks."""
+"""Faulty data on the command line: one error line and exit code 2, or a warning."""
 
 import gzip
 import re
@@ -12,7 +12,7 @@ PARTS = {"trainer": "train", "static_trainer": "train", "infer": "test", "static
 
 @pytest.fixture
 def lines(model):
-    """The lines of a part of the data, and what writes others in their place."""
+    """Returns the path of a data file and its lines."""
 
     def of(part):
         path = model / "data" / part / f"{part}_data.txt"
@@ -22,7 +22,7 @@ def lines(model):
 
 
 def compress(path):
-    """Replaces a file by its compressed form."""
+    """Replaces a file by a gzip file."""
     target = path.with_name(f"{path.name}.gz")
     target.write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()
@@ -67,7 +67,7 @@ FAULTS = {
 
 @pytest.fixture
 def refused(command, model, written):
-    """Runs a command that must say in one line what is wrong, and must leave nothing."""
+    """Runs a command that must end with one error line and write no files."""
 
     def run(name):
         before = written()
@@ -106,14 +106,14 @@ def test_a_truncated_gzip_file_is_one_line(refused, lines, name, keep):
 
 
 def last_epoch(stderr):
-    """The metrics that the last epoch's line shows."""
+    """Returns the metrics in the last epoch's log line."""
     line = [line for line in stderr.splitlines() if " done, " in line][-1]
     return re.search(r"done, (.*), epoch time", line)[1]
 
 
 @pytest.mark.parametrize("graph", GRAPHS, ids=["dygraph", "static"])
-def test_other_forms_of_the_same_rows_train_alike(command, model, lines, graph):
-    """In a hundred files, some compressed, with CRLF, a BOM, and no newline at the end."""
+def test_other_files_with_the_same_rows_give_the_same_metrics(command, model, lines, graph):
+    """One file for each row, some compressed, with CRLF, a BOM, or no newline at the end."""
 
     def run():
         options = ["-o", "runner.epochs=1", "runner.infer_end_epoch=1"]
@@ -136,7 +136,7 @@ def test_other_forms_of_the_same_rows_train_alike(command, model, lines, graph):
 
 @pytest.mark.parametrize("label", ["0", "1"])
 @pytest.mark.parametrize("graph", GRAPHS, ids=["dygraph", "static"])
-def test_a_label_of_one_class_has_no_auc_and_that_is_said_once(command, model, lines, graph, label):
+def test_a_label_of_one_class_has_no_auc_and_one_warning(command, model, lines, graph, label):
     for part in ("train", "test"):
         path, rows = lines(part)
         path.write_text("".join(cell(row, 1, label) + "\n" for row in rows))
@@ -152,7 +152,7 @@ def test_a_label_of_one_class_has_no_auc_and_that_is_said_once(command, model, l
         )
 
 
-def test_an_exported_model_says_it_too(run_command, model, lines):
+def test_an_exported_model_warns_too(run_command, model, lines):
     path, rows = lines("test")
     path.write_text("".join(cell(row, 1, "0") + "\n" for row in rows))
     yaml = model / "config.yaml"

@@ -1,4 +1,4 @@
-"""Several trainings evaluated as one, on the command line."""
+"""The ensemble of several runs, on the command line."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def log_loss(labels, predicted):
 
 @pytest.fixture
 def trained(model, command):
-    """Returns the YAML, and the folders of two trainings of an epoch from seeds of their own."""
+    """Returns the YAML and the folders of two runs of an epoch with different seeds."""
     runs = []
     for seed in (1, 2):
         runs.append(model / f"run-{seed}")
@@ -30,7 +30,7 @@ def trained(model, command):
     return model / "config.yaml", runs
 
 
-def test_the_mean_of_two_trainings(trained, command, tmp_path):
+def test_the_mean_of_two_runs(trained, command, tmp_path):
     yaml, runs = trained
     parts = []
     for run in runs:
@@ -49,7 +49,7 @@ def test_the_mean_of_two_trainings(trained, command, tmp_path):
     rows = np.loadtxt(yaml.parent / "data" / "test" / "test_data.txt", delimiter=",")
     for column, task in enumerate(("marital", "income")):
         expected = (parts[0][task] + parts[1][task]) / 2
-        assert np.abs(parts[0][task] - parts[1][task]).max() > 1e-3  # the seeds are two
+        assert np.abs(parts[0][task] - parts[1][task]).max() > 1e-3  # the seeds differ
         assert means[task] == pytest.approx(expected, abs=1e-7)
         shown = re.findall(rf"(\S+), {task} on 20 rows, auc: ([\d.]+), logloss: ([\d.]+)", log)
         assert [what for what, *_ in shown] == [*(str(run / "0") for run in runs), "2"]
@@ -65,7 +65,7 @@ def test_the_mean_of_two_trainings(trained, command, tmp_path):
         assert figures["income"]["auc"] == pytest.approx(exact, abs=1e-6)
 
 
-def test_metrics_and_a_folder_relative_to_where_one_is(trained, command, monkeypatch):
+def test_folders_relative_to_the_current_one(trained, command, monkeypatch):
     yaml, runs = trained
     monkeypatch.chdir(yaml.parent)
     options = ["runner.infer_end_epoch=1", "runner.metrics=[acc]"]
@@ -96,7 +96,7 @@ def test_metrics_and_a_folder_relative_to_where_one_is(trained, command, monkeyp
         ),
     ],
 )
-def test_bad_input_is_one_line(trained, command, names, options, problem):
+def test_invalid_input_is_one_line(trained, command, names, options, problem):
     yaml, runs = trained
     runs = [yaml.parent / name for name in names]
     code, log = command(
@@ -109,7 +109,7 @@ def test_bad_input_is_one_line(trained, command, names, options, problem):
     assert "Traceback" not in log
 
 
-def test_a_run_of_the_tasks_in_another_order_is_refused(trained, command, tmp_path):
+def test_a_run_with_another_order_of_tasks_is_an_error(trained, command, tmp_path):
     yaml, runs = trained
     facts = runs[1] / "0" / "rec.json"
     saved = json.loads(facts.read_text(encoding="utf-8"))

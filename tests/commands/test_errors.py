@@ -1,4 +1,4 @@
-"""Bad input ends a command with exit code 2 and one line that says what, where and which value."""
+"""Invalid input ends a command with exit code 2 and one line: where, what, and which value."""
 
 import os
 import re
@@ -16,7 +16,7 @@ EVALUATORS = ["infer", "static_infer"]
 
 
 def the_error(code, stderr):
-    """The one error line that a command ended with."""
+    """Returns the error line with which a command ended; checks that there is only one."""
     assert code == 2, stderr
     assert "Traceback" not in stderr
     lines = stderr.splitlines()
@@ -27,7 +27,7 @@ def the_error(code, stderr):
 
 @pytest.fixture
 def refusal(command, model, written):
-    """Runs a command that must fail, must say why in one line and must leave nothing behind."""
+    """Runs a command that must end with one error line and write no files."""
 
     def run(name, *overrides, yaml=None):
         before = written()
@@ -117,7 +117,7 @@ def test_a_bad_yaml(refusal, model, old, new, message):
 
 
 def test_a_message_of_several_lines_is_one_line(refusal, model):
-    """PyYAML says what is wrong with a character in two lines."""
+    """PyYAML reports an invalid character in two lines."""
     path = edit(model, "epochs: 3", "epochs: \x00")
     error = refusal("trainer")
     assert error.startswith(f"error: {path}: unacceptable character #x0000")
@@ -193,7 +193,7 @@ def test_another_feature_size_than_the_data_have(refusal, name):
     )
 
 
-# The model and what it is built from
+# Models and their hyper-parameters
 
 
 @pytest.mark.parametrize("name", TRAINERS)
@@ -268,11 +268,13 @@ def test_no_checkpoint(refusal, model, name):
 @pytest.mark.parametrize("name", EVALUATORS)
 def test_no_epoch_to_evaluate(refusal, name):
     error = refusal(name, "runner.infer_start_epoch=2", "runner.infer_end_epoch=1")
-    assert error == "error: -o: runner.infer_end_epoch = 1: expected more than runner.infer_start_epoch = 2"
+    assert error == (
+        "error: -o: runner.infer_end_epoch = 1: expected more than runner.infer_start_epoch = 2"
+    )
 
 
 @pytest.mark.parametrize(("trainer", "evaluator"), list(zip(TRAINERS, EVALUATORS)))
-def test_checkpoints_that_do_not_serve(command, refusal, model, trainer, evaluator):
+def test_checkpoints_that_do_not_fit_or_are_damaged(command, refusal, model, trainer, evaluator):
     code, stderr = command(trainer, "-m", model / "config.yaml", "-o", "runner.epochs=1")
     assert code == 0, stderr
     folder = model / "output_model_mmoe" / "0"
@@ -302,7 +304,7 @@ def test_no_checkpoint_to_start_from(refusal, elsewhere, name):
     assert "there is no checkpoint" in error
 
 
-# The commands in processes of their own
+# Commands in their own processes
 
 
 def started(elsewhere, name, *arguments):

@@ -1,4 +1,4 @@
-"""The commands of PaddleRec's own pages, as written there, from wherever they are typed."""
+"""The commands of PaddleRec's pages, run as written there and from other folders."""
 
 import fcntl
 import os
@@ -52,7 +52,7 @@ def test_from_the_root_with_overrides(checkout):
     assert os.listdir(checkout / "models/multitask/mmoe/output_model_mmoe") == ["0"]
 
 
-def test_from_anywhere_else_with_an_output_folder_typed_there(checkout, tmp_path):
+def test_from_another_folder_with_a_relative_output_folder(checkout, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     yaml = str(checkout / "models" / "multitask" / "ple" / "config_video.yaml")
@@ -69,7 +69,7 @@ def test_from_anywhere_else_with_an_output_folder_typed_there(checkout, tmp_path
 
 
 def test_a_terminal_shows_a_progress_bar(checkout):
-    """Standard error is a terminal; a pipe gets lines alone."""
+    """If standard error is a terminal; a pipe gets only lines."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     yaml = "models/multitask/mmoe/config.yaml"

@@ -1,4 +1,4 @@
-"""`runner.checkpoint_format: safetensors`: the same numbers in files that hold nothing else."""
+"""`runner.checkpoint_format: safetensors`: the same checkpoints in files without pickles."""
 
 import importlib.util
 import os
@@ -17,16 +17,16 @@ SAFE = "runner.checkpoint_format=safetensors"
 
 @pytest.fixture
 def run(run_command, model, tmp_path):
-    """Runs a command on the model, its checkpoints in a folder of this test's."""
+    """Runs a command on the model with checkpoints in a folder of the test."""
 
-    def one(name, output, *options):
+    def run_one(name, output, *options):
         folder = tmp_path / output
         settings = [f"runner.model_save_path={folder}", f"runner.infer_load_path={folder}"]
         done = run_command(name, "-m", model / "config.yaml", "-o", *settings, *options)
         assert done.code == 0, done.stderr
         return folder, done
 
-    return one
+    return run_one
 
 
 def state(folder, prefix):
@@ -44,8 +44,8 @@ def assert_same(one, two):
 
 
 @pytest.mark.parametrize("name", PREFIX)
-def test_it_resumes_to_the_last_bit(run, name):
-    """From one format into the other, too."""
+def test_a_resumed_run_is_bit_identical(run, name):
+    """Also if the format changes."""
     prefix, epochs = PREFIX[name], "runner.epochs=3"
     dropout = "hyper_parameters.dropout=0.1"
     whole, _ = run(name, "whole", epochs, dropout)
@@ -64,8 +64,8 @@ def test_it_resumes_to_the_last_bit(run, name):
     assert not [name for name in os.listdir(parts / "0") if name.endswith(".safetensors")]
 
 
-def test_whatever_reads_checkpoints_reads_it(run, tmp_path):
-    """Evaluation in either graph, a warm start, an export; with the metrics of Paddle's format."""
+def test_everything_that_reads_checkpoints_reads_them(run, tmp_path):
+    """Evaluation in either graph, a warm start and an export; metrics are those of `.pdparams`."""
     run("trainer", "plain", "runner.epochs=1")
     safe, _ = run("trainer", "safe", "runner.epochs=1", SAFE)
     one_epoch = "runner.infer_end_epoch=1"
@@ -85,7 +85,7 @@ def test_whatever_reads_checkpoints_reads_it(run, tmp_path):
     assert "rec_inference.meta.json" in os.listdir(tmp_path / "static" / "0")
 
 
-def test_the_optimizers_tree_and_every_kind_of_number(tmp_path):
+def test_nested_optimizer_states_and_all_dtypes(tmp_path):
     paddle.disable_static()
     net = paddle.nn.Linear(2, 3)
     rate = paddle.optimizer.lr.StepDecay(0.1, 3)
@@ -124,7 +124,7 @@ def test_a_damaged_file_is_named(tmp_path):
             formats.read(str(path))
 
 
-def test_without_the_package_it_says_what_to_install(run_command, model, tmp_path, monkeypatch):
+def test_without_the_package_the_error_names_it(run_command, model, tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: name != "safetensors" and find(name, *more)

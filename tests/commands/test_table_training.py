@@ -1,4 +1,4 @@
-"""From a raw CSV to predictions, by configuration alone: every model, every command."""
+"""Every model and command on a table that is described only in the YAML."""
 
 import csv
 import re
@@ -24,7 +24,7 @@ TABLE = {
         {"name": "city_device", "cross": ["city", "device"], "min_count": 2},
     ],
 }
-OWN = {  # what a model has to be told besides
+OWN = {  # the other hyper-parameters of each model
     "share_bottom": {"task_num": 3, "bottom_size": 32},
     "mmoe": {"gate_num": 3},
     "ple": {"task_num": 3},
@@ -41,7 +41,7 @@ OWN = {  # what a model has to be told besides
 
 @pytest.fixture
 def data(tmp_path):
-    """The sample of the docs, smaller, with a third label: click and like."""
+    """Writes a smaller sample of the docs with a third label: click and like."""
 
     def write(name="data", train=3_000, seed=1):
         folder = tmp_path / name
@@ -60,7 +60,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def own_yaml(tmp_path, data):
-    """Returns the YAML of a model's folder for a table of one's own."""
+    """Writes the YAML of a model for the table and returns its path."""
 
     def write(model, folder=None, table=TABLE, **runner):
         folder = folder or data()
@@ -97,14 +97,14 @@ def own_yaml(tmp_path, data):
 
 
 def last_metrics(text):
-    """The metrics of the last epoch's line, by task."""
+    """Returns the metrics in the last epoch's line, by task."""
     line = [line for line in text.splitlines() if " done, " in line][-1]
     return {name: float(value) for name, value in re.findall(r"auc_(\w+): ([0-9.]+)", line)}
 
 
 @pytest.fixture
 def succeed(run_command):
-    """Runs a command that must succeed; returns all that it printed."""
+    """Runs a command that must succeed and returns its output."""
 
     def run(*arguments):
         done = run_command(*arguments)
@@ -126,7 +126,7 @@ def test_a_model_is_trained_evaluated_exported_and_run(succeed, own_yaml, tmp_pa
         task: float(auc) for task, auc in re.findall(r"^(\w+): auc ([0-9.]+)", printed, re.M)
     }
     assert predicted == pytest.approx(evaluated, abs=1e-3)
-    # Without the YAML, the reader learns what it needs from what lies beside the export.
+    # Without the YAML, the reader gets its settings from the files beside the export.
     reader = ("--reader_file", path.parent / "table_reader.py")
     rows = ("--data_dir", tmp_path / "data" / "test_all", "--batchsize", "64")
     alone = succeed("paddle_infer", "--model_dir", tmp_path / "output" / "1", *reader, *rows)
@@ -148,7 +148,7 @@ def test_static_graph_trains_and_exports(succeed, own_yaml, model):
     assert predicted == pytest.approx(evaluated, abs=1e-3)
 
 
-def test_dense_columns_alone(succeed, own_yaml, tmp_path):
+def test_only_dense_columns(succeed, own_yaml, tmp_path):
     path = own_yaml("mmoe")
     content = yaml.safe_load(path.read_text())
     content["hyper_parameters"]["table"] = {"labels": ["click", "like", "both"], "dense": ["age"]}
@@ -180,7 +180,7 @@ def test_rows_without_labels_are_predicted_but_not_evaluated(
         assert "the reader yields " in done.stderr.splitlines()[-1]
 
 
-def test_bad_data_is_one_line_and_leaves_nothing(run_command, own_yaml, tmp_path):
+def test_invalid_data_is_one_line_and_writes_nothing(run_command, own_yaml, tmp_path):
     path = own_yaml("mmoe")
     table = tmp_path / "data" / "train_all" / "train.csv"
     lines = table.read_text().splitlines()
@@ -206,8 +206,8 @@ def test_evaluation_before_training(run_command, own_yaml, tmp_path):
 def test_each_checkpoint_is_evaluated_with_its_own_vocabulary(
     succeed, run_command, own_yaml, data, tmp_path
 ):
-    """Though a later training on other rows has written over a part of the folder."""
-    # Of the same sizes: no shape tells the two checkpoints apart.
+    """Although a later run on other rows has replaced some checkpoints."""
+    # Both vocabularies have the same size: the shapes of the checkpoints are equal.
     table = {**TABLE, "sparse": ["device", {"name": "user_id", "hash_buckets": 500}]}
     first = own_yaml("mmoe", table=table)
     succeed("trainer", "-m", first)
@@ -244,7 +244,7 @@ def test_a_checkpoint_without_its_vocabulary_is_refused(run_command, succeed, ow
     succeed("paddle_infer", *alone)
 
 
-def test_training_goes_on_with_the_ids_that_it_began_with(succeed, own_yaml, data, tmp_path):
+def test_a_resumed_run_keeps_its_vocabulary(succeed, own_yaml, data, tmp_path):
     path = own_yaml("mmoe", epochs=1)
     succeed("trainer", "-m", path)
     (vocabulary,) = (tmp_path / "output").glob("vocabulary-*.json")
@@ -254,7 +254,7 @@ def test_training_goes_on_with_the_ids_that_it_began_with(succeed, own_yaml, dat
     succeed("infer", "-m", more, "-o", "runner.infer_start_epoch=0")
 
 
-def test_a_warm_start_takes_the_ids_over(succeed, own_yaml, data, tmp_path):
+def test_a_warm_start_takes_the_vocabulary_over(succeed, own_yaml, data, tmp_path):
     succeed("trainer", "-m", own_yaml("mmoe"))
     (vocabulary,) = (tmp_path / "output").glob("vocabulary-*.json")
     warm = own_yaml(
@@ -270,7 +270,9 @@ def test_a_warm_start_takes_the_ids_over(succeed, own_yaml, data, tmp_path):
     succeed("infer", "-m", warm)
 
 
-def test_other_columns_than_the_checkpoints_are_an_error(run_command, succeed, own_yaml, tmp_path):
+def test_columns_that_differ_from_the_checkpoint_are_an_error(
+    run_command, succeed, own_yaml, tmp_path
+):
     path = own_yaml("mmoe")
     succeed("trainer", "-m", path)
     changed = "hyper_parameters.table.dense=[duration, age]"

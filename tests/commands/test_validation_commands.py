@@ -1,4 +1,4 @@
-"""Validation on the command line: its log lines, `best`, and that bad input is one line."""
+"""Validation on the command line: log lines, `best`, and invalid input."""
 
 import json
 import re
@@ -19,17 +19,17 @@ def test_train_with_validation_and_evaluate_the_best(graph, model, command):
     code, log = command(name, *options, "runner.valid_interval=10")
     assert code == 0, log
     assert re.findall(LINE, log) == ["0", "1", "2"]
-    told = re.search(r"best evaluation: mean = ([\d.]+) in epoch (\d), batch_id 9, saved", log)
+    logged = re.search(r"best evaluation: mean = ([\d.]+) in epoch (\d), batch_id 9, saved", log)
     facts = json.loads(
         (model / f"output_model_mmoe/best/rec{'_static' * bool(graph)}.json").read_text()
     )
-    assert facts["epoch"] == int(told[2])
-    assert sum(facts["valid"].values()) / 2 == pytest.approx(float(told[1]), abs=1e-6)
+    assert facts["epoch"] == int(logged[2])
+    assert sum(facts["valid"].values()) / 2 == pytest.approx(float(logged[1]), abs=1e-6)
     code, log = command(f"{graph}infer", *options)
     assert code == 0, log
     done = re.search(r"epoch: (\d) done, auc_income: ([\d.]+), auc_marital: ([\d.]+), ", log)
-    assert done[1] == told[2]
-    assert (float(done[2]) + float(done[3])) / 2 == pytest.approx(float(told[1]), abs=1e-5)
+    assert done[1] == logged[2]
+    assert (float(done[2]) + float(done[3])) / 2 == pytest.approx(float(logged[1]), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_train_with_validation_and_evaluate_the_best(graph, model, command):
         ("runner.infer_checkpoint=last", "expected best"),
     ],
 )
-def test_bad_input_is_one_line(options, problem, model, command):
+def test_invalid_input_is_one_line(options, problem, model, command):
     chosen = f"runner.valid_data_dir={model / 'data' / 'test'}"
     code, log = command("trainer", "-m", model / "config.yaml", "-o", chosen, options)
     assert code == 2

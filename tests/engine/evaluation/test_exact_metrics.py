@@ -1,4 +1,4 @@
-"""Metrics of evaluation, by hand and against scikit-learn."""
+"""Exact metrics, compared with scikit-learn and with values computed by hand."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def rows(count=5000, seed=0, rate=0.2):
     return labels, np.round(predictions, 2)  # rounded, so that there are ties
 
 
-def test_auc_is_scikit_learns_with_ties():
+def test_auc_with_ties_agrees_with_scikit_learn():
     labels, predictions = rows()
     assert exact_metrics.auc(labels, predictions) == pytest.approx(
         roc_auc_score(labels, predictions), abs=1e-12
@@ -35,7 +35,7 @@ def test_one_label_has_no_auc(label):
     assert exact_metrics.auc(np.zeros(0, int), np.zeros(0)) == NAN
 
 
-def test_a_prediction_that_is_no_number_leaves_no_auc():
+def test_a_nan_prediction_leaves_no_auc():
     assert exact_metrics.auc(np.array([0, 1]), np.array([0.5, np.nan])) == NAN
 
 
@@ -48,7 +48,7 @@ def test_gauc_by_hand():
     assert found == (pytest.approx((3 * 0.5 + 2 * 0.0) / 5), 2, 5)
 
 
-def test_gauc_is_the_weighted_mean_of_scikit_learns_aucs():
+def test_gauc_is_the_weighted_mean_of_aucs_by_scikit_learn():
     labels, predictions = rows()
     groups = np.random.default_rng(1).integers(0, 400, len(labels))
     aucs, weights = [], []
@@ -62,18 +62,18 @@ def test_gauc_is_the_weighted_mean_of_scikit_learns_aucs():
     assert (found.groups, found.rows) == (len(aucs), sum(weights))
 
 
-def test_groups_that_cannot_be_ordered_have_no_gauc():
+def test_groups_of_one_label_have_no_gauc():
     assert exact_metrics.grouped_auc(np.array([0, 1]), np.ones(2), np.array([0, 1])) == (NAN, 0, 0)
 
 
-def test_log_loss_is_scikit_learns():
+def test_log_loss_agrees_with_scikit_learn():
     labels, predictions = rows()
     assert exact_metrics.log_loss(labels, predictions) == pytest.approx(
         log_loss(labels, predictions), abs=1e-12
     )
 
 
-def test_log_loss_of_several_classes_is_scikit_learns():
+def test_log_loss_of_several_classes_agrees_with_scikit_learn():
     rng = np.random.default_rng(0)
     predictions = rng.dirichlet(np.ones(10), 500)
     labels = rng.integers(0, 10, 500)
@@ -81,12 +81,12 @@ def test_log_loss_of_several_classes_is_scikit_learns():
     assert exact_metrics.log_loss(labels, predictions) == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_certain_and_wrong_prediction_costs_what_its_type_can_tell():
+def test_the_log_loss_of_a_wrong_prediction_of_1_is_finite():
     loss = exact_metrics.log_loss(np.array([0]), np.array([1.0], np.float32))
     assert loss == pytest.approx(-np.log(2.0**-23))
 
 
-def test_calibration_is_predicted_over_observed():
+def test_calibration_is_the_ratio_of_the_means():
     labels = np.array([1, 0, 0, 0])
     assert exact_metrics.calibration(labels, np.array([0.5, 0.3, 0.1, 0.1])) == pytest.approx(1.0)
     assert exact_metrics.calibration(labels, np.full(4, 0.5)) == pytest.approx(2.0)
@@ -102,7 +102,7 @@ def test_reliability_by_hand():
     assert bins.error == pytest.approx(0.5 * 0.35 + 0.5 * 0.15)
 
 
-def test_bins_hold_about_equal_counts_and_all_rows():
+def test_bins_have_about_equal_size_and_contain_all_rows():
     labels, predictions = rows(count=10_007)
     noisy = predictions + 1e-6 * np.random.default_rng(2).random(len(labels))
     bins = exact_metrics.reliability(labels, noisy, 20)
@@ -148,7 +148,7 @@ def test_opposite_errors_beside_equal_predictions_do_not_cancel():
     assert error == pytest.approx(0.96 * (27 / 96 - 0.25) + 0.04 * 0.75)
 
 
-def test_a_calibrated_model_has_a_small_error_and_a_shifted_one_its_shift():
+def test_the_error_of_a_calibrated_and_of_a_shifted_model():
     rng = np.random.default_rng(0)
     truth = rng.random(200_000)
     labels = (rng.random(200_000) < truth).astype(int)
@@ -196,7 +196,7 @@ def test_labels_of_one_class_have_a_log_loss_and_no_auc(label):
     assert found["log loss"] == pytest.approx(-np.log(0.25 if label else 0.75))
 
 
-def test_labels_that_are_no_classes_have_no_summary():
+def test_labels_of_other_tasks_have_no_summary():
     assert exact_metrics.summary(np.array([5, 3]), np.array([0.1, 0.9])) == {}
     assert exact_metrics.summary(np.array([0, 1]), None) == {}
     assert exact_metrics.summary(np.array([-1, -1]), np.array([0.1, 0.9])) == {}
@@ -220,7 +220,7 @@ def test_several_classes_have_an_accuracy():
     assert found["log loss"] == pytest.approx(-np.log([0.7, 0.4, 0.1]).mean())
 
 
-def test_a_task_whose_name_looks_like_a_class_of_another_is_its_own():
+def test_a_task_may_be_called_like_a_class_of_another():
     """`like_1` is a binary task here, not the second class of `like`."""
     outputs = {"like": np.array([0.1, 0.9]), "like_1": np.array([0.9, 0.1])}
     assert list(task_metrics.named_columns(outputs)) == ["like", "like_1"]

@@ -1,4 +1,4 @@
-"""Log lines count what they say, and VisualDL's records hold what was logged."""
+"""Log lines and VisualDL's records of a run."""
 
 import re
 
@@ -16,14 +16,14 @@ from engine.training import loop
 
 
 class SteppedClock(Clock):
-    """A clock whose seconds a test sets."""
+    """A clock whose seconds are set by a test."""
 
     def spend(self, read, forward):
         self.seconds["read"] += read
         self.seconds["forward"] += forward
 
 
-def test_a_line_averages_over_its_own_interval(caplog):
+def test_a_line_averages_over_its_interval(caplog):
     clock = SteppedClock()
     report = RunLog(clock, interval=2, total=None, visual=None)
     caplog.set_level("INFO")
@@ -44,7 +44,7 @@ def test_a_line_averages_over_its_own_interval(caplog):
     ]
 
 
-def test_use_visual_writes_what_the_log_says(configure, tmp_path, caplog):
+def test_visualdl_gets_the_values_of_the_log(configure, tmp_path, caplog):
     pytest.importorskip("visualdl", reason="VisualDL is an extra: requirements-visual.txt")
     from visualdl import LogReader
 
@@ -71,7 +71,7 @@ def test_use_visual_without_visualdl_says_what_to_install(monkeypatch):
         Visual("anywhere")
 
 
-def test_every_phase_of_a_step_is_accounted_for(configure):
+def test_every_phase_of_a_step_is_timed(configure):
     config = configure("mmoe")
     session, clock = DygraphSession(config), Clock()
     session.start_epoch(training=True)

@@ -1,4 +1,4 @@
-"""``runner.metrics`` and ``runner.save_metrics`` through the commands that people type."""
+"""``runner.metrics`` and ``runner.save_metrics`` on the command line."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ BINARY = "[auc,logloss,calibration,ece,acc]"
 
 @pytest.fixture
 def evaluated(run_command, tmp_path):
-    """Trains a folder's sample for an epoch and evaluates it; returns what that wrote."""
+    """Trains a folder's sample for an epoch, evaluates it and returns the files it wrote."""
 
     def run(model, *options, command="infer", yaml_path=None):
         path, output = tmp_path / "metrics.json", tmp_path / "output"
@@ -48,7 +48,7 @@ def evaluated(run_command, tmp_path):
 
 
 def labels(model, places):
-    """The labels of a text sample's test rows, by their column."""
+    """Returns columns of labels from a text sample's test set."""
     data_set = {"esmm": "ali_ccp", "mmoe": "census"}[model]
     path = f"{DATASETS}/{data_set}/sample_data/test/test_data.txt"
     table = np.loadtxt(path, delimiter=",", usecols=range(1 + max(places)))
@@ -56,7 +56,7 @@ def labels(model, places):
 
 
 @pytest.mark.parametrize("command", ["infer", "static_infer"])
-def test_figures_are_scikit_learns_of_the_rows_that_were_predicted(evaluated, command):
+def test_metrics_agree_with_scikit_learn_on_the_saved_predictions(evaluated, command):
     done, found, table = evaluated("mmoe", f"runner.metrics={BINARY}", command=command)
     for task, truth in zip(("income", "marital"), labels("mmoe", (1, 0))):
         figures, predicted = found["epochs"]["0"]["tasks"][task], table[task]
@@ -74,7 +74,7 @@ def test_figures_are_scikit_learns_of_the_rows_that_were_predicted(evaluated, co
         assert f"{task} on 200 rows, auc: {figures['auc']:.6f}, acc: " in done.stderr
 
 
-def test_what_was_measured_names_rows_parameters_gates_and_versions(evaluated):
+def test_saved_metrics_have_rows_parameters_gates_and_versions(evaluated):
     _, found, _ = evaluated("mmoe", "runner.metrics=[auc]")
     assert (found["mode"], found["rows"], found["seed"]) == ("evaluate", 200, 12345)
     # Experts and gates in one product, then the towers' two layers.
@@ -86,14 +86,14 @@ def test_what_was_measured_names_rows_parameters_gates_and_versions(evaluated):
     assert sum(found["gates"]["income"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_without_being_asked_evaluation_says_what_it_said(evaluated):
+def test_without_runner_metrics_nothing_more_is_logged(evaluated):
     done, found, _ = evaluated("mmoe")
     assert found["epochs"]["0"]["tasks"] == {}
     assert " rows, " not in done.stderr
     assert "auc_income: " in done.stderr
 
 
-def test_training_measures_too(run_command, tmp_path):
+def test_training_saves_metrics_too(run_command, tmp_path):
     path, output = tmp_path / "deep" / "train.json", tmp_path / "output"
     options = [f"runner.model_save_path={output}", f"runner.save_metrics={path}"]
     config = f"{FOLDER}/share_bottom/config.yaml"
@@ -106,7 +106,7 @@ def test_training_measures_too(run_command, tmp_path):
     assert found["gates"] is None
 
 
-def test_a_task_of_some_rows_counts_those(evaluated):
+def test_a_task_may_count_only_some_rows(evaluated):
     _, found, table = evaluated("esmm", "runner.metrics=[auc,ece]")
     path = f"{DATASETS}/ali_ccp/sample_data/test/test_data.txt"
     with open(path, encoding="utf-8") as file:
@@ -119,7 +119,7 @@ def test_a_task_of_some_rows_counts_those(evaluated):
     assert tasks["cvr"]["auc"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_tasks_of_ten_classes_have_no_auc_and_say_so(evaluated):
+def test_tasks_of_ten_classes_have_no_auc_and_a_warning(evaluated):
     done, found, table = evaluated("dselect_k", f"runner.metrics={BINARY}")
     figures = found["epochs"]["0"]["tasks"]["left"]
     assert "left has 10 classes: auc of runner.metrics needs a task with two" in done.stderr
@@ -132,7 +132,7 @@ def test_tasks_of_ten_classes_have_no_auc_and_say_so(evaluated):
 
 @pytest.fixture
 def own_table(tmp_path):
-    """A table with a column that is no feature, and its YAML."""
+    """The YAML of a table with a column that is not a feature."""
     sample.write(tmp_path / "data", 1, (500, 300))
     rng = np.random.default_rng(0)
     for path in (tmp_path / "data" / part for part in sample.FILES):
@@ -201,7 +201,7 @@ def test_bad_keys_are_one_line(model, options, problem, evaluated):
     assert "Traceback" not in done.stderr
 
 
-def test_a_field_groups_rows_and_an_unknown_id_none(configure):
+def test_a_field_groups_rows_and_an_unknown_id_has_no_group(configure):
     config = configure("esmm")
     found = sources.evaluation_source(config).groups("101")
     path = f"{DATASETS}/ali_ccp/sample_data/test/test_data.txt"
@@ -211,7 +211,7 @@ def test_a_field_groups_rows_and_an_unknown_id_none(configure):
     assert found.tolist() == expected
 
 
-def test_a_reader_that_yields_rows_may_know_groups_as_well():
+def test_a_reader_of_rows_may_have_groups():
     class Rows:
         def groups(self, column):
             if column != "user":
@@ -225,7 +225,7 @@ def test_a_reader_that_yields_rows_may_know_groups_as_well():
 
 
 class Grouped:
-    """A reader that yields rows, and knows the groups that it is given."""
+    """A reader of rows with given groups."""
 
     def __init__(self, groups):
         self._groups = groups
@@ -254,13 +254,13 @@ def test_groups_may_be_a_list(batch_size):
         (None, r"found object, shape \[\]"),
     ],
 )
-def test_groups_that_are_not_an_integer_a_row_are_one_line(groups, problem):
+def test_groups_must_be_one_integer_for_each_row(groups, problem):
     source = RowSource(Grouped(groups), "my_reader", 2, None)
     with pytest.raises(UserError, match=rf"^my_reader: groups\('user'\): expected .*{problem}$"):
         source.groups("user")
 
 
-def test_groups_of_other_rows_than_a_stream_yields_are_one_line():
+def test_groups_must_be_those_of_the_rows_read():
     asked = TaskMetrics(["gauc"], 20, np.array([1, 1, 2]))
     rows = {"click": np.array([0, 1])}
     with pytest.raises(UserError, match="groups are for 3 rows, but it yielded 2"):

@@ -1,4 +1,4 @@
-"""Moving averages of parameters: by hand, in checkpoints, over a resume, in both graphs."""
+"""Moving averages of parameters: computed independently, saved and resumed in both graphs."""
 
 import os
 import signal
@@ -85,7 +85,7 @@ def test_a_checkpoint_holds_the_averages_of_all_steps(graph, settings):
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("form", ["paddle", "safetensors"])
-def test_a_resumed_run_goes_on_to_the_last_bit(graph, form, settings, monkeypatch):
+def test_a_resumed_run_is_bit_identical(graph, form, settings, monkeypatch):
     if form == "safetensors":
         pytest.importorskip("safetensors")
     form = f"runner.checkpoint_format={form}"
@@ -111,7 +111,7 @@ def test_a_resumed_run_goes_on_to_the_last_bit(graph, form, settings, monkeypatc
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_evaluation_takes_them(graph, settings):
+def test_evaluation_uses_the_averages(graph, settings):
     rows = f"runner.valid_data_dir={settings('any').runner('test_data_dir')}"
     config = settings("run", rows, "runner.infer_end_epoch=2")
     summary = train(graph, config)
@@ -125,7 +125,7 @@ def test_evaluation_takes_them(graph, settings):
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_they_may_begin_and_end_with_a_resume(graph, settings):
+def test_a_resumed_run_may_start_or_stop_averaging(graph, settings):
     config = settings("run", "runner.epochs=1")
     train(graph, config)
     before = averages.unpack(parts(graph, config, "0"))[0]
@@ -144,8 +144,8 @@ def test_they_may_begin_and_end_with_a_resume(graph, settings):
     )
 
 
-def test_static_exports_hold_them(settings):
-    """The exported parameters are those of the checkpoint beside, not those that are trained."""
+def test_static_exports_have_the_averages(settings):
+    """The exported parameters are those of the checkpoint, not the trained ones."""
     config = settings("run", "runner.use_inference=True", "runner.epochs=1")
     summary = commands.train(config, "static")
     assert summary.rows
@@ -167,7 +167,7 @@ def test_another_decay_is_refused(graph, settings):
         train(graph, settings("run", "runner.resume=True", decay=0.99))
 
 
-def test_the_gates_shown_are_theirs(settings):
+def test_the_gates_shown_are_those_of_the_averages(settings):
     config = settings("run", "runner.infer_batch_size=1000")
     session = DygraphSession(config)
     loop.train(session, config, sources.training_source(config))

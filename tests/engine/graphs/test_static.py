@@ -1,4 +1,4 @@
-"""The executor of a static session: prepared once, for what it is asked."""
+"""The executor of a static session prepares each program once."""
 
 import numpy as np
 import paddle
@@ -11,7 +11,7 @@ from engine.system.clock import Clock
 
 @pytest.fixture
 def program():
-    """A program, its input, and two values to fetch of it."""
+    """A program and two variables to fetch from it."""
     paddle.enable_static()
     made = paddle.static.Program()
     with paddle.static.program_guard(made):
@@ -20,7 +20,7 @@ def program():
     paddle.disable_static()
 
 
-def test_what_is_fetched_may_change(program):
+def test_the_fetches_may_change(program):
     made, double, total = program
     executor = paddle.static.Executor(paddle.CPUPlace())
     remember_program(executor)

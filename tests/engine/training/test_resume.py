@@ -1,4 +1,4 @@
-"""Every model, interrupted inside an epoch, goes on to the parameters of an undisturbed run."""
+"""Every model: a run resumed inside an epoch ends with the parameters of an uninterrupted run."""
 
 import os
 
@@ -18,7 +18,7 @@ STEPS = 3  # done when the signal comes
 
 
 def train(graph, config):
-    """Trains; returns the last checkpoint's state."""
+    """Trains and returns the content of the last checkpoint."""
     loop.train(GRAPHS[graph](config), config, sources.training_source(config))
     found, _ = find.newest(config.runner("model_save_path"), PREFIX[graph])
     return {
@@ -28,19 +28,21 @@ def train(graph, config):
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_it_goes_on_inside_the_epoch(folder, graph, configure, tmp_path, signal_at):
+def test_a_resumed_run_continues_inside_the_epoch(folder, graph, configure, tmp_path, signal_at):
     options = ["runner.epochs=1", "runner.train_batch_size=40", "hyper_parameters.dropout=0.1"]
     whole = configure(folder.name, *options, f"runner.model_save_path={tmp_path / 'whole'}")
-    undisturbed = train(graph, whole)
+    uninterrupted = train(graph, whole)
     config = configure(folder.name, *options, "runner.resume=True")
     root = config.runner("model_save_path")
-    told = pytest.raises(interrupts.Interrupted, match=rf"in epoch 0, {STEPS} batches done; saved")
-    with signal_at(STEPS), told:
+    interrupted = pytest.raises(
+        interrupts.Interrupted, match=rf"in epoch 0, {STEPS} batches done; saved"
+    )
+    with signal_at(STEPS), interrupted:
         train(graph, config)
     assert os.listdir(root) == ["interrupted"]
     resumed = train(graph, config)
     assert "interrupted" not in os.listdir(root)
-    for part, content in undisturbed.items():
+    for part, content in uninterrupted.items():
         assert content.keys() == resumed[part].keys()
         for name, value in content.items():
             np.testing.assert_array_equal(value, resumed[part][name], err_msg=name)

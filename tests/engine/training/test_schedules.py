@@ -1,4 +1,4 @@
-"""Learning-rate schedules: by hand, in both graphs, and over a resume."""
+"""Learning-rate schedules: computed by hand, in both graphs, and after a resume."""
 
 import json
 import math
@@ -26,7 +26,7 @@ LENGTH = 10  # batches in an epoch, by hand
 
 @pytest.fixture
 def rates(tmp_path):
-    """Returns the rates of some (epoch, batch) with base 1."""
+    """Returns a function from (epoch, batch) pairs to rates with base 1."""
 
     def compute(places, runner=None, length=LENGTH, **optimizer):
         path = tmp_path / "config.yaml"
@@ -41,7 +41,7 @@ def rates(tmp_path):
     return compute
 
 
-def test_nothing_is_set_where_nothing_changes(rates):
+def test_a_constant_rate_has_no_schedule(rates):
     assert rates([(0, 0)]) is None
     assert rates([(0, 0)], length=None, schedule="constant") is None
 
@@ -73,7 +73,7 @@ def test_cosine_after_a_warm_up(rates):
     assert found == pytest.approx([0.25, 1, 1, 0.5, 0])
 
 
-def test_exponential_goes_on_between_epochs(rates):
+def test_exponential_decreases_inside_epochs(rates):
     options = {"schedule": "exponential", "gamma": 0.25}
     assert rates([(0, 0), (0, 5), (1, 0)], **options) == pytest.approx([1, 0.5, 0.25])
     found = rates([(0, 0), (0, 4), (0, 5), (1, 0)], **options, warmup_epochs=0.5)
@@ -108,7 +108,7 @@ def test_a_stream_counts_steps(rates):
         ({"schedule": "cosine", "gamma": 0.5}, "schedule = cosine does not use it"),
     ],
 )
-def test_bad_values_are_refused(rates, options, problem):
+def test_invalid_values_are_errors(rates, options, problem):
     with pytest.raises(UserError, match=problem):
         rates([], **options)
 
@@ -135,12 +135,12 @@ def train(graph, config, seen=None):
     session = GRAPHS[graph](config)
     step = session.train_step
 
-    def noted(batch, clock):
+    def recording_step(batch, clock):
         seen.append(session.learning_rate())
         return step(batch, clock)
 
     if seen is not None:
-        session.train_step = noted
+        session.train_step = recording_step
     return loop.train(session, config, sources.training_source(config))
 
 
@@ -166,8 +166,8 @@ def test_each_step_has_its_rate(graph, settings):
     assert expected[0] < expected[2] == 0.001 > expected[-1]
 
 
-def test_the_rate_counts_in_both_graphs(settings):
-    """The parameters are those of the other graph, and not those of a constant rate."""
+def test_both_graphs_use_the_rate(settings):
+    """Their parameters agree, and differ from those of a constant rate."""
     for graph in GRAPHS:
         train(graph, settings(graph, *WARM_COSINE))
     train("dygraph", settings("constant"))
@@ -182,7 +182,7 @@ def test_the_rate_counts_in_both_graphs(settings):
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("steps", [2, 5])
-def test_a_resumed_run_goes_on_in_the_schedule(graph, steps, settings, signal_at):
+def test_a_resumed_run_continues_the_schedule(graph, steps, settings, signal_at):
     whole = settings("whole", *WARM_COSINE)
     train(graph, whole)
     config = settings("parted", *WARM_COSINE, "runner.resume=True")
@@ -195,7 +195,7 @@ def test_a_resumed_run_goes_on_in_the_schedule(graph, steps, settings, signal_at
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_a_plateau_lowers_the_rate_and_a_resumed_run_knows(graph, settings):
+def test_a_plateau_lowers_the_rate_also_after_a_resume(graph, settings):
     config = settings("any")
     more = optimizer(schedule="plateau", plateau_patience=1, gamma=0.5)
     more += [f"runner.valid_data_dir={config.runner('test_data_dir')}", "runner.epochs=3"]
@@ -210,7 +210,7 @@ def test_a_plateau_lowers_the_rate_and_a_resumed_run_knows(graph, settings):
     assert seen == pytest.approx([0.0005] * length)
 
 
-def test_a_schedule_of_the_models_own_stays(settings):
+def test_an_optimizer_with_a_schedule_is_an_error(settings):
     config = settings("run", *WARM_COSINE)
     session = DygraphSession(config)
     own = paddle.optimizer.lr.StepDecay(0.1, 2)
@@ -219,8 +219,8 @@ def test_a_schedule_of_the_models_own_stays(settings):
         loop.train(session, config, sources.training_source(config))
 
 
-def test_it_goes_on_where_other_processes_have_begun_the_epoch(settings):
-    """They took rows of an epoch in other batches: half of it, and ten batches of 20 now."""
+def test_an_epoch_that_other_processes_have_started_continues(settings):
+    """They trained on half of its rows in other batches; ten of 20 batches remain."""
     config, seen = settings("run", *optimizer(schedule="cosine")), []
     session = DygraphSession(config)
     session.train_step = lambda batch, clock: seen.append(session.learning_rate())

@@ -134,7 +134,7 @@ def test_the_run_stops_without_improvement(graph, inside, settings, caplog):
     assert len(train(graph, longer).valid) == 1
 
 
-def test_the_best_one_is_exported(settings):
+def test_the_best_checkpoint_is_exported(settings):
     config = settings("run")
     train("dygraph", config)
     root = config.runner("model_save_path")
@@ -254,7 +254,7 @@ def test_the_name_says_whether_lower_is_better(name, lower):
     assert lower_is_better(name) == lower
 
 
-def test_no_mean_is_taken_of_losses(settings):
+def test_a_mean_of_losses_is_an_error(settings):
     stopping = EarlyStopping(settings("run"))
     with pytest.raises(UserError, match=r"lower is better for loss, mse: name a single metric"):
         stopping.check(["loss", "mse"])
