@@ -1,0 +1,54 @@
+"""The tasks of a YAML: what they may say, and one line for what they may not."""
+
+import pytest
+
+from models.common.tasks.declaration import INCOME_MARITAL, Task, conditions, tasks_of
+
+
+def tasks(*entries):
+    return tasks_of({"hyper_parameters.tasks": list(entries)})
+
+
+def test_tasks_keep_their_order_and_defaults():
+    found = tasks(
+        {"name": "click", "label_column": 3},
+        {"name": "buy", "label_column": 0, "weight": 2, "rows": "click"},
+    )
+    assert found == (Task("click", 3), Task("buy", 0, 2, "click"))
+    assert conditions(found) == [(1, 0)]
+
+
+def test_a_yaml_without_tasks_has_paddlerecs_two():
+    assert tasks_of({}) == INCOME_MARITAL
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({"name": "", "label_column": 0}, "expected a name that is not empty, found ''"),
+        ({"name": " ", "label_column": 0}, "expected a name that is not empty, found ' '"),
+        (
+            {"name": "a", "label_column": -1},
+            "a: label_column: expected an integer of at least 0, found -1",
+        ),
+        ({"name": "a", "label_column": True}, "expected entries of name"),
+        ({"name": "a", "label_column": 0, "weight": -1}, "a: expected a weight of at least 0"),
+        ({"name": "a", "label_column": 0, "rows": "a"}, "expected the name of another task"),
+        ({"name": "a", "label_column": 0, "kind": 1}, "expected entries of name"),
+        ("click", "expected entries of name"),
+    ],
+)
+def test_what_a_task_may_not_say(entry, problem):
+    with pytest.raises(ValueError, match=f"hyper_parameters.tasks: {problem}"):
+        tasks(entry)
+
+
+def test_two_tasks_need_two_names():
+    with pytest.raises(ValueError, match="two tasks have one name: a, a"):
+        tasks({"name": "a", "label_column": 0}, {"name": "a", "label_column": 1})
+
+
+@pytest.mark.parametrize("value", [[], "click", {"name": "a"}])
+def test_tasks_are_a_list(value):
+    with pytest.raises(ValueError, match="expected a list of tasks"):
+        tasks_of({"hyper_parameters.tasks": value})
