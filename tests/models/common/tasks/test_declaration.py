@@ -33,7 +33,10 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
         ),
         ({"name": "a", "label_column": True}, "expected entries of name"),
         ({"name": "a", "label_column": 0, "weight": -1}, "a: expected a weight of at least 0"),
-        ({"name": "a", "label_column": 0, "rows": "a"}, "expected the name of another task"),
+        (
+            {"name": "a", "label_column": 0, "rows": "a"},
+            "a: rows: expected the name of another task",
+        ),
         ({"name": "a", "label_column": 0, "kind": 1}, "expected entries of name"),
         ("click", "expected entries of name"),
     ],
