@@ -1,4 +1,4 @@
-"""Folders as people write them for PaddleRec, knowing nothing of this project."""
+"""Folders in the style of PaddleRec, written without this project in mind."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ FOLDERS = Path(__file__).parent / "folders"
 
 @pytest.fixture
 def stand_in(tmp_path):
-    """Copies the stand-in folders, writes one's data and returns that one."""
+    """Copies all folders, writes the data of one, and returns its path."""
 
     def make(name):
         root = tmp_path / "their_models"
@@ -26,7 +26,7 @@ def stand_in(tmp_path):
 
 @pytest.fixture
 def lines():
-    """Parses a command's log: values by name, of the batch lines and of the epochs' lines."""
+    """Parses a command's log: values by name, for batch lines and for epoch lines."""
     pair = re.compile(r"([A-Za-z_]\w*): ?(-?\d+\.\d+(?:e-?\d+)?|nan)(?=,| sec| ins| s$)")
 
     def parse(stderr):

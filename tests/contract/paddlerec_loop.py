@@ -1,4 +1,4 @@
-"""What PaddleRec's tools do with a folder, as far as its contract says it: the yardstick."""
+"""PaddleRec's training loop, written from its contract: the reference for the engine."""
 
 import numpy as np
 import paddle
@@ -17,20 +17,20 @@ def _loader(config, name, files, size, drop_last):
 
 
 def train_loader(config):
-    """The training batches: rows in the files' order, the last partial batch left out."""
+    """Returns training batches in the order of the files, without the last partial batch."""
     name, size = config["runner.train_reader_path"], config["runner.train_batch_size"]
     return _loader(config, name, loading.files(config, "train_data_dir"), size, True)
 
 
 def test_loader(config):
-    """The test batches, the partial one included: PaddleRec leaves it out, the engine does not."""
+    """Returns test batches with the last partial one, which PaddleRec leaves out."""
     name = config.get("runner.infer_reader_path") or config["runner.train_reader_path"]
     size = config["runner.infer_batch_size"]
     return _loader(config, name, loading.files(config, "test_data_dir"), size, False)
 
 
 def train_dygraph(config):
-    """Trains; returns each epoch's parameters, metrics and last printed tensors."""
+    """Trains in dygraph; returns each epoch's parameters, metrics and last printed tensors."""
     paddle.disable_static()
     paddle.seed(12345)
     settings = dict(config)
@@ -56,7 +56,7 @@ def train_dygraph(config):
 
 
 def infer_dygraph(config, model, net):
-    """Evaluates the net as it is; returns the metrics."""
+    """Evaluates the net in dygraph; returns the metrics."""
     metrics, names = model.create_metrics()
     net.eval()
     with paddle.no_grad():
@@ -66,7 +66,7 @@ def infer_dygraph(config, model, net):
 
 
 def train_static(config):
-    """Trains an epoch in the default programs; returns what the last batch fetched, parameters."""
+    """Trains an epoch in static graph; returns the last batch's fetches and the parameters."""
     paddle.enable_static()
     paddle.seed(12345)
     main, startup = paddle.static.Program(), paddle.static.Program()

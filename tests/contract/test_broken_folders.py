@@ -1,4 +1,4 @@
-"""What is wrong with a folder is one line, at once: nothing hangs, and nothing is a traceback."""
+"""A broken folder ends a command with one line at once, without hanging or a traceback."""
 
 import re
 
@@ -34,11 +34,11 @@ def edit(path, old, new):
     text = path.read_text()
     assert old in text, path
     path.write_text(text.replace(old, new, 1))
-    importing.forget(str(path.parent))  # which a test may have run before
+    importing.forget(str(path.parent))  # the test may have run the folder before
 
 
-def ready(folder, run_command, name):
-    """Makes the checkpoint that a command which evaluates needs."""
+def train_first(folder, run_command, name):
+    """Saves a checkpoint if the command evaluates one."""
     if name.endswith("infer"):
         trainer = name.replace("infer", "trainer")
         done = run_command(trainer, "-m", folder / "config.yaml", "-o", "runner.epochs=2")
@@ -75,7 +75,7 @@ def ready(folder, run_command, name):
 )
 def test_a_reader_that_raises(stand_in, run_command, refused, name, place, what, problem):
     folder = stand_in("match/dssm")
-    ready(folder, run_command, name)
+    train_first(folder, run_command, name)
     path = folder / "bq_reader_train.py"
     indent = re.search(rf"( *){re.escape(place)}", path.read_text())[1]
     edit(path, place, f"{what}\n{indent}{place}")
@@ -90,7 +90,7 @@ def test_a_map_style_reader_that_raises(stand_in, refused, name):
     assert refused(name, folder) == "dict_reader: too many values to unpack (expected 2)"
 
 
-def test_a_reader_of_whole_batches_that_raises(stand_in, refused):
+def test_a_reader_of_batches_that_raises(stand_in, refused):
     folder = stand_in("rank/din")
     edit(folder / "dinReader.py", "yield self.pad(", "yield self.padded(")
     assert refused("trainer", folder) == (
@@ -99,7 +99,7 @@ def test_a_reader_of_whole_batches_that_raises(stand_in, refused):
     )
 
 
-def test_a_models_own_loader_whose_data_set_raises(stand_in, refused):
+def test_a_models_loader_whose_dataset_raises(stand_in, refused):
     folder = stand_in("multitask/five_tasks")
     edit(folder / "table_reader.py", "return self.rows[i, 5:]", "return self.lines[i, 5:]")
     assert refused("static_trainer", folder) == (
@@ -127,7 +127,7 @@ def test_a_data_generator_that_raises(stand_in, refused):
         "from tools.utils.save_load import save_model",
     ],
 )
-def test_what_only_paddlerec_has(stand_in, refused, name, line):
+def test_an_import_of_paddlerecs_own_tools(stand_in, refused, name, line):
     folder = stand_in("match/dssm")
     path = folder / f"{COMMANDS[name]}.py"
     path.write_text(f"import paddle\n{line}\n" + path.read_text())
@@ -140,7 +140,7 @@ def test_what_only_paddlerec_has(stand_in, refused, name, line):
     ), found
 
 
-def test_a_folder_that_brings_those_modules_along(stand_in, run_command):
+def test_a_folder_with_its_own_utils(stand_in, run_command):
     folder = stand_in("match/dssm")
     (folder / "utils").mkdir()
     (folder / "utils" / "__init__.py").write_text("")
@@ -172,7 +172,7 @@ def test_a_name_that_a_module_lacks(stand_in, refused):
 @pytest.mark.parametrize("name", ["static_trainer", "static_infer"])
 def test_a_reader_of_fewer_fields_than_the_model_takes(stand_in, run_command, refused, name):
     folder = stand_in("match/dssm")
-    ready(folder, run_command, name)
+    train_first(folder, run_command, name)
     edit(folder / "bq_reader_train.py", "[:2 + self.neg_num]", "[:1]")
     takes = "query, doc_pos" if name.endswith("infer") else "query, doc_pos, doc_neg_0, doc_neg_1"
     assert refused(name, folder) == (

@@ -1,4 +1,4 @@
-"""Train, export, predict: the commands as PaddleRec's integration tests type them."""
+"""Training, export and prediction with the command lines of PaddleRec's integration tests."""
 
 import json
 
@@ -8,11 +8,12 @@ import pytest
 MODELS = "models/multitask"
 SAMPLE = "../../datasets/census/sample_data"  # from MODELS
 TRAIN = ["runner.use_gpu=False", "runner.epochs=2", "runner.CE=true", "runner.train_batch_size=8"]
+TRAIN += ["runner.print_interval=50"]  # each line computes AUCs, which takes longer than a step
 
 
 @pytest.fixture
 def typed(checkout, run_command, monkeypatch, elsewhere):
-    """Types commands in the root, or elsewhere with the root's path in front."""
+    """Runs commands in the repository's root, or elsewhere with absolute paths."""
 
     def start(place):
         monkeypatch.chdir(checkout if place == "root" else elsewhere)
@@ -36,7 +37,7 @@ def typed(checkout, run_command, monkeypatch, elsewhere):
 def test_dygraph(typed, place, folder):
     run, models, here = typed(place)
     yaml, out = f"{models}/{folder}/config.yaml", f"./test/output/{folder}"
-    # pretrained by an earlier run, as `runner.model_init_path` wants it
+    # a pretrained model for runner.model_init_path
     run("trainer", "-m", yaml, "-o", *TRAIN, f"runner.model_save_path={out}/first")
     first, second = f"{out}/first/1", f"{out}/second"
     options = [f"runner.model_save_path={second}", f"runner.model_init_path={first}"]
@@ -74,6 +75,7 @@ def test_static(typed):
     done = run("static_trainer", "-m", yaml, "-o", *TRAIN, *again)
     assert "warm start: " in done.stderr
     options = [f"runner.infer_load_path={out}_2", "runner.infer_end_epoch=2", "runner.CE=true"]
+    options += ["runner.infer_batch_size=50"]
     done = run("static_infer", "-m", yaml, "-o", *options)
     assert done.stderr.count(" done, auc_income: ") == 2
     done = run(

@@ -1,4 +1,4 @@
-"""Data of folders in PaddleRec's form: what the engine reads for them, and what their AUCs lack."""
+"""Data of folders written for PaddleRec: text formats, wrong lines, and rows of one class."""
 
 import gzip
 import re
@@ -15,8 +15,8 @@ def run(run_command, name, folder, *options):
 
 
 @pytest.mark.parametrize("name", ["trainer", "static_trainer"])
-def test_a_data_generator_reads_other_forms_of_text(stand_in, run_command, lines, name):
-    """Compressed, with a byte order mark, CRLF, and no newline at the end."""
+def test_text_formats_of_a_data_generator(stand_in, run_command, lines, name):
+    """Compressed, with a byte order mark and CRLF, and without a newline at the end."""
     folder = stand_in("rank/dnn")
 
     def metrics():
@@ -44,7 +44,7 @@ def test_a_data_generator_reads_other_forms_of_text(stand_in, run_command, lines
     ],
     ids=["short", "no label", "no number", "blank"],
 )
-def test_a_line_that_a_data_generator_cannot_use_is_named(stand_in, run_command, spoil, problem):
+def test_a_wrong_line_of_a_data_generator_is_named(stand_in, run_command, spoil, problem):
     folder = stand_in("rank/dnn")
     path = folder / "data" / "train" / "part-0"
     path.write_text(spoil(path.read_text()))
@@ -67,16 +67,16 @@ def test_a_truncated_file_of_a_data_generator_is_named(stand_in, run_command):
 
 
 @pytest.mark.parametrize("name", ["trainer", "static_trainer"])
-def test_one_class_alone_is_said_of_their_aucs_too(stand_in, run_command, lines, name):
-    """Paddle's own metric shows 0 there, and so does its line; the warning says what that is."""
+def test_a_warning_for_rows_of_one_class(stand_in, run_command, lines, name):
+    """Paddle's metric and the log show 0; the warning explains it."""
     folder = stand_in("rank/dnn")
     for path in (folder / "data" / "train").iterdir():
         path.write_text(re.sub(r"click:\d", "click:0", path.read_text()))
     stderr = run(run_command, name, folder, "runner.epochs=2")
-    said = [line for line in stderr.splitlines() if " - WARNING - auc is " in line]
-    assert len(said) == 1, stderr
+    warnings = [line for line in stderr.splitlines() if " - WARNING - auc is " in line]
+    assert len(warnings) == 1, stderr
     (value,) = {values["auc"] for values in lines(stderr)["done"][-1:]}
     assert value == 0 or value != value
     assert re.search(
-        r"- WARNING - auc is (0|nan): (it is not defined, )?all its rows have ", said[0]
+        r"- WARNING - auc is (0|nan): (it is not defined, )?all its rows have ", warnings[0]
     )

@@ -1,4 +1,4 @@
-"""PaddleRec's options on the stand-in folders."""
+"""PaddleRec's options with folders written for PaddleRec."""
 
 import re
 import sys
@@ -17,7 +17,7 @@ QUEUE = ["runner.train_reader_path=queuedataset_reader", "runner.infer_reader_pa
 
 @pytest.fixture
 def trained(stand_in, run_command):
-    """Trains a stand-in folder and returns an epoch's parameters, and the command's log."""
+    """Trains a folder; returns an epoch's parameters and the command's log."""
     folders = {}
 
     def train(name, trainer, *options, epoch=0, output="out"):
@@ -44,13 +44,13 @@ def assert_same(first, second):
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("kind", ["QueueDataset", "InmemoryDataset"])
-def test_a_data_generator_yields_what_the_reader_does(trained, trainer, kind):
+def test_a_data_generator_and_the_reader_yield_the_same_rows(trained, trainer, kind):
     expected, _ = trained("rank/dnn", trainer, output="rows")
     found, _ = trained("rank/dnn", trainer, f"runner.reader_type={kind}", *QUEUE, output=kind)
     assert_same(expected, found)
 
 
-def test_no_such_reader_type(stand_in, run_command):
+def test_an_unknown_reader_type(stand_in, run_command):
     done = run_command(
         "trainer", "-m", stand_in("rank/dnn") / "config.yaml", "-o", "runner.reader_type=Queue"
     )
@@ -61,7 +61,7 @@ def test_no_such_reader_type(stand_in, run_command):
     )
 
 
-def test_a_model_without_the_loader_that_its_yaml_wants(stand_in, run_command):
+def test_a_model_without_the_configured_loader(stand_in, run_command):
     options = ["-o", "runner.reader_type=CustomizeDataLoader"]
     done = run_command("static_trainer", "-m", stand_in("rank/dnn") / "config.yaml", *options)
     assert done.code == 2
@@ -71,7 +71,7 @@ def test_a_model_without_the_loader_that_its_yaml_wants(stand_in, run_command):
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_lists_and_texts_by_o(trained, trainer):
+def test_lists_and_texts_as_options(trained, trainer):
     options = ["hyper_parameters.fc_sizes=[7,5,3]", "hyper_parameters.optimizer.class=Adamax"]
     saved, log = trained("rank/dnn", trainer, *options)
     shapes = [value.shape for value in saved.values() if value.ndim == 2]
@@ -80,7 +80,7 @@ def test_lists_and_texts_by_o(trained, trainer):
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_a_run_of_paddlerecs_tests_is_the_same_again(trained, trainer):
+def test_the_options_of_paddlerecs_tests_are_reproducible(trained, trainer):
     options = ["runner.CE=true", "runner.use_gpu=False", "runner.auc_num=2"]
     first, _ = trained("multitask/aitm", trainer, *options, output="first")
     second, _ = trained("multitask/aitm", trainer, *options, output="second")
@@ -99,8 +99,8 @@ def test_a_warm_start(trained, tmp_path, trainer):
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("name", ["rank/wide_deep", "multitask/aitm"])
-def test_a_resumed_run_ends_as_an_undisturbed_one(trained, name, trainer):
-    """A schedule of the learning rate, batch normalisation and dropout included."""
+def test_a_resumed_run_equals_an_uninterrupted_one(trained, name, trainer):
+    """With a learning-rate schedule, batch normalisation and dropout."""
     whole, _ = trained(name, trainer, "runner.epochs=3", epoch=2, output="whole")
     trained(name, trainer, output="parts")
     options = ["runner.epochs=3", "runner.resume=True"]
@@ -110,8 +110,8 @@ def test_a_resumed_run_ends_as_an_undisturbed_one(trained, name, trainer):
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_the_last_partial_batch_on_request(trained, trainer):
-    """PaddleRec leaves it out, so it is left out; ``runner.drop_last=False`` takes it."""
+def test_drop_last(trained, trainer):
+    """The last partial batch is left out as in PaddleRec, unless ``runner.drop_last=False``."""
     options = ["runner.print_interval=1"]
     _, log = trained("recall/ncf", trainer, *options, output="dropped")
     assert log.count("batch_id: ") == 6
@@ -121,14 +121,14 @@ def test_the_last_partial_batch_on_request(trained, trainer):
     assert "avg_samples: 4.00000" in log
 
 
-def test_map_style_readers_keep_their_order_unless_told(trained):
+def test_map_style_readers_are_shuffled_only_on_request(trained):
     plain, _ = trained("rank/wide_deep", "trainer", output="plain")
     shuffled, _ = trained("rank/wide_deep", "trainer", "runner.shuffle=True", output="shuffled")
     assert any((plain[name] != shuffled[name]).any() for name in plain)
 
 
-def test_the_net_of_each_folder_is_its_own(stand_in):
-    """All have a ``net``; one puts another folder on ``sys.path``."""
+def test_each_folder_has_its_own_net(stand_in):
+    """All have a module ``net``; one adds another folder to ``sys.path``."""
     path, found = sys.path[:], {}
     for name in ("rank/dnn", "rank/deepfm", "match/dssm", "rank/dnn"):
         folder = found[name] if name in found else stand_in(name)
@@ -160,7 +160,7 @@ def test_static_training_saves_an_inference_model(trained, tmp_path, name, feeds
     assert len(model.inputs) == inputs
 
 
-def test_what_a_folder_must_say_for_predictions(stand_in, run_command):
+def test_predictions_need_members_of_the_model(stand_in, run_command):
     folder = stand_in("recall/ncf")
     assert run_command("trainer", "-m", folder / "config.yaml").code == 0
     done = run_command(

@@ -1,4 +1,4 @@
-"""``paddle.static.auc`` counts all rows of an epoch, for any number of tasks, on either Paddle."""
+"""``paddle.static.auc`` counts all rows of an epoch on Paddle 2 and 3, for several tasks."""
 
 import numpy as np
 import paddle
@@ -20,14 +20,14 @@ folders = pytest.mark.parametrize(
 )
 
 
-class Watched:
-    """Fetches, besides what a model fetches, what each of its AUCs is computed from."""
+class AucInputs:
+    """Adds the inputs of each AUC to a model's fetches."""
 
     def __init__(self, monkeypatch):
         self.variables = []
-        monkeypatch.setattr(running_auc, "_original", self._watch(running_auc._original))
+        monkeypatch.setattr(running_auc, "_original", self._record(running_auc._original))
 
-    def _watch(self, original):
+    def _record(self, original):
         def call(input, label, *others):
             self.variables.append((input, label))
             return original(input, label, *others)
@@ -41,7 +41,7 @@ class Watched:
 
 
 def exact(batches, number, thresholds):
-    """The rows' AUC, and how far that of buckets may be from it: half of the tied pairs."""
+    """Returns the exact AUC and the largest error of buckets: half of the tied pairs."""
     scores = np.concatenate([batch[f"input_{number}"][:, 1] for batch in batches])
     labels = np.concatenate([batch[f"label_{number}"].reshape(-1) for batch in batches])
     if labels.min() == labels.max():
@@ -54,14 +54,14 @@ def exact(batches, number, thresholds):
 
 @folders
 @pytest.mark.parametrize("training", [True, False])
-def test_it_is_scikit_learns(stand_in, monkeypatch, name, metrics, thresholds, training):
-    """After every batch, and in the second epoch as if there had been no first."""
+def test_it_equals_scikit_learns_auc(stand_in, monkeypatch, name, metrics, thresholds, training):
+    """After every batch; the second epoch starts from zero."""
     folder = stand_in(name)
     config = load_config(str(folder / "config.yaml"), [], loading.hyper_parameters)
     assert "runner.auc_num" not in config
-    watched = Watched(monkeypatch)
+    auc_inputs = AucInputs(monkeypatch)
     session = StaticSession(config, training)
-    watched.add_to(session)
+    auc_inputs.add_to(session)
     source = sources.training_source(config, "static")
     checked = 0
     for epoch in range(2):
@@ -79,14 +79,14 @@ def test_it_is_scikit_learns(stand_in, monkeypatch, name, metrics, thresholds, t
         assert len(batches) > 3
         shown = session.metrics()
         assert [shown[metric] for metric in metrics] == [batches[-1][m] for m in metrics]
-        if "mean_auc" in shown:  # the model's own arithmetic on them
+        if "mean_auc" in shown:  # computed by the model
             mean = np.mean([shown[metric].item() for metric in metrics])
             assert shown["mean_auc"].item() == pytest.approx(mean, abs=1e-6)
     assert checked > 6 * len(metrics)
 
 
 @folders
-def test_the_epochs_line_shows_it(stand_in, run_command, lines, name, metrics, thresholds):
+def test_the_epoch_line_shows_it(stand_in, run_command, lines, name, metrics, thresholds):
     folder = stand_in(name)
     done = run_command("static_trainer", "-m", folder / "config.yaml", "-o", "runner.epochs=2")
     assert done.code == 0, done.stderr
@@ -98,7 +98,7 @@ def test_the_epochs_line_shows_it(stand_in, run_command, lines, name, metrics, t
 
 
 def test_batches_of_one_label_only():
-    """AUC is undefined: nan under PIR, 0 of Paddle 2's own operator; later rows define it."""
+    """The AUC is undefined: nan under PIR, 0 in Paddle 2. Later rows define it."""
     paddle.enable_static()
     main, startup, scope = paddle.static.Program(), paddle.static.Program(), paddle.static.Scope()
     running_auc.install()

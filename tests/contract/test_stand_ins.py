@@ -1,4 +1,4 @@
-"""Every stand-in folder trains and evaluates with all four commands, and prints what it printed."""
+"""Every folder written for PaddleRec trains and evaluates as in PaddleRec's loop."""
 
 import numpy as np
 import paddle
@@ -21,14 +21,14 @@ def assert_ran(done):
 
 
 def assert_values(found, expected):
-    """The log shows the values, to the six digits that it has."""
+    """Checks that the log shows the values to its six digits."""
     for name, value in expected.items():
         if np.size(value) == 1:
             assert found[name] == pytest.approx(np.asarray(value).item(), abs=2e-6), name
 
 
 @names
-def test_dygraph_is_what_paddlerecs_loop_makes_of_it(stand_in, run_command, lines, name):
+def test_dygraph_equals_paddlerecs_loop(stand_in, run_command, lines, name):
     folder = stand_in(name)
     yaml = folder / "config.yaml"
     done = run_command("trainer", "-m", yaml)
@@ -53,7 +53,7 @@ def test_dygraph_is_what_paddlerecs_loop_makes_of_it(stand_in, run_command, line
 
 
 @names
-def test_static_is_what_paddlerecs_loop_makes_of_it(stand_in, run_command, lines, name):
+def test_static_graph_equals_paddlerecs_loop(stand_in, run_command, lines, name):
     folder = stand_in(name)
     yaml = folder / "config.yaml"
     done = run_command("static_trainer", "-m", yaml, "-o", "runner.epochs=1")

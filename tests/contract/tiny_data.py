@@ -1,4 +1,4 @@
-"""Data for the stand-in folders: a few rows in each one's own format, with something to learn."""
+"""Small learnable data for the folders written for PaddleRec, in each folder's format."""
 
 import numpy as np
 
@@ -71,7 +71,7 @@ FORMATS = {
 
 
 def write(folder, name):
-    """Writes the training and test data of the stand-in ``name`` into its folder."""
+    """Writes training and test data of the folder ``name``."""
     random = np.random.default_rng(5)
     for part, rows in (("train", TRAIN_ROWS), ("test", TEST_ROWS)):
         (folder / "data" / part).mkdir(parents=True)

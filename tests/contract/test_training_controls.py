@@ -1,4 +1,4 @@
-"""Folders written for PaddleRec are evaluated as they train, without a change to them."""
+"""Evaluation during training and moving averages for folders written for PaddleRec."""
 
 import re
 
@@ -12,7 +12,7 @@ GRAPHS = {"": "rec", "static_": "rec_static"}
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("name", ["multitask/aitm", "rank/deepfm"])
-def test_validation_and_averages_disturb_nothing(stand_in, run_command, lines, graph, name):
+def test_validation_and_averages_do_not_change_training(stand_in, run_command, lines, graph, name):
     folder, prefix = stand_in(name), GRAPHS[graph]
     command = f"{graph}trainer" if graph else "trainer"
     logs, saved = [], []
@@ -45,7 +45,7 @@ def test_validation_and_averages_disturb_nothing(stand_in, run_command, lines, g
     assert found[-1][1] != re.findall(r"INFO - valid: .*?, .*?, (.*), valid", logs[2])[-1]
 
 
-def test_a_model_without_metrics_is_refused_before_it_trains(stand_in, run_command):
+def test_validation_needs_a_model_with_metrics(stand_in, run_command):
     folder = stand_in("recall/ncf")
     rows = f"runner.valid_data_dir={folder / 'data' / 'test'}"
     done = run_command("trainer", "-m", folder / "config.yaml", "-o", rows)
