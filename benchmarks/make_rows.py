@@ -61,7 +61,9 @@ def write(output_dir: Path, seed: int, rows: "tuple[int, int]", features: int) -
 def _at_least(least: int):
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected an integer from {least} up, found {text!r}")
+            raise argparse.ArgumentTypeError(
+                f"expected an integer of at least {least}, found {text!r}"
+            )
         return int(text)
 
     return read

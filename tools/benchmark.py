@@ -22,13 +22,12 @@ from datetime import datetime, timezone
 from tqdm import tqdm
 
 from benchmarking import figures, table
-from benchmarking.cases import MODES, PARSED, Case, all_cases, data_folders
+from benchmarking.cases import GRAPHS, MODES, PARSED, Case, all_cases, data_folders
 from benchmarking.meter import WARM_UP
 from benchmarking.programs import Program, program
 from benchmarking.provenance import commit
 from benchmarking.tools_folder import ToolsFolder
 from engine import command_line
-from engine.graphs.opening import GRAPHS
 from engine.system import interrupts
 from engine.system.errors import UserError
 

@@ -45,9 +45,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     pattern = os.path.join(loading.REPOSITORY, "models", "multitask", "*", "config.yaml")
-    table = [run_sample(yaml) for yaml in sorted(glob.glob(pattern))]
-    for model, speed, metrics in [["model", "rows/s", "on the test sample"], *table]:
-        print(f"{model:<14}{speed:>6}  {metrics}")
+    table = [["model", "rows/s", "on the test sample"]]
+    table += [run_sample(yaml) for yaml in sorted(glob.glob(pattern))]
+    width = max(len(model) for model, *_ in table)
+    for model, speed, metrics in table:
+        print(f"{model:<{width}}{speed:>8}  {metrics}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import pytest
 
+import benchmark
 from benchmarking import figures, table
+from benchmarking.cases import PARSED, Case
 from benchmarking.runs import Run
 
 
@@ -75,3 +77,35 @@ def test_tables_of_large_figures_fit_into_100_columns():
         14,
         13,
     ]  # "whole s", "own MB"
+
+
+class Program:
+    """A stand-in for a program; ``rates`` are the speeds of its runs."""
+
+    def __init__(self, name, rates, phases, evaluates=True):
+        self.name, self._rates, self._phases, self._evaluates = name, iter(rates), phases, evaluates
+
+    def covers(self, case):
+        return self._evaluates
+
+    def run(self, case, folder):
+        return Run(1.0, 1.0, 300.0, 100, next(self._rates), {"paddle": "3.3"})
+
+    def phases(self, case, batches):
+        return {"phases_ms": {"read": self._phases}, "split_ms_per_step": 2.0} if batches else {}
+
+
+def test_programs_alternate_and_each_has_its_phases(tmp_path):
+    case = Case("eval", "dygraph", 1, 32, PARSED, 1, None, {})
+    programs = [
+        Program("mine", [10.0, 20.0, 30.0], 0.5),
+        Program("command", [], None, evaluates=False),
+        Program("other", [5.0, 5.0, 5.0], 0.75),
+    ]
+    measured = benchmark.measure(case, programs, 3, 7, str(tmp_path))
+    (other,) = measured["against"]
+    assert (other["letter"], other["name"]) == ("C", "other")
+    assert other["ratio"]["rows_per_second"]["turns"] == [2.0, 4.0, 6.0]
+    assert (measured["phases_ms"], other["phases_ms"]) == ({"read": 0.5}, {"read": 0.75})
+    lines = [line.split()[:3] for line in table.phases_table([measured])[1:]]
+    assert lines == [["1", "A", "0.500"], ["1", "C", "0.750"]]

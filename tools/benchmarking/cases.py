@@ -12,6 +12,7 @@ from engine.config.config import Config
 from engine.model_folder import loading
 
 MODES = ("train", "eval")
+GRAPHS = ("dygraph", "static")  # as engine.graphs.opening, which imports Paddle
 PARSED, FIRST = "parsed", "first"  # data with parsed copies, and data without
 _KEYS = {"train": "train_data_dir", "eval": "test_data_dir"}
 
@@ -22,7 +23,7 @@ class Case:
 
     Attributes:
         mode: one of `MODES`.
-        graph: ``dygraph`` or ``static``.
+        graph: one of `GRAPHS`.
         threads: threads of the arithmetic libraries.
         batch_size: rows of a batch.
         data: `PARSED` or `FIRST`.

@@ -169,7 +169,7 @@ class DataSet(Entry):
             raise ValueError(
                 f"choose: by: expected one of curves ({known}), found {self.choose.by}"
             )
-        for model in (one.model for one in self.references if one.model is not None):
+        for model in (each.model for each in self.references if each.model is not None):
             if model not in self.models:
                 raise ValueError(f"references: no model {model}{nearest(model, self.models)}")
         return self
