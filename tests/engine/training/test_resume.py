@@ -46,3 +46,17 @@ def test_a_resumed_run_continues_inside_the_epoch(folder, graph, configure, tmp_
         assert content.keys() == resumed[part].keys()
         for name, value in content.items():
             np.testing.assert_array_equal(value, resumed[part][name], err_msg=name)
+
+
+def test_a_signal_while_finished_batches_are_skipped_keeps_the_checkpoint(configure, signal_at):
+    config = configure("mmoe", "runner.train_batch_size=40", "runner.resume=True")
+    folder = os.path.join(config.runner("model_save_path"), "interrupted")
+    for checks in (STEPS, 1):  # the second signal comes before the first new step
+        with signal_at(checks), pytest.raises(interrupts.Interrupted) as caught:
+            train("dygraph", config)
+        assert str(caught.value) == (
+            f"interrupted in epoch 0, {STEPS} batches done; saved {folder}; "
+            "runner.resume=True continues there"
+        )
+        facts = find.read_facts(folder, "rec")
+        assert facts["batches"] == STEPS

@@ -1,6 +1,8 @@
 """The training loop over epochs, the same for dygraph, static graph and several processes.
 
-A `Session` takes the steps; this module decides what happens around them.
+`Training.run` goes over the epochs. In each epoch, `run_steps` calls the session's `train_step` for
+every batch: forward, backward and the optimizer's step. This module decides what happens around
+the steps: resuming, validation, early stopping and saving.
 """
 
 from __future__ import annotations
@@ -143,7 +145,11 @@ class Training:
         batches = self._session.batches(self._source, epoch)
         position, resumed = self._position, epoch == self._position.epoch
         if resumed and (position.batches or position.first_row):
-            resume.enter(self._session, batches, position)
+            try:
+                resume.enter(self._session, batches, position)
+            except Interrupted as stop:  # the checkpoint to resume is still there
+                done, folder = position.batches, position.folder
+                raise _interrupted(stop.number, epoch, done, folder) from None
         self._log.start_epoch(epoch, position.batches if resumed else 0)
         return batches
 
@@ -279,6 +285,7 @@ class Training:
 
 
 def _interrupted(number: int, epoch: int, batches: int | None, folder: str) -> Interrupted:
+    """Returns the user's message; ``batches`` is None after a complete epoch."""
     place = f"after epoch {epoch}"
     if batches is not None:
         place = f"in epoch {epoch}, {batches} batches done"
