@@ -61,6 +61,12 @@ def command(code):
     return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
 
 
+@pytest.fixture(scope="module")
+def shared_checkout(copy_checkout, tmp_path_factory):
+    """A copy of the checkout for tests that write nothing."""
+    return copy_checkout(tmp_path_factory.mktemp("checkout"))
+
+
 def test_training_and_evaluation_first_and_parsed(checkout):
     data = checkout / "datasets/census/sample_data"
     subprocess.run(
@@ -72,7 +78,7 @@ def test_training_and_evaluation_first_and_parsed(checkout):
     before = parsed_copies(data)
     output = (checkout / "models/multitask/mmoe/output_model_mmoe").stat().st_mtime_ns
     (cases, phases), report = measured(
-        checkout, "--batch_size", 8, "--repeat", 2, "--first_run", "--split_batches", 5
+        checkout, "--batch_size", 8, "--repeat", 1, "--first_run", "--split_batches", 5
     )
     assert cases[0].startswith("A = ")
     header, *rows = [line.split() for line in cases[1:]]
@@ -85,7 +91,7 @@ def test_training_and_evaluation_first_and_parsed(checkout):
     ]
     assert [line.split()[0] for line in phases[2:]] == ["2", "4"]  # of parsed data alone
 
-    assert report["repeat"] == 2
+    assert report["repeat"] == 1
     assert report["environment"]["cores"] >= 1
     for case in report["cases"]:
         split = case["data"] == "parsed"
@@ -94,7 +100,7 @@ def test_training_and_evaluation_first_and_parsed(checkout):
         for name in FIGURES - {"rows"}:
             figure = case[name]
             assert set(figure) == SPREAD
-            assert len(figure["runs"]) == 2
+            assert len(figure["runs"]) == 1
             assert 0 < figure["lowest"] <= figure["median"] <= figure["highest"]
         if split:
             assert case["split_batches"] == 5
@@ -134,7 +140,7 @@ def test_other_programs_alternate_on_the_same_data(checkout, tmp_path):
     places = " {data} {batch_size} {epochs} {threads} {graph} {mode}"
     (cases, against), report = measured(
         checkout,
-        *("--graph", "static", "--mode", "train", "--batch_size", 50, "--repeat", 2),
+        *("--graph", "static", "--mode", "train", "--batch_size", 50, "--repeat", 1),
         *("--split_batches", 0, "--threads", 2, "--epochs", 2),
         *("--against", other / "tools", command(reporting) + places, command("pass")),
     )
@@ -150,7 +156,7 @@ def test_other_programs_alternate_on_the_same_data(checkout, tmp_path):
     assert tools["rows"] == 800
     for ratio in tools["ratio"].values():
         assert ratio["lowest"] <= ratio["highest"]
-        assert len(ratio["turns"]) == 2
+        assert len(ratio["turns"]) == 1
     mine = case["rows_per_second"]
     assert tools["ratio"]["rows_per_second"]["of_medians"] == pytest.approx(
         mine["median"] / tools["rows_per_second"]["median"]
@@ -164,7 +170,7 @@ def test_other_programs_alternate_on_the_same_data(checkout, tmp_path):
     assert silent["ratio"]["whole_process_rows_per_second"]["of_medians"] > 0
     data = checkout / "datasets/census/sample_data/train"
     line = f"{data} 50 2 2 static train {' '.join(sorted(os.listdir(data)))} 2"
-    assert seen.read_text(encoding="utf-8").splitlines() == [line, line]
+    assert seen.read_text(encoding="utf-8").splitlines() == [line]
     assert len(against) == 2 + 3
     assert against[-1].split()[:3] == ["1", "D", "-"]
 
@@ -180,14 +186,15 @@ def test_tools_without_this_engine_run_as_a_command(checkout, tmp_path):
         encoding="utf-8",
     )
     _, report = measured(
-        checkout, "--batch_size", 50, "--repeat", 1, "--split_batches", 0, "--against", theirs
+        checkout,
+        *("--mode", "train", "--batch_size", 50, "--repeat", 1, "--split_batches", 0),
+        *("--against", theirs),
     )
-    train, evaluation = report["cases"]
+    [train] = report["cases"]
     [other] = train["against"]
     assert other["name"] == str(theirs)
     assert other["rows"] == 400
     assert other["rows_per_second"]["median"] > 0  # from the log
-    assert evaluation["against"] == []
 
 
 def test_the_documents_name_every_figure():
@@ -217,14 +224,14 @@ def test_the_documents_name_every_figure():
         (["-o", "hyper_parameters.expert_num=0"], "hyper_parameters.expert_num"),
     ],
 )
-def test_bad_input_is_one_line(checkout, arguments, message):
-    done = benchmark(checkout, *arguments)
+def test_bad_input_is_one_line(shared_checkout, arguments, message):
+    done = benchmark(shared_checkout, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     assert message in done.stderr
     assert done.stdout == ""
-    assert not (checkout / "models/multitask/mmoe/output_model_mmoe").exists()
+    assert not (shared_checkout / "models/multitask/mmoe/output_model_mmoe").exists()
 
 
 def test_a_failed_command_is_named_with_its_last_line(checkout):
