@@ -85,7 +85,7 @@ def numbers(line):
     ],
 )
 def test_a_resumed_run_continues_inside_the_epoch(train, tmp_path, name, prefix, numbers_of):
-    code, uninterrupted = train(name, "whole")
+    code, uninterrupted = train(name, "reference")
     assert code == 0, uninterrupted
     lines = []
     places = ["epoch: 1, batch_id: 4,", "epoch: 3, batch_id: 0,"]
@@ -106,11 +106,13 @@ def test_a_resumed_run_continues_inside_the_epoch(train, tmp_path, name, prefix,
     code, part = train(name, "parts")
     assert code == 0, part
     lines += part
-    assert sorted(os.listdir(tmp_path / "parts")) == sorted(os.listdir(tmp_path / "whole"))
+    assert sorted(os.listdir(tmp_path / "parts")) == sorted(os.listdir(tmp_path / "reference"))
 
-    whole, parts = (parameters(tmp_path / kind / "3", prefix) for kind in ("whole", "parts"))
-    assert whole.keys() == parts.keys()
-    for key, value in whole.items():
+    reference, parts = (
+        parameters(tmp_path / kind / "3", prefix) for kind in ("reference", "parts")
+    )
+    assert reference.keys() == parts.keys()
+    for key, value in reference.items():
         np.testing.assert_array_equal(value, parts[key], err_msg=key)
     # Log lines too: no batch is missing or repeated, and metrics count the complete epoch.
     logged = [

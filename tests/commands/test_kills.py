@@ -136,12 +136,12 @@ def test_killed_again_and_again(driver, tmp_path, name, prefix, kills):
     assert parts.end() == 0, parts.read()
     assert inside, "no killed run had been resumed inside an epoch"
 
-    whole = driver(name, "whole")
-    whole.start(last + 1)
-    assert whole.end() == 0, whole.read()
-    assert sorted(os.listdir(parts.output)) == sorted(os.listdir(whole.output))
+    reference = driver(name, "reference")
+    reference.start(last + 1)
+    assert reference.end() == 0, reference.read()
+    assert sorted(os.listdir(parts.output)) == sorted(os.listdir(reference.output))
     for epoch in range(last + 1):
-        same_state(f"{parts.output}/{epoch}", f"{whole.output}/{epoch}", prefix)
+        same_state(f"{parts.output}/{epoch}", f"{reference.output}/{epoch}", prefix)
 
 
 def shapes(folder, prefix):

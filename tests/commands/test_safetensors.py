@@ -48,18 +48,18 @@ def test_a_resumed_run_is_bit_identical(run, name):
     """Also if the format changes."""
     prefix, epochs = PREFIX[name], "runner.epochs=3"
     dropout = "hyper_parameters.dropout=0.1"
-    whole, _ = run(name, "whole", epochs, dropout)
+    reference, _ = run(name, "reference", epochs, dropout)
     parts, _ = run(name, "parts", "runner.epochs=1", dropout, SAFE)
     assert sorted(os.listdir(parts / "0")) == [
         f"{prefix}.json",
         f"{prefix}.opt.safetensors",
         f"{prefix}.safetensors",
     ]
-    assert_same(state(parts / "0", prefix), state(whole / "0", prefix))
+    assert_same(state(parts / "0", prefix), state(reference / "0", prefix))
     run(name, "parts", "runner.epochs=2", dropout, "runner.resume=True", SAFE)
     run(name, "parts", epochs, dropout, "runner.resume=True")
-    assert sorted(os.listdir(parts / "2")) == sorted(os.listdir(whole / "2"))
-    assert_same(state(parts / "2", prefix), state(whole / "2", prefix))
+    assert sorted(os.listdir(parts / "2")) == sorted(os.listdir(reference / "2"))
+    assert_same(state(parts / "2", prefix), state(reference / "2", prefix))
     run(name, "parts", "runner.epochs=1", dropout)  # anew: nothing of the old one stays
     assert not [name for name in os.listdir(parts / "0") if name.endswith(".safetensors")]
 
@@ -117,9 +117,9 @@ def test_files_of_another_tool(tmp_path):
 def test_a_damaged_file_is_named(tmp_path):
     path = tmp_path / "rec.safetensors"
     formats.write(str(path), {"w": np.ones(100, "f4")})
-    whole = path.read_bytes()
-    for number in range(0, len(whole), 7):
-        path.write_bytes(whole[:number])
+    content = path.read_bytes()
+    for number in range(0, len(content), 7):
+        path.write_bytes(content[:number])
         with pytest.raises(formats.UserError, match=r"rec\.safetensors is damaged"):
             formats.read(str(path))
 

@@ -39,17 +39,17 @@ def parts(graph, config, name="1"):
     return {part: formats.read(layout.path_of(folder, PREFIX[graph], part)) for part in names}
 
 
-def train(graph, config, noted=None):
+def train(graph, config, recorded=None):
     session = GRAPHS[graph](config)
     step = session.train_step
 
-    def note(batch, clock):
+    def recording_step(batch, clock):
         shown = step(batch, clock)
-        noted.append({name: value.copy() for name, value in session.parameters().items()})
+        recorded.append({name: value.copy() for name, value in session.parameters().items()})
         return shown
 
-    if noted is not None:
-        session.train_step = note
+    if recorded is not None:
+        session.train_step = recording_step
     return loop.train(session, config, sources.training_source(config))
 
 
@@ -89,8 +89,11 @@ def test_a_resumed_run_is_bit_identical(graph, form, settings, monkeypatch):
     if form == "safetensors":
         pytest.importorskip("safetensors")
     form = f"runner.checkpoint_format={form}"
-    whole, config = settings("whole", form), settings("parted", form, "runner.resume=True")
-    train(graph, whole)
+    uninterrupted, config = (
+        settings("uninterrupted", form),
+        settings("resumed", form, "runner.resume=True"),
+    )
+    train(graph, uninterrupted)
     count = 0
 
     def check():
@@ -103,10 +106,10 @@ def test_a_resumed_run_is_bit_identical(graph, form, settings, monkeypatch):
         patched.setattr(interrupts, "check", check)
         with pytest.raises(interrupts.Interrupted):
             train(graph, config)
-    train(graph, settings("parted", form, "runner.resume=True", "runner.epochs=1"))
+    train(graph, settings("resumed", form, "runner.resume=True", "runner.epochs=1"))
     train(graph, config)
     found = parts(graph, config)
-    for part, content in parts(graph, whole).items():
+    for part, content in parts(graph, uninterrupted).items():
         assert_same(found[part], content)
 
 

@@ -123,9 +123,9 @@ def test_collected_losses_are_read_before_an_evaluation(settings):
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_a_nan_loss_in_repeated_steps_is_no_error(device, settings, signal_at, monkeypatch):
     """A resumed run repeats steps for their random numbers only, and then loads the state."""
-    whole = settings()
-    train(DygraphSession(whole), whole)
-    root = whole.runner("model_save_path")
+    reference = settings()
+    train(DygraphSession(reference), reference)
+    root = reference.runner("model_save_path")
     expected = formats.read(layout.path_of(f"{root}/1", "rec", "pdparams"))
     config = settings(f"runner.model_save_path={root}-parts", "runner.resume=True")
     capture = epoch_state.capture

@@ -183,13 +183,13 @@ def test_both_graphs_use_the_rate(settings):
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("steps", [2, 5])
 def test_a_resumed_run_continues_the_schedule(graph, steps, settings, signal_at):
-    whole = settings("whole", *WARM_COSINE)
-    train(graph, whole)
-    config = settings("parted", *WARM_COSINE, "runner.resume=True")
+    uninterrupted = settings("uninterrupted", *WARM_COSINE)
+    train(graph, uninterrupted)
+    config = settings("resumed", *WARM_COSINE, "runner.resume=True")
     with signal_at(steps), pytest.raises(interrupts.Interrupted):
         train(graph, config)
     train(graph, config)
-    for part, content in state(graph, whole).items():
+    for part, content in state(graph, uninterrupted).items():
         for name, value in content.items():
             np.testing.assert_array_equal(state(graph, config)[part][name], value, err_msg=name)
 
@@ -200,13 +200,13 @@ def test_a_plateau_lowers_the_rate_also_after_a_resume(graph, settings):
     more = optimizer(schedule="plateau", plateau_patience=1, gamma=0.5)
     more += [f"runner.valid_data_dir={config.runner('test_data_dir')}", "runner.epochs=3"]
     more += ["runner.early_stopping_min_delta=1", "runner.resume=True"]
-    whole, seen = settings("whole", *more), []
-    train(graph, whole, seen)
+    uninterrupted, seen = settings("uninterrupted", *more), []
+    train(graph, uninterrupted, seen)
     length = len(seen) // 3
     assert seen == pytest.approx([0.001] * 2 * length + [0.0005] * length)
-    train(graph, settings("parted", *more, "runner.epochs=2"))
+    train(graph, settings("resumed", *more, "runner.epochs=2"))
     seen = []
-    train(graph, settings("parted", *more), seen)
+    train(graph, settings("resumed", *more), seen)
     assert seen == pytest.approx([0.0005] * length)
 
 

@@ -100,17 +100,19 @@ def test_metrics_are_those_of_infer(graph, settings):
 def test_a_resumed_run_knows_the_best(graph, strikes, settings, signal_at):
     """The signal comes after a step or inside an evaluation."""
     more = ("runner.valid_interval=2", "runner.infer_batch_size=40")
-    whole = settings("whole", *more)
-    train(graph, whole)
-    config = settings("parted", *more, "runner.resume=True")
-    told = pytest.raises(interrupts.Interrupted, match=r"runner.resume=True continues there")
-    with signal_at(strikes), told:
+    uninterrupted = settings("uninterrupted", *more)
+    train(graph, uninterrupted)
+    config = settings("resumed", *more, "runner.resume=True")
+    interrupted = pytest.raises(interrupts.Interrupted, match=r"runner.resume=True continues there")
+    with signal_at(strikes), interrupted:
         train(graph, config)
     train(graph, config)
-    assert_same(parts(graph, config), parts(graph, whole))
-    assert_same(parts(graph, config, "best"), parts(graph, whole, "best"))
+    assert_same(parts(graph, config), parts(graph, uninterrupted))
+    assert_same(parts(graph, config, "best"), parts(graph, uninterrupted, "best"))
     for name in ("1", "best"):
-        assert facts(graph, config, name)["controls"] == facts(graph, whole, name)["controls"]
+        assert (
+            facts(graph, config, name)["controls"] == facts(graph, uninterrupted, name)["controls"]
+        )
 
 
 @pytest.mark.parametrize("graph", GRAPHS)

@@ -130,7 +130,7 @@ class Schedule:
             epoch: the step's epoch.
             batch: the epoch's batches that are done; a fraction if the run resumed inside the
                 epoch with another number of processes.
-            step: the steps of the whole training that are done.
+            step: the steps of the run that are done.
         """
         epochs = epoch + batch / self._length if self._length else 0.0
         if step < self._warmup_steps:
