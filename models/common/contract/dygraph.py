@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from models.common.contract.net import MultiTaskNet
 from models.common.fast_step.step import FastStep
 from models.common.layers import ops
 from models.common.optimizers.optimizers import create_optimizer
+
+logger = logging.getLogger(__name__)
 
 
 class Feeds(NamedTuple):
@@ -47,6 +50,9 @@ class MultiTaskDygraphModel(MultiTaskModel):
                 f"{type(self).__name__}.create_loss: define loss(logits, labels, weights) in the "
                 "net instead: both graphs call it"
             )
+        if type(self).train_forward is not MultiTaskDygraphModel.train_forward:
+            logger.info("%s has its own train_forward: no fast step", type(self).__name__)
+            self._fast = False
         self._net = self.build_net(config)
         return self._net
 
@@ -118,7 +124,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
 
     def _step_of(self, model: MultiTaskNet) -> Callable | None:
         """Returns the fast step; None to use ``train_forward`` and autograd."""
-        if not self._fast or type(self).train_forward is not MultiTaskDygraphModel.train_forward:
+        if not self._fast:
             return None
         if self._fast_step is None or self._fast_step.net is not model:
             self._fast_step = FastStep(model)
@@ -153,6 +159,11 @@ class MultiTaskDygraphModel(MultiTaskModel):
         if weights is None:
             return None
         table = weights(net.inputs.joined(self._ready(net, batch).inputs)).numpy()
+        if len(table) != len(self.tasks):
+            raise ValueError(
+                f"{type(net).__name__}.gate_weights: expected a row for each of {len(self.tasks)} "
+                f"tasks, found {len(table)}; repeat the row of a gate that tasks share"
+            )
         return {task.name: row for task, row in zip(self.tasks, table)}
 
     def gate_names(self) -> list[str] | None:

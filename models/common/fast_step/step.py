@@ -45,14 +45,17 @@ class FastStep:
         self._layers, self._inner = net.sublayers(include_self=True), net.sublayers()
         self._parameters = net.parameters()
         self._steps: dict[tuple, Callable | None] = {}
-        self._possible = AVAILABLE and net.writable
         self._hooked = False
-        if self._possible:
-            self._hooked = any(_had_hook(each) for each in _trained(net))
-            for parameter in self._parameters:
-                _watch_hooks(parameter, self._on_hook)
-            if self._hooked:
-                self._log_autograd("a parameter has a hook")
+        why = _impossible(net)
+        self._possible = not why
+        if why:
+            self._log_autograd(why)
+            return
+        self._hooked = any(_had_hook(each) for each in _trained(net))
+        for parameter in self._parameters:
+            _watch_hooks(parameter, self._on_hook)
+        if self._hooked:
+            self._log_autograd("a parameter has a hook")
 
     def function(self) -> Callable | None:
         """Returns the step, or None if autograd has to find the gradients.
@@ -89,6 +92,13 @@ class FastStep:
 
     def _log_autograd(self, why: str) -> None:
         logger.info("%s: no fast step, gradients by autograd: %s", type(self.net).__name__, why)
+
+
+def _impossible(net: nn.Layer) -> str:
+    """Returns why no step can be written for a net; an empty text if one may be."""
+    if not AVAILABLE:
+        return f"Paddle {paddle.__version__} lacks operators that the fast step calls"
+    return "" if net.writable else "its class says writable = False"
 
 
 def _trained(net: nn.Layer) -> list[paddle.Tensor]:

@@ -30,7 +30,8 @@ def _operator(function: Callable) -> Callable:
         symbolic = is_symbolic(*operands)
         return (write if symbolic else function)(*operands, **options)
 
-    return call
+    # to_static would rewrite the function's source and apply this decorator to the copy.
+    return paddle.jit.not_to_static(call)
 
 
 def tensor(array: np.ndarray) -> paddle.Tensor:

@@ -155,5 +155,5 @@ def test_the_classes_take_their_well_known_arguments():
         "ple": ("PLELayer", (20, 3, 2, 1, 6, 5, 2)),
     }
     for name, (cls, arguments) in names.items():
-        made = loading._attribute(f"{folder}/{name}", "net", cls)(*arguments)
+        made = loading.load_class(f"{folder}/{name}", "net", cls)(*arguments)
         assert [output.shape for output in made(paddle.rand([7, 20]))] == [[7, 2]] * 3

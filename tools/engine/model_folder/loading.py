@@ -18,7 +18,12 @@ __all__ = ["REPOSITORY"]
 _declared: dict[str, Mapping[str, Any] | None] = {}  # hyper-parameters by folder, a cache
 
 
-def _attribute(folder: str, module: str, name: str) -> Any:
+def load_class(folder: str, module: str, name: str) -> Any:
+    """Returns a class of a module in a model's folder, such as ``net``, ``MMoELayer``.
+
+    Raises:
+        UserError: the module does not define it.
+    """
     value = getattr(importing.import_module(folder, module), name, None)
     if value is None:
         raise UserError(f"{folder}/{module}.py defines no class {name}")
@@ -27,12 +32,12 @@ def _attribute(folder: str, module: str, name: str) -> Any:
 
 def dygraph_model(config: Config) -> Any:
     """Returns the DygraphModel of the configuration's folder."""
-    return _attribute(config.folder, "dygraph_model", "DygraphModel")()
+    return load_class(config.folder, "dygraph_model", "DygraphModel")()
 
 
 def static_model(config: Config) -> Any:
     """Returns the StaticModel of the configuration's folder."""
-    return _attribute(config.folder, "static_model", "StaticModel")(settings(config))
+    return load_class(config.folder, "static_model", "StaticModel")(settings(config))
 
 
 def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
@@ -41,9 +46,9 @@ def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
     None if the model declares none, as models written for PaddleRec: any key is then allowed.
     """
     if os.path.isfile(os.path.join(folder, "dygraph_model.py")):
-        model = _attribute(folder, "dygraph_model", "DygraphModel")
+        model = load_class(folder, "dygraph_model", "DygraphModel")
     else:
-        model = _attribute(folder, "static_model", "StaticModel")
+        model = load_class(folder, "static_model", "StaticModel")
     declare = getattr(model, "hyper_parameters", None)
     _declared[folder] = declare() if declare else None
     return _declared[folder]
@@ -92,13 +97,13 @@ def dataset(config: Config, reader: str, files: list[str], folder: str | None = 
     generator = slot_data.generator_class(module)
     if generator and not hasattr(module, "RecDataset"):
         return slot_data.SlotDataset(generator, files, settings(config))
-    return _attribute(folder, reader, "RecDataset")(files, settings(config))
+    return load_class(folder, reader, "RecDataset")(files, settings(config))
 
 
 def dataset_member(config: Config, reader: str, name: str) -> Any:
     """Returns an optional member of a reader's RecDataset; None without it or without a reader."""
     try:
-        return getattr(_attribute(config.folder, reader, "RecDataset"), name, None)
+        return getattr(load_class(config.folder, reader, "RecDataset"), name, None)
     except UserError:  # a command that needs the reader reports the error later
         return None
 
@@ -177,7 +182,7 @@ def hook(model: Any, name: str, purpose: str) -> Any:
 
 def check_static_member(config: Config, name: str, purpose: str) -> None:
     """Checks that the StaticModel of the configuration's folder has a member; see `hook`."""
-    hook(_attribute(config.folder, "static_model", "StaticModel"), name, purpose)
+    hook(load_class(config.folder, "static_model", "StaticModel"), name, purpose)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def sigmoid(x):
 
 
 def layer(**options):
-    return loading._attribute(FOLDER, "net", "ESMMLayer")(**options)
+    return loading.load_class(FOLDER, "net", "ESMMLayer")(**options)
 
 
 def model(**hyper):
@@ -37,7 +37,7 @@ def model(**hyper):
     values = {"task_num": 3, "ctr_tower_size": [], "cvr_tower_size": [], "tasks": TASKS, **hyper}
     values = {"feature_size": 2, "standardize": False, **values}
     config = {f"hyper_parameters.{name}": value for name, value in values.items()}
-    made = type("Model", (MultiTaskDygraphModel,), {"net_class": type(layer())})()
+    made = type("Model", (MultiTaskDygraphModel,), {"net_class": type(layer(feature_size=2))})()
     net = made.create_model(config)
     net.ctr.output.weight.set_value(np.array([[1.0], [0.0]], "f4"))
     net.cvr.output.weight.set_value(np.array([[0.0], [1.0]], "f4"))
