@@ -3,10 +3,10 @@ r"""Makes the folder of a new model from an existing one.
     python tools/new_model.py omoe --like mmoe
     python tools/trainer.py -m models/multitask/omoe/config.yaml
 
-The folder models/multitask/NAME gets net.py, dygraph_model.py, static_model.py, the readers, two
-YAMLs and stubs of README.md and README_CN.md. The net's class is called NAMELayer until you
-rename it. The sample data are shared with the other model, not copied. CONTRIBUTING.md says what
-to write next.
+The folder models/multitask/NAME gets net.py, dygraph_model.py, static_model.py, two YAMLs, the
+readers that they name, and stubs of README.md and README_CN.md. The net's class is called
+NAMELayer until you rename it. The sample data are shared with the other model, not copied.
+CONTRIBUTING.md says what to write next.
 
 Errors (one line, exit code 2): the name is not an identifier in lower case or is taken; there is
 no model to copy.
@@ -22,7 +22,8 @@ from engine.model_folder.importing import REPOSITORY
 from engine.system.errors import UserError, nearest
 
 _MODELS = os.path.join(REPOSITORY, "models", "multitask")
-_YAMLS = ("config.yaml", "config_bigdata.yaml")
+_FILES = ("net.py", "dygraph_model.py", "static_model.py", "config.yaml", "config_bigdata.yaml")
+_READER = re.compile(r"^\s*\w+_reader_path: *[\"']?(\w+)", re.MULTILINE)
 
 _README = """# {title}
 
@@ -88,11 +89,9 @@ def make(name: str, like: str) -> list[str]:
         raise UserError(f"--like {like}: there is no such model{nearest(like, known)}")
     source, target = os.path.join(_MODELS, like), os.path.join(_MODELS, name)
     layer = f"{''.join(part.capitalize() for part in name.split('_'))}Layer"
-    texts = {}
-    for file in sorted(os.listdir(source)):
-        if file.endswith(".py") or file in _YAMLS:
-            with open(os.path.join(source, file), encoding="utf-8") as opened:
-                texts[file] = opened.read()
+    texts = {file: _read(os.path.join(source, file)) for file in _FILES}
+    readers = {name for text in texts.values() for name in _READER.findall(text)}
+    texts |= {f"{name}.py": _read(os.path.join(source, f"{name}.py")) for name in readers}
     old = re.search(r"^class (\w+)\(MultiTaskNet\)", texts["net.py"], re.MULTILINE)[1]
     names = {"title": name, "name": name, "like": like}
     texts = {file: _renamed(text, old, layer, like, name) for file, text in texts.items()}
@@ -108,9 +107,15 @@ def make(name: str, like: str) -> list[str]:
     return sorted(texts)
 
 
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def _renamed(text: str, old: str, layer: str, like: str, name: str) -> str:
     """Returns a file of the copied model for the new one."""
     text = text.replace(old, layer).replace(f"output_model_{like}", f"output_model_{name}")
+    text = re.sub(r'^"""\S+ in (dygraph|static graph)', rf'"""{layer[:-5]} in \1', text)
     # PaddleRec's names are those of the copied net.
     text = re.sub(r"^from models\.common\.paddlerec import .*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^    paddlerec = .*\n", "", text, flags=re.MULTILINE)

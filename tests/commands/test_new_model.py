@@ -20,7 +20,11 @@ def test_the_new_model_trains_and_evaluates(new_model, checkout, like):
     done = new_model("fresh_net", "--like", like)
     assert done.returncode == 0, done.stderr
     folder = checkout / "models" / "multitask" / "fresh_net"
-    assert not (folder / "data").exists()
+    files = {"net.py", "dygraph_model.py", "static_model.py", "README.md", "README_CN.md"}
+    reader = {"mmoe": "census_reader.py", "esmm": "esmm_reader.py"}[like]
+    yamls = {"config.yaml", "config_bigdata.yaml"}
+    assert {path.name for path in folder.iterdir()} == {*files, reader, *yamls}
+    assert (folder / "static_model.py").read_text().startswith('"""FreshNet in static graph')
     assert "class FreshNetLayer(MultiTaskNet)" in (folder / "net.py").read_text()
     assert "paddlerec" not in (folder / "dygraph_model.py").read_text()
     assert (folder / "README_CN.md").read_text().startswith("# fresh_net\n")
