@@ -47,7 +47,7 @@ def work(arguments: argparse.Namespace) -> None:
     from engine.data import sources
     from engine.distributed import processes
     from engine.evaluation import steps
-    from engine.evaluation.run_log import RunLog
+    from engine.evaluation.progress import RunLog
     from engine.graphs import opening
     from engine.system.clock import Clock
     from engine.training import resume

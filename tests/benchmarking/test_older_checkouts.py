@@ -95,9 +95,9 @@ def test_tools_without_this_engine_are_a_command_line(tools, tmp_path):
 def test_a_module_without_a_known_name_is_an_error(tools):
     (tools / "engine" / "report.py").unlink()
     code = "from benchmarking import engine_names; import sys; sys.path[0] = sys.argv[1]; "
-    code += "engine_names.module('run_log')"
+    code += "engine_names.module('progress')"
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(worker.__file__))}
     command = [sys.executable, "-c", code, str(tools)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     last = done.stderr.splitlines()[-1]
-    assert last == "ImportError: the engine has no module engine.evaluation.run_log"
+    assert last == "ImportError: the engine has no module engine.evaluation.progress"

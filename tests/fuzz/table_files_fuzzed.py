@@ -11,7 +11,7 @@ import numpy as np
 from fuzz_guard import FaultError, put, refusal, watched
 from number_rows import number
 
-from datasets.readers.table import stored
+from datasets.readers.table import encoding_files
 from datasets.readers.table.columns import MISSING, table_of
 from datasets.readers.table.encoding import Encoding
 from datasets.readers.table.reader import RecDataset
@@ -146,7 +146,7 @@ def check_vocabulary(content: bytes) -> None:
         path = put(folder, "vocabulary-x.json", content)
         table = table_of({f"hyper_parameters.table.{key}": value for key, value in TABLE.items()})
         try:
-            encoding, source = stored.load(path, table)
+            encoding, source = encoding_files.load(path, table)
             sizes = [encoding.size(column) for column in table.sparse]
             ids = encoding.ids(table.sparse[0], ["Rome", ""])
         except ValueError as error:

@@ -12,7 +12,7 @@ from types import ModuleType
 _NAMES = {  # the present name first
     "opening": ("engine.graphs.opening", "engine.sessions"),
     "process": ("engine.system.process", "engine.runtime"),
-    "run_log": ("engine.evaluation.run_log", "engine.report"),
+    "progress": ("engine.evaluation.progress", "engine.evaluation.run_log", "engine.report"),
 }
 # Modules that may not be loaded, because not every model uses them.
 WRITTEN_STEPS = ("models.common.fast_step.step", "models.multitask.written_step")
@@ -22,7 +22,7 @@ def module(key: str) -> ModuleType:
     """Imports a module of the engine that is first on ``sys.path``.
 
     Args:
-        key: ``opening``, ``process`` or ``run_log``.
+        key: ``opening``, ``process`` or ``progress``.
 
     Raises:
         ImportError: the engine has none of the module's names.

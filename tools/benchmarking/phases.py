@@ -79,8 +79,8 @@ class Phases:
         """
         import paddle
 
-        run_log = engine_names.module("run_log")
-        log = getattr(run_log, "RunLog", None) or run_log.Report
+        progress = engine_names.module("progress")
+        log = getattr(progress, "RunLog", None) or progress.Report
 
         for path, name, phase in _CALLS:
             owner = session

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from datasets.readers.labelled_table import LabelledTable
-from datasets.readers.table import grouping, learning, rows, stored
+from datasets.readers.table import encoding_builder, encoding_files, grouping, rows
 from datasets.readers.table.columns import KEY, Table, table_of
 from datasets.readers.table.encoding import Encoding
 from datasets.readers.table.files import column_names, place, table_files
@@ -52,7 +52,7 @@ class RecDataset(LabelledTable):
         beside = os.path.dirname(config.get("yaml_path") or "")
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
-        self._encoding, _ = stored.load(_find(sha256, folders), table, sha256)
+        self._encoding, _ = encoding_files.load(_find(sha256, folders), table, sha256)
         paths = self._paths = table_files(file_list)
         if not any(set(table.labels) & set(column_names(path, table)) for path in paths):
             table = replace(table, labels=())
@@ -89,19 +89,19 @@ class RecDataset(LabelledTable):
             folders = [root, config.runner("infer_load_path")]
             folders += [start, os.path.dirname(start)] if start else []
             path = _find(encoding, folders)
-            result, source = stored.load(path, table, encoding)
+            result, source = encoding_files.load(path, table, encoding)
             if files is not None and os.path.dirname(path) != root:
-                path = stored.save(result, root, source)
+                path = encoding_files.save(result, root, source)
         else:
             files = table_files(files)
             source = [_stamp(path) for path in files]
             path, result = _reusable(root, table, source)
             if result is None:
-                result = learning.learn(files, table)
+                result = encoding_builder.learn(files, table)
                 for file, stamp in zip(files, source):
                     if _stamp(file) != stamp:
                         raise ValueError(f"{file}: the file changed while it was read")
-                path = stored.save(result, root, source)
+                path = encoding_files.save(result, root, source)
         values = {**result.hyper_parameters(), "table.vocabulary": path}
         if config.get(f"{_HYPER}tasks") is None:
             values["tasks"] = [
@@ -141,7 +141,7 @@ class RecDataset(LabelledTable):
 
 def _find(sha256: str, folders: Sequence[str | None]) -> str:
     """Returns the path of an encoding's file."""
-    name = stored.file_name(sha256)
+    name = encoding_files.file_name(sha256)
     places = list(dict.fromkeys(os.path.abspath(folder) for folder in folders if folder))
     for folder in places:
         if os.path.isfile(os.path.join(folder, name)):
@@ -152,11 +152,13 @@ def _find(sha256: str, folders: Sequence[str | None]) -> str:
     )
 
 
-def _reusable(root: str, table: Table, source: stored.Source) -> tuple[str | None, Encoding | None]:
+def _reusable(
+    root: str, table: Table, source: encoding_files.Source
+) -> tuple[str | None, Encoding | None]:
     """Returns the path and the encoding of an earlier run on the same files, or twice None."""
     for path in sorted(glob(os.path.join(escape(root), "vocabulary-*.json"))):
         try:
-            encoding, learned_from = stored.load(path, table)
+            encoding, learned_from = encoding_files.load(path, table)
         except ValueError:  # it has other columns, or is damaged: a new one is built
             continue
         if learned_from == source:

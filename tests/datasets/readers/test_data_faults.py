@@ -20,7 +20,7 @@ from text_families import FAMILIES, ROWS, left_behind
 
 from datasets.Multi_MNIST_DselectK.reader import RecDataset as Pictures
 from datasets.readers import parsed_copy, text_matrix
-from datasets.readers.table import learning
+from datasets.readers.table import encoding_builder
 
 BOM = b"\xef\xbb\xbf"
 
@@ -332,7 +332,7 @@ def test_a_file_that_changes_while_it_is_parsed_is_refused(
 def test_a_table_that_changes_between_learning_and_reading(tmp_path, data, refusal, monkeypatch):
     family = FAMILIES["table"]
     path = written(data, family, family.text().encode())
-    learn = learning.learn
+    learn = encoding_builder.learn
 
     def learn_and_change(paths, table):
         found = learn(paths, table)
@@ -340,7 +340,7 @@ def test_a_table_that_changes_between_learning_and_reading(tmp_path, data, refus
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(learning, "learn", learn_and_change)
+        patch.setattr(encoding_builder, "learn", learn_and_change)
         with pytest.raises(ValueError, match="changed while") as caught:
             family.rows(tmp_path, str(path))
     assert str(caught.value) == f"{path}: the file changed while it was read"

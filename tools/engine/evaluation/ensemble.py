@@ -12,7 +12,7 @@ from engine.config.config import Config
 from engine.data.sources import Source, length
 from engine.evaluation import task_metrics
 from engine.evaluation.predictions import Predictions
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.steps import run_steps
 from engine.evaluation.task_metrics import TaskMetrics
 from engine.graphs import checkpoint_loading

@@ -7,7 +7,7 @@ from engine.config.config import Config
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
 from engine.evaluation import predictions, task_metrics
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.steps import end_epoch, run_steps
 from engine.evaluation.summary import Summary
 from engine.evaluation.undefined_metrics import UndefinedMetrics

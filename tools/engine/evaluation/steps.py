@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any, Callable
 
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.undefined_metrics import UndefinedMetrics
 from engine.graphs.session import Batches, Session
 from engine.system import interrupts

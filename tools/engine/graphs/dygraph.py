@@ -15,7 +15,7 @@ from engine.config.config import Config
 from engine.data.batch import batch_rows, map_arrays
 from engine.data.block_source import BlockSource
 from engine.data.sources import Source
-from engine.graphs import averages, finite_check
+from engine.graphs import finite_check, moving_averages
 from engine.graphs.gate_weights import mean_over_rows
 from engine.model_folder import loading, seeds
 from engine.system import device
@@ -50,7 +50,7 @@ class DygraphSession:
             self._optimizer = self._contract.create_optimizer(self.net, self._settings)
         self._step = self._first_step
         decay = config.runner("ema_decay")
-        self._averages = averages.Averages(self.net, decay) if decay else None
+        self._averages = moving_averages.Averages(self.net, decay) if decay else None
         self._metrics, self.metric_names = self._contract.create_metrics()
         # step_forward is like train_forward, but its loss has only item, detach and backward.
         self._forward = getattr(self._contract, "step_forward", self._contract.train_forward)
@@ -233,7 +233,7 @@ class DygraphSession:
         """Restores parameters and the optimizer from a checkpoint's content."""
         self.load(state["pdparams"], "rec")
         self._optimizer.set_state_dict(state["pdopt"])
-        trained, sums, steps = averages.unpack(state)
+        trained, sums, steps = moving_averages.unpack(state)
         self.load(trained, "rec")
         if self._averages:
             self._averages.load(sums, steps)

@@ -14,7 +14,7 @@ from engine.checkpoints import formats
 from engine.config.config import Config
 from engine.data.batch import batch_rows
 from engine.data.sources import ModelSource, Source
-from engine.graphs import averages, feeds, finite_check
+from engine.graphs import feeds, finite_check, moving_averages
 from engine.graphs.static_program import Built, build, remember_program
 from engine.model_folder import loading, running_auc
 from engine.system.clock import Clock
@@ -33,7 +33,7 @@ class StaticSession:
     skipped = 0  # only dygraph can skip steps
 
     def __init__(self, config: Config, training: bool):
-        self._averages = averages.ProgramAverages(config.runner("ema_decay"))
+        self._averages = moving_averages.ProgramAverages(config.runner("ema_decay"))
         built = self._build(config, training)
         self._contract, self._program = built.model, built.program
         self._counters, fetches = built.counters, built.fetches
@@ -218,7 +218,7 @@ class StaticSession:
         optimizer = {
             name: value
             for name, value in variables.items()
-            if name not in names and name not in self._counters and not averages.is_sum(name)
+            if name not in names and name not in self._counters and not moving_averages.is_sum(name)
         }
         scheduler = getattr(self._program, "lr_scheduler", None)
         if scheduler is not None:
@@ -227,7 +227,7 @@ class StaticSession:
         content = {"pdparams": parameters, "pdopt": optimizer}
         if self._averages.variables:
             sums = self._averages.sums(variables)
-            content[formats.AVERAGES] = averages.pack(parameters, sums, self._averages.steps)
+            content[formats.AVERAGES] = moving_averages.pack(parameters, sums, self._averages.steps)
             content["pdparams"] = {**parameters, **self._average_values()}
         return content
 
@@ -241,7 +241,7 @@ class StaticSession:
         if schedule is not None:
             self._program.lr_scheduler.set_state_dict(schedule)
         self.load(optimizer, "rec_static")
-        trained, sums, self._averages.steps = averages.unpack(state)
+        trained, sums, self._averages.steps = moving_averages.unpack(state)
         self.load(trained, "rec_static")
         variables = self._variables("all")
         for name, total in self._averages.variables.items():

@@ -12,7 +12,7 @@ from engine.checkpoints import find, formats, layout, matching, server_tables, s
 from engine.config.config import Config
 from engine.data import encoding, sources
 from engine.evaluation import steps
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.visual import Visual
 from engine.graphs import checkpoint_loading, finite_check
 from engine.parameter_servers import session as sessions

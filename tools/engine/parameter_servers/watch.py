@@ -258,9 +258,7 @@ class _Watcher:
             os._exit(0)
         os.write(2, f"error: {self._role.kind} {self._role.index}: {reason}\n".encode())
         with suppress(ProcessLookupError):
-            os.kill(
-                self._watched, signal.SIGKILL
-            )  # others have no effect inside Paddle
+            os.kill(self._watched, signal.SIGKILL)  # others have no effect inside Paddle
         os._exit(0)
 
 

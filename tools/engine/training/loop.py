@@ -15,7 +15,7 @@ from engine.config.config import Config
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
 from engine.evaluation import gates
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.steps import end_epoch, run_steps
 from engine.evaluation.summary import Summary
 from engine.evaluation.undefined_metrics import UndefinedMetrics
@@ -29,8 +29,8 @@ from engine.system.errors import UserError
 from engine.system.interrupts import Interrupted
 from engine.training import resume
 from engine.training.early_stopping import EarlyStopping
+from engine.training.learning_rate import ScheduledRate
 from engine.training.monitor import Monitor, Stopped
-from engine.training.rate import ScheduledRate
 
 logger = logging.getLogger(__name__)
 

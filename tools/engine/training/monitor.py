@@ -11,7 +11,7 @@ import numpy as np
 from engine.checkpoints import layout, store
 from engine.config.config import Config
 from engine.distributed import processes
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.summary import Best
 from engine.graphs import checkpoint_loading
 from engine.graphs.session import Session

@@ -9,7 +9,7 @@ from typing import Any
 from engine.config.config import Config
 from engine.data import sources
 from engine.distributed import processes
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.undefined_metrics import UndefinedMetrics
 from engine.graphs.opening import graph_of, open_session
 from engine.model_folder import seeds

@@ -26,7 +26,7 @@ from table_files import (
     write_text,
 )
 
-from datasets.readers.table import columns, files, learning, rows
+from datasets.readers.table import columns, encoding_builder, files, rows
 from datasets.readers.table.reader import RecDataset
 
 
@@ -376,7 +376,7 @@ def test_another_encoding_is_another_copy(tmp_path):
 def test_what_was_learned_is_learned_once(tmp_path, monkeypatch):
     path = write_text(tmp_path / "a.csv")
     first = completed(configuration(tmp_path), [path])
-    monkeypatch.setattr(learning, "learn", None)
+    monkeypatch.setattr(encoding_builder, "learn", None)
     assert dict(completed(configuration(tmp_path), [path])) == dict(first)
 
 

@@ -10,7 +10,7 @@ from engine import commands
 from engine.checkpoints import formats, layout
 from engine.data import sources
 from engine.evaluation import evaluator
-from engine.graphs import averages
+from engine.graphs import moving_averages
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.system import interrupts
@@ -66,7 +66,7 @@ def test_a_checkpoint_holds_the_averages_of_all_steps(graph, settings):
     config, steps = settings("run"), []
     train(graph, config, steps)
     saved = parts(graph, config)
-    own, _, count = averages.unpack(saved)
+    own, _, count = moving_averages.unpack(saved)
     assert count == len(steps)
     trained = parts(graph, plain)
     assert_same(saved["pdopt"], trained["pdopt"])
@@ -131,7 +131,7 @@ def test_evaluation_uses_the_averages(graph, settings):
 def test_a_resumed_run_may_start_or_stop_averaging(graph, settings):
     config = settings("run", "runner.epochs=1")
     train(graph, config)
-    before = averages.unpack(parts(graph, config, "0"))[0]
+    before = moving_averages.unpack(parts(graph, config, "0"))[0]
     session = GRAPHS[graph](settings("run", "runner.resume=True", decay=0))
     resume.start(
         session, settings("run", "runner.resume=True", decay=0), sources.training_source(config)
@@ -142,8 +142,8 @@ def test_a_resumed_run_may_start_or_stop_averaging(graph, settings):
     again = settings("run", "runner.resume=True", "runner.epochs=3")
     train(graph, again)
     assert (
-        averages.unpack(parts(graph, again, "2"))[2]
-        == averages.unpack(parts(graph, config, "0"))[2]
+        moving_averages.unpack(parts(graph, again, "2"))[2]
+        == moving_averages.unpack(parts(graph, config, "0"))[2]
     )
 
 
@@ -156,7 +156,7 @@ def test_static_exports_have_the_averages(settings):
     with open(os.path.join(folder, "rec_inference.pdiparams"), "rb") as file:
         written = file.read()
     saved = parts("static", config, "0")
-    own = averages.unpack(saved)[0]
+    own = moving_averages.unpack(saved)[0]
     for name, value in own.items():
         if value.size > 20:
             assert saved["pdparams"][name].tobytes() in written

@@ -7,7 +7,7 @@ import pytest
 
 from engine.data import sources
 from engine.evaluation import steps
-from engine.evaluation.run_log import RunLog
+from engine.evaluation.progress import RunLog
 from engine.evaluation.visual import Visual
 from engine.graphs.dygraph import DygraphSession
 from engine.system.clock import Clock
