@@ -188,3 +188,20 @@ def test_wrong_variables_of_the_launcher(configure, monkeypatch, name, value, pr
     with pytest.raises(UserError) as caught:
         processes.start(configure("mmoe", FLEET), "dygraph")
     assert str(caught.value) == f"{name} = {value:.40}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("a:1", " has 1 endpoints: expected 2, one for each process"),
+        ("a:1,b:x", ": expected host:port, found 'b:x'"),
+        ("a:1,b:²", ": expected host:port, found 'b:²'"),
+        ("a:1,a:1", ": a:1 is listed twice"),
+    ],
+)
+def test_wrong_endpoints_of_the_launcher(configure, monkeypatch, value, problem):
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    monkeypatch.setenv("PADDLE_TRAINER_ENDPOINTS", value)
+    with pytest.raises(UserError) as caught:
+        processes.start(configure("mmoe", FLEET), "dygraph")
+    assert str(caught.value) == f"PADDLE_TRAINER_ENDPOINTS{problem}"

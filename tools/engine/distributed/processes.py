@@ -15,7 +15,7 @@ from typing import Any, Callable, TypeVar
 import numpy as np
 
 from engine.config.config import Config
-from engine.distributed.launch_environment import read_integer
+from engine.distributed.launch_environment import parse_endpoints, read_integer
 from engine.system import interrupts
 from engine.system.errors import UserError
 
@@ -215,11 +215,21 @@ def start(config: Config, graph: str) -> World:
         rank = read_integer("PADDLE_TRAINER_ID", 0)
         if rank >= size:
             raise UserError(f"PADDLE_TRAINER_ID = {rank}: expected less than {size} processes")
+        _check_endpoints(size)
         rank_in_node = read_integer("PADDLE_RANK_IN_NODE", 0)
         local_rank = read_integer("PADDLE_LOCAL_RANK", rank_in_node)
         _connect(config)
         _world = FleetWorld(rank, size, local_rank)
     return _world
+
+
+def _check_endpoints(size: int) -> None:
+    """Checks the list of endpoints: with a wrong one, Fleet may wait forever."""
+    name = "PADDLE_TRAINER_ENDPOINTS"
+    text = os.environ.get(name)
+    number = len(parse_endpoints(name, text)) if text else size  # Fleet reports a missing list
+    if number != size:
+        raise UserError(f"{name} has {number} endpoints: expected {size}, one for each process")
 
 
 def _connect(config: Config) -> None:

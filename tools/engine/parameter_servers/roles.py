@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from engine.distributed.launch_environment import parse_integer
-from engine.system import integers
+from engine.distributed.launch_environment import parse_endpoints, parse_integer
 from engine.system.errors import UserError
 
 HTTP = "3"  # Fleet's number for gloo's rendezvous over HTTP, which its launcher sets
@@ -108,19 +107,5 @@ def _integer(name: str) -> int:
     return parse_integer(name, _value(name))
 
 
-def _is_port(text: str) -> bool:
-    try:
-        return 0 < integers.parse(text) < 65536
-    except ValueError:
-        return False
-
-
 def _endpoints(name: str) -> tuple[str, ...]:
-    endpoints = tuple(_value(name).split(","))
-    for endpoint in endpoints:
-        host, _, port = endpoint.rpartition(":")
-        if not host or not _is_port(port):
-            raise UserError(f"{name}: expected host:port, found {endpoint!r}")
-        if endpoints.count(endpoint) > 1:
-            raise UserError(f"{name}: {endpoint} is listed twice")
-    return endpoints
+    return parse_endpoints(name, _value(name))
