@@ -1,4 +1,4 @@
-"""Every row once an epoch, in the order that seed and epoch give; a reader's errors name it."""
+"""Batches: every row once an epoch, in an order from seed and epoch; errors name the reader."""
 
 import numpy as np
 import paddle
@@ -14,7 +14,7 @@ from engine.system.errors import UserError
 
 
 class Blocks(IterableDataset):
-    """Row number ``i`` as float features ``[i, i]`` and an integer label ``[i]``, in blocks."""
+    """Row ``i`` has the float features ``[i, i]`` and the integer label ``[i]``; read in blocks."""
 
     def __init__(self, rows):
         super().__init__()
@@ -31,7 +31,7 @@ class Blocks(IterableDataset):
 
 
 class Map(Dataset):
-    """The same rows, one by one and in any order."""
+    """The same rows, read one by one in any order."""
 
     def __init__(self, rows):
         super().__init__()
@@ -45,7 +45,7 @@ class Map(Dataset):
 
 
 class Stream(IterableDataset):
-    """The same rows, one by one and in their own order alone."""
+    """The same rows, read one by one in their own order only."""
 
     def __init__(self, rows):
         super().__init__()
@@ -56,7 +56,7 @@ class Stream(IterableDataset):
             yield [np.full(2, row, "f4"), np.array([row])]
 
 
-ORDERED = [Blocks, Map]  # those whose order the engine decides
+ORDERED = [Blocks, Map]  # datasets that the engine can shuffle
 ALL = [*ORDERED, Stream]
 
 
@@ -71,7 +71,7 @@ def labels(batches):
 @pytest.mark.parametrize(
     ("dataset", "kind"), [(Blocks, BlockSource), (Map, RowSource), (Stream, RowSource)]
 )
-def test_a_dataset_is_read_in_blocks_where_it_can_be(dataset, kind):
+def test_a_dataset_is_read_in_blocks_if_possible(dataset, kind):
     assert type(source(dataset(3))) is kind
 
 
@@ -86,7 +86,7 @@ def test_blocks_without_a_length_are_read_by_row():
 @pytest.mark.parametrize("seed", [None, 7])
 @pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 10_001])
 @pytest.mark.parametrize("dataset", ALL)
-def test_every_row_is_there_once_the_last_partial_batch_included(dataset, rows, seed):
+def test_every_row_once_including_the_last_partial_batch(dataset, rows, seed):
     batches = list(source(dataset(rows), 4, seed).batches(3))
     assert sorted(labels(batches)) == list(range(rows))
     sizes = [len(features) for features, _ in batches]
@@ -97,17 +97,17 @@ def test_every_row_is_there_once_the_last_partial_batch_included(dataset, rows, 
 
 @pytest.mark.parametrize("dataset", ORDERED)
 @pytest.mark.parametrize(("rows", "batches"), [(1, 1), (4, 1), (5, 2), (8, 2)])
-def test_the_number_of_batches_is_known(dataset, rows, batches):
+def test_the_number_of_batches(dataset, rows, batches):
     assert len(source(dataset(rows))) == batches == len(list(source(dataset(rows)).batches(0)))
 
 
-def test_a_stream_does_not_know_its_number_of_batches():
+def test_the_number_of_batches_of_a_stream_is_unknown():
     with pytest.raises((TypeError, RuntimeError)):
         len(source(Stream(5)))
 
 
 @pytest.mark.parametrize("dataset", ALL)
-def test_without_a_seed_the_order_is_the_files(dataset):
+def test_without_a_seed_rows_keep_the_order_of_the_files(dataset):
     for epoch in (0, 1):
         assert labels(source(dataset(50)).batches(epoch)) == list(range(50))
 
@@ -123,7 +123,7 @@ def test_the_order_is_a_function_of_seed_and_epoch(dataset):
 
 
 @pytest.mark.parametrize("dataset", ORDERED)
-def test_the_order_does_not_depend_on_what_was_read_before(dataset):
+def test_the_order_does_not_depend_on_earlier_epochs(dataset):
     used = source(dataset(100), 8, 5)
     for epoch in (0, 1):
         list(used.batches(epoch))
@@ -132,23 +132,23 @@ def test_the_order_does_not_depend_on_what_was_read_before(dataset):
 
 
 def test_blocks_and_rows_are_shuffled_alike():
-    """A reader that learns to hand over blocks trains on the same batches as before."""
+    """A reader that is changed to return blocks trains on the same batches."""
     orders = [labels(source(dataset(5000), 32, 3).batches(1)) for dataset in ORDERED]
     assert orders[0] == orders[1]
 
 
-def test_a_stream_keeps_its_own_order_whatever_the_seed():
+def test_a_stream_is_not_shuffled():
     assert labels(source(Stream(20), 4, 7).batches(1)) == list(range(20))
 
 
 @pytest.mark.parametrize("dataset", ALL)
 def test_blocks_without_an_epoch_are_in_file_order(dataset):
-    """What is fitted to the training data does not depend on its shuffling."""
+    """Inputs are fitted to them, independently of the shuffling."""
     assert labels(source(dataset(30), 4, 7).blocks()) == list(range(30))
 
 
 @pytest.mark.parametrize("batch_size", [1, 32, 1000, 5000])
-def test_blocks_hold_whole_batches(batch_size):
+def test_blocks_contain_full_batches(batch_size):
     dataset = Blocks(12_345)
     sizes = [len(block[0]) for block in source(dataset, batch_size).blocks(0)]
     assert sizes == dataset.taken
@@ -159,12 +159,12 @@ def test_blocks_hold_whole_batches(batch_size):
 
 @pytest.mark.parametrize("dataset", ALL)
 def test_a_dataset_without_rows_is_an_error(dataset):
-    """Else a run would train on nothing and save it."""
+    """Otherwise a run would save a checkpoint without training."""
     with pytest.raises(UserError, match=r"^some_reader: the data contain no rows$"):
         list(source(dataset(0)).batches(0))
 
 
-def test_a_stream_that_can_be_read_only_once_is_an_error_in_the_second_epoch():
+def test_a_stream_that_can_be_read_only_once_fails_in_the_second_epoch():
     class Once(Stream):
         def __init__(self, rows):
             super().__init__(rows)
@@ -192,12 +192,12 @@ def test_a_stream_that_can_be_read_only_once_is_an_error_in_the_second_epoch():
     ids=["floats", "integers", "lists", "tuples", "arrays", "scalars"],
 )
 def test_rows_may_be_scalars_lists_or_arrays(rows, expected):
-    """They become what Paddle's DataLoader makes of them."""
+    """Batches equal those of Paddle's DataLoader."""
     (columns,) = source(Given(rows)).batches(0)
     assert len(columns) == len(expected)
     paddle.disable_static()  # another test may have left it on
-    (paddles,) = DataLoader(Given(rows), batch_size=4)
-    for column, tensor in zip(flatten(columns), flatten(paddles)):
+    (tensors,) = DataLoader(Given(rows), batch_size=4)
+    for column, tensor in zip(flatten(columns), flatten(tensors)):
         np.testing.assert_array_equal(column, tensor.numpy())
     for column, wanted in zip(flatten(columns), flatten(expected)):
         assert column.dtype == wanted.dtype
@@ -220,7 +220,7 @@ def test_dtypes_are_kept(dtype, seed):
             assert column.dtype == np.dtype(dtype)
 
 
-# A reader that raises
+# Readers that raise
 
 
 class BadTake(Blocks):
@@ -247,22 +247,22 @@ class BadStart(Stream):
 
 
 @pytest.mark.parametrize("dataset", [BadTake, BadRow, BadLater, BadStart])
-def test_what_a_reader_raises_is_an_error_that_names_it(dataset):
+def test_an_exception_of_a_reader_names_the_reader(dataset):
     with pytest.raises(
         UserError, match=r"^some_reader: KeyError: 'income' \(test_sources\.py, line \d+\)$"
     ):
         list(source(dataset(9)).batches(0))
 
 
-def test_batches_before_the_fault_arrive():
+def test_batches_before_the_exception_arrive():
     batches = source(BadLater(9)).batches(0)
     assert len(next(batches)[0]) == 4
     with pytest.raises(UserError):
         next(batches)
 
 
-def test_a_value_error_needs_no_class_in_front():
-    """Readers say what is wrong with a line in a ValueError."""
+def test_a_value_error_is_shown_without_its_class():
+    """Readers report wrong lines by a ValueError."""
 
     class BadLine(Blocks):
         def take(self, rows):
@@ -273,12 +273,12 @@ def test_a_value_error_needs_no_class_in_front():
     assert str(caught.value) == "some_reader: data.txt:3: expected 5 numbers, found 4"
 
 
-def test_a_users_error_is_passed_on_as_it_is():
+def test_a_user_error_is_not_changed():
     class Refuses(Blocks):
         def take(self, rows):
-            raise UserError("as it is")
+            raise UserError("unchanged")
 
-    with pytest.raises(UserError, match=r"^as it is$"):
+    with pytest.raises(UserError, match=r"^unchanged$"):
         list(source(Refuses(9)).batches(0))
 
 
@@ -290,7 +290,7 @@ def test_a_users_error_is_passed_on_as_it_is():
         ([np.zeros(2), np.zeros(3)], "same shape"),
     ],
 )
-def test_rows_that_do_not_fit_together(rows, problem):
+def test_rows_of_different_shapes(rows, problem):
     with pytest.raises(UserError, match=f"^some_reader: .*{problem}"):
         list(source(Given(rows)).batches(0))
 
@@ -303,11 +303,11 @@ def test_a_dataset_without_length_or_rows():
         list(source(Nothing()).batches(0))
 
 
-# What folders written for PaddleRec need
+# Readers of folders written for PaddleRec
 
 
 class Given(IterableDataset):
-    """Yields what it is given."""
+    """Yields the given items."""
 
     def __init__(self, items):
         super().__init__()
@@ -327,14 +327,14 @@ def test_rows_that_are_mappings():
 
 @pytest.mark.parametrize("dataset", [Map, Stream])
 @pytest.mark.parametrize(("rows", "kept"), [(9, 8), (8, 8), (3, 3), (1, 1)])
-def test_the_last_partial_batch_may_be_left_out_but_not_the_only_one(dataset, rows, kept):
+def test_the_last_partial_batch_can_be_left_out_unless_it_is_the_only_one(dataset, rows, kept):
     dropping = RowSource(dataset(rows), "some_reader", 4, None, drop_last=True)
     assert labels(dropping.batches(0)) == list(range(kept))
     if dataset is Map:
         assert len(dropping) == len(list(dropping.batches(0)))
 
 
-def test_a_reader_of_whole_batches():
+def test_a_reader_that_yields_batches():
     batches = [[np.zeros([3, 2]), [0, 1, 2]], (np.ones([1, 2]), [3])]
     found = list(RowSource(Given(batches), "some_reader", None, None).batches(0))
     assert [batch_rows(batch) for batch in found] == [3, 1]
@@ -342,7 +342,7 @@ def test_a_reader_of_whole_batches():
 
 
 @pytest.mark.parametrize("size", [4, None])
-def test_a_field_of_unlike_lengths(size):
+def test_a_field_of_different_lengths(size):
     ragged = np.array([[1], [2, 3]], dtype=object)
     with pytest.raises(
         UserError, match="a field has different lengths in a batch: pad its lists to one length"

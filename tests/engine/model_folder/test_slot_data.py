@@ -1,4 +1,4 @@
-"""Lines of a QueueDataset reader become rows of int64 or float32, or are refused."""
+"""Rows of a QueueDataset reader are int64 or float32; other numbers are errors."""
 
 import re
 
@@ -9,7 +9,7 @@ from engine.model_folder.slot_data import SlotDataset
 
 
 class Generator:
-    """Whole numbers or decimals, as they stand in the line."""
+    """Yields the integers or decimals of a line."""
 
     def generate_sample(self, line):
         values = [float(text) if "." in text else int(text) for text in line.split()]
@@ -22,7 +22,7 @@ def rows(folder, text):
     return [row for (row,) in SlotDataset(Generator, [str(path)], {})]
 
 
-def test_whole_numbers_and_decimals(tmp_path):
+def test_integers_and_decimals(tmp_path):
     found = rows(tmp_path, f"1 {2**63 - 1}\n1.5 2\n")
     assert [row.dtype for row in found] == [np.int64, np.float32]
     assert [row.tolist() for row in found] == [[1, 2**63 - 1], [1.5, 2]]
