@@ -23,7 +23,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from datasets.preparing.command import Parser, naming, run_command
+from datasets.preparing.command import Parser, integer_from, run_command
+from datasets.readers.atomic_file import replacing
 
 BLOCK = 1 << 18  # rows
 
@@ -46,37 +47,20 @@ def write(output_dir: Path, seed: int, rows: "tuple[int, int]", features: int) -
         target = output_dir / name / f"{name}_data.txt"
         target.parent.mkdir(parents=True, exist_ok=True)
         draw = np.random.default_rng([seed, split])
-        part = output_dir / f".{target.name}.part"
-        try:
-            with naming(part):
-                with open(part, "wb") as file:
-                    for start in range(0, count, BLOCK):
-                        file.write(block(draw, min(BLOCK, count - start), features))
-                part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(target) as temporary, open(temporary, "wb") as file:
+            for start in range(0, count, BLOCK):
+                file.write(block(draw, min(BLOCK, count - start), features))
         print(f"wrote {target}: {count} rows, seed {seed}")
-
-
-def _at_least(least: int):
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"expected an integer of at least {least}, found {text!r}"
-            )
-        return int(text)
-
-    return read
 
 
 def main() -> int:
     """Runs the command; returns its exit code."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", type=Path, required=True, help="folder for the files")
-    parser.add_argument("--train_rows", type=_at_least(1), required=True, metavar="N")
-    parser.add_argument("--test_rows", type=_at_least(1), default=50_000, metavar="N")
-    parser.add_argument("--features", type=_at_least(5), default=30, metavar="N")
-    parser.add_argument("--seed", type=_at_least(0), default=2022, metavar="N")
+    parser.add_argument("--train_rows", type=integer_from(1), required=True, metavar="N")
+    parser.add_argument("--test_rows", type=integer_from(1), default=50_000, metavar="N")
+    parser.add_argument("--features", type=integer_from(5), default=30, metavar="N")
+    parser.add_argument("--seed", type=integer_from(0), default=2022, metavar="N")
     options = parser.parse_args()
     rows = (options.train_rows, options.test_rows)
     return run_command(lambda: write(options.output_dir, options.seed, rows, options.features))

@@ -1,24 +1,18 @@
 from __future__ import annotations
 
-import gzip
-import hashlib
 from pathlib import Path
 
+from raw_files import RawFiles
+
 from datasets.census import columns, prepare
-from datasets.preparing import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class RawTable:
+class RawTable(RawFiles):
     """A small table in the raw census form; every category of `columns` is in its train part."""
 
-    def __init__(self, folder: Path, train_rows: int = 60, test_rows: int = 31, shift: int = 0):
-        self.folder = folder
-        folder.mkdir(parents=True)
-        self.train = [self._row(number + shift) for number in range(train_rows)]
-        self.test = [self._row(3 * number + shift) for number in range(test_rows)]
-        self.save()
+    command = prepare
 
     @staticmethod
     def _row(number: int) -> list[str]:
@@ -37,13 +31,7 @@ class RawTable:
     def save(self) -> None:
         """Write the files, and the sources that describe them."""
         for name, rows in (("train", self.train), ("test", self.test)):
-            content = "".join(",".join(row) + "\n" for row in rows).encode()
-            (self.folder / f"{name}.csv.gz").write_bytes(gzip.compress(content))
-            raw = fetch.RawFile(f"{name}.csv", hashlib.sha256(content).hexdigest(), (), "TEST_URL")
-            setattr(self, f"{name}_source", prepare.Source(raw, len(rows)))
-
-    def prepare(self, output: Path, force: bool = False) -> None:
-        prepare.prepare(output, self.folder, force, self.train_source, self.test_source)
+            self.write(name, "".join(",".join(row) + "\n" for row in rows), len(rows))
 
     def driver(self, path: Path, patch: str = "") -> Path:
         """A Python program: the prepare command for this table, after `patch` has run."""

@@ -260,3 +260,15 @@ def write_model(tmp_path):
         return load_config(str(folder / "config.yaml"), options, loading.hyper_parameters)
 
     return write
+
+
+@pytest.fixture
+def train_static(configured):
+    """Trains share_bottom in static graph with ``use_inference``; returns the epoch's folder."""
+
+    def train(*overrides, **runner):
+        config = configured(*overrides, use_inference=True, **runner)
+        commands.train(config, "static")
+        return Path(config.runner("model_save_path")) / "0"
+
+    return train

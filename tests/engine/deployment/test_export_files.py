@@ -25,18 +25,6 @@ PADDLE_3 = int(paddle.__version__.split(".")[0]) > 2
 GRAPH = "json" if PADDLE_3 else "pdmodel"
 
 
-@pytest.fixture
-def train_static(configured):
-    """Trains share_bottom in static graph with ``use_inference``; returns the epoch's folder."""
-
-    def train(*overrides, **runner):
-        config = configured(*overrides, use_inference=True, **runner)
-        commands.train(config, "static")
-        return Path(config.runner("model_save_path")) / "0"
-
-    return train
-
-
 def test_the_hash_of_a_known_file(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     assert metadata.sha256(str(tmp_path / "file")).startswith("ba7816bf8f01cfea414140de5dae2223")

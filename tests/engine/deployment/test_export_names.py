@@ -27,18 +27,6 @@ SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
 TASKS = ["income", "marital"]
 
 
-@pytest.fixture
-def train_static(configured):
-    """Trains share_bottom in static graph with ``use_inference``; returns the epoch's folder."""
-
-    def train(*overrides, **runner):
-        config = configured(*overrides, use_inference=True, **runner)
-        commands.train(config, "static")
-        return Path(config.runner("model_save_path")) / "0"
-
-    return train
-
-
 def aucs(model):
     """Each output's AUC with the test labels of the same name."""
     rows = np.loadtxt(SAMPLE / "test/test_data.txt", delimiter=",", dtype="float32")
