@@ -161,7 +161,7 @@ RUNNER = {
     "early_stopping_min_delta": Key(
         "any",
         0.0,
-        "Smallest change of the metric that counts as an improvement.",
+        "A metric improves if it changes by more than this.",
         "a number of at least 0",
         lambda value: type(value) in (int, float) and 0 <= value < float("inf"),
     ),
