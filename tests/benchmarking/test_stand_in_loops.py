@@ -103,3 +103,14 @@ def test_image_experts_print_two_speeds():
     lines = [line.partition(": ") for line in done.stdout.splitlines()]
     assert [name for name, *_ in lines] == ["experts together", "8 separate experts"]
     assert all(float(speed.split()[0]) > 0 for *_, speed in lines)
+
+
+def test_the_forms_of_a_step_train_the_same_parameters():
+    yaml = f"{ROOT}/models/multitask/mmoe/config.yaml"
+    small = ("--batch_sizes", 4, "--rounds", 1, "--steps", 3)
+    done = run("fast_step.py", "-m", yaml, *small)
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()[2:]]
+    assert [row[:3] for row in rows] == [
+        ["mmoe", "4", form] for form in ("fast step", "autograd", "to_static")
+    ]
+    assert [row[5] for row in rows] == ["0.0e+00"] * 3

@@ -24,10 +24,7 @@ TABLE = {
         {"name": "city_device", "cross": ["city", "device"], "min_count": 2},
     ],
 }
-OWN = {  # the other hyper-parameters of each model
-    "share_bottom": {"task_num": 3, "bottom_size": 32},
-    "mmoe": {"gate_num": 3},
-    "ple": {"task_num": 3},
+OWN = {  # hyper-parameters that a model needs besides the number of tasks
     "esmm": {
         "tasks": [
             {"name": "ctr", "label_column": 0},
@@ -35,8 +32,16 @@ OWN = {  # the other hyper-parameters of each model
             {"name": "ctcvr", "label_column": 2},
         ]
     },
-    "dselect_k": {"task_num": 3, "expert_num": 4, "expert_size": 16, "tower_size": 8},
+    "dselect_k": {"expert_num": 4, "expert_size": 16, "tower_size": 8},
 }
+TABLE_MODELS = sorted(path.parent.name for path in MODELS.glob("*/table_reader.py"))
+
+
+def hyper_parameters(model):
+    """Returns three tasks, by whichever name the model has for their number, and its own."""
+    declared = loading.hyper_parameters(str(MODELS / model))
+    number = {name: 3 for name in ("task_num", "gate_num") if name in declared}
+    return {**number, **OWN.get(model, {})}
 
 
 @pytest.fixture
@@ -86,7 +91,7 @@ def own_yaml(tmp_path, data):
                 "table": table,
                 "embedding_size": 8,
                 "optimizer": {"class": "adam", "learning_rate": 0.01},
-                **OWN[model],
+                **hyper_parameters(model),
             },
         }
         path = place / "own.yaml"
@@ -114,7 +119,7 @@ def succeed(run_command):
     return run
 
 
-@pytest.mark.parametrize("model", sorted(OWN))
+@pytest.mark.parametrize("model", TABLE_MODELS)
 def test_a_model_is_trained_evaluated_exported_and_run(succeed, own_yaml, tmp_path, model):
     path = own_yaml(model)
     succeed("trainer", "-m", path)
@@ -135,7 +140,7 @@ def test_a_model_is_trained_evaluated_exported_and_run(succeed, own_yaml, tmp_pa
     assert static == pytest.approx(evaluated, abs=1e-6)
 
 
-@pytest.mark.parametrize("model", sorted(OWN))
+@pytest.mark.parametrize("model", TABLE_MODELS)
 def test_static_graph_trains_and_exports(succeed, own_yaml, model):
     path = own_yaml(model, epochs=1, infer_start_epoch=0, infer_end_epoch=1, use_inference=True)
     succeed("static_trainer", "-m", path)
