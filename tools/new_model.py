@@ -13,6 +13,7 @@ no model to copy.
 """
 
 import argparse
+import keyword
 import os
 import re
 import shutil
@@ -80,10 +81,13 @@ def make(name: str, like: str) -> list[str]:
     Raises:
         UserError: the name cannot be used, or there is no such model.
     """
-    known = sorted(os.listdir(_MODELS))
+    taken = os.listdir(_MODELS)
+    known = sorted(each for each in taken if os.path.isfile(os.path.join(_MODELS, each, "net.py")))
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(f"{name}: expected a name of lower-case letters, digits and underscores")
-    if name in known:
+    if keyword.iskeyword(name):
+        raise UserError(f"{name}: a keyword of Python cannot be the name of a model")
+    if name in taken:
         raise UserError(f"{name}: models/multitask/{name} exists already")
     if like not in known:
         raise UserError(f"--like {like}: there is no such model{nearest(like, known)}")
@@ -94,7 +98,7 @@ def make(name: str, like: str) -> list[str]:
     texts |= {f"{name}.py": _read(os.path.join(source, f"{name}.py")) for name in readers}
     old = re.search(r"^class (\w+)\(MultiTaskNet\)", texts["net.py"], re.MULTILINE)[1]
     names = {"title": name, "name": name, "like": like}
-    texts = {file: _renamed(text, old, layer, like, name) for file, text in texts.items()}
+    texts = {file: _renamed(text, old, layer, name) for file, text in texts.items()}
     texts["README.md"], texts["README_CN.md"] = _README.format(**names), _README_CN.format(**names)
     os.makedirs(target)
     try:
@@ -112,9 +116,10 @@ def _read(path: str) -> str:
         return file.read()
 
 
-def _renamed(text: str, old: str, layer: str, like: str, name: str) -> str:
+def _renamed(text: str, old: str, layer: str, name: str) -> str:
     """Returns a file of the copied model for the new one."""
-    text = text.replace(old, layer).replace(f"output_model_{like}", f"output_model_{name}")
+    text = re.sub(r"output_model_\w+?(?=(_all)?\b)", f"output_model_{name}", text)
+    text = text.replace(old, layer)
     text = re.sub(r'^"""\S+ in (dygraph|static graph)', rf'"""{layer[:-5]} in \1', text)
     # PaddleRec's names are those of the copied net.
     text = re.sub(r"^from models\.common\.paddlerec import .*\n", "", text, flags=re.MULTILINE)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 
 @pytest.fixture
@@ -40,6 +41,8 @@ def test_the_new_model_trains_and_evaluates(new_model, checkout, like):
     ("arguments", "message"),
     [
         (["mmoe", "--like", "ple"], "error: mmoe: models/multitask/mmoe exists already"),
+        (["class", "--like", "ple"], "error: class: a keyword of Python cannot be the name"),
+        (["fresh", "--like", "results.yaml"], "error: --like results.yaml: there is no such model"),
         (["a-b", "--like", "ple"], "error: a-b: expected a name of lower-case letters"),
         (
             ["fresh", "--like", "mmo"],
@@ -52,3 +55,12 @@ def test_what_cannot_be_made_is_one_line(new_model, arguments, message):
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("like", ["share_bottom", "ple", "dselect_k"])
+def test_the_output_folders_are_the_new_models(new_model, checkout, like):
+    assert new_model("fresh", "--like", like).returncode == 0
+    folder = checkout / "models" / "multitask" / "fresh"
+    for name, output in (("config", "fresh"), ("config_bigdata", "fresh_all")):
+        runner = yaml.safe_load((folder / f"{name}.yaml").read_text())["runner"]
+        assert runner["model_save_path"] == runner["infer_load_path"] == f"output_model_{output}"

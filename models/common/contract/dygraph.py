@@ -86,7 +86,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
 
     def create_loss(self, logits, labels):
         """Returns the net's loss of logits ``[tasks, n, classes]`` and labels ``[tasks, n, 1]``."""
-        return self._net.loss(logits, labels, self._row_weights(labels.shape[1]))
+        return self._net.checked_loss(logits, labels, self._row_weights(labels.shape[1]))
 
     def _row_weights(self, rows: int):
         """Returns each row's share of the loss, ``[task_num, rows, 1]``."""
@@ -104,12 +104,12 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """Returns the loss, the metrics and what to show (the loss)."""
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
-        loss = model.loss(logits, feeds.labels, self._row_weights(feeds.labels.shape[1]))
+        loss = model.checked_loss(logits, feeds.labels, self._row_weights(feeds.labels.shape[1]))
         self._scores.add(logits.detach(), feeds.labels)
         return loss, metrics, {"loss": loss}
 
     def step_forward(self, model, metrics, batch, config):
-        """Returns the result of `train_forward`; the loss may be a `fast_step.step.StepLoss`.
+        """Returns the result of `train_forward`; the loss may be a `fast_step.step_loss.StepLoss`.
 
         Optional: the engine prefers it to ``train_forward``.
         """

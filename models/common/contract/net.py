@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import paddle
@@ -9,6 +10,9 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from models.common.layers import ops
+
+# Attributes of an object, in which a person may expect a loss or a part of it.
+_NOT_ATTRIBUTES = ("penalty", "loss", "row_losses", "create_loss")
 
 
 class MultiTaskNet(nn.Layer):
@@ -42,8 +46,11 @@ class MultiTaskNet(nn.Layer):
         self.smoothing = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "penalty":  # Paddle would keep a tensor as a buffer, and no loss would have it
-            raise AttributeError("a net has no penalty: add it in loss(logits, labels, weights)")
+        if name in _NOT_ATTRIBUTES:
+            raise ValueError(
+                f"{type(self).__name__}.{name}: training would not use this attribute; write a "
+                "method loss(logits, labels, weights) in the class"
+            )
         super().__setattr__(name, value)
 
     def forward(self, x, ids=None) -> list[paddle.Tensor]:
@@ -65,6 +72,8 @@ class MultiTaskNet(nn.Layer):
         """Returns the loss of a batch, a scalar: the weighted sum of all cross-entropies.
 
         A subclass may return something else, such as ``super().loss(...)`` plus a constraint.
+        Tasks' weights and label smoothing have an effect only if it uses ``weights`` and
+        ``row_losses``. Static graph calls it once, with -1 for the batch in the shapes.
 
         Args:
             logits: all tasks' logits, ``[task_num, batch, class_num]``.
@@ -73,6 +82,20 @@ class MultiTaskNet(nn.Layer):
                 divided by the number of rows.
         """
         return (self.row_losses(logits, labels) * weights).sum()
+
+    def checked_loss(self, logits, labels, weights):
+        """Returns `loss`.
+
+        Raises:
+            ValueError: it is more than one number.
+        """
+        loss = self.loss(logits, labels, weights)
+        if math.prod(loss.shape) != 1:
+            raise ValueError(
+                f"{type(self).__name__}.loss: expected one number, found shape "
+                f"{list(loss.shape)}; add .sum()"
+            )
+        return loss
 
     def row_losses(self, logits, labels):
         """Returns the cross-entropy of each row, with label smoothing, ``[task_num, batch, 1]``."""

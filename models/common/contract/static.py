@@ -43,7 +43,9 @@ class MultiTaskStaticModel(MultiTaskModel):
         labels = paddle.stack(labels)
         rows = paddle.shape(labels)[1].astype("float32")
         weights = paddle.assign(self._weights.reshape(-1, 1, 1)) / rows
-        self._loss = self.network.loss(logits, labels, weights)
+        if self.network.has_own_loss:  # one weight a row, as in dygraph; the default broadcasts
+            weights = weights * paddle.full_like(labels, 1, "float32")
+        self._loss = self.network.checked_loss(logits, labels, weights)
         return {"loss": self._loss, "logits": logits}
 
     def infer_net(self, inputs) -> dict:

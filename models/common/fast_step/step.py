@@ -22,13 +22,13 @@ from paddle import nn
 
 from models.common.fast_step import autograd
 from models.common.fast_step.code import AVAILABLE, StepCode
+from models.common.fast_step.step_loss import StepLoss
 from models.common.fast_step.symbols import Symbol
 
 logger = logging.getLogger(__name__)
 
 _CROSS_ENTROPY = "False, True, True, -100, -1"  # hard labels; softmax, stable; ignored; axis
 
-_set_grad = paddle.base.core.eager.Tensor.grad.__set__  # a parameter's own setter runs in Python
 _training, _frozen = attrgetter("training"), attrgetter("stop_gradient")
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -51,7 +51,7 @@ class FastStep:
         if why:
             self._log_autograd(why)
             return
-        self._hooked = any(_had_hook(each) for each in _trained(net))
+        self._hooked = any(map(_had_hook, self._parameters))
         for parameter in self._parameters:
             _watch_hooks(parameter, self._on_hook)
         if self._hooked:
@@ -101,15 +101,13 @@ def _impossible(net: nn.Layer) -> str:
     return "" if net.writable else "its class says writable = False"
 
 
-def _trained(net: nn.Layer) -> list[paddle.Tensor]:
-    return [each for each in net.parameters() if not each.stop_gradient]
-
-
 def _had_hook(parameter: paddle.Tensor) -> bool:
     """Returns whether a gradient hook was ever registered: Paddle numbers them from 0."""
-    own = getattr(parameter, "_hooks_probed", 0)
+    own, frozen = getattr(parameter, "_hooks_probed", 0), parameter.stop_gradient
+    parameter.stop_gradient = False  # Paddle registers hooks on others only
     helper = parameter.register_hook(lambda gradient: None)
     helper.remove()
+    parameter.stop_gradient = frozen
     parameter._hooks_probed = own + 1
     return helper._hook_id != own
 
@@ -153,6 +151,8 @@ def written(net: nn.Layer) -> StepCode:
         before = _attributes(layers)
         code = _code(net)
         after = _attributes(layers)
+        for attributes in after:
+            _check_kept(attributes)
         alike = code.source == first.source and _identical(code.tensors, first.tensors)
         if not alike or not all(map(_identical, before, after)):
             raise ValueError("logits does something else in each call")
@@ -162,6 +162,15 @@ def written(net: nn.Layer) -> StepCode:
             vars(layer).clear()
             vars(layer).update(attributes)
         _set_random_state(random_state)
+
+
+def _check_kept(attributes: dict) -> None:
+    """Raises a ValueError if ``logits`` keeps a tensor in an attribute: others may read it."""
+    for name, value in attributes.items():
+        items = value.values() if isinstance(value, dict) else value
+        kept = items if isinstance(value, (dict, list, tuple)) else [value]
+        if any(isinstance(each, Symbol) for each in kept):
+            raise ValueError(f"logits keeps a tensor in self.{name}")
 
 
 def _code(net: nn.Layer) -> StepCode:
@@ -198,7 +207,10 @@ def _own_loss(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
     """Writes a call of the net's own ``loss``, whose gradient autograd finds in each step."""
 
     def call(values: paddle.Tensor, labels: paddle.Tensor, weights: paddle.Tensor) -> tuple:
-        return autograd.recorded(lambda leaf: net.loss(leaf, labels, weights), values)
+        # A copy of the leaf: the loss may change it in place.
+        return autograd.recorded(
+            lambda leaf: net.checked_loss(paddle.assign(leaf), labels, weights), values
+        )
 
     loss, leaves = code.forward(f"{code.constant(call)}({logits.name}, labels, weights)", 2)
     (found,) = code.backward(f"{code.constant(autograd.gradients)}({loss}, {leaves}, None)")
@@ -258,32 +270,3 @@ def _checked(back: Callable, parameters: Sequence) -> list:
                 f"parameter {parameter.shape}: set writable = False in the net's class"
             )
     return gradients
-
-
-class StepLoss:
-    """The loss of a written step: it offers what training does with a tensor.
-
-    Args:
-        value: the loss, one number.
-        back: returns the gradients of the features, or None, and of the parameters.
-        features: the features; autograd continues from them.
-        parameters: the parameters.
-    """
-
-    def __init__(
-        self, value: paddle.Tensor, back: Callable, features: paddle.Tensor, parameters: Sequence
-    ):
-        self.item, self.detach = value.item, value.detach
-        self._back, self._features, self._parameters = back, features, parameters
-
-    def backward(self) -> None:
-        """Adds to the gradients of all parameters."""
-        with paddle.no_grad():
-            of_features, *gradients = self._back()
-            for parameter, gradient in zip(self._parameters, gradients):
-                before = parameter.grad
-                if before is not None:
-                    gradient = before + gradient
-                _set_grad(parameter, gradient)
-        if of_features is not None:
-            self._features.backward(of_features)

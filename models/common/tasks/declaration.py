@@ -54,6 +54,13 @@ def tasks_of(config) -> tuple[Task, ...]:
             raise ValueError(
                 f"{KEY}: {task.name}: rows: expected the name of another task, found {task.rows!r}"
             )
+    partial = [task.name for task in tasks if task.rows is not None]
+    for task in tasks:
+        if task.rows in partial:
+            raise ValueError(
+                f"{KEY}: {task.name}: rows: expected a task that counts in all rows, but "
+                f"{task.rows} has rows of its own"
+            )
     return tasks
 
 

@@ -5,6 +5,8 @@ import os
 import pytest
 from sample_yaml import BASE
 
+from engine.system.errors import UserError
+
 
 @pytest.mark.parametrize(
     ("override", "expected"),
@@ -148,3 +150,13 @@ def test_without_declared_keys_only_keys_of_the_file_can_be_overridden(load, ref
 def test_malformed_yaml_is_not_a_number(refusal, value):
     message = refusal(f"hyper_parameters.rate={value}")
     assert message == f"-o hyper_parameters.rate={value}: expected a number"
+
+
+def test_a_key_that_is_twice_in_a_value_is_an_error(refusal):
+    override = "hyper_parameters.expert_num=[{a: 1, a: 2}]"
+    assert refusal(override) == f"-o {override}: a is set twice"
+
+
+def test_a_required_key_that_an_override_removes(load):
+    with pytest.raises(UserError, match=r"^-o: runner\.train_batch_size is not set$"):
+        load("runner.train_batch_size=").runner("train_batch_size")

@@ -53,7 +53,7 @@ class Config(Mapping):
         if value is None:
             value = RUNNER[name].default
         if value is REQUIRED:
-            raise UserError(f"{self.yaml_path}: runner.{name} is not set")
+            raise UserError(f"{self.source(f'runner.{name}')}: runner.{name} is not set")
         kind = RUNNER[name].kind
         if kind in PATHS and value is not None:
             return self._resolve(f"runner.{name}", value, is_output=kind == "output path")

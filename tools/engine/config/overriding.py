@@ -48,10 +48,10 @@ def _convert(key: str, raw: str, current: Any) -> Any:
     if section == "runner" and name in RUNNER:  # its type is checked later, like the YAML's values
         if RUNNER[name].kind in ("text", *PATHS):
             return None if raw in _NULL else raw
-        return _parse_yaml(raw)
+        return _parse_yaml(key, raw)
     if isinstance(current, str):
         return raw
-    value = _parse_yaml(raw)
+    value = _parse_yaml(key, raw)
     kind = type(current)
     if kind is float and type(value) is int:
         return float(value)
@@ -63,9 +63,12 @@ def _convert(key: str, raw: str, current: Any) -> Any:
     return value
 
 
-def _parse_yaml(raw: str) -> Any:
+def _parse_yaml(key: str, raw: str) -> Any:
     """Returns a text as YAML; the text itself if it is not YAML."""
     try:
-        return yaml_files.load(raw)[0]
+        value, repeated = yaml_files.load(raw)
     except (yaml.YAMLError, ValueError):
         return raw
+    if repeated:
+        raise UserError(f"-o {key}={raw}: {repeated[0][0]} is set twice")
+    return value

@@ -20,13 +20,7 @@ from engine.graphs.gate_weights import mean_over_rows
 from engine.model_folder import loading, seeds
 from engine.system import device
 from engine.system.clock import Clock
-from engine.system.errors import UserError
 from engine.system.prefetch import prefetched
-
-_NO_INPUT_SPECS = (
-    "to export a model, add to DygraphModel a method input_specs(self, config) that returns its "
-    "net's inputs, e.g. [paddle.static.InputSpec([None, 499], 'float32', 'input')]"
-)
 
 
 class DygraphSession:
@@ -54,6 +48,7 @@ class DygraphSession:
         self._metrics, self.metric_names = self._contract.create_metrics()
         # step_forward is like train_forward, but its loss has only item, detach and backward.
         self._forward = getattr(self._contract, "step_forward", self._contract.train_forward)
+        self._guarded_forward = self._first_forward
 
     def start_epoch(self, training: bool) -> None:
         """Resets the metrics and switches the net to training or evaluation."""
@@ -90,7 +85,8 @@ class DygraphSession:
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step and returns the values that the model wants to show."""
-        loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
+        arguments = (self.net, self._metrics, batch, self._settings)
+        loss, self._metrics, shown = self._guarded_forward(*arguments)
         fault = self._check_loss(loss)
         if fault is not None:
             return self._not_finite(fault, batch)
@@ -122,6 +118,12 @@ class DygraphSession:
             with paddle.no_grad():
                 fault.row_losses = row_losses(self.net, batch)
         raise fault
+
+    def _first_forward(self, *arguments: Any) -> tuple:
+        with loading.model_errors(self._config):
+            result = self._forward(*arguments)
+        self._guarded_forward = self._forward
+        return result
 
     def _first_step(self) -> None:
         # The first step creates the optimizer's state; its names must be those of checkpoints.
@@ -281,10 +283,7 @@ class DygraphSession:
         Raises:
             UserError: the model does not declare its inputs.
         """
-        declare = getattr(self._contract, "input_specs", None)
-        if declare is None:
-            raise UserError(f"{self._config.folder}/dygraph_model.py: {_NO_INPUT_SPECS}")
-        return declare(self._settings)
+        return loading.input_specs(self._contract, self._config)(self._settings)
 
     def output_names(self) -> list[str] | None:
         """Returns the names of the net's outputs; None if the model does not declare them."""

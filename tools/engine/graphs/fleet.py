@@ -61,7 +61,8 @@ class FleetSession(DygraphSession):
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step with all processes; returns the values to show, of its rows."""
         before = [] if self._own_rows else self._copy_metrics()
-        loss, self._metrics, shown = self._forward(self.net, self._metrics, batch, self._settings)
+        arguments = (self.net, self._metrics, batch, self._settings)
+        loss, self._metrics, shown = self._guarded_forward(*arguments)
         fault = self._check_loss(loss)
         clock.lap("forward")
         if fault is None:

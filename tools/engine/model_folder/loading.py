@@ -185,6 +185,22 @@ def check_static_member(config: Config, name: str, purpose: str) -> None:
     hook(load_class(config.folder, "static_model", "StaticModel"), name, purpose)
 
 
+def input_specs(model: Any, config: Config) -> Callable:
+    """Returns the method of a DygraphModel that declares its net's inputs.
+
+    Raises:
+        UserError: there is none.
+    """
+    declare = getattr(model, "input_specs", None)
+    if declare is None:
+        raise UserError(
+            f"{config.folder}/dygraph_model.py: to export a model, add to DygraphModel a method "
+            "input_specs(self, config) that returns its net's inputs, e.g. "
+            "[paddle.static.InputSpec([None, 499], 'float32', 'input')]"
+        )
+    return declare
+
+
 @contextmanager
 def model_errors(config: Config) -> Iterator[None]:
     """Turns a model's ValueError about a hyper-parameter into a UserError."""

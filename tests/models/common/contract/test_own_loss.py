@@ -15,6 +15,7 @@ from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.system.clock import Clock
+from engine.system.errors import UserError
 from models.common.contract.net import MultiTaskNet
 from models.common.fast_step import code
 from models.common.layers import ops
@@ -113,6 +114,64 @@ def test_both_graphs_and_the_fast_step_train_on_it(chain):
     for name, value in fast.parameters().items():
         other = by_autograd.parameters()[name]
         np.testing.assert_allclose(other, value, rtol=1e-4, atol=2e-5, err_msg=name)
+
+
+OWN_LOSSES = {  # forms whose value depends on the shape of the weights
+    "mean by weights": lambda self, logits, labels, weights: (
+        (self.row_losses(logits, labels) * weights).sum() / weights.sum()
+    ),
+    "weights of tasks": lambda self, logits, labels, weights: (
+        self.row_losses(logits, labels).mean(axis=1) * weights.sum(axis=1)
+    ).sum(),
+    "flat": lambda self, logits, labels, weights: (
+        self.row_losses(logits, labels).reshape([-1]) * weights.reshape([-1])
+    ).sum(),
+}
+
+
+@pytest.mark.parametrize("form", OWN_LOSSES)
+def test_weights_are_one_for_each_row_in_both_graphs(chain, monkeypatch, form):
+    config, slow = chain(), chain("runner.fast_step=False")
+    monkeypatch.setattr(Chain, "loss", OWN_LOSSES[form])
+    fast = DygraphSession(config)
+    fast.fit_inputs(sources.training_source(config))
+    first = {name: np.array(value) for name, value in fast.parameters().items()}
+    found = [train(fast, config, steps=4)]
+    for create in (lambda: DygraphSession(slow), lambda: StaticSession(config, training=True)):
+        session = create()
+        session.load(first, "rec")
+        found.append(train(session, config, steps=4))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+    np.testing.assert_allclose(found[2], found[0], rtol=2e-4)
+
+
+@pytest.mark.parametrize("graph", ["fast", "autograd", "static"])
+def test_a_loss_of_several_numbers_is_one_line(chain, monkeypatch, graph):
+    config = chain(f"runner.fast_step={graph == 'fast'}")
+    by_task = lambda self, logits, labels, weights: weights.sum(axis=[1, 2])  # noqa: E731
+    monkeypatch.setattr(Chain, "loss", by_task)
+    problem = r"Chain\.loss: expected one number, found shape \[2\]; add \.sum\(\)"
+    if graph == "static":
+        start = lambda: StaticSession(config, training=True)  # noqa: E731
+    else:
+        start = lambda: train(DygraphSession(config), config)  # noqa: E731
+    with pytest.raises(UserError, match=problem):
+        start()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_loss_may_change_its_logits_in_place(chain, monkeypatch, fast):
+    def loss(self, logits, labels, weights):
+        logits = logits * 1 if not fast else logits
+        logits[0] = 0.0
+        return MultiTaskNet.loss(self, logits, labels, weights)
+
+    monkeypatch.setattr(Chain, "loss", loss)
+    config = chain(f"runner.fast_step={fast}")
+    session = DygraphSession(config)
+    losses = train(session, config, steps=3)
+    assert np.isfinite(losses).all()
+    assert losses[0] > np.log(2) * 0.99  # the first task's rows have even odds
 
 
 def test_the_constraint_changes_the_steps(chain, monkeypatch):

@@ -315,9 +315,10 @@ def test_a_loss_of_the_model_is_refused(configure, monkeypatch):
         DygraphSession(configure("share_bottom"))
 
 
-def test_a_penalty_is_refused_in_words():
-    with pytest.raises(AttributeError, match=r"add it in loss\(logits, labels, weights\)"):
-        Plain().penalty = paddle.zeros([1])
+@pytest.mark.parametrize("name", ["penalty", "loss", "row_losses", "create_loss"])
+def test_a_loss_in_an_attribute_is_refused(name):
+    with pytest.raises(ValueError, match=rf"Plain\.{name}: .* write a method loss\(logits, "):
+        setattr(Plain(), name, lambda *arguments: None)
 
 
 def register(net, kind):
@@ -345,6 +346,30 @@ def test_a_hook_after_the_first_step_is_honoured(kind, configure, monkeypatch, c
 
 
 @needs_kernels
+def test_a_hook_of_a_frozen_parameter_is_honoured(configure, monkeypatch):
+    def between(net, epoch):
+        if epoch == 0:
+            register(net, "parameter")
+        net.hidden.weight.stop_gradient = epoch == 0
+
+    found, session = trained(Plain, configure, monkeypatch, between=between)
+    assert session._contract._step_of(session.net) is None
+    expected, _ = trained(Plain, configure, monkeypatch, writable=False, between=between)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=2e-5, err_msg=name)
+
+
+@needs_kernels
+def test_a_tensor_that_logits_keeps_for_the_loss(configure, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    found, _ = trained(Keeping, configure, monkeypatch, epochs=1)
+    assert "Keeping: no fast step, gradients by autograd: logits keeps a tensor in" in caplog.text
+    expected, _ = trained(Keeping, configure, monkeypatch, writable=False, epochs=1)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=2e-5, err_msg=name)
+
+
+@needs_kernels
 def test_the_log_names_the_line_that_cannot_be_written(configure, monkeypatch, caplog):
     caplog.set_level("INFO")
     trained(Foreign, configure, monkeypatch, epochs=1)
@@ -355,6 +380,16 @@ def test_the_log_names_the_line_that_cannot_be_written(configure, monkeypatch, c
     ) in caplog.text
     trained(Plain, configure, monkeypatch, epochs=1)
     assert "Plain: fast step, written in " in caplog.text
+
+
+class Keeping(Plain):
+    def logits(self, features):
+        logits = super().logits(features)
+        self.__dict__.setdefault("kept", {})["logits"] = logits
+        return logits
+
+    def loss(self, logits, labels, weights):
+        return super().loss(logits, labels, weights) + (self.kept["logits"] ** 2).mean()
 
 
 class Foreign(Plain):

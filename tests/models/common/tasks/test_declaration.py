@@ -55,3 +55,13 @@ def test_two_tasks_need_two_names():
 def test_tasks_are_a_list(value):
     with pytest.raises(ValueError, match="expected a list of tasks"):
         tasks_of({"hyper_parameters.tasks": value})
+
+
+def test_a_task_whose_rows_depend_on_rows_is_refused():
+    chain = [
+        {"name": "click", "label_column": 0},
+        {"name": "cart", "label_column": 1, "rows": "click"},
+        {"name": "buy", "label_column": 2, "rows": "cart"},
+    ]
+    with pytest.raises(ValueError, match="buy: rows: expected a task that counts in all rows, but"):
+        tasks(*chain)
