@@ -125,7 +125,7 @@ def test_other_functions_are_left_to_autograd(composed, configure, caplog, monke
     written = session._contract._step_of(session.net) is not None
     assert written == (composed and code.AVAILABLE)
     told = "Custom: no fast step, gradients by autograd" in caplog.text
-    assert told == (code.AVAILABLE and not written)
+    assert told != written
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
 
 
