@@ -104,7 +104,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """Returns the loss, the metrics and what to show (the loss)."""
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
-        loss = model.checked_loss(logits, feeds.labels, self._row_weights(feeds.labels.shape[1]))
+        loss = self.create_loss(logits, feeds.labels)
         self._scores.add(logits.detach(), feeds.labels)
         return loss, metrics, {"loss": loss}
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from comparing import report
-from comparing.matrix import Matrix
 from engine.evaluation import predictions
 from engine.system import atomic_files
 from engine.system.errors import UserError
@@ -16,6 +14,10 @@ from searching import tuned
 
 
 def page(path):
+    pytest.importorskip("jinja2", reason="Jinja2 is an extra: requirements-visual.txt")
+    from comparing import report
+    from comparing.matrix import Matrix
+
     matrix = Matrix("m.yaml", "m", "", str(path.parent), 1, data={}, cells=())
     report.write(matrix, None, "a command", html=False)
 
