@@ -31,6 +31,13 @@ def pytest_make_parametrize_id(val, argname):
     return argname if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
 
 
+@pytest.fixture(autouse=True)
+def _dygraph():
+    """Every test starts in dygraph, whatever the one before it in its process left behind."""
+    if "paddle" in sys.modules:
+        sys.modules["paddle"].disable_static()
+
+
 @pytest.fixture(params=FOLDERS)
 def folder(request):
     """Each model folder in turn: a new one is tested the day it appears."""

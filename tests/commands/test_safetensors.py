@@ -86,7 +86,6 @@ def test_everything_that_reads_checkpoints_reads_them(run, tmp_path):
 
 
 def test_nested_optimizer_states_and_all_dtypes(tmp_path):
-    paddle.disable_static()
     net = paddle.nn.Linear(2, 3)
     rate = paddle.optimizer.lr.StepDecay(0.1, 3)
     adam = paddle.optimizer.Adam(rate, parameters=net.parameters(), multi_precision=True)

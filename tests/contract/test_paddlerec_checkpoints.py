@@ -129,11 +129,6 @@ def theirs(tmp_path):
     return write
 
 
-@pytest.fixture(autouse=True)
-def dygraph():
-    paddle.disable_static()
-
-
 def rows():
     """Features of the size of one, so that float32 is exact to 1e-6."""
     return np.random.default_rng(11).random([64, FEATURES]).astype("float32")

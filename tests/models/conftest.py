@@ -1,4 +1,4 @@
-"""Every test starts in dygraph and from one seed, whatever the one before it left behind."""
+"""Every test starts from one seed."""
 
 import paddle
 import pytest
@@ -6,5 +6,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _start():
-    paddle.disable_static()
     paddle.seed(12345)

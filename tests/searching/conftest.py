@@ -1,6 +1,5 @@
 """A small model folder: a few rows of the sample, a validation set and a search space."""
 
-import paddle
 import pytest
 from model_copies import copy_model
 from search_models import change
@@ -17,8 +16,3 @@ def model(tmp_path):
         (folder / "data" / part / "rows.txt").write_text(text, encoding="utf-8")
     change(folder, lambda content: content)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _start():
-    paddle.disable_static()

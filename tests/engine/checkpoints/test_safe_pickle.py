@@ -105,7 +105,6 @@ def test_forged_states_are_refused(tmp_path):
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_the_content_is_the_same_as_with_paddle_load(tmp_path, protocol):
-    paddle.disable_static()
     net = paddle.nn.Sequential(paddle.nn.Linear(3, 4), paddle.nn.BatchNorm1D(4))
     schedule = paddle.optimizer.lr.StepDecay(0.1, 3)
     adam = paddle.optimizer.Adam(schedule, parameters=net.parameters())

@@ -1,7 +1,6 @@
 """Batches: every row once an epoch, in an order from seed and epoch; errors name the reader."""
 
 import numpy as np
-import paddle
 import pytest
 from paddle.io import DataLoader, Dataset, IterableDataset
 from paddle.utils import flatten
@@ -195,7 +194,6 @@ def test_rows_may_be_scalars_lists_or_arrays(rows, expected):
     """Batches equal those of Paddle's DataLoader."""
     (columns,) = source(Given(rows)).batches(0)
     assert len(columns) == len(expected)
-    paddle.disable_static()  # another test may have left it on
     (tensors,) = DataLoader(Given(rows), batch_size=4)
     for column, tensor in zip(flatten(columns), flatten(tensors)):
         np.testing.assert_array_equal(column, tensor.numpy())

@@ -17,7 +17,6 @@ def program():
     with paddle.static.program_guard(made):
         x = paddle.static.data("x", [None, 2], "float32")
         yield made, x * 2.0, x.sum()
-    paddle.disable_static()
 
 
 def test_the_fetches_may_change(program):
@@ -62,4 +61,3 @@ def test_steps_prepare_the_program_once(configure, monkeypatch):
         labels = [rng.integers(0, 2, (rows, 1)) for _ in range(2)]
         session.train_step([rng.random((rows, 499), np.float32), *labels], Clock())
     assert len(calls) == 1
-    paddle.disable_static()

@@ -16,11 +16,6 @@ SHARE = 0.2
 OPTION = f"hyper_parameters.label_smoothing={SHARE}"
 
 
-@pytest.fixture(autouse=True)
-def _start():
-    paddle.disable_static()
-
-
 def smoothed_loss(logits, labels, weights, share=SHARE):
     """The loss by its definition: the mean over rows of -sum q log p, a task at a time, added."""
     logits = logits.astype(np.float64)
