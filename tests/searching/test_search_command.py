@@ -75,7 +75,8 @@ def test_a_search_continues_and_its_yaml_trains_to_the_same_value(
     content = yaml.safe_load(text)
     assert content["runner"]["train_batch_size"] == best.params["runner.train_batch_size"]
     assert content["runner"]["valid_data_dir"] == "data/valid"
-    assert content["runner"]["model_save_path"] == "output_model_mmoe"
+    assert content["runner"]["model_save_path"] == "output_model_mmoe_tuned"
+    assert content["runner"]["infer_load_path"] == "output_model_mmoe_tuned"
     assert (
         json.dumps(content["hyper_parameters"]["tower_size"])
         == (best.params["hyper_parameters.tower_size"])
@@ -83,8 +84,17 @@ def test_a_search_continues_and_its_yaml_trains_to_the_same_value(
     assert "search" not in content
     trained = run_command("trainer", "-m", model / "search_tuned.yaml")
     assert trained.code == 0, trained.stderr
-    facts = json.loads((model / "output_model_mmoe/best/rec.json").read_text(encoding="utf-8"))
+    output = model / "output_model_mmoe_tuned"
+    facts = json.loads((output / "best/rec.json").read_text(encoding="utf-8"))
     assert sum(facts["valid"].values()) / 2 == best.value
+    report = tmp_path / "report.json"
+    valid = ["runner.test_data_dir=" + str(model / "data/valid"), f"runner.save_metrics={report}"]
+    done = run_command("infer", "-m", model / "search_tuned.yaml", "-o", *valid)
+    assert done.code == 0, done.stderr
+    evaluated = json.loads(report.read_text(encoding="utf-8"))["epochs"]  # the best one, alone
+    assert {int(epoch): sum(each["metrics"].values()) / 2 for epoch, each in evaluated.items()} == {
+        facts["epoch"]: best.value
+    }
 
     # The same search, killed in its first trial, interrupted in its second, and ended.
     other = tmp_path / "other.db"

@@ -187,7 +187,9 @@ class Search:
         ]
         values = [spaces.option(key, value) for key, value in study.values(best).items()]
         config = load_config(self.config.yaml_path, [*self.overrides, *values], hyper_parameters)
-        tree = tuned.content(self.config, self.overrides, {key: config[key] for key in self.space})
+        found = {key: config[key] for key in self.space}
+        found.update(tuned.evaluation(self.config))
+        tree = tuned.content(self.config, self.overrides, found)
         tuned.write(self.output, tree, comments)
 
     def remove_killed(self, study: Study | None) -> None:

@@ -88,6 +88,20 @@ def content(config: Config, overrides: Iterable[str], values: Mapping[str, Any])
     }
 
 
+def evaluation(config: Config) -> dict[str, Any]:
+    """Returns the keys with which the YAML evaluates its own best checkpoint.
+
+    The trial's value is that of its best checkpoint, whose epoch the YAML's ``infer_end_epoch`` may
+    leave out. The run gets a folder of its own, because the folder of ``-m`` may hold another run.
+    """
+    saved, loaded = config.runner("model_save_path"), config.runner("infer_load_path")
+    key = "runner.model_save_path"
+    path = saved if config.source(key) == "-o" else config.get(key)
+    path = f"{(path or RUNNER['model_save_path'].default).rstrip('/')}_tuned"
+    values = {key: path, "runner.infer_checkpoint": "best"}
+    return {**values, "runner.infer_load_path": path} if loaded in (None, saved) else values
+
+
 def _set(tree: dict, key: str, value: Any) -> None:
     """Sets a key by its full name where a tree has it; a key of the tree may be ``a.b`` itself."""
     parts = key.split(".")

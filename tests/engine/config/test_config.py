@@ -93,3 +93,21 @@ def test_an_error_names_where_the_value_is_set(load):
         "-o: runner.train_data_dir = 'nowhere': no"
     )
     assert str(config.error("runner.epochs", "no")) == f"{config.yaml_path}: runner.epochs = 2: no"
+
+
+def test_loading_follows_a_folder_to_save_in_that_is_given_with_o(load, tmp_path):
+    """Else evaluation would read another run: the one that the YAML's folder holds."""
+    same = BASE.replace("runner:\n", "runner:\n  model_save_path: a\n  infer_load_path: ./a/\n")
+    other = same.replace("./a/", "b")
+    here, beside = tmp_path / "here" / "new", tmp_path / "model"
+    (beside / "new").mkdir(parents=True)  # an input is also looked for beside the YAML: not here
+    save = "runner.model_save_path=new"
+    loads = {
+        (same, save): here,
+        (same,): beside / "a",
+        (other, save): beside / "b",
+        (same, save, "runner.infer_load_path=b"): tmp_path / "here" / "b",
+    }
+    for (text, *options), expected in loads.items():
+        assert load(*options, text=text).runner("infer_load_path") == str(expected)
+    assert load(save).runner("infer_load_path") is None  # not set: it is the folder to save in

@@ -44,9 +44,28 @@ def load_config(
     known.update({f"hyper_parameters.{name}": value for name, value in (declared or {}).items()})
     _check_keys(yaml_path, values, known, has_declared=declared is not None)
     overridden = overriding.parse(overrides, values, known)
+    _move_loading(overridden, values)
     config = Config({**values, **overridden}, yaml_path, overridden)
     runner_values.check(config)
     return config
+
+
+def _move_loading(overridden: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Lets evaluation and export follow ``-o runner.model_save_path``.
+
+    A YAML usually loads from the folder in which it saves. With another folder to save in, loading
+    from the old one would use the checkpoints of another run.
+    """
+    save, load = "runner.model_save_path", "runner.infer_load_path"
+    folders = [values.get(key, RUNNER[key.partition(".")[2]].default) for key in (save, load)]
+    if overridden.get(save) is None or load in overridden or not _are_equal_paths(*folders):
+        return
+    overridden[load] = os.path.abspath(os.path.expanduser(overridden[save]))
+
+
+def _are_equal_paths(first: Any, second: Any) -> bool:
+    texts = isinstance(first, str) and isinstance(second, str)
+    return texts and os.path.normpath(first) == os.path.normpath(second)
 
 
 def read_yaml(path: str) -> tuple[dict, Repeated]:

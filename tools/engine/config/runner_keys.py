@@ -171,7 +171,10 @@ RUNNER = {
     ),
     "infer_batch_size": _at_least(1, REQUIRED, "Rows per evaluation batch."),
     "infer_load_path": Key(
-        "path", None, "Folder of the checkpoints to evaluate; `model_save_path` if not set."
+        "path",
+        None,
+        "Folder of the checkpoints to evaluate; `model_save_path` if not set. If the YAML has one "
+        "folder for both keys, `-o runner.model_save_path` moves both.",
     ),
     "infer_start_epoch": _at_least(0, 0, "First epoch to evaluate."),
     "infer_end_epoch": _at_least(1, REQUIRED, "One more than the last epoch to evaluate."),
