@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "table.missing": None,
     "table.delimiter": None,
     "table.column_names": None,
+    "table.encoding": None,
     # the loss and the optimizer
     "label_smoothing": 0.0,
     "optimizer.class": "adam",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections import Counter
 
 import numpy as np
@@ -67,6 +68,7 @@ def _plain(content: bytes, delimiter: str) -> list[dict[str, str]] | bool | None
         return True
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     cells = [line.split(delimiter) for line in lines if line]
+    cells[:1] = [[name.strip() for name in row] for row in cells[:1]]
     if len(cells) < 2 or any(len(row) != len(cells[0]) for row in cells):
         return None
     if any(cells[0].count(name) != 1 for name in "ydcht"):
@@ -94,7 +96,13 @@ def _plain(content: bytes, delimiter: str) -> list[dict[str, str]] | bool | None
 def _texts(cell: str) -> list[str]:
     if cell.strip() in _MISSING:
         return []
-    return [part.strip() for part in cell.strip().split("|") if part.strip() not in _MISSING]
+    parts = (part.strip() for part in cell.strip().split("|"))
+    return [_integer(part) for part in parts if part not in _MISSING]
+
+
+def _integer(text: str) -> str:
+    """Returns 7 for 7.0."""
+    return text[:-2] if re.fullmatch(r"[+-]?[0-9]+\.0", text) else text
 
 
 def _compare(found: list[np.ndarray], rows: list[dict[str, str]]) -> None:
@@ -106,14 +114,16 @@ def _compare(found: list[np.ndarray], rows: list[dict[str, str]]) -> None:
     numbers = [-1 if row["d"].strip() in _MISSING else number(row["d"])[0] for row in rows]
     if dense.ravel().tolist() != np.array(numbers, np.float32).tolist():
         raise FaultError(f"numbers {dense.tolist()}, expected {numbers}")
-    whole = [[row["c"].strip()] if row["c"].strip() not in _MISSING else [] for row in rows]
+    whole = [
+        [_integer(row["c"].strip())] if row["c"].strip() not in _MISSING else [] for row in rows
+    ]
     expected = []
     cities, tags = _vocabulary(whole), _vocabulary([_texts(row["t"]) for row in rows])
     for row, city in zip(rows, whole):
         user = row["h"].strip()
-        several = [tags[text] for text in _texts(row["t"])][:2]
+        several = [tags[text] for text in _texts(row["t"])][-2:]
         expected.append(
-            [cities[city[0]] if city else 0, 0 if user in _MISSING else _hashed(user)]
+            [cities[city[0]] if city else 0, 0 if user in _MISSING else _hashed(_integer(user))]
             + several
             + [0] * (2 - len(several))
         )
@@ -164,6 +174,7 @@ def check_vocabulary(content: bytes) -> None:
 def vocabulary_seeds() -> list[bytes]:
     """What the project itself writes, and JSON that is no such thing."""
     table = table_of({f"hyper_parameters.table.{key}": value for key, value in TABLE.items()})
+    table = table.for_training()
     encoding = Encoding(table, {"d": -1.0}, {"c": ["Rome", "Oslo"], "t": ["a"]})
     content = {
         "encoding": encoding.sha256,

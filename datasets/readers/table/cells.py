@@ -41,8 +41,8 @@ def category_cells(
 
 def _cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.ndarray]:
     if column.separator is not None:
-        return values.lists(array, column.separator, table.missing)
-    return values.texts(array, table.missing), np.arange(len(array))
+        return values.lists(array, column.separator, table.missing, table.integers)
+    return values.categories(array, table.missing, table.integers), np.arange(len(array))
 
 
 @contextmanager

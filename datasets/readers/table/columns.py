@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from datasets.readers import checks
 from datasets.readers.sparse_fields import POOLINGS
 
 KEY = "hyper_parameters.table"
-MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None")  # besides empty cells
+MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", r"\N")  # besides empty cells
+KEEPS = ("first", "last")
+UTF8 = "utf-8"
 _MAX_ID = (1 << 31) - 2  # ids are stored as int32
 
 
@@ -38,6 +41,8 @@ class Sparse:
         hash_buckets: number of buckets that values are hashed to; None for a vocabulary.
         separator: the text between the values of a cell; None if a cell is one value.
         max_len: values of a cell that are kept.
+        keep: which values are kept, the ``first`` or the ``last``; None for the default: ``last``
+            in a new training, otherwise that of the checkpoint.
         pooling: how the embeddings of a cell's values are combined.
         share: the column whose ids and embedding table are used; None for its own.
         cross: the columns whose values are combined; None for a column of the files.
@@ -48,6 +53,7 @@ class Sparse:
     hash_buckets: int | None = None
     separator: str | None = None
     max_len: int = 1
+    keep: str | None = None
     pooling: str = "mean"
     share: str | None = None
     cross: tuple[str, ...] | None = None
@@ -66,18 +72,24 @@ class Table:
         labels: the label columns (0 or 1), in the order of ``label_column``.
         dense: the columns of numbers.
         sparse: the columns of categories.
-        missing: texts that mean a missing value; an empty cell does too.
+        missing: texts that mean a missing value; an empty cell does too. None for the default:
+            `MISSING` in a new training, otherwise that of the checkpoint.
         delimiter: the character between cells; None for a tab in ``.tsv`` files and a comma in
             others.
         column_names: the columns of text files without a header; None if the first row is one.
+        encoding: the character encoding of text files.
+        integers: whether the category ``7.0`` is ``7``. None for the default: True in a new
+            training; the vocabularies of earlier versions distinguish the two.
     """
 
     labels: tuple[str, ...]
     dense: tuple[Dense, ...]
     sparse: tuple[Sparse, ...]
-    missing: tuple[str, ...] = MISSING
+    missing: tuple[str, ...] | None = None
     delimiter: str | None = None
     column_names: tuple[str, ...] | None = None
+    encoding: str = UTF8
+    integers: bool | None = None
 
     @property
     def names(self) -> list[str]:
@@ -89,28 +101,63 @@ class Table:
     @property
     def meaning(self) -> dict[str, Any]:
         """The settings that determine numbers and ids, as JSON; not the form of the files."""
-        return {
+        meaning = {
             "labels": list(self.labels),
             "dense": [asdict(column) for column in self.dense],
             "sparse": [_meaning(column) for column in self.sparse],
-            "missing": list(self.missing),
+            "missing": list(self.missing or ()),
         }
+        return {**meaning, "integers": True} if self.integers else meaning
+
+    def for_training(self) -> Table:
+        """Returns the table of a new training: settings that are not set have their defaults."""
+        return self._completed(MISSING, True, dict.fromkeys(self._names_of_lists(), "last"))
+
+    def as_trained(self, meaning: Mapping[str, Any]) -> Table:
+        """Returns the table with settings that are not set taken from a saved `meaning`."""
+        keep = {entry["name"]: entry.get("keep", "first") for entry in meaning["sparse"]}
+        missing, integers = tuple(meaning["missing"]), bool(meaning.get("integers"))
+        return self._completed(missing, integers, keep)
+
+    def _names_of_lists(self) -> list[str]:
+        return [column.name for column in self.sparse if column.separator is not None]
+
+    def _completed(
+        self, missing: tuple[str, ...], integers: bool, keep: Mapping[str, str]
+    ) -> Table:
+        lists = self._names_of_lists()
+        sparse = tuple(
+            replace(column, keep=column.keep or keep.get(column.name))
+            if column.name in lists
+            else column
+            for column in self.sparse
+        )
+        return replace(
+            self,
+            sparse=sparse,
+            missing=missing if self.missing is None else self.missing,
+            integers=integers if self.integers is None else self.integers,
+        )
 
 
 def _meaning(column: Sparse) -> dict[str, Any]:
     meaning = {**asdict(column), "cross": column.cross and list(column.cross)}
-    if column.cross is None:  # so that encodings from before `cross` existed stay valid
+    # Left out so that encodings from before `cross` and `keep` existed stay valid.
+    if column.cross is None:
         del meaning["cross"]
+    if column.keep in (None, "first"):
+        del meaning["keep"]
     return meaning
 
 
 def table_of(config: Mapping) -> Table:
-    """Returns the table of a configuration.
+    """Returns the table of a configuration; settings that are not set may depend on a checkpoint.
 
     Raises:
         ValueError: the block is malformed; the message names its key.
     """
     block = {field.name: config.get(f"{KEY}.{field.name}") for field in fields(Table)}
+    missing = block["missing"]
     labels = checks.texts(f"{KEY}.labels", block["labels"])
     if not labels:
         checks.fail(f"{KEY}.labels", "a list of label columns", block["labels"])
@@ -118,14 +165,21 @@ def table_of(config: Mapping) -> Table:
         labels,
         tuple(_columns(Dense, "dense", block["dense"])),
         tuple(_columns(Sparse, "sparse", block["sparse"])),
-        checks.texts(f"{KEY}.missing", block["missing"], MISSING),
+        None if missing is None else checks.texts(f"{KEY}.missing", missing),
         _delimiter(block["delimiter"]),
         checks.texts(f"{KEY}.column_names", block["column_names"]) or None,
+        _encoding(block["encoding"]),
     )
     if not table.dense and not table.sparse:
         checks.fail(KEY, "columns under dense, sparse or both", [])
-    for columns in (table.dense, table.sparse):
-        checks.distinct(KEY, "column", [*labels, *(column.name for column in columns)])
+    checks.distinct(f"{KEY}.labels", "column", labels)
+    for key, columns in (("dense", table.dense), ("sparse", table.sparse)):
+        names = [column.name for column in columns]
+        for name in names:
+            if name in labels:
+                hint = f"it is a label under {KEY}.labels: remove it here"
+                checks.fail(f"{KEY}.{key}", "columns that are not labels", name, hint)
+        checks.distinct(f"{KEY}.{key}", "column", names)
     for column in table.dense:
         _check_dense(column)
     owners = {column.name: column for column in table.sparse if column.share is None}
@@ -160,6 +214,21 @@ def _delimiter(value: Any) -> str | None:
     return value
 
 
+def _encoding(value: Any) -> str:
+    """Returns Python's name of a character encoding."""
+    if value is None:
+        return UTF8
+    expected = "a character encoding such as utf-8, gbk or latin-1"
+    if not isinstance(value, str):
+        checks.fail(f"{KEY}.encoding", expected, value)
+    try:
+        codec = codecs.lookup(value.strip())
+        "0".encode(codec.name).decode(codec.name)  # base64 and the like do not convert text
+    except (LookupError, ValueError, TypeError):
+        checks.fail(f"{KEY}.encoding", expected, value)
+    return UTF8 if codec.name == "utf-8-sig" else codec.name  # its mark is skipped in any case
+
+
 def _check_dense(column: Dense) -> None:
     number = isinstance(column.fill, (int, float)) and not isinstance(column.fill, bool)
     if column.fill != "mean" and not (number and abs(column.fill) < 1e38):
@@ -174,6 +243,10 @@ def _check_sparse(column: Sparse, owners: Mapping[str, Sparse], labels: Sequence
         checks.integer(f"{place}: hash_buckets", column.hash_buckets, 1, _MAX_ID)
         _check_unset(column, ("min_count",), "hash_buckets is set")
     checks.choice(f"{place}: pooling", column.pooling, POOLINGS)
+    if column.keep is not None:
+        checks.choice(f"{place}: keep", column.keep, KEEPS)
+        if column.separator is None:
+            _check_unset(column, ("keep",), "without a separator a cell is one value")
     if column.separator is None and column.max_len > 1:
         checks.fail(f"{place}: separator", f"a text, because max_len is {column.max_len}", None)
     if column.separator is not None and not (

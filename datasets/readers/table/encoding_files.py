@@ -55,7 +55,8 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
 
     Args:
         path: the file.
-        table: the columns of the configuration, which must be those of the file.
+        table: the columns of the configuration, which must be those of the file. Settings that are
+            not set are taken from the file.
         expected: the hash that the encoding must have; None for any.
 
     Raises:
@@ -68,6 +69,7 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
         learned_for, source, sha256 = (
             content[key] for key in ("table", "learned_from", "encoding")
         )
+        table = table.as_trained(learned_for)
         encoding = Encoding(table, content["fills"], content["vocabularies"])
         complete = encoding.sha256 == sha256
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

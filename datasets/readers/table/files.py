@@ -6,13 +6,12 @@ PyArrow reads both formats into the same arrays, and streams CSV in blocks of bo
 from __future__ import annotations
 
 import csv
-import gzip
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from datasets.readers.parsed_copy import is_gzip, open_text
-from datasets.readers.table import arrow
+from datasets.readers.parsed_copy import is_gzip
+from datasets.readers.table import arrow, decoding
 from datasets.readers.table.arrow import pa
 from datasets.readers.table.columns import KEY, Table
 
@@ -42,22 +41,26 @@ def table_files(paths: Sequence[str]) -> list[str]:
     return tables
 
 
-def column_names(path: str, table: Table) -> list[str]:
-    """Returns all columns of a file.
+def has_label(path: str, table: Table) -> bool:
+    """Returns whether a file has one of the table's label columns.
 
     Raises:
         ValueError: the file is damaged, or empty.
     """
     if _is_parquet(path):
         try:
-            return list(arrow.parquet.read_schema(path).names)
+            names = arrow.parquet.read_schema(path).names
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{path}: {_first_line(error)}") from error
-    return list(table.column_names or _first_row(path, table)[1])
+    else:
+        names = table.column_names or _first_row(path, table)[1]
+    return any(_cells_of(label, names) for label in table.labels)
 
 
 def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Place]]:
     """Yields a file's columns by name, a batch of rows at a time.
+
+    Space around the names in a file does not count.
 
     Each batch comes with a function that returns the place of its rows: ``file:line`` in text, the
     number of the row from 1 in Parquet.
@@ -69,7 +72,8 @@ def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Plac
     count = 0
     for batch in _parquet(path, table) if parquet else _text(path, table):
         if batch.num_rows:
-            columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
+            arrays = dict(zip(batch.schema.names, batch.columns))
+            columns = {name: arrays[_cells_of(name, arrays)[0]] for name in table.names}
             yield columns, _places(path, table, parquet, count)
         count += batch.num_rows
     if not count:
@@ -106,7 +110,7 @@ def _places(path: str, table: Table, parquet: bool, first: int) -> Place:
 
 def _lines(path: str, table: Table) -> Iterator[tuple[int, list[str]]]:
     """Yields the last line and the cells of each row. It is slow: only errors use it."""
-    with open_text(path) as stream:
+    with decoding.open_text(path, table.encoding) as stream:
         rows = csv.reader(stream, delimiter=_delimiter(path, table), strict=True)
         for row in rows:
             if row:
@@ -119,19 +123,28 @@ def _delimiter(path: str, table: Table) -> str:
 
 def _check_columns(path: str, table: Table, columns: Sequence[str], hint: str = "") -> None:
     for name in table.names:
-        if name not in columns:
-            names = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+        found = _cells_of(name, columns)
+        if not found:
+            names = ", ".join(name.strip() for name in columns[:20])
+            names += ", ..." if len(columns) > 20 else ""
             raise ValueError(f"{path}: there is no column {name} among {names}{hint}")
-        if list(columns).count(name) > 1:
+        if len(found) > 1:
             raise ValueError(f"{path}: expected each column only once, found {name} again")
+
+
+def _cells_of(name: str, header: Iterable[str]) -> list[str]:
+    """Returns the cells of a header that name a column, with the space around them."""
+    return [cell for cell in header if name in (cell, cell.strip())]
 
 
 def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     try:
         # pre_buffer would keep the data of all row groups in memory until the end.
         with arrow.parquet.ParquetFile(path, pre_buffer=False) as file:
-            _check_columns(path, table, file.schema_arrow.names)
-            yield from file.iter_batches(_ROWS, columns=table.names, use_threads=False)
+            header = file.schema_arrow.names
+            _check_columns(path, table, header)
+            names = [_cells_of(name, header)[0] for name in table.names]
+            yield from file.iter_batches(_ROWS, columns=names, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path}: {_first_line(error)}") from error
 
@@ -139,14 +152,18 @@ def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
 def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     header = _header(path, table)
     # The last column shows whether a quotation mark was not closed.
-    names = list(dict.fromkeys([*table.names, header[-1]]))
+    found = (_cells_of(name, header)[0] for name in table.names)
+    names = list(dict.fromkeys([*found, header[-1]]))
     last = None
     try:
         with pa.input_stream(path, compression="gzip" if is_gzip(path) else None) as stream:
             reader = arrow.csv.open_csv(
                 stream,
                 arrow.csv.ReadOptions(
-                    use_threads=False, block_size=_BLOCK, column_names=table.column_names
+                    use_threads=False,
+                    block_size=_BLOCK,
+                    column_names=table.column_names,
+                    encoding=table.encoding,
                 ),
                 arrow.csv.ParseOptions(delimiter=_delimiter(path, table), newlines_in_values=True),
                 arrow.csv.ConvertOptions(
@@ -159,7 +176,7 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
                 if batch.num_rows:
                     last = batch.column(names.index(header[-1]))[-1].as_py()
                 yield batch
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         raise _fault(path, table, len(header), error) from error
     # PyArrow returns the first of several columns of one name: the last one is not checked above.
     if header.count(header[-1]) > 1 or (last and "\n" in last):
@@ -193,6 +210,7 @@ def _first_row(path: str, table: Table) -> tuple[int, list[str]]:
         raise ValueError(f"{path}: {error}") from error
     if first is None:
         raise ValueError(f"{path}: the file holds no rows")
+    decoding.check_header(path, table.encoding, *first)
     return first
 
 
@@ -217,11 +235,10 @@ def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueErro
             "quotation mark not closed?"
         )
     try:
-        if "UTF8" in problem:
-            with (gzip.open if is_gzip(path) else open)(path, "rb") as stream:
-                for number, line in enumerate(stream, 1):
-                    if line.decode("utf-8", "replace").encode() != line:
-                        return ValueError(f"{path}:{number}: expected text in UTF-8")
+        if "UTF8" in problem or isinstance(error, UnicodeError):
+            fault = decoding.find_fault(path, table.encoding)
+            if fault:
+                return fault
         rows = 0
         for line, cells in _lines(path, table):
             rows += 1

@@ -26,7 +26,8 @@ def groups(paths: Sequence[str], table: Table, column: str) -> np.ndarray:
     for path in paths:
         for columns, place in files.batches(path, single_column):
             with located(place, column):
-                texts, where = values.distinct(values.texts(columns[column], table.missing))
+                cells = values.categories(columns[column], table.missing, table.integers)
+            texts, where = values.distinct(cells)
             numbers = [group_of.setdefault(text, len(group_of)) for text in texts]
             parts.append(np.array([*numbers, -1], np.int64)[where])
     return np.concatenate(parts)

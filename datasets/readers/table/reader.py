@@ -14,7 +14,7 @@ from datasets.readers.labelled_table import LabelledTable
 from datasets.readers.table import encoding_builder, encoding_files, grouping, rows
 from datasets.readers.table.columns import KEY, Table, table_of
 from datasets.readers.table.encoding import Encoding
-from datasets.readers.table.files import column_names, place, table_files
+from datasets.readers.table.files import has_label, place, table_files
 from datasets.readers.text_matrix import Rows, TextTable
 
 _HYPER = "hyper_parameters."
@@ -53,8 +53,9 @@ class RecDataset(LabelledTable):
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
         self._encoding, _ = encoding_files.load(_find(sha256, folders), table, sha256)
+        table = self._encoding.table
         paths = self._paths = table_files(file_list)
-        if not any(set(table.labels) & set(column_names(path, table)) for path in paths):
+        if not any(has_label(path, table) for path in paths):
             table = replace(table, labels=())
             self._encoding = replace(self._encoding, table=table)
         self.LABELS = table.labels
@@ -95,6 +96,7 @@ class RecDataset(LabelledTable):
         else:
             files = table_files(files)
             source = [_stamp(path) for path in files]
+            table = table.for_training()
             path, result = _reusable(root, table, source)
             if result is None:
                 result = encoding_builder.learn(files, table)

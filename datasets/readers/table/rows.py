@@ -30,7 +30,8 @@ def load(path: str, encoding: Encoding, cache_dir: str | None = None) -> np.ndar
         ValueError: the file or a cell is invalid, or the copy cannot be written.
     """
     table = encoding.table
-    form = repr((_FORMAT_VERSION, encoding.sha256, table.delimiter, table.column_names))
+    read_as = (table.delimiter, table.column_names, table.encoding)
+    form = repr((_FORMAT_VERSION, encoding.sha256, *read_as))
     return parsed_copy.load(
         path,
         width(encoding),
@@ -73,13 +74,18 @@ def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
 
 
 def _padded(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np.ndarray:
-    """Returns each row's first ids that are not 0, ``[count, max_len]``, padded with 0."""
+    """Returns each row's ids that are kept, ``[count, max_len]``, padded with 0.
+
+    They are the first or the last ids that are not 0, in the cell's order.
+    """
     if column.separator is None:
         return ids[:, None]
     known = ids > 0
     ids, rows = ids[known], rows[known]
     place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    kept = place < column.max_len
+    if column.keep == "last":
+        place -= np.maximum(np.bincount(rows, minlength=count) - column.max_len, 0)[rows]
+    kept = (place >= 0) & (place < column.max_len)
     table = np.zeros((count, column.max_len), np.int32)
     table[rows[kept], place[kept]] = ids[kept]
     return table

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from datasets.readers.table.arrow import pa, pc
+from datasets.readers.table.columns import KEY
 
 _LABELS = {"0": 0, "1": 1, "false": 0, "true": 1}
 
@@ -25,6 +26,23 @@ class CellError(ValueError):
     def __init__(self, row: int, message: str):
         super().__init__(message)
         self.row = int(row)
+
+
+def categories(column: pa.Array, missing: Sequence[str], integers: bool) -> pa.Array:
+    """Returns cells as texts like `texts`; integers lose the ``.0`` that floats are written with.
+
+    pandas writes a CSV's integers as ``7.0`` if one of them is missing. Training, evaluation and
+    prediction must give such cells one id, so all of them call this function.
+
+    Args:
+        column: the cells.
+        missing: texts that mean a missing cell.
+        integers: whether ``7.0`` is ``7``.
+    """
+    column = texts(column, missing)
+    if integers and pc.any(pc.ends_with(column, ".0")).as_py():  # much faster than the pattern
+        column = pc.replace_substring_regex(column, r"^([+-]?[0-9]+)\.0$", r"\1")
+    return column
 
 
 def texts(column: pa.Array, missing: Sequence[str]) -> pa.Array:
@@ -100,8 +118,7 @@ def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
     with np.errstate(over="ignore"):
         invalid = np.isinf(values.astype(np.float32))
     if invalid.any():
-        row = np.argmax(invalid)
-        raise CellError(row, f"expected a number, found {_quoted(column[row].as_py())}")
+        raise _no_number(column, np.argmax(invalid))
     return values
 
 
@@ -112,9 +129,15 @@ def _parse(column: pa.Array) -> np.ndarray:
         values = np.array([np.nan if text is None else _float(text) for text in column.to_pylist()])
     invalid = np.isnan(values) & column.is_valid().to_numpy(zero_copy_only=False)
     if invalid.any():
-        row = np.argmax(invalid)
-        raise CellError(row, f"expected a number, found {_quoted(column[row].as_py())}")
+        raise _no_number(column, np.argmax(invalid))
     return values
+
+
+def _no_number(column: pa.Array, row: int) -> CellError:
+    found = column[int(row)].as_py()
+    hint = f" (if it means a missing value, add it to {KEY}.missing)"
+    expected = f"expected a number, found {_quoted(found)}"
+    return CellError(row, expected + hint if isinstance(found, str) else expected)
 
 
 def _float(text: str) -> float:
@@ -124,13 +147,16 @@ def _float(text: str) -> float:
         return np.nan
 
 
-def lists(column: pa.Array, separator: str, missing: Sequence[str]) -> tuple[pa.Array, np.ndarray]:
+def lists(
+    column: pa.Array, separator: str, missing: Sequence[str], integers: bool
+) -> tuple[pa.Array, np.ndarray]:
     """Returns the values of all cells in order, as texts, and the row ``[values]`` of each.
 
     Args:
         column: cells with separated values, or with lists.
         separator: the text between two values.
         missing: texts that mean a missing cell or value.
+        integers: whether ``7.0`` is ``7``.
     """
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
@@ -140,7 +166,8 @@ def lists(column: pa.Array, separator: str, missing: Sequence[str]) -> tuple[pa.
     elif not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         column = pc.split_pattern(texts(column, missing), separator)
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    return texts(column.flatten(), missing), np.repeat(np.arange(len(column)), lengths)
+    cells = categories(column.flatten(), missing, integers)
+    return cells, np.repeat(np.arange(len(column)), lengths)
 
 
 def distinct(column: pa.Array) -> tuple[list[str], np.ndarray]:

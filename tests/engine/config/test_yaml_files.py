@@ -139,7 +139,9 @@ def test_what_the_dumper_writes_is_read_back_by_both_versions(value):
         (LAUGHS.replace("[", "{<<: [").replace("]", "]}"), ", line 7: this is more than 1000000 "),
         ("runner: &a\n  x: *a\n", ", line 1: an alias contains itself"),
         ("day: !!timestamp 2020-13-40\n", ", line 1: .* !!timestamp, found '2020-13-40': month"),
-        (b"runner:\n  name: \xff\n", ": .*utf-8"),
+        (b"runner:\n  name: \xff\n", ", line 2: expected text in UTF-8: save the file as UTF-8"),
+        ("runner:\n\n  name: 点击\n".encode("gbk"), ", line 3: expected text in UTF-8"),
+        ("runner: {}\n".encode("utf-16"), ", line 1: expected text in UTF-8"),
         (b"runner:\n  name: \x00\n", ": unacceptable character"),
     ],
 )

@@ -31,10 +31,19 @@ def read(path: str) -> tuple[Any, list[tuple[str, int]]]:
             return load(file)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        place = f"{path}, line {_first_line_not_utf8(path)}"
+        raise UserError(f"{place}: expected text in UTF-8: save the file as UTF-8") from error
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{place}: {getattr(error, 'problem', None) or error}") from error
+
+
+def _first_line_not_utf8(path: str) -> int:
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        escaped = (any("\udc80" <= character <= "\udcff" for character in line) for line in file)
+        return next(number for number, found in enumerate(escaped, 1) if found)
 
 
 def load(stream: Any) -> tuple[Any, list[tuple[str, int]]]:

@@ -50,7 +50,7 @@ def test_columns_become_dense_numbers_ids_and_labels(tmp_path):
     # Rome twice is 1, the others by their text; b four times, a three, c and d once.
     assert ids[:, 0].tolist() == [1, 2, 1, 3, 0]
     assert ids[:, 1].tolist() == [bucket("7"), bucket("8"), bucket("9"), bucket("7"), 0]
-    assert ids[:, 2:].tolist() == [[2, 1, 0], [1, 0, 0], [3, 1, 2], [0, 0, 0], [2, 1, 0]]
+    assert ids[:, 2:].tolist() == [[2, 1, 0], [1, 0, 0], [1, 2, 4], [0, 0, 0], [2, 1, 0]]
     assert (click.tolist(), like.tolist()) == (
         [[1], [0], [0], [1], [1]],
         [[0], [1], [0], [1], [1]],
@@ -211,7 +211,111 @@ def test_space_around_cells_does_not_count(tmp_path):
     assert_equal(trained(tmp_path, write_text(tmp_path / "b.csv", spaced)), expected)
 
 
-@pytest.mark.parametrize("mark", ["NA", "NaN", "null", "None", "N/A"])
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16", "GB18030", "utf-8-sig", "cp1252"])
+def test_the_encoding_of_text_files_can_be_chosen(tmp_path, encoding):
+    """Header and cells, learned from and encoded; PyArrow converts blocks of a few characters."""
+    town, name = ("Malmö", "größe") if encoding == "cp1252" else ("北京", "城市")
+    rows = [[*row[:3], town if row[3] == "Rome" else row[3], *row[4:]] for row in ROWS * 20]
+    header = [name if column == "city" else column for column in HEADER]
+    table = {"sparse": [name, *TABLE["sparse"][1:]]}
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv", rows, header), table=table)
+    path = write_text(tmp_path / "b.csv", rows, header, encoding=encoding)
+    found = trained(tmp_path, path, table={**table, "encoding": encoding})
+    assert_equal(found, expected)
+    vocabulary = next((tmp_path / "output").glob("vocabulary-*.json"))
+    assert town in json.loads(vocabulary.read_text(encoding="utf-8"))["vocabularies"][name]
+    assert found.place(2) == f"{path}:4"
+
+
+@pytest.mark.parametrize("write", [write_text, write_parquet])
+def test_space_around_names_in_a_header_does_not_count(tmp_path, write):
+    expected = trained(tmp_path, write_text(tmp_path / "a.csv"))
+    path = tmp_path / ("b.csv" if write is write_text else "b.parquet")
+    spaced = [f" {name}" if name != "like" else "like\t" for name in HEADER]
+    assert_equal(trained(tmp_path, write(path, header=spaced)), expected)
+    both = write(path, [[*row, 5] for row in ROWS], [*spaced, "age"])
+    with pytest.raises(ValueError, match="expected each column only once, found age again"):
+        trained(tmp_path, both)
+
+
+def test_integers_that_floats_were_written_for_are_integers(tmp_path):
+    """pandas writes the integers of a column as 7.0 if one cell is missing; 7.5 and 07 stay."""
+    header = ["click", "user", "hashed", "item", "history", "pair"]
+    table = {
+        "labels": ["click"],
+        "dense": None,
+        "sparse": [
+            "user",
+            {"name": "hashed", "hash_buckets": 50},
+            {"name": "history", "separator": "|", "max_len": 2},
+            {"name": "cross", "cross": ["user", "hashed"]},
+        ],
+    }
+    plain = [[1, "7", "7", "7", "7|-3", 1], [0, "07", "8", "7", "8", 1], [1, "7.5", "x", "", "", 1]]
+    floats = [
+        [1, "7.0", "7.0", "7", "7.0|-3.0", 1],
+        [0, "07.0", "8.0", "7", "8.0", 1],
+        [1, "7.5", "x", "", "", 1],
+    ]
+    paths = [
+        write_text(tmp_path / f"{name}.csv", rows, header)
+        for name, rows in {"plain": plain, "floats": floats}.items()
+    ]
+    for train, test in (paths, paths[::-1]):
+        config = completed(configuration(tmp_path, table=table), [train])
+        encoding = json.loads(Path(config["hyper_parameters.table.vocabulary"]).read_text())
+        assert encoding["vocabularies"]["user"] == ["07", "7", "7.5"]
+        assert_equal(RecDataset([test], config), RecDataset([train], config))
+        ids = arrays(RecDataset([test], config))[0]
+        assert ids[:, 0].tolist() == [2, 1, 3]
+        assert ids[:2, 1].tolist() == [bucket("7"), bucket("8")]
+        np.testing.assert_array_equal(RecDataset(paths, config).groups("user"), [0, 1, 2] * 2)
+
+
+def test_a_vocabulary_of_an_earlier_version_keeps_its_meaning(tmp_path):
+    """It kept the first values, knew no \\N, and 7.0 was not 7."""
+    sparse = [{"name": "user"}, {"name": "tags", "separator": "|", "max_len": 2}]
+    table = {"labels": ["like"], "dense": None, "sparse": sparse}
+    rows = [["7.0", "a|b|c", 1], ["7", "b", 0], [r"\N", "b|a", 1]]
+    path = write_text(tmp_path / "a.csv", rows, ["user", "tags", "like"])
+    common = {"min_count": 1, "hash_buckets": None, "pooling": "mean", "share": None}
+    old = {
+        "labels": ["like"],
+        "dense": [],
+        "sparse": [
+            {"name": "user", **common, "separator": None, "max_len": 1},
+            {"name": "tags", **common, "separator": "|", "max_len": 2},
+        ],
+        "missing": ["NA", "N/A", "NaN", "nan", "NULL", "null", "None"],
+    }
+    vocabularies = {"user": ["7", "7.0", r"\N"], "tags": ["b", "a", "c"]}
+    text = json.dumps([old, {}, vocabularies], sort_keys=True, ensure_ascii=False)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    content = {"encoding": sha256, "learned_from": [], "table": old, "fills": {}}
+    (tmp_path / "output").mkdir()
+    file = tmp_path / "output" / f"vocabulary-{sha256[:12]}.json"
+    file.write_text(json.dumps({**content, "vocabularies": vocabularies}))
+    config = completed(configuration(tmp_path, table=table), None, sha256)
+    ids = arrays(RecDataset([path], config))[0]
+    assert ids.tolist() == [[2, 2, 1], [1, 1, 0], [3, 1, 2]]
+    new = completed(configuration(tmp_path, table=table), [path])  # a new training learns anew
+    assert arrays(RecDataset([path], new))[0].tolist() == [[1, 1, 3], [1, 1, 0], [0, 1, 2]]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("first", [3, 1, 2]), ("last", [1, 2, 4])])
+def test_the_first_or_the_last_values_of_a_cell_are_kept(tmp_path, keep, kept):
+    table = {"sparse": [*TABLE["sparse"][:2], {**TABLE["sparse"][2], "keep": keep}]}
+    path = write_text(tmp_path / "a.csv")
+    ids = arrays(trained(tmp_path, path, table=table))[1]
+    # Of c|b|a|d; cells of at most three values keep all, in their order.
+    assert ids[:, 2:].tolist() == [[2, 1, 0], [1, 0, 0], kept, [0, 0, 0], [2, 1, 0]]
+    config = completed(configuration(tmp_path, table=table), [path])
+    # The checkpoint's setting counts where the YAML has none.
+    without = completed(configuration(tmp_path), None, config["hyper_parameters.encoding"])
+    assert_equal(RecDataset([path], without), RecDataset([path], config))
+
+
+@pytest.mark.parametrize("mark", ["NA", "NaN", "null", "None", "N/A", r"\N"])
 def test_texts_that_stand_for_a_missing_value(tmp_path, mark):
     marked = [[mark if cell is None else cell for cell in row] for row in ROWS]
     expected = trained(tmp_path, write_text(tmp_path / "a.csv"))

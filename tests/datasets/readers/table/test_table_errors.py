@@ -38,6 +38,10 @@ def refused(folder, *paths, **values):
     return message.replace(f"{folder}{os.sep}", "")
 
 
+MISSING = "if it means a missing value, add it to hyper_parameters.table.missing"
+ENCODING = "for another encoding set hyper_parameters.table.encoding, such as gbk or latin-1"
+
+
 def changed(row, column, value):
     rows = [[*cells] for cells in ROWS]
     rows[row][HEADER.index(column)] = value
@@ -51,11 +55,11 @@ def changed(row, column, value):
         (4, "like", None, 6, "expected a label 0 or 1, found nothing"),
         (0, "like", "yes", 2, "expected a label 0 or 1, found 'yes'"),
         (0, "like", "nan", 2, "expected a label 0 or 1, found nothing"),
-        (3, "age", "forty", 5, "expected a number, found 'forty'"),
-        (3, "price", "1,5", 5, "expected a number, found '1,5'"),
-        (2, "price", "inf", 4, "expected a number, found 'inf'"),
-        (2, "price", "1e39", 4, "expected a number, found '1e39'"),
-        (2, "price", "1_0", 4, "expected a number, found '1_0'"),
+        (3, "age", "forty", 5, f"expected a number, found 'forty' ({MISSING})"),
+        (3, "price", "1,5", 5, f"expected a number, found '1,5' ({MISSING})"),
+        (2, "price", "inf", 4, f"expected a number, found 'inf' ({MISSING})"),
+        (2, "price", "1e39", 4, f"expected a number, found '1e39' ({MISSING})"),
+        (2, "price", "1_0", 4, f"expected a number, found '1_0' ({MISSING})"),
     ],
 )
 def test_a_cell_that_cannot_be_used(tmp_path, row, column, value, line, problem):
@@ -170,15 +174,25 @@ def test_a_row_of_many_megabytes(tmp_path):
     assert refused(tmp_path, path).startswith("a.csv: expected rows of at most 4 MB")
 
 
-@pytest.mark.parametrize("kind", ["latin-1", "utf-16"])
-def test_text_in_another_encoding(tmp_path, kind):
-    text = Path(write_text(tmp_path / "a.csv", changed(1, "city", "Malmö"))).read_text()
-    (tmp_path / "a.csv").write_bytes(text.encode(kind))
-    message = refused(tmp_path, str(tmp_path / "a.csv"))
-    if kind == "latin-1":
-        assert message == "a.csv:3: expected text in UTF-8"
-    else:
-        assert message.startswith("a.csv:1: there is no column click among ")
+@pytest.mark.parametrize(
+    ("kind", "city", "header", "line"),
+    [("latin-1", "Malmö", "note", 3), ("gbk", "北京", "备注", 1), ("utf-16", "Rome", "note", 1)],
+)
+def test_text_in_another_encoding(tmp_path, kind, city, header, line):
+    rows = changed(1, "city", city)
+    path = write_text(tmp_path / "a.csv", rows, [header, *HEADER[1:]], encoding=kind)
+    assert refused(tmp_path, path) == f"a.csv:{line}: expected text in UTF-8 ({ENCODING})"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_text_that_is_not_in_the_encoding_of_the_yaml(tmp_path, name):
+    rows = changed(1, "city", "北京")
+    content = Path(write_text(tmp_path / "a.csv", rows, encoding="gbk")).read_bytes()
+    content += b"x,1,2,\xff\xff,7,a,1,0\n"
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    message = refused(tmp_path, str(tmp_path / name), table={"encoding": "gbk"})
+    expected = "expected text in GBK, as hyper_parameters.table.encoding says"
+    assert message == f"{name}:7: {expected}"
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.parquet"])
@@ -228,8 +242,12 @@ def test_columns_without_a_value(tmp_path):
         ({"labels": "click"}, "table.labels: expected a list of texts, found 'click'"),
         ({"labels": [1]}, "table.labels: expected texts, found 1"),
         ({"dense": None, "sparse": None}, "table: expected columns under dense, sparse or both"),
-        ({"dense": ["age", "click"]}, "table: expected each column only once, found 'click'"),
-        ({"dense": ["age", "age"]}, "table: expected each column only once, found 'age'"),
+        (
+            {"dense": ["age", "click"]},
+            "table.dense: expected columns that are not labels, found 'click' (it is a label under",
+        ),
+        ({"dense": ["age", "age"]}, "table.dense: expected each column only once, found 'age'"),
+        ({"labels": ["like", "like"]}, "table.labels: expected each column only once"),
         *(
             ({"sparse": [{"name": "c", "cross": cross}]}, f"c: cross: expected a list of at{rest}")
             for cross, rest in (
@@ -253,8 +271,19 @@ def test_columns_without_a_value(tmp_path):
             {"sparse": ["city", {"name": "c", "cross": ["city", "user"], "share": "city"}]},
             "c: share: expected no value, because cross is set, found 'city'",
         ),
-        ({"sparse": ["city", "city"]}, "table: expected each column only once, found 'city'"),
-        ({"sparse": ["city", "click"]}, "table: expected each column only once, found 'click'"),
+        ({"sparse": ["city", "city"]}, "table.sparse: expected each column only once"),
+        ({"sparse": ["city", "click"]}, "table.sparse: expected columns that are not labels"),
+        (
+            {"sparse": [{"name": "tags", "separator": "|", "keep": "newest"}]},
+            "tags: keep: expected first or last, found 'newest'",
+        ),
+        (
+            {"sparse": [{"name": "city", "keep": "last"}]},
+            "city: keep: expected no value, because without a separator a cell is one value",
+        ),
+        ({"encoding": "gkb"}, "table.encoding: expected a character encoding such as utf-8, gbk"),
+        ({"encoding": "base64"}, "table.encoding: expected a character encoding"),
+        ({"encoding": 936}, "table.encoding: expected a character encoding"),
         (
             {"dense": [{"name": "age", "fil": 0}]},
             "table.dense: age: expected keys among name, fill",
