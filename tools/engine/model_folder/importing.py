@@ -98,11 +98,12 @@ def _activate(folder: str) -> None:
     _active = folder
     from engine.model_folder import (
         pir_functions,
-        running_auc,  # they import Paddle, which -h does not need
+        running_auc,
+        sparse_gradients,  # they import Paddle, which -h does not need
     )
 
-    pir_functions.install()
-    running_auc.install()
+    for corrections in (pir_functions, running_auc, sparse_gradients):
+        corrections.install()
 
 
 def _top_names(folder: str) -> set[str]:
