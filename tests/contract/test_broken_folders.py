@@ -118,6 +118,15 @@ def test_a_data_generator_that_raises(stand_in, refused):
     )
 
 
+def test_an_optimizer_that_takes_no_sparse_gradients(stand_in, refused):
+    folder = stand_in("rank/dnn")
+    edit(folder / "dygraph_model.py", "optimizer.Adam(", "optimizer.AdamW(")
+    assert refused("trainer", folder) == (
+        "AdamW takes no sparse gradients, and those of the table SparseFeatFactors [101, 5] are "
+        "sparse: make it with sparse=False, or use Adam(lazy_mode=True), SGD or Adagrad"
+    )
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize(
     "line",

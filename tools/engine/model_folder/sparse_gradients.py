@@ -5,8 +5,8 @@ Paddle's kernels go wrong with some of these lists, without an error:
 
 - Adam without ``lazy_mode`` walks over all rows of the table and compares each with the next listed
   row. Behind the last listed row it reads memory that is not its own. If a row number happens to
-  stand there, that row gets a random gradient, at times NaN. A listed last row of the table ends
-  the walk in time, so that row is listed too, with a gradient of zero. Nothing else changes.
+  stand there, that row gets a random gradient, at times NaN. So one more row is listed: the number
+  behind the table's last row, which the walk never reaches. No bit of the result changes else.
 - Momentum and RMSProp search the list as if it were sorted and had each row once. So it is sorted
   and repeated rows are added up.
 - Others take no sparse gradients: they are refused here. Paddle ends the process or skips tables.
@@ -81,7 +81,7 @@ def _correct(optimizer: Any, pairs: list) -> list:
         )
     if name not in _SORTED and (name != "Adam" or optimizer._lazy_mode):
         return pairs
-    change = _in_order if name in _SORTED else _with_last_row
+    change = _in_order if name in _SORTED else _with_end
     return [(p, change(p, g)) if _is_sparse((p, g)) else (p, g) for p, g in pairs]
 
 
@@ -99,16 +99,16 @@ def _in_order(parameter: Any, gradient: Any) -> Any:
     return gradient
 
 
-def _with_last_row(parameter: Any, gradient: Any) -> Any:
-    """Returns a gradient that also lists the table's last row."""
-    last = parameter.shape[0] - 1
+def _with_end(parameter: Any, gradient: Any) -> Any:
+    """Returns a gradient that lists a row behind the table's last one too."""
+    end = parameter.shape[0]
     if not isinstance(gradient, paddle.Tensor):
-        return _with_zero_row(parameter, gradient, last)
+        return _with_zero_row(parameter, gradient, end)
     listed = gradient.get_selected_rows()
     rows = listed.rows()
-    if rows and max(rows) < last and gradient.place.is_cpu_place():
+    if rows and max(rows) < end and gradient.place.is_cpu_place():
         values = np.array(listed.get_tensor())
-        _list(listed, [*rows, last], np.concatenate([values, np.zeros_like(values[:1])]))
+        _list(listed, [*rows, end], np.concatenate([values, np.zeros_like(values[:1])]))
     return gradient
 
 
@@ -120,14 +120,17 @@ def _list(listed: Any, rows: list[int], values: np.ndarray) -> None:
 
 def _with_zero_row(parameter: Any, gradient: Any, row: int) -> Any:
     """Adds operators to the program that append a row to a gradient: a look-up's gradient of 0."""
-    looked_up = F.embedding(paddle.full([1], row, "int64"), parameter, sparse=True)
+    block = gradient.block
+    first, number = paddle.zeros([1], "int64"), paddle.full([1], row, "int64")
+    looked_up = F.embedding(first, parameter, sparse=True)
     (zero,) = paddle.static.gradients(looked_up, parameter, paddle.zeros_like(looked_up))
-    total = gradient.block.create_var(
+    backward = next(op for op in reversed(block.ops) if op.type == "lookup_table_v2_grad")
+    backward._rename_input(first.name, number.name)  # a look-up itself refuses this row
+    total = block.create_var(
         name=unique_name.generate(gradient.name),
         type=_ROWS,
         dtype=gradient.dtype,
         shape=gradient.shape,
     )
-    inputs, outputs = {"X": [gradient, zero]}, {"Out": [total]}
-    gradient.block.append_op(type="sum", inputs=inputs, outputs=outputs)
+    block.append_op(type="sum", inputs={"X": [gradient, zero]}, outputs={"Out": [total]})
     return total
