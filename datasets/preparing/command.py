@@ -108,23 +108,6 @@ def run_preparation(
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Adds the file's name to an OSError that has none, such as that of a full disk.
-
-    Args:
-        path: the file that is written in the block.
-
-    Raises:
-        OSError: the error of the block, with a file name.
-    """
-    try:
-        yield
-    except OSError as exc:
-        exc.filename = exc.filename or str(path)
-        raise
-
-
-@contextlib.contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
     """Locks a folder during the block; waits if another process has locked it.
 

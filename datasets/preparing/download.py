@@ -11,7 +11,8 @@ from typing import Callable
 
 import httpx
 
-from datasets.preparing.command import DataError, naming
+from datasets.preparing.command import DataError
+from datasets.readers.atomic_file import naming
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds: without a byte; until connected
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each retry; progress starts the list again

@@ -16,8 +16,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Callable, TypedDict
 
-from datasets.preparing.command import DataError, exclusive, naming
+from datasets.preparing.command import DataError, exclusive
 from datasets.preparing.fetch import RawFile
+from datasets.readers.atomic_file import naming
 
 HIDDEN = ".prepared"  # folder of the manifest and of the staging folder
 MANIFEST = "manifest.json"

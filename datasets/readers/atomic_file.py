@@ -10,6 +10,23 @@ from pathlib import Path
 
 
 @contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Adds the file's name to an OSError that has none, such as that of a full disk.
+
+    Args:
+        path: the file that is written in the block.
+
+    Raises:
+        OSError: the error of the block, with a file name.
+    """
+    try:
+        yield
+    except OSError as exc:
+        exc.filename = exc.filename or str(path)
+        raise
+
+
+@contextmanager
 def replacing(path: str | os.PathLike, concurrent: bool = False) -> Iterator[Path]:
     """Yields the path of a temporary file, which becomes ``path`` when the block ends.
 
@@ -29,11 +46,9 @@ def replacing(path: str | os.PathLike, concurrent: bool = False) -> Iterator[Pat
     unique = f"{secrets.token_hex(6)}{path.suffix}" if concurrent else path.name
     temporary = path.with_name(f".writing.{unique}")
     try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
+        with naming(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -39,7 +39,6 @@ MODELS = (
     "paddlerec",
     "contract",
 )
-DATASETS = ("preparing", "readers")
 LAYERS = {"engine": ENGINE, "models.common": MODELS}
 
 

@@ -51,7 +51,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
                 "net instead: both graphs call it"
             )
         if type(self).train_forward is not MultiTaskDygraphModel.train_forward:
-            logger.info("%s has its own train_forward: no fast step", type(self).__name__)
+            if self._fast:
+                logger.info("%s has its own train_forward: no fast step", type(self).__name__)
             self._fast = False
         self._net = self.build_net(config)
         return self._net

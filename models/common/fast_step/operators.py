@@ -70,15 +70,7 @@ def stacked_linear(x: Any, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol
 
 def matmul(x: Any, y: Any) -> Symbol:
     """Writes the matrix product over the last two axes."""
-    x, y = operands(x, y)
-
-    def back(out: Symbol) -> None:
-        call = f"_C_ops.matmul_grad({x.name}, {y.name}, {out.gradient}, False, False)"
-        of_x, of_y = x.code.backward(call, 2)
-        x.add_gradient(of_x)
-        y.add_gradient(of_y)
-
-    return apply(x.code, f"_C_ops.matmul({x.name}, {y.name}, False, False)", None, back)
+    return _of_two("matmul", x, y, "False, False", "False, False")
 
 
 def multiply(x: Any, y: Any) -> Symbol:
@@ -96,24 +88,36 @@ def multiply(x: Any, y: Any) -> Symbol:
 
 def add(x: Any, y: Any) -> Symbol:
     """Writes the sum element by element; either operand may be broadcast."""
-    return _sum_or_difference("add", x, y)
+    return _of_two("add", x, y, "", "-1", _widest)
 
 
 def subtract(x: Any, y: Any) -> Symbol:
     """Writes the difference element by element; either operand may be broadcast."""
-    return _sum_or_difference("subtract", x, y)
+    return _of_two("subtract", x, y, "", "-1", _widest)
 
 
-def _sum_or_difference(name: str, x: Any, y: Any) -> Symbol:
+def _of_two(
+    name: str, x: Any, y: Any, options: str, grad_options: str, rank: Callable = lambda x, y: None
+) -> Symbol:
+    """Writes an operator of two operands, both of whose gradients one operator computes.
+
+    Args:
+        name: the operator; ``<name>_grad`` computes the gradients.
+        x: the first operand.
+        y: the second operand.
+        options: what follows the operands in the call.
+        grad_options: what follows the gradient in the call of ``<name>_grad``.
+        rank: returns the result's number of axes, or None if it is unknown.
+    """
     x, y = operands(x, y)
 
     def back(out: Symbol) -> None:
-        call = f"_C_ops.{name}_grad({x.name}, {y.name}, {out.gradient}, -1)"
+        call = f"_C_ops.{name}_grad({x.name}, {y.name}, {out.gradient}, {grad_options})"
         of_x, of_y = x.code.backward(call, 2)
         x.add_gradient(of_x)
         y.add_gradient(of_y)
 
-    return apply(x.code, f"_C_ops.{name}({x.name}, {y.name})", _widest(x, y), back)
+    return apply(x.code, f"_C_ops.{name}({x.name}, {y.name}, {options})", rank(x, y), back)
 
 
 def _widest(x: Symbol, y: Symbol) -> int | None:
