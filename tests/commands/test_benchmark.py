@@ -61,12 +61,6 @@ def command(code):
     return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
 
 
-@pytest.fixture(scope="module")
-def shared_checkout(copy_checkout, tmp_path_factory):
-    """A copy of the checkout for tests that write nothing."""
-    return copy_checkout(tmp_path_factory.mktemp("checkout"))
-
-
 def test_training_and_evaluation_first_and_parsed(checkout):
     data = checkout / "datasets/census/sample_data"
     subprocess.run(
@@ -209,7 +203,7 @@ def test_the_documents_name_every_figure():
         (["--repeat", "0"], "--repeat: expected an integer of at least 1, found '0'"),
         (["--mode", "test"], "--mode: invalid choice"),
         (["--against", "no-such-command --x"], "there is no folder and no command with this name"),
-        (["--against", "models"], "the folder has no trainer.py"),
+        (["--against", str(ROOT / "models")], "the folder has no trainer.py"),
         (
             ["--against", "echo {batchsize}"],
             "unknown placeholder {batchsize}; the placeholders are",
@@ -224,14 +218,15 @@ def test_the_documents_name_every_figure():
         (["-o", "hyper_parameters.expert_num=0"], "hyper_parameters.expert_num"),
     ],
 )
-def test_bad_input_is_one_line(shared_checkout, arguments, message):
-    done = benchmark(shared_checkout, *arguments)
-    assert done.returncode == 2
+def test_bad_input_is_one_line(run_command, written, arguments, message):
+    before = written()
+    done = run_command("benchmark", "-m", ROOT / YAML, *arguments)
+    assert done.code == 2
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     assert message in done.stderr
     assert done.stdout == ""
-    assert not (shared_checkout / "models/multitask/mmoe/output_model_mmoe").exists()
+    assert written() == before
 
 
 def test_a_failed_command_is_named_with_its_last_line(checkout):

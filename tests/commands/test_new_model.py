@@ -30,7 +30,12 @@ def test_the_new_model_trains_and_evaluates(new_model, checkout, like):
     assert "paddlerec" not in (folder / "dygraph_model.py").read_text()
     assert (folder / "README_CN.md").read_text().startswith("# fresh_net\n")
     for tool in ("trainer", "static_trainer", "infer"):
-        options = ["-o", "runner.epochs=1", "runner.infer_end_epoch=1"]
+        options = [
+            "-o",
+            "runner.epochs=1",
+            "runner.infer_end_epoch=1",
+            "runner.train_batch_size=100",
+        ]
         command = [sys.executable, checkout / "tools" / f"{tool}.py", "-m", folder / "config.yaml"]
         ended = subprocess.run([*command, *options], capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr

@@ -24,7 +24,8 @@ def saved(root, epoch, prefix="rec"):
     [(DygraphSession, "rec"), (lambda config: StaticSession(config, training=True), "rec_static")],
 )
 def test_the_latest_epochs_stay(configure, make, prefix):
-    config = configure("mmoe", "runner.epochs=5", "runner.keep_checkpoints=2")
+    options = ["runner.epochs=5", "runner.keep_checkpoints=2", "runner.train_batch_size=200"]
+    config = configure("mmoe", *options)
     root = config.runner("model_save_path")
     other = {"rec": "rec_static", "rec_static": "rec"}[prefix]
     saved(root, 1, other)
@@ -55,7 +56,7 @@ def test_files_of_the_user_stay(tmp_path):
 
 def test_inference_models_of_static_training_are_removed_too(configure):
     options = ["runner.epochs=3", "runner.keep_checkpoints=1", "runner.use_inference=True"]
-    config = configure("mmoe", *options)
+    config = configure("mmoe", *options, "runner.train_batch_size=200")
     root = config.runner("model_save_path")
     commands.train(config, "static")
     assert [name for name in sorted(os.listdir(root)) if name.isdigit()] == ["2"]

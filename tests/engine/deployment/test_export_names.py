@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import paddle
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -84,6 +85,7 @@ def test_fetches_follow_the_names_in_the_yaml(static_run, run_command, tmp_path,
     config = load_config(str(FOLDER / "config.yaml"), options, loading.hyper_parameters)
     folder = tmp_path / "exported"
     shutil.copytree(checkpoint, folder)
+    paddle.enable_static()
     StaticExport(config, session).save(str(folder))
     model = model_files.find(str(folder))
     assert [spec.name for spec in model.outputs] == names

@@ -110,8 +110,8 @@ class Custom(MultiTaskNet):
 def test_other_functions_are_left_to_autograd(composed, configure, caplog, monkeypatch):
     module = loading.dygraph_model(configure("mmoe")).__class__
     monkeypatch.setattr(module, "net_class", Custom)
-    options = [f"composed={composed}", "expert_num=8"]
-    config = configure("mmoe", *(f"hyper_parameters.{option}" for option in options[:1]))
+    options = [f"hyper_parameters.composed={composed}", "runner.train_batch_size=50"]
+    config = configure("mmoe", *options)
     with caplog.at_level(logging.INFO):
         session = DygraphSession(config)
         source = sources.training_source(config)
@@ -119,7 +119,7 @@ def test_other_functions_are_left_to_autograd(composed, configure, caplog, monke
         session.start_epoch(training=True)
         losses = [
             float(session.train_step(batch, Clock())["loss"])
-            for epoch in range(30)
+            for epoch in range(20)
             for batch, _ in session.batches(source, epoch)
         ]
     written = session._contract._step_of(session.net) is not None
