@@ -31,6 +31,14 @@ def pytest_make_parametrize_id(val, argname):
     return argname if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory):
+    """Parsed copies go to a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _dygraph():
     """Every test starts in dygraph, whatever the one before it in its process left behind."""
@@ -114,14 +122,13 @@ def run_command(elsewhere, monkeypatch, capfd):
 
 @pytest.fixture
 def written(tmp_path):
-    """Lists all there is but parsed copies and byte code."""
+    """Lists all there is but byte code."""
 
     def find():
         found = set()
         for place, folders, files in os.walk(tmp_path):
             folders[:] = [name for name in folders if name != "__pycache__"]
-            kept = [name for name in files if not (name[0] == "." and name.endswith(".npy"))]
-            found.update(os.path.join(place, name) for name in folders + kept)
+            found.update(os.path.join(place, name) for name in folders + files)
         return found
 
     return find

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,14 +51,13 @@ class RecDataset(FieldDataset):
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
         fields = [Kept(field.name, field.max_len) for field in self._fields]
-        form = hashlib.sha256(repr(fields).encode()).hexdigest()[:8]
 
-        def parse_into(cached: str, path: str) -> np.ndarray:
+        def parse_into(temporary: str, path: str) -> None:
             blocks = table_blocks(path, fields)
-            return parsed_copy.write(cached, path, columns, np.int32, blocks)
+            parsed_copy.write(temporary, path, columns, np.int32, blocks)
 
         def load(path: str) -> np.ndarray:
-            return parsed_copy.load(path, columns, np.int32, parse_into, cache_dir, form)
+            return parsed_copy.load(path, columns, np.int32, parse_into, cache_dir, repr(fields))
 
         return TextTable(paths, load)
 

@@ -2,149 +2,138 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import logging
 import os
 import re
 import shutil
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Callable
 
 import numpy as np
 
-from datasets.readers import atomic_file
+from datasets.readers import block_sums, cache_folder
 from datasets.readers.stored_rows import StoredRows
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 2  # of the parsers and of the copies; a new version parses all files again
 
 
 def load(
     path: str,
     columns: int,
     dtype: type,
-    parse_into: Callable[[str, str], np.ndarray],
+    parse_into: Callable[[str, str], None],
     cache_dir: str | None = None,
     form: str = "",
 ) -> np.ndarray:
     """Returns a file's table ``[rows, columns]``, from its parsed copy if that is up to date.
 
-    The name of the copy contains the file's size and time of change, so a changed file has no
-    copy. The copy gets its name when it is complete.
+    The name of the copy contains the file's path, size and time of change, so a changed file has
+    no copy. The copy gets its name when it is complete. Checksums show whether it has changed
+    since. One process parses a file, and others that need the same copy wait for it.
 
     Args:
         path: the file.
         columns: number of columns of the table.
         dtype: dtype of the table.
-        parse_into: takes the paths of the copy and of the file, writes the copy, returns the table.
-        cache_dir: folder of the copy if the file's own folder cannot be written;
-            ``~/.cache/paddlemtl`` if None.
-        form: 8 hexadecimal digits that identify one of several tables of a file; empty if it has
-            one table. The copies of all forms are kept until the file changes.
+        parse_into: takes the paths of a temporary file and of the file, and writes the copy with
+            `write` or `new_copy`.
+        cache_dir: folder of the copy; the user's cache folder if None, see `cache_folder`.
+        form: identifies one of several tables of a file; empty if it has one table. The copies of
+            all forms are kept until the file changes.
 
     Raises:
         ValueError: no folder can be written, or ``parse_into`` raised it.
     """
     path = os.path.abspath(path)
-    name = f".{os.path.basename(path)}."
     stamp = _stamp(path)
-    cache_dir = cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "paddlemtl")
-    digest = hashlib.sha256(path.encode()).hexdigest()[:16]
-    choices = [(os.path.dirname(path), name), (cache_dir, f"{name}{digest}.")]
-    copy = f"{form}.{stamp}" if form else stamp
-    for folder, prefix in choices:
-        table = _cached(os.path.join(folder, prefix + copy), dtype)
-        if table is not None and table.shape[1] == columns:
+    source = _source(path)
+    kind = _digest(repr((_VERSION, columns, np.dtype(dtype).str, form)))[:8]
+    name = f"{source}{kind}.{stamp}"
+    for folder in cache_folder.folders(cache_dir):
+        table = _open(os.path.join(folder, name), path, dtype, columns)
+        if table is not None:
             return table
-    for folder, prefix in choices:
-        if folder == cache_dir:
-            with suppress(OSError):
-                os.makedirs(folder, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            _remove_stale(folder, prefix, form, stamp)
-            return parse_into(os.path.join(folder, prefix + copy), path)
-    raise ValueError(
-        f"{path}: neither its folder nor {cache_dir} can take the parsed copy "
-        "(make one of them writable, or set runner.cache_dir)"
-    )
+    try:
+        folder = cache_folder.writable(cache_dir)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    copy = os.path.join(folder, name)
+    try:
+        with cache_folder.turn(copy) as temporary:
+            if _open(copy, None, dtype, columns) is None:
+                parse_into(temporary, path)
+                if _stamp(path) != stamp:  # some rows may be old and some new
+                    raise ValueError(f"{path}: the file changed while it was read")
+                shutil.copymode(path, temporary)
+                os.replace(temporary, copy)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot write {copy}: {error.strerror or error}") from error
+    table = _open(copy, path, dtype, columns)
+    if table is None:
+        raise ValueError(f"{path}: another program removed or changed its parsed copy {copy}")
+    _remove_stale(folder, source, stamp)
+    cache_folder.limit(folder, copy)
+    return table
 
 
 def write(
-    cached: str, path: str, columns: int, dtype: type, blocks: Iterable[np.ndarray]
-) -> np.ndarray:
-    """Writes a file's parsed copy and returns it as a memory map.
+    temporary: str, path: str, columns: int, dtype: type, blocks: Iterable[np.ndarray]
+) -> None:
+    """Writes a file's parsed copy.
 
     Args:
-        cached: path of the copy.
+        temporary: path of the copy while it is written.
         path: the file.
         columns: number of columns of the table.
         dtype: dtype of the table.
-        blocks: the rows in blocks ``[n, columns]``, one row for each line that is not blank. Only
-            one block is in memory at a time.
+        blocks: the rows in blocks ``[n, columns]``. Only one block is in memory at a time.
 
     Raises:
-        ValueError: the file cannot be read or has no rows, or the copy cannot be written.
+        ValueError: the file cannot be read or has no rows.
+        OSError: the copy cannot be written.
     """
-    try:
-        with open_text(path) as lines:
-            rows = sum(1 for line in lines if line.strip())
-    except (OSError, EOFError, zlib.error) as error:  # a damaged .gz raises any of them
-        raise ValueError(f"{path}: {error}") from error
-    if rows == 0:
-        raise ValueError(f"{path}: the file holds no rows")
     stored = np.dtype(dtype).newbyteorder("<")
-    with new_copy(cached, path) as file:
-        header = {"descr": stored.str, "fortran_order": False, "shape": (rows, columns)}
-        np.lib.format.write_array_header_1_0(file, header)
-        written = 0
+    rows = 0
+    with new_copy(temporary) as file:
+        _write_header(file, stored, rows, columns)
+        start = file.tell()
         for block in blocks:
             file.write(np.ascontiguousarray(block, stored))
-            written += len(block)
-        if written != rows:
-            raise _changed(path)
-    return np.load(cached, mmap_mode="r").view(np.ndarray)
+            rows += len(block)
+        if not rows:
+            raise ValueError(f"{path}: the file holds no rows")
+        file.seek(0)
+        _write_header(file, stored, rows, columns)
+        if file.tell() != start:
+            raise ValueError(f"{path}: {rows} rows are too many for one file: split it")
+
+
+def _write_header(file: IO[bytes], dtype: np.dtype, rows: int, columns: int) -> None:
+    # NumPy reserves space for a larger number of rows, so the header can be overwritten.
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (rows, columns)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 @contextmanager
-def new_copy(cached: str, path: str) -> Iterator[IO[bytes]]:
-    """Opens a file for writing that becomes the parsed copy when the block ends.
+def new_copy(temporary: str) -> Iterator[IO[bytes]]:
+    """Opens a parsed copy for writing, and appends its checksums when the block ends.
 
     Write into the file, do not map it: a full disk makes a write an error, but a mapped page a
     crash.
 
     Args:
-        cached: path of the copy, as `load` names it.
-        path: the file.
+        temporary: path of the copy while it is written.
 
     Raises:
-        ValueError: the copy cannot be written, or the file changed in the meantime: then some rows
-            may be old and some new.
+        OSError: the copy cannot be written.
     """
-    try:
-        with atomic_file.replacing(cached, concurrent=True) as temporary:
-            # Nobody else may read the rows before the copy has the mode of its source.
-            with open(temporary, "xb", opener=_private) as file:
-                yield file
-            if not cached.endswith(_stamp(path)):
-                raise _changed(path)
-            shutil.copymode(path, temporary)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot write {cached}: {error.strerror or error}") from error
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def is_gzip(path: str) -> bool:
-    """Returns whether a file's name says that it is compressed."""
-    return path.lower().endswith(".gz")
-
-
-def open_text(path: str) -> IO[str]:
-    """Opens a text file, or one whose name ends in ``.gz``."""
-    opener = gzip.open if is_gzip(path) else open
-    # Bytes that are no UTF-8 become an invalid cell, whose error names the line.
-    return opener(path, "rt", encoding="utf-8-sig", errors="replace")
+    with open(temporary, "r+b") as file:
+        yield file
+        block_sums.append(file)
 
 
 def unmapped(table: np.ndarray) -> np.ndarray | StoredRows:
@@ -153,20 +142,49 @@ def unmapped(table: np.ndarray) -> np.ndarray | StoredRows:
     If another process has removed the file, the memory map is returned: it still has the rows.
     """
     try:
-        return StoredRows(table.base.filename)  # the table is a view of the memory map
+        stored = StoredRows(table.base.filename)  # the table is a view of the memory map
     except FileNotFoundError:
         return table
+    cache_folder.use(stored)
+    return stored
 
 
-def _cached(path: str, dtype: type) -> np.ndarray | None:
-    """Returns a parsed copy, or None if there is none that can be used."""
+def _open(path: str, source: str | None, dtype: type, columns: int) -> np.ndarray | None:
+    """Returns a parsed copy, or None if there is none that can be used.
+
+    Args:
+        path: the copy.
+        source: the file that it is a copy of, for a warning about damage; None for no warning.
+        dtype: dtype of the table.
+        columns: number of columns of the table.
+    """
     try:
-        table = np.lib.format.open_memmap(path, mode="r")
-        complete = os.path.getsize(path) == table.offset + table.nbytes
-    except Exception:  # missing, not readable or damaged in any way: the file is parsed again
+        with open(path, "rb") as file:
+            cache_folder.use(file)
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("another version")
+            shape, by_column, stored = np.lib.format.read_array_header_1_0(file)
+            if len(shape) != 2 or shape[1] != columns or by_column or stored != dtype:
+                raise ValueError("another table")
+            start = file.tell()
+            if not block_sums.intact(file, start + shape[0] * shape[1] * stored.itemsize):
+                raise ValueError("other checksums")
+            return np.memmap(file, stored, "r", start, shape).view(np.ndarray)
+    except Exception as error:  # damaged in any way: the file is parsed again
+        if source and not isinstance(error, OSError):
+            logger.warning("%s is damaged: %s is parsed again", path, source)
         return None
-    usable = complete and table.ndim == 2 and len(table) and table.dtype == dtype
-    return table.view(np.ndarray) if usable else None
+
+
+def _source(path: str) -> str:
+    """Returns the start of the names of a file's copies: a part of its name, a hash of its path."""
+    path = os.path.realpath(path)
+    name = re.sub(r"[^\w.-]", "_", os.path.basename(path))[:40]
+    return f".{name}.{_digest(path)[:16]}."
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _stamp(path: str) -> str:
@@ -175,14 +193,10 @@ def _stamp(path: str) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}.npy"
 
 
-def _changed(path: str) -> ValueError:
-    return ValueError(f"{path}: the file changed while it was read")
-
-
-def _remove_stale(folder: str, prefix: str, form: str, stamp: str) -> None:
-    forms = r"([0-9a-f]{8})\." if form else "()"
+def _remove_stale(folder: str, source: str, stamp: str) -> None:
+    """Removes the copies of a file as it was before it changed."""
     for name in os.listdir(folder):
-        copy = re.fullmatch(re.escape(prefix) + forms + r"(\d+-\d+\.npy)", name)
-        if copy and (copy[1] == form or copy[2] != stamp):
+        copy = re.fullmatch(re.escape(source) + r"[0-9a-f]{8}\.(\d+-\d+\.npy)", name)
+        if copy and copy[1] != stamp:
             with suppress(FileNotFoundError):  # another process may remove it too
                 os.remove(os.path.join(folder, name))

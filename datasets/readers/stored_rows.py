@@ -46,6 +46,10 @@ class StoredRows:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def fileno(self) -> int:
+        """Returns the descriptor of the file, for locks."""
+        return self._file.fileno()
+
     @property
     def ndim(self) -> int:
         """The number of axes."""

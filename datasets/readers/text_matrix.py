@@ -9,10 +9,10 @@ from typing import Callable, Union
 import numpy as np
 
 from datasets.readers import parsed_copy
-from datasets.readers.parsed_copy import open_text
 from datasets.readers.stored_rows import StoredRows
+from datasets.readers.text_lines import open_text
 
-_LINES_AT_ONCE = 4096
+_TEXT_AT_ONCE = 1 << 20  # characters of lines that are parsed together
 _LARGEST_MAP = 1 << 29  # bytes; larger tables are read row by row: 1 to 2 microseconds a row
 Rows = Union[slice, np.ndarray]
 
@@ -77,8 +77,7 @@ class TextMatrix(TextTable):
     Args:
         paths: the files, in order; names that end in ``.gz`` are decompressed.
         columns: number of columns.
-        cache_dir: folder of the parsed copies of files whose own folder cannot be written;
-            ``~/.cache/paddlemtl`` if None.
+        cache_dir: folder of the parsed copies; the user's cache folder if None.
 
     Raises:
         ValueError: a line is malformed; the message names file and line.
@@ -106,13 +105,13 @@ def load(path: str, columns: int, cache_dir: str | None = None) -> np.ndarray:
         path,
         columns,
         np.float32,
-        lambda cached, source: _parse_into(cached, source, columns),
+        lambda temporary, source: _parse_into(temporary, source, columns),
         cache_dir,
     )
 
 
-def _parse_into(cached: str, path: str, columns: int) -> np.ndarray:
-    return parsed_copy.write(cached, path, columns, np.float32, _blocks(path, columns))
+def _parse_into(temporary: str, path: str, columns: int) -> None:
+    parsed_copy.write(temporary, path, columns, np.float32, _blocks(path, columns))
 
 
 def _blocks(path: str, columns: int) -> Iterator[np.ndarray]:
@@ -120,7 +119,7 @@ def _blocks(path: str, columns: int) -> Iterator[np.ndarray]:
     with open_text(path) as file:
         first = 1
         while True:
-            lines = list(islice(file, _LINES_AT_ONCE))
+            lines = file.readlines(_TEXT_AT_ONCE)
             if not lines:
                 return
             yield _parse(path, first, lines, columns)

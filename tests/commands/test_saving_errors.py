@@ -176,7 +176,8 @@ def obey_permissions():
 @pytest.fixture
 def unprivileged(tmp_path):
     """The options of a process that permissions bind; restores them at the end."""
-    how = {"env": {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}}
+    how = {"env": {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}}
+    how["env"]["XDG_CACHE_HOME"] = str(tmp_path / "home")
     (tmp_path / "home").mkdir()
     if os.geteuid() == 0:
         if not sys.platform.startswith("linux"):
@@ -213,20 +214,20 @@ def test_an_epoch_without_permission(model, train, tmp_path, unprivileged):
 
 
 def test_a_data_folder_that_cannot_be_written(model, tmp_path, unprivileged):
-    """The parsed copy is written to the home folder; without permission there, it is an error."""
+    """The parsed copy is written to the user's cache; without permission there, it is an error."""
     settings = [f"runner.model_save_path={tmp_path / 'out'}", "runner.epochs=1"]
     (model / "data" / "train").chmod(0o555)
     before = content(model / "data")
     assert train_apart(model, "trainer", *settings, **unprivileged)[0] == 0
-    assert list((tmp_path / "home" / ".cache" / "paddlemtl").glob(".train_data.txt.*.npy"))
+    assert list((tmp_path / "home" / "paddlemtl").glob(".train_data.txt.*.npy"))
     (tmp_path / "closed").mkdir(mode=0o555)
     closed = f"runner.cache_dir={tmp_path / 'closed'}"
     code, error = train_apart(model, "trainer", *settings, closed, **unprivileged)
     assert code == 2
     assert error == (
-        f"error: census_reader: {model / 'data' / 'train' / 'train_data.txt'}: neither its folder "
-        f"nor {tmp_path / 'closed'} can take the parsed copy "
-        "(make one of them writable, or set runner.cache_dir)"
+        f"error: census_reader: {model / 'data' / 'train' / 'train_data.txt'}: the parsed copy "
+        f"needs a folder, but {tmp_path / 'closed'} cannot be written: make one writable, or set "
+        "runner.cache_dir"
     )
     assert content(model / "data") == before
 

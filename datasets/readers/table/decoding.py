@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import IO
 
-from datasets.readers.parsed_copy import is_gzip
+from datasets.readers import text_lines
 from datasets.readers.table.columns import KEY, UTF8
 
 REPLACEMENT = "\ufffd"  # stands for bytes that do not fit the encoding
@@ -13,9 +12,7 @@ REPLACEMENT = "\ufffd"  # stands for bytes that do not fit the encoding
 
 def open_text(path: str, encoding: str) -> IO[str]:
     """Opens a text file, also a compressed one; a byte-order mark of UTF-8 is skipped."""
-    opener = gzip.open if is_gzip(path) else open
-    encoding = "utf-8-sig" if encoding == UTF8 else encoding
-    return opener(path, "rt", encoding=encoding, errors="replace")
+    return text_lines.open_text(path, "utf-8-sig" if encoding == UTF8 else encoding)
 
 
 def check_header(path: str, encoding: str, line: int, cells: list[str]) -> None:
@@ -39,10 +36,10 @@ def find_fault(path: str, encoding: str) -> ValueError | None:
     """Returns the error of a file's first line that does not fit the encoding; None without one.
 
     Raises:
-        OSError, EOFError: the file cannot be read.
+        ValueError: the file cannot be read.
     """
     if encoding == UTF8:  # it has REPLACEMENT as a character of its own
-        with (gzip.open if is_gzip(path) else open)(path, "rb") as stream:
+        with text_lines.open_bytes(path) as stream:
             for number, line in enumerate(stream, 1):
                 if line.decode("utf-8", "replace").encode() != line:
                     return _fault(path, encoding, number)

@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from datasets.readers.parsed_copy import is_gzip
 from datasets.readers.table import arrow, decoding
 from datasets.readers.table.arrow import pa
 from datasets.readers.table.columns import KEY, Table
+from datasets.readers.text_lines import is_gzip
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
@@ -206,7 +206,7 @@ def _header(path: str, table: Table) -> Sequence[str]:
 def _first_row(path: str, table: Table) -> tuple[int, list[str]]:
     try:
         first = next(_lines(path, table), None)
-    except (OSError, EOFError, csv.Error) as error:
+    except csv.Error as error:
         raise ValueError(f"{path}: {error}") from error
     if first is None:
         raise ValueError(f"{path}: the file holds no rows")
@@ -246,8 +246,8 @@ def _fault(path: str, table: Table, columns: int, error: Exception) -> ValueErro
                 return ValueError(f"{path}:{line}: expected {columns} columns, found {len(cells)}")
         if rows == 1 and table.column_names is None:
             return ValueError(f"{path}: the file holds no rows")
-    except (OSError, EOFError, csv.Error):
-        return ValueError(problem)  # the file is damaged: Python cannot read it either
+    except csv.Error:
+        return ValueError(problem)  # Python cannot read it either
     return ValueError(problem)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,21 +23,22 @@ def load(path: str, encoding: Encoding, cache_dir: str | None = None) -> np.ndar
     Args:
         path: the file.
         encoding: the encoding of its values.
-        cache_dir: folder of the copy if the file's own folder cannot be written.
+        cache_dir: folder of the copy; the user's cache folder if None.
 
     Raises:
         ValueError: the file or a cell is invalid, or the copy cannot be written.
     """
     table = encoding.table
     read_as = (table.delimiter, table.column_names, table.encoding)
-    form = repr((_FORMAT_VERSION, encoding.sha256, *read_as))
     return parsed_copy.load(
         path,
         width(encoding),
         np.int32,
-        lambda cached, source: _encode_into(cached, source, encoding),
+        lambda temporary, source: parsed_copy.write(
+            temporary, source, width(encoding), np.int32, encoded(source, encoding)
+        ),
         cache_dir,
-        hashlib.sha256(form.encode()).hexdigest()[:8],
+        repr((_FORMAT_VERSION, encoding.sha256, *read_as)),
     )
 
 
@@ -89,25 +89,3 @@ def _padded(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np
     table = np.zeros((count, column.max_len), np.int32)
     table[rows[kept], place[kept]] = ids[kept]
     return table
-
-
-def _encode_into(cached: str, path: str, encoding: Encoding) -> np.ndarray:
-    """Writes a file's encoded copy and returns it as a memory map."""
-    columns, rows = width(encoding), 0
-    with parsed_copy.new_copy(cached, path) as file:
-        _write_header(file, rows, columns)
-        start = file.tell()
-        for block in encoded(path, encoding):
-            file.write(np.ascontiguousarray(block, "<i4"))
-            rows += len(block)
-        file.seek(0)
-        _write_header(file, rows, columns)
-        if file.tell() != start:
-            raise ValueError(f"{path}: {rows} rows are too many for one file: split it")
-    return np.load(cached, mmap_mode="r").view(np.ndarray)
-
-
-def _write_header(file, rows: int, columns: int) -> None:
-    # NumPy reserves space for a larger number of rows, so the header can be overwritten.
-    header = {"descr": "<i4", "fortran_order": False, "shape": (rows, columns)}
-    np.lib.format.write_array_header_1_0(file, header)

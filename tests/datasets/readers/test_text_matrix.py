@@ -1,9 +1,7 @@
-"""Text is parsed once and right; the parsed copy serves as long as its source is the same."""
+"""Text becomes the right numbers; a malformed line is an error that names it."""
 
 import gzip
 import os
-import stat
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +12,7 @@ from datasets.readers.text_matrix import TextMatrix, WidthError, load
 
 ROWS = "1,2,3\n4,5,6\n"
 VALUES = [[1, 2, 3], [4, 5, 6]]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """No test writes into the home folder of whoever runs it."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+LINES_AT_ONCE = 100
 
 
 @pytest.fixture
@@ -35,37 +27,12 @@ def write(tmp_path):
     return make
 
 
-@pytest.fixture
-def parses(monkeypatch):
-    """The files that were parsed, in order."""
-    found = []
-    parse = text_matrix._parse_into
-
-    def counted(cached, path, columns):
-        found.append(os.path.basename(path))
-        return parse(cached, path, columns)
-
-    monkeypatch.setattr(text_matrix, "_parse_into", counted)
-    return found
-
-
-@pytest.fixture
-def read_only(monkeypatch):
-    """Makes folders count as read-only, also for root, whom no mode keeps out."""
-    folders = []
-    access = os.access
-
-    def asked(path, mode, **options):
-        return str(path) not in folders and access(path, mode, **options)
-
-    monkeypatch.setattr(os, "access", asked)
-    return lambda *paths: folders.extend(map(str, paths))
-
-
-def copies(path):
-    """The hidden files beside a file: its parsed copy, and whatever else was left behind."""
-    folder = os.path.dirname(path)
-    return sorted(name for name in os.listdir(folder) if name.startswith("."))
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """The folder of the parsed copies; the files are parsed in blocks of a hundred short lines."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(text_matrix, "_TEXT_AT_ONCE", 6 * LINES_AT_ONCE)
+    return tmp_path / "cache" / "paddlemtl"
 
 
 def refusal(path, columns=3):
@@ -112,7 +79,7 @@ def test_forms_of_text(write, text, name):
 
 
 def test_values_are_those_of_numpy_over_many_blocks(write):
-    lines = 2 * text_matrix._LINES_AT_ONCE + 17
+    lines = 2 * LINES_AT_ONCE + 17
     table = np.random.default_rng(0).standard_normal((lines, 5)) * 10.0 ** np.arange(-20, 30, 10)
     path = write("\n".join(",".join(f"{value!r}" for value in row) for row in table.tolist()))
     expected = np.loadtxt(path, np.float32, delimiter=",")
@@ -125,229 +92,6 @@ def test_one_column_and_one_row(write):
     assert load(write("7\n"), 1).tolist() == [[7]]
     assert load(write("7\n8\n"), 1).tolist() == [[7], [8]]
     assert load(write("7,8\n"), 2).tolist() == [[7, 8]]
-
-
-# The parsed copy
-
-
-def test_the_copy_is_made_beside_the_file_and_used_again(write, parses):
-    path = write(ROWS)
-    load(path, 3)
-    (name,) = copies(path)
-    assert name.startswith(".rows.txt.")
-    assert name.endswith(".npy")
-    copy = os.path.join(os.path.dirname(path), name)
-    made = os.stat(copy)
-    assert load(path, 3).tolist() == VALUES
-    again = os.stat(copy)
-    assert (again.st_ino, again.st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
-    assert copies(path) == [name]
-    assert parses == ["rows.txt"]
-
-
-def test_what_is_served_is_the_copy(write):
-    path = write(ROWS)
-    load(path, 3)
-    (name,) = copies(path)
-    np.save(os.path.join(os.path.dirname(path), name), np.full((2, 3), 9, np.float32))
-    assert load(path, 3).tolist() == [[9, 9, 9], [9, 9, 9]]
-
-
-def test_a_source_of_another_size_is_parsed_anew(write, parses):
-    path = write(ROWS)
-    load(path, 3)
-    status = os.stat(path)
-    first = copies(path)
-    write(ROWS + "7,8,9\n")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert load(path, 3).tolist() == [*VALUES, [7, 8, 9]]
-    assert parses == ["rows.txt", "rows.txt"]
-    assert len(copies(path)) == 1  # the stale copy is gone
-    assert copies(path) != first
-
-
-def test_a_source_of_another_time_is_parsed_anew(write, parses):
-    path = write(ROWS)
-    load(path, 3)
-    status = os.stat(path)
-    write("1,2,3\n4,5,7\n")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    assert load(path, 3).tolist() == [[1, 2, 3], [4, 5, 7]]
-    assert parses == ["rows.txt", "rows.txt"]
-    assert len(copies(path)) == 1
-
-
-def test_rows_in_use_outlive_their_source(write):
-    path = write(ROWS)
-    rows = load(path, 3)
-    write("7,8,9\n")
-    assert load(path, 3).tolist() == [[7, 8, 9]]
-    assert rows.tolist() == VALUES
-
-
-def test_only_the_stale_copies_of_the_same_file_are_removed(write):
-    longer = write("1,2\n", "rows.txt")
-    shorter = write("3,4\n", "rows")
-    mine = write("mine", ".rows.txt.mine.npy")
-    load(longer, 2)
-    kept = copies(longer)
-    load(shorter, 2)
-    write("5,6\n7,8\n", "rows")
-    load(shorter, 2)
-    assert set(kept) < set(copies(longer))
-    assert len(copies(longer)) == 3
-    assert os.path.exists(mine)
-
-
-def test_a_copy_of_another_width_is_not_used(write):
-    path = write("1,2,3\n4,5,6\n")
-    load(path, 3)
-    assert refusal(path, 4) == f"{path}:1: expected 4 numbers, found 3"
-    assert load(path, 3).tolist() == VALUES
-
-
-@pytest.mark.parametrize("keep", [0, 10, 130, -1])
-def test_a_damaged_copy_is_not_used(write, parses, keep):
-    """After a power failure a file may have its name and lack its content."""
-    path = write(ROWS)
-    load(path, 3)
-    (name,) = copies(path)
-    copy = os.path.join(os.path.dirname(path), name)
-    with open(copy, "rb") as file:
-        content = file.read()
-    with open(copy, "wb") as file:
-        file.write(content[:keep])
-    assert load(path, 3).tolist() == VALUES
-    assert parses == ["rows.txt", "rows.txt"]
-    assert copies(path) == [name]
-
-
-@pytest.mark.parametrize("fault", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_parse_leaves_no_copy(write, monkeypatch, fault):
-    path = write("1,2,3\n" * (text_matrix._LINES_AT_ONCE + 1))
-    parse = text_matrix._parse
-
-    def interrupted(path, first, lines, columns):
-        if first > 1:
-            raise fault
-        return parse(path, first, lines, columns)
-
-    monkeypatch.setattr(text_matrix, "_parse", interrupted)
-    with pytest.raises(fault):
-        load(path, 3)
-    assert copies(path) == []
-    monkeypatch.setattr(text_matrix, "_parse", parse)
-    assert len(load(path, 3)) == text_matrix._LINES_AT_ONCE + 1
-
-
-def test_the_remains_of_a_killed_parse_are_never_read(write, monkeypatch):
-    """What SIGKILL leaves: the half-written file under its temporary name."""
-    path = write("1,2,3\n" * (text_matrix._LINES_AT_ONCE + 1))
-    parse = text_matrix._parse
-    remains = []
-
-    with monkeypatch.context() as patch:
-
-        def killed(path, first, lines, columns):
-            if first > 1:
-                remains.extend(copies(path))
-                patch.setattr(Path, "unlink", lambda path, missing_ok: None)
-                raise KeyboardInterrupt
-            return parse(path, first, lines, columns)
-
-        patch.setattr(text_matrix, "_parse", killed)
-        with pytest.raises(KeyboardInterrupt):
-            load(path, 3)
-    assert copies(path) == remains
-    assert len(remains) == 1
-    rows = load(path, 3)
-    assert (rows == [1, 2, 3]).all()
-    assert len(copies(path)) == 2
-
-
-def test_a_full_disk_is_an_error_and_leaves_nothing(write, monkeypatch):
-    path = write(ROWS)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    assert refusal(path).startswith(f"{path}: cannot write ")
-    assert refusal(path).endswith(": No space left on device")
-    assert copies(path) == []
-
-
-def test_a_file_that_shrinks_while_it_is_read_is_refused(write, monkeypatch):
-    path = write(ROWS)
-    monkeypatch.setattr(text_matrix, "_blocks", lambda *_: iter([np.ones((1, 3), np.float32)]))
-    assert refusal(path) == f"{path}: the file changed while it was read"
-    assert copies(path) == []
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o644, 0o440])
-def test_who_can_read_the_source_can_read_its_copy(write, mode):
-    path = write(ROWS)
-    os.chmod(path, mode)
-    load(path, 3)
-    (name,) = copies(path)
-    found = os.stat(os.path.join(os.path.dirname(path), name)).st_mode
-    assert stat.S_IMODE(found) == mode
-
-
-# A folder that cannot be written
-
-
-def test_the_copy_of_a_read_only_folder_goes_to_the_cache_folder(
-    write, read_only, parses, tmp_path
-):
-    path = write(ROWS)
-    read_only(os.path.dirname(path))
-    cache = tmp_path / "cache" / "deep"
-    for _ in range(2):
-        assert load(path, 3, str(cache)).tolist() == VALUES
-    assert parses == ["rows.txt"]
-    assert copies(path) == []
-    assert len(os.listdir(cache)) == 1
-    write(ROWS + "7,8,9\n")
-    assert len(load(path, 3, str(cache))) == 3
-    assert len(os.listdir(cache)) == 1  # the stale copy is gone
-
-
-def test_without_a_cache_folder_the_copy_goes_to_the_home_folder(write, read_only, home):
-    path = write(ROWS)
-    read_only(os.path.dirname(path))
-    load(path, 3)
-    assert len(os.listdir(home / ".cache" / "paddlemtl")) == 1
-
-
-def test_files_of_one_name_share_a_cache_folder(write, read_only, tmp_path):
-    (tmp_path / "data" / "other").mkdir(parents=True)
-    first, second = write("1,2\n"), write("3,4\n", "other/rows.txt")
-    read_only(os.path.dirname(first), os.path.dirname(second))
-    cache = str(tmp_path / "cache")
-    for _ in range(2):
-        assert load(first, 2, cache).tolist() == [[1, 2]]
-        assert load(second, 2, cache).tolist() == [[3, 4]]
-    assert len(os.listdir(cache)) == 2
-
-
-def test_a_copy_beside_the_file_serves_where_nothing_can_be_written(write, read_only, parses):
-    path = write(ROWS)
-    load(path, 3)
-    read_only(os.path.dirname(path))
-    assert load(path, 3, "/nonexistent").tolist() == VALUES
-    assert parses == ["rows.txt"]
-
-
-def test_nowhere_to_write_is_an_error_that_names_both_folders(write, read_only, tmp_path):
-    path = write(ROWS)
-    cache = tmp_path / "file" / "cache"  # cannot be made: its parent is a file
-    (tmp_path / "file").write_text("")
-    read_only(os.path.dirname(path))
-    with pytest.raises(ValueError, match="can take the parsed copy") as caught:
-        load(path, 3, str(cache))
-    assert str(caught.value).startswith(f"{path}: ")
-    assert str(cache) in str(caught.value)
 
 
 # Lines that are wrong
@@ -372,14 +116,14 @@ def test_nowhere_to_write_is_an_error_that_names_both_folders(write, read_only, 
     ],
 )
 @pytest.mark.parametrize("name", ["rows.txt", "rows.gz"])
-def test_a_malformed_line_is_an_error_with_file_and_line(write, line, problem, name):
+def test_a_malformed_line_is_an_error_with_file_and_line(write, cache, line, problem, name):
     path = write(f"1,2,3\n\n4,5,6\n{line}\n7,8,9\n", name)
     assert refusal(path) == f"{path}:4: {problem}"
-    assert copies(path) == []
+    assert os.listdir(cache) == []
 
 
 def test_a_malformed_line_far_down(write):
-    before = text_matrix._LINES_AT_ONCE + 5
+    before = LINES_AT_ONCE + 5
     path = write("1,2,3\n" * before + "\n1,2\n")
     assert refusal(path) == f"{path}:{before + 2}: expected 3 numbers, found 2"
 
@@ -397,10 +141,10 @@ def test_all_lines_of_another_width(write):
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", " \r\n", b"\xef\xbb\xbf"])
-def test_a_file_without_rows(write, text):
+def test_a_file_without_rows(write, cache, text):
     path = write(text)
     assert refusal(path) == f"{path}: the file holds no rows"
-    assert copies(path) == []
+    assert os.listdir(cache) == []
 
 
 def test_what_is_no_text_names_file_and_line(write):
@@ -538,42 +282,3 @@ def test_another_width_names_the_hyper_parameter(write):
 def test_bad_hyper_parameters_are_named(write, values, problem):
     with pytest.raises(ValueError, match=problem):
         census([write("0,1,5\n")], **{"feature_size": 1, **values})
-
-
-def test_the_cache_folder_is_relative_to_the_yaml(write, read_only, tmp_path):
-    from engine.config.load import load_config
-
-    path = write("0,1,5\n")
-    yaml = tmp_path / "config.yaml"
-    yaml.write_text("runner: {cache_dir: parsed}\nhyper_parameters: {feature_size: 1}\n")
-    read_only(os.path.dirname(path))
-    RecDataset([path], load_config(str(yaml)))
-    assert len(os.listdir(tmp_path / "parsed")) == 1
-
-
-def archive(folder):
-    np.savez(folder / "x.npz", a=[1])
-    return (folder / "x.npz").read_bytes()
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content, folder: archive(folder),
-        lambda content, folder: b"PK\3\4",
-        lambda content, folder: content[:60].ljust(len(content)),
-        lambda content, folder: content.replace(b"(2, 3)", b"(1, 3)"),
-        lambda content, folder: content.replace(b"(2, 3)", b"(0, 3)"),
-        lambda content, folder: content.replace(b"(2, 3)", b"('2',)"),
-    ],
-)
-def test_a_copy_that_is_damaged_is_made_anew(write, tmp_path, damage):
-    path = write(ROWS)
-    load(path, 3)
-    (name,) = copies(path)
-    copy = os.path.join(os.path.dirname(path), name)
-    with open(copy, "rb") as file:
-        content = damage(file.read(), tmp_path)
-    with open(copy, "wb") as file:
-        file.write(content)
-    assert load(path, 3).tolist() == VALUES

@@ -242,8 +242,8 @@ RUNNER = {
     "cache_dir": Key(
         "output path",
         None,
-        "Folder for parsed copies of text data if they cannot be written beside the data; "
-        "`~/.cache/paddlemtl` if not set.",
+        "Folder for parsed copies of text data. If not set, it is `~/.cache/paddlemtl`, which "
+        "keeps 20 GB; see [training.md](training.md).",
     ),
     "use_visual": Key(
         "bool",

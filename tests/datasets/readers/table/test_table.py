@@ -457,13 +457,14 @@ def test_a_file_is_encoded_once(tmp_path, monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_changed_file_is_encoded_anew(tmp_path):
+def test_a_changed_file_is_encoded_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     path = write_text(tmp_path / "a.csv")
     config = completed(configuration(tmp_path), [path])
     assert len(RecDataset([path], config)) == 5
     write_text(path, ROWS * 2)
     assert len(RecDataset([path], config)) == 10
-    assert len(list(tmp_path.glob(".a.csv.*.npy"))) == 1
+    assert len(list(tmp_path.glob("paddlemtl/.a.csv.*.npy"))) == 1
 
 
 def test_another_encoding_is_another_copy(tmp_path):
