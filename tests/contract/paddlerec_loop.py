@@ -56,13 +56,13 @@ def train_dygraph(config):
 
 
 def infer_dygraph(config, model, net):
-    """Evaluates the net in dygraph; returns the metrics."""
+    """Evaluates the net in dygraph; returns the metrics and the last printed tensors."""
     metrics, names = model.create_metrics()
     net.eval()
     with paddle.no_grad():
         for batch in test_loader(config):
-            metrics, _ = model.infer_forward(net, metrics, batch, dict(config))
-    return dict(zip(names, (metric.accumulate() for metric in metrics)))
+            metrics, printed = model.infer_forward(net, metrics, batch, dict(config))
+    return dict(zip(names, (metric.accumulate() for metric in metrics))), printed or {}
 
 
 def train_static(config):

@@ -37,18 +37,18 @@ def test_dygraph_equals_paddlerecs_loop(stand_in, run_command, lines, name):
     config = load_config(str(yaml), [], loading.hyper_parameters)
     model, net, epochs = paddlerec_loop.train_dygraph(config)
     root = config.runner("model_save_path")
-    for epoch, (state, scores, _) in enumerate(epochs):
+    for epoch, (state, scores, printed) in enumerate(epochs):
         saved = formats.read(f"{root}/{epoch}/rec.pdparams")
         saved.pop("StructuredToParameterName@@", None)
         assert saved.keys() == state.keys()
         for key, value in state.items():
             np.testing.assert_allclose(saved[key], value, rtol=1e-6, atol=1e-7, err_msg=key)
-        assert_values(shown["done"][epoch], scores)
+        assert_values(shown["done"][epoch], {**printed, **scores})
     done = run_command("infer", "-m", yaml)
     assert_ran(done)
     if config.runner("infer_end_epoch") == len(epochs):
-        scores = paddlerec_loop.infer_dygraph(config, model, net)
-        assert_values(lines(done.stderr)["done"][-1], scores)
+        scores, printed = paddlerec_loop.infer_dygraph(config, model, net)
+        assert_values(lines(done.stderr)["done"][-1], {**printed, **scores})
         assert len(scores) == len(model.create_metrics()[1])
 
 

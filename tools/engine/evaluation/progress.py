@@ -30,6 +30,7 @@ class RunLog:
 
     Attributes:
         epoch: the current epoch.
+        shown: the values that the model wanted to show of the last batch.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class RunLog:
         self._visual = visual
         self._bar = None
         self._step = first_step
+        self.shown: Mapping[str, Any] = {}
 
     def start_epoch(self, epoch: int, batches: int = 0) -> None:
         """Begins an epoch and its progress bar.
@@ -143,4 +145,4 @@ class RunLog:
 
 def _text(value: Any) -> str:
     array = np.asarray(value)
-    return f"{array.item():.6f}" if array.size == 1 else str(array)
+    return f"{array.item():.6f}" if array.size == 1 else " ".join(str(array).split())

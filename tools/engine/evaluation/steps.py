@@ -38,6 +38,7 @@ def run_steps(
     gc.collect()
     gc.freeze()  # objects that exist now stay: later collections need not examine them
     total = 0
+    shown: dict[str, Any] = {}
     clock.skip()
     for batch, rows in batches:
         clock.lap("read")
@@ -53,15 +54,20 @@ def run_steps(
             after_step()
             clock.skip()
         interrupts.check()
+    log.shown = shown
     return total
 
 
 def end_epoch(
     session: Session, clock: Clock, log: RunLog, undefined: UndefinedMetrics
 ) -> dict[str, Any]:
-    """Logs an epoch's metrics, warns of undefined ones, and returns them."""
+    """Logs an epoch's metrics, warns of undefined ones, and returns them.
+
+    For a folder written for PaddleRec the line also has the values of the last batch, as there.
+    """
     metrics = session.metrics()
     clock.lap("metrics")
-    log.end_epoch(metrics, session.skipped)
+    last = session.mean_over_processes(log.shown) if session.shows_last_batch else {}
+    log.end_epoch({**metrics, **last, **metrics}, session.skipped)
     undefined.warn(session, metrics)
     return metrics

@@ -35,6 +35,7 @@ class DygraphSession:
         self._on_nan = config.runner("on_nan")
         self._config = config
         self._settings = loading.settings(config)
+        self.shows_last_batch = loading.written_for_paddlerec(config)
         seeds.before_building(config)
         self._contract = loading.dygraph_model(config)
         # The guard numbers the parameters from zero: optimizer states and static checkpoints

@@ -27,6 +27,7 @@ class Session(Protocol):
         skipped: steps skipped in this epoch because their loss was not finite.
         metric_names: the metrics' names; empty if a program's fetches are the metrics.
         metric_objects: the metrics themselves, in the same order.
+        shows_last_batch: whether an epoch's line also shows values of its last batch.
         has_schedule: whether the model's own optimizer has a learning-rate schedule.
     """
 
@@ -34,6 +35,7 @@ class Session(Protocol):
     export: Callable[[str], None] | None
     skipped: int
     metric_names: list[str]
+    shows_last_batch: bool
 
     @property
     def metric_objects(self) -> list:

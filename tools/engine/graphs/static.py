@@ -31,6 +31,7 @@ class StaticSession:
 
     prefix = "rec_static"
     skipped = 0  # only dygraph can skip steps
+    shows_last_batch = False  # a model in PaddleRec's form fetches its metrics with its values
 
     def __init__(self, config: Config, training: bool):
         self._averages = moving_averages.ProgramAverages(config.runner("ema_decay"))
@@ -150,10 +151,8 @@ class StaticSession:
 
     def metrics(self) -> dict[str, Any]:
         """Returns the metrics of the epoch so far, by name."""
-        computed = {
-            name: metric.accumulate() for name, metric in zip(self.metric_names, self._metrics)
-        }
-        return {**self._fetched, **computed}
+        computed = (metric.accumulate() for metric in self._metrics)
+        return {**self._fetched, **dict(zip(self.metric_names, computed))}
 
     def mean_over_processes(self, shown: dict[str, Any]) -> dict[str, Any]:
         """Returns the values unchanged: there is one process."""
