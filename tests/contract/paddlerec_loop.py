@@ -1,15 +1,19 @@
 """PaddleRec's training loop, written from its contract: the reference for the engine."""
 
+import os
+
 import numpy as np
 import paddle
 from paddle.io import DataLoader
 from paddle.utils import unique_name
 
-from engine.model_folder import importing, loading
+from engine.model_folder import importing
 from engine.model_folder.pir_functions import fresh_names
 
 
-def _loader(config, name, files, size, drop_last):
+def _loader(config, name, folder, size, drop_last):
+    folder = os.path.join(config["config_abs_dir"], folder)
+    files = sorted(os.path.join(folder, name) for name in os.listdir(folder))
     dataset = importing.import_module(config.folder, name).RecDataset(files, dict(config))
     if config.get("runner.user_define_reader"):
         return DataLoader(dataset, batch_size=None)
@@ -19,14 +23,14 @@ def _loader(config, name, files, size, drop_last):
 def train_loader(config):
     """Returns training batches in the order of the files, without the last partial batch."""
     name, size = config["runner.train_reader_path"], config["runner.train_batch_size"]
-    return _loader(config, name, loading.files(config, "train_data_dir"), size, True)
+    return _loader(config, name, config["runner.train_data_dir"], size, True)
 
 
 def test_loader(config):
     """Returns test batches with the last partial one, which PaddleRec leaves out."""
     name = config.get("runner.infer_reader_path") or config["runner.train_reader_path"]
     size = config["runner.infer_batch_size"]
-    return _loader(config, name, loading.files(config, "test_data_dir"), size, False)
+    return _loader(config, name, config["runner.test_data_dir"], size, False)
 
 
 def train_dygraph(config):

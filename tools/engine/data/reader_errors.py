@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from engine.model_folder import importing
 from engine.system.errors import UserError
 
 
@@ -23,7 +24,20 @@ def reader_errors(reader: str) -> Iterator[None]:
         raise UserError(f"{reader}: {error}") from error
     except Exception as error:
         name = type(error).__name__
-        raise UserError(f"{reader}: {name}: {error}{_source_line(error)}") from error
+        problem = f"{reader}: {name}: {error}{_source_line(error)}"
+        raise UserError(f"{problem}{_advice(error)}") from error
+
+
+def _advice(error: Exception) -> str:
+    """Returns what to do about a path that a reader cannot open, as a clause."""
+    if isinstance(error, IsADirectoryError):
+        return "; the reader gets the entries of its data folder, and must walk sub-folders itself"
+    path = getattr(error, "filename", None)
+    if isinstance(error, FileNotFoundError) and isinstance(path, str) and not os.path.isabs(path):
+        folder = importing.active_folder()
+        if folder and os.path.exists(os.path.join(folder, path)):
+            return f"; it is relative to the current directory: run the command in {folder}"
+    return ""
 
 
 def _source_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Union
@@ -16,6 +17,8 @@ from engine.distributed import processes
 from engine.distributed.row_shares import RowShares
 from engine.model_folder import loading
 
+logger = logging.getLogger(__name__)
+
 Source = Union[BlockSource, RowSource]
 
 _MODEL_LOADER = "CustomizeDataLoader"
@@ -26,11 +29,11 @@ class ModelSource:
     """Stands for the batches of a StaticModel's ``create_data_loader``, which its session reads.
 
     Attributes:
-        batch_size: rows a batch, as configured.
+        batch_size: rows a batch, as configured; None if that is the loader's own choice.
         open_reader: opens the reader's batches.
     """
 
-    batch_size: int
+    batch_size: int | None
     open_reader: Callable[[], Source]
 
     def blocks(self) -> Iterator[Columns]:
@@ -54,14 +57,15 @@ def training_source(
         UserError: the data cannot be read, or the StaticModel has no data loader.
     """
     if _has_model_loader(config, graph):
-        return ModelSource(config.runner("train_batch_size"), lambda: _training(config, shard))
+        size = config.get("runner.train_batch_size")
+        return ModelSource(size, lambda: _training(config, shard))
     return _training(config, shard)
 
 
 def evaluation_source(config: Config, graph: str = "dygraph") -> Source | ModelSource:
     """Returns the test batches of a configuration, in file order; see `training_source`."""
     if _has_model_loader(config, graph):
-        return ModelSource(config.runner("infer_batch_size"), lambda: _testing(config))
+        return ModelSource(config.get("runner.infer_batch_size"), lambda: _testing(config))
     return _testing(config)
 
 
@@ -77,7 +81,7 @@ def validation_source(config: Config) -> Source:
     names = (config.runner(f"{kind}_reader_path") for kind in ("valid", "infer", "train"))
     name = next(filter(None, names))
     files = loading.files(config, "valid_data_dir")
-    size = config.get("runner.infer_batch_size") or config.runner("train_batch_size")
+    size = config.get("runner.infer_batch_size") or _batch_size(config, "train_batch_size")
     return open_reader(config, name, files, size, shares=_shares(full_batches=True))
 
 
@@ -93,7 +97,7 @@ def open_reader(
     config: Config,
     name: str,
     files: list[str],
-    batch_size: int,
+    batch_size: int | None,
     seed: int | None = None,
     folder: str | None = None,
     shares: RowShares | None = None,
@@ -104,7 +108,7 @@ def open_reader(
         config: the configuration, which the reader gets.
         name: the module's name.
         files: the data files.
-        batch_size: rows a batch.
+        batch_size: rows a batch; None if the reader yields batches.
         seed: seed of the row order; None keeps the order of the files.
         folder: the module's folder; by default the configuration's folder.
         shares: which rows of each step this process takes; by default all.
@@ -119,7 +123,7 @@ def open_reader(
 def open_source(
     dataset: Any,
     reader: str,
-    batch_size: int,
+    batch_size: int | None,
     seed: int | None = None,
     shares: RowShares | None = None,
 ) -> Source:
@@ -143,7 +147,7 @@ def _has_model_loader(config: Config, graph: str) -> bool:
 
 
 def _training(config: Config, shard: Callable[[Any], Any]) -> Source:
-    name, batch_size = config.runner("train_reader_path"), config.runner("train_batch_size")
+    name, batch_size = config.runner("train_reader_path"), _batch_size(config, "train_batch_size")
     files = loading.files(config, "train_data_dir")
     with reader_errors(name):
         dataset = shard(loading.dataset(config, name, files))
@@ -163,8 +167,23 @@ def _training(config: Config, shard: Callable[[Any], Any]) -> Source:
 def _testing(config: Config) -> Source:
     name = config.runner("infer_reader_path") or config.runner("train_reader_path")
     files = loading.files(config, "test_data_dir")
-    size = config.runner("infer_batch_size")
+    size = _batch_size(config, "infer_batch_size")
     return open_reader(config, name, files, size, shares=_shares(full_batches=True))
+
+
+def _batch_size(config: Config, key: str) -> int | None:
+    """Returns ``runner.<key>``; None if it is not set and the reader yields batches.
+
+    Without it PaddleRec takes each item of a reader as a batch, whatever ``user_define_reader`` is.
+
+    Raises:
+        UserError: it is not set, and the folder was not written for PaddleRec.
+    """
+    if config.get(f"runner.{key}") is not None or not loading.written_for_paddlerec(config):
+        return config.runner(key)
+    if not config.runner("user_define_reader"):
+        logger.warning("runner.%s is not set: each item of the reader is taken as a batch", key)
+    return None
 
 
 def _shares(full_batches: bool = False) -> RowShares:

@@ -62,6 +62,11 @@ def import_module(folder: str, name: str) -> Any:
         raise UserError(message) from error
 
 
+def active_folder() -> str | None:
+    """Returns the model folder whose modules are loaded; None before the first."""
+    return _active
+
+
 def forget(folder: str) -> None:
     """Unloads the modules that lie in a folder or below it."""
     for name, module in list(sys.modules.items()):

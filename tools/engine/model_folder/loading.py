@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from engine.config.config import Config
@@ -96,7 +97,8 @@ def dataset(config: Config, reader: str, files: list[str], folder: str | None = 
     module = importing.import_module(folder, reader)
     generator = slot_data.generator_class(module)
     if generator and not hasattr(module, "RecDataset"):
-        return slot_data.SlotDataset(generator, files, settings(config))
+        lists = (files_in(path) if os.path.isdir(path) else [path] for path in files)
+        return slot_data.SlotDataset(generator, list(chain(*lists)), settings(config))
     return load_class(folder, reader, "RecDataset")(files, settings(config))
 
 
@@ -109,7 +111,7 @@ def dataset_member(config: Config, reader: str, name: str) -> Any:
 
 
 def files(config: Config, key: str) -> list[str]:
-    """Returns the files of a data folder; see `files_in`.
+    """Returns the files of a data folder; see `reader_files`.
 
     Args:
         config: the configuration.
@@ -119,9 +121,28 @@ def files(config: Config, key: str) -> list[str]:
         UserError: the key is not set, or the folder cannot be used.
     """
     try:
-        return files_in(config.runner(key))
+        return reader_files(config, config.runner(key))
     except UserError as error:
         raise config.error(f"runner.{key}", str(error)) from error
+
+
+def reader_files(config: Config, folder: str) -> list[str]:
+    """Returns the ``file_list`` of a configuration's reader: the files of a data folder.
+
+    A reader written for PaddleRec gets the folder's own entries, as there: sub-folders too, which
+    some readers walk themselves. They are sorted here, and hidden ones are left out.
+
+    Raises:
+        UserError: see `files_in`.
+    """
+    if not written_for_paddlerec(config):
+        return files_in(folder)
+    if not os.path.isdir(folder):
+        raise UserError(f"there is no folder {folder}")
+    found = [os.path.join(folder, name) for name in sorted(_names(folder))]
+    if not found:
+        raise UserError(f"folder {folder} holds no files")
+    return found
 
 
 def files_in(folder: str) -> list[str]:
@@ -148,18 +169,20 @@ def _walk(folder: str, parents: tuple[str, ...]) -> Iterator[str]:
         raise UserError(
             f"{folder}: a link leads back to {real}, which contains it: remove the link"
         )
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        raise UserError(f"cannot read folder {folder}: {error.strerror}") from error
-    for name in names:
+    for name in _names(folder):
         path = os.path.join(folder, name)
-        if name.startswith("."):
-            continue
         if os.path.isdir(path):
             yield from _walk(path, (*parents, real))
         else:
             yield path
+
+
+def _names(folder: str) -> list[str]:
+    """Returns the names in a folder that are not hidden."""
+    try:
+        return [name for name in os.listdir(folder) if not name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"cannot read folder {folder}: {error.strerror}") from error
 
 
 def hook(model: Any, name: str, purpose: str) -> Any:

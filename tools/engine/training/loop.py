@@ -189,7 +189,7 @@ class Training:
         position = self._position
         if not position.first_row or self._log.epoch != position.epoch:
             return self._log.batches
-        size = self._config.runner("train_batch_size") * self._world.size
+        size = (self._source.batch_size or 1) * self._world.size
         return self._log.batches + position.first_row / size
 
     def _finish_epoch(self, epoch: int) -> None:

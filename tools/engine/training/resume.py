@@ -114,14 +114,14 @@ def _inside_epoch(
     ranks, first_row = saved.get("ranks", 1), saved.get("first_row", 0)
     same = ranks == processes.current().size
     for name in _ORDER if same else ("shuffle",):
-        if saved[name] != config.runner(name):
+        if saved[name] != _setting(config, name):
             reason = f"the epoch to continue has {name} = {saved[name]}"
             raise config.error(f"runner.{name}", f"{reason} ({folder})")
     rows, batches = getattr(source, "rows", None), length(source)
     if saved.get("rows", rows) != rows:
         raise _data_changed(folder, f"{saved['rows']} rows", rows)
     if not same:
-        size = saved["train_batch_size"] if source.batch_size else 1
+        size = (saved["train_batch_size"] or 1) if source.batch_size else 1
         done = first_row + saved["batches"] * ranks * size
         done = done if rows is None else min(done, rows)
         return Position(saved["epoch"], 0, folder, first_row=done, same=False)
@@ -129,6 +129,11 @@ def _inside_epoch(
         raise _data_changed(folder, f"{saved['length']} batches", batches)
     inside = (saved[name] for name in ("replay", "skipped"))
     return Position(saved["epoch"], saved["batches"], folder, *inside, first_row)
+
+
+def _setting(config: Config, name: str) -> Any:
+    """Returns a setting of the order; the batch size may be the reader's own."""
+    return config.get(f"runner.{name}") if name == "train_batch_size" else config.runner(name)
 
 
 def _data_changed(folder: str, expected: str, found: int | None) -> UserError:
@@ -197,7 +202,7 @@ def save_interrupted(
         "rows": getattr(source, "rows", None),
         "ranks": world.size,
         "first_row": first_row,
-        **{name: config.runner(name) for name in _ORDER},
+        **{name: _setting(config, name) for name in _ORDER},
         **(more or {}),
     }
     return world.on_main_process(

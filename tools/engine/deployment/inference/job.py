@@ -53,7 +53,7 @@ class Job:
         """
         folder, name = os.path.split(os.path.splitext(self.reader)[0])
         try:
-            files = loading.files_in(self.data_dir)
+            files = loading.reader_files(self.config, self.data_dir)
         except UserError as error:
             raise UserError(f"--data_dir: {error}") from error
         size = batch_size or self.batch_size
