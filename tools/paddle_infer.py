@@ -14,7 +14,7 @@ runner.infer_checkpoint. Without -m, the reader gets the hyper-parameters in the
 """
 
 from engine import command_line, commands
-from engine.deployment.predictors.predictor import ENGINES, PRECISIONS
+from engine.deployment.predictors.predictor import ENGINES, PRECISION_HELP, PRECISIONS
 from engine.system import logs
 from engine.system.errors import UserError
 
@@ -57,7 +57,7 @@ def parse_arguments():
         metavar="N",
         help="threads of the math library; default: 1",
     )
-    run.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default: fp32")
+    run.add_argument("--precision", choices=PRECISIONS, default="fp32", help=PRECISION_HELP)
     for name, meaning in (
         ("use_gpu", "run on the GPU"),
         ("use_xpu", "run on a Kunlun XPU"),

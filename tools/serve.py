@@ -87,6 +87,19 @@ def parse_arguments() -> argparse.Namespace:
         default=False,
         help="use oneDNN; default: False",
     )
+    add(
+        "--use_gpu",
+        type=command_line.boolean,
+        metavar="BOOL",
+        default=False,
+        help="run on the GPU; default: False",
+    )
+    add(
+        "--precision",
+        choices=predictor.PRECISIONS,
+        default="fp32",
+        help=predictor.PRECISION_HELP,
+    )
     add = parser.add_argument_group("server").add_argument
     add(
         "--host",
@@ -173,6 +186,8 @@ def main() -> None:
         engine=arguments.engine,
         cpu_threads=arguments.cpu_threads,
         enable_mkldnn=arguments.enable_mkldnn,
+        use_gpu=arguments.use_gpu,
+        precision=arguments.precision,
     )
     opened = opening.open_predictor(exported, options)
     logs.start_logging()  # again: importing Paddle 2.6 silences the root logger

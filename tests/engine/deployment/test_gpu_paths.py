@@ -1,12 +1,12 @@
-"""The calls to Paddle Inference for GPUs, TensorRT, XPUs and NPUs, tested on a CPU build.
+"""The calls to Paddle Inference for GPUs, TensorRT, XPUs and NPUs, on any build and machine.
 
 The configuration here records its calls and forwards them to Paddle's own, which checks names and
-types of the arguments. Errors about devices that a CPU build lacks are ignored.
+types of the arguments. Errors about devices that a CPU build lacks are ignored. tests/gpu runs the
+models on a GPU.
 """
 
 import gc
 import os
-from pathlib import Path
 
 import numpy as np
 import paddle
@@ -20,10 +20,6 @@ from engine.deployment.predictors.paddle_predictor import PaddlePredictor
 from engine.deployment.predictors.predictor import Options
 from engine.system import device
 from engine.system.errors import UserError
-
-pytestmark = pytest.mark.skipif(
-    paddle.is_compiled_with_cuda(), reason="this Paddle is built for the GPU"
-)
 
 PRECISIONS = {
     "fp32": inference.PrecisionType.Float32,
@@ -49,6 +45,8 @@ def machine(monkeypatch):
     events = []
     monkeypatch.setattr(paddle, "is_compiled_with_cuda", lambda: True)
     monkeypatch.setattr(paddle.device.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(device, "_gpu_fault", lambda: "")
+    monkeypatch.setattr(device, "allow_tf32", lambda on: None)
     monkeypatch.setattr(paddle, "is_compiled_with_xpu", lambda: True)
     monkeypatch.setattr(paddle.device, "get_all_custom_device_type", lambda: ["npu"])
     monkeypatch.setattr(inference, "get_trt_compile_version", lambda: (8, 5, 3))
@@ -82,14 +80,19 @@ def test_a_gpu_at_each_precision(calls, precision):
     assert calls_made["enable_memory_optim"] == ()
 
 
-def test_int8_on_a_gpu_needs_a_quantised_model(model, machine, write_pdmodel):
-    with pytest.raises(UserError, match="is not quantised; quantise it with PaddleSlim, or "):
+@pytest.mark.parametrize(("precision", "allowed"), [("fp32", False), ("tf32", True)])
+def test_tf32_is_off_unless_it_is_asked_for(calls, monkeypatch, precision, allowed):
+    switches = []
+    monkeypatch.setattr(device, "allow_tf32", switches.append)
+    assert calls(use_gpu=True, precision=precision)["enable_use_gpu"][2] == PRECISIONS["fp32"]
+    assert switches == [allowed]
+
+
+def test_int8_on_a_gpu_needs_tensorrt(model, machine):
+    """Paddle's ``enable_use_gpu`` refuses int8, also for a quantised model."""
+    with pytest.raises(UserError, match="on a GPU needs --enable_tensorRT=True"):
         PaddlePredictor(model, Options(use_gpu=True, precision="int8"))
     assert machine == []
-    inputs = [("input", [-1, 3], "FP32"), ("ids", [-1], "INT64")]
-    write_pdmodel(Path(model.graph), inputs, [("out", [-1, 2], "FP32")], ["quantize_linear"])
-    PaddlePredictor(model, Options(use_gpu=True, precision="int8"))
-    assert machine[0][1]["enable_use_gpu"] == (256, 0, PRECISIONS["int8"])
 
 
 def test_a_cpu_run_disables_the_gpu(calls):
@@ -127,7 +130,7 @@ def test_the_runtime_names_device_and_precision(model, machine):
 
 
 @pytest.mark.parametrize("precision", list(PRECISIONS))
-def test_tensorrt_at_each_precision(calls, precision):
+def test_tensorrt_at_each_precision(calls, precision, caplog):
     calls_made = calls(use_gpu=True, enable_tensorrt=True, precision=precision, batch_size=32)
     workspace, largest, subgraph, chosen, static, calibrates = calls_made["enable_tensorrt_engine"]
     assert workspace == 1 << 30
@@ -138,6 +141,7 @@ def test_tensorrt_at_each_precision(calls, precision):
     assert calibrates is (precision == "int8")
     # What TensorRT leaves to Paddle stays in fp32.
     assert calls_made["enable_use_gpu"] == (256, 0, PRECISIONS["fp32"])
+    assert ("TensorRT may compute fp32 in TF32" in caplog.text) is (precision == "fp32")
 
 
 def test_tensorrt_collects_shapes_before_it_is_enabled(model, machine):

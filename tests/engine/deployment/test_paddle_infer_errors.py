@@ -53,6 +53,10 @@ on_a_cpu_build = pytest.mark.skipif(
             "--use_gpu and --use_xpu: expected at most one device",
         ),
         (
+            ["--precision=tf32"],
+            "--precision tf32 needs --use_gpu=True: only GPUs compute in TF32",
+        ),
+        (
             ["--precision=fp16"],
             "--precision fp16 needs --use_gpu=True; a CPU supports fp32 and bf16",
         ),
@@ -121,7 +125,8 @@ def test_options_that_need_the_paddle_engine(infer_error, option):
 
 def test_a_precision_that_needs_the_paddle_engine(infer_error):
     error = infer_error("--engine=onnxruntime", "--precision=fp16")
-    assert error == "error: --precision fp16 needs --engine paddle; onnxruntime runs fp32"
+    expected = "needs --engine paddle; onnxruntime runs fp32, and tf32 on a GPU"
+    assert error == f"error: --precision fp16 {expected}"
 
 
 def test_an_onnx_runtime_without_a_gpu_provider(infer_error):
@@ -275,7 +280,12 @@ def test_a_model_of_another_feature_size_than_the_data(infer_error, model, tmp_p
     ("options", "message"),
     [
         ({"engine": "tvm"}, "--engine tvm: expected one of paddle, onnxruntime"),
-        ({"precision": "fp8"}, "--precision fp8: expected one of fp32, fp16, bf16, int8"),
+        ({"precision": "fp8"}, "--precision fp8: expected one of fp32, tf32, fp16, bf16, int8"),
+        (
+            {"precision": "tf32", "use_gpu": True, "enable_tensorrt": True},
+            "--precision tf32 with --enable_tensorRT=True: TensorRT itself chooses where it uses "
+            "TF32; give --precision fp32",
+        ),
         ({"cpu_threads": 0}, "--cpu_threads 0: expected at least 1"),
         (
             {"use_xpu": True, "use_npu": True},

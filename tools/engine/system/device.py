@@ -1,35 +1,63 @@
 """Selects Paddle's device, and explains why a device is not available.
 
 The checks come before the device is used. Without a GPU, ``set_device("gpu")`` ends the process.
-In a CPU build, ``Config.enable_use_gpu`` silently runs on the CPU.
+In a CPU build, ``Config.enable_use_gpu`` silently runs on the CPU. On a card for which a GPU build
+has no kernels, Paddle launches nothing, and the results are what the memory held before.
 """
 
 from __future__ import annotations
 
-from engine.system.errors import UserError
+import functools
+import logging
+
+import numpy as np
+
+from engine.system.errors import UserError, paddle_reason
+
+logger = logging.getLogger(__name__)
 
 
 def select_device(use_gpu: bool | None) -> str:
     """Sets Paddle's device and returns its name, ``cpu`` or ``gpu``.
 
     Args:
-        use_gpu: ``runner.use_gpu``; None selects the GPU if it is available.
+        use_gpu: ``runner.use_gpu``; None selects the GPU if there is one that computes correctly.
 
     Raises:
-        UserError: ``use_gpu`` is True and no GPU is available.
+        UserError: ``use_gpu`` is True, and no GPU is available or it computes wrongly.
     """
     import paddle
 
-    missing = lacks_gpu()
-    if use_gpu and missing:
-        raise UserError(f"runner.use_gpu = True: {missing}, or set -o runner.use_gpu=False")
-    device = "cpu" if missing or use_gpu is False else "gpu"
+    absent = _absent_gpu()
+    fault = "" if absent or use_gpu is False else _gpu_fault()
+    if use_gpu and (absent or fault):
+        raise UserError(f"runner.use_gpu = True: {absent or fault}, or set -o runner.use_gpu=False")
+    if fault:
+        _warn_once(f"runner.use_gpu is not set, and the CPU is used: {fault}")
+    device = "cpu" if absent or fault or use_gpu is False else "gpu"
+    if device == "gpu":
+        allow_tf32(False)
     paddle.set_device(device)
     return device
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Sets whether products and convolutions on a GPU may round their inputs to TF32's 10 bits.
+
+    Paddle 2.6 allows it for both by default, Paddle 3 for convolutions.
+    """
+    from paddle.base import core
+
+    core.set_cublas_switch(allowed)
+    core.set_cudnn_switch(allowed)
+
+
 def lacks_gpu() -> str:
     """Returns what is missing for Paddle on a GPU, or '' if nothing is."""
+    return _absent_gpu() or _gpu_fault()
+
+
+def _absent_gpu() -> str:
     import paddle
 
     if not paddle.is_compiled_with_cuda():
@@ -37,6 +65,54 @@ def lacks_gpu() -> str:
     if not paddle.device.cuda.device_count():
         return "this machine shows no CUDA device; look at nvidia-smi and CUDA_VISIBLE_DEVICES"
     return ""
+
+
+@functools.cache
+def _gpu_fault() -> str:
+    """Returns why the GPU computes wrongly, or ''; Paddle itself does not say so."""
+    import paddle
+
+    problem = _calculation_fault()
+    if not problem:
+        return ""
+    card = paddle.device.cuda.get_device_name()
+    capability = ".".join(map(str, paddle.device.cuda.get_device_capability()))
+    return (
+        f"Paddle {problem} on {card} (compute capability {capability}) with paddlepaddle-gpu "
+        f"{paddle.__version__} (CUDA {paddle.version.cuda()}); if it has no kernels for this card, "
+        "install a build that has: Paddle's own package index offers Paddle 3 for CUDA 12"
+    )
+
+
+def _calculation_fault() -> str:
+    """Runs kernels of Paddle and of cuBLAS on the GPU; returns what is wrong, or ''.
+
+    All numbers are small integers, so the result is exact in any order of the sums and in TF32.
+    """
+    import paddle
+    from paddle.base import dygraph
+
+    left = np.arange(32 * 48).reshape(32, 48) % 7
+    right = np.arange(48 * 16).reshape(48, 16) % 5
+    expected = np.maximum((left + 1) @ right - 380, 0).sum(axis=0)
+    before = paddle.get_device()
+    try:
+        # The guard also works inside of a static program.
+        with dygraph.guard(paddle.set_device("gpu")):
+            tensors = [paddle.to_tensor(array.astype("float32")) for array in (left, right)]
+            product = paddle.matmul(tensors[0] + 1, tensors[1])
+            found = paddle.nn.functional.relu(product - 380).sum(axis=0).numpy()
+    except Exception as error:  # Paddle's kernels raise many kinds of exceptions
+        return f"fails at a small product ({paddle_reason(error)})"
+    finally:
+        paddle.set_device(before)
+    return "" if np.array_equal(found, expected) else "computes a small product wrongly"
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    """Logs a warning; a run selects its device for each of its programs."""
+    logger.warning(message)
 
 
 def lacks_tensorrt() -> str:

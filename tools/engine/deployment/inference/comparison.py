@@ -103,7 +103,9 @@ def _runner_options() -> Iterator[tuple[str, dict]]:
     yield "Paddle, TensorRT", {**gpu, "enable_tensorrt": True}
     yield "Paddle, TensorRT fp16", {**gpu, "enable_tensorrt": True, "precision": "fp16"}
     yield "ONNX Runtime", {"engine": "onnxruntime"}
-    yield "ONNX Runtime, GPU", {"engine": "onnxruntime", "use_gpu": True}
+    onnx_gpu = {"engine": "onnxruntime", "use_gpu": True}
+    yield "ONNX Runtime, GPU", onnx_gpu
+    yield "ONNX Runtime, GPU tf32", {**onnx_gpu, "precision": "tf32"}
 
 
 def _full_batches(job: Job, predictor: Predictor, size: int) -> list[list[np.ndarray]]:

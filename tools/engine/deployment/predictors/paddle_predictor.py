@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ from engine.deployment.exported_model import graph_files
 from engine.deployment.exported_model.model import ExportedModel
 from engine.deployment.predictors.predictor import Options, batch_error, match_tensors
 from engine.system import device
-from engine.system.errors import UserError
+from engine.system.errors import UserError, paddle_reason
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +44,19 @@ class PaddlePredictor:
         inputs, outputs = graph_files.read_tensors(model.graph)
         self.inputs = match_tensors(model.inputs, inputs, model.graph)
         self.outputs = match_tensors(model.outputs, outputs, model.graph)
+        if options.use_gpu:
+            device.allow_tf32(options.precision == "tf32")
         config = create_config(model, options)
         if options.enable_tensorrt:
             if options.precision == "int8":
                 logger.warning(
                     "TensorRT int8: if there is no calibration table in _opt_cache beside the "
                     "model, this run calibrates at full precision and the next run uses int8"
+                )
+            elif options.precision == "fp32" and "NVIDIA_TF32_OVERRIDE" not in os.environ:
+                logger.warning(
+                    "TensorRT may compute fp32 in TF32, which rounds to 10 bits; "
+                    "NVIDIA_TF32_OVERRIDE=0 in the environment forbids it"
                 )
             # Kept as long as the predictor: TensorRT updates the shapes for a larger batch.
             self._folder = tempfile.TemporaryDirectory()
@@ -71,7 +77,7 @@ class PaddlePredictor:
         try:
             self._predictor = inference.create_predictor(config)
         except Exception as error:  # Paddle's parsers raise many kinds of exceptions
-            raise UserError(f"{model.graph} cannot be loaded: {_reason(error)}") from error
+            raise UserError(f"{model.graph} cannot be loaded: {paddle_reason(error)}") from error
         input_names = self._predictor.get_input_names()
         missing = [spec.name for spec in self.inputs if spec.name not in input_names]
         if missing:
@@ -96,7 +102,7 @@ class PaddlePredictor:
         try:
             self._predictor.run()
         except Exception as error:  # Paddle's kernels raise many kinds of exceptions
-            raise batch_error(self.inputs, arrays, _reason(error)) from error
+            raise batch_error(self.inputs, arrays, paddle_reason(error)) from error
         return [fetch.copy_to_cpu() for fetch in self._fetches]
 
 
@@ -148,6 +154,7 @@ def _enable_tensorrt(config: inference.Config, options: Options, shapes: str) ->
 def _precision_type(precision: str) -> inference.PrecisionType:
     return {
         "fp32": inference.PrecisionType.Float32,
+        "tf32": inference.PrecisionType.Float32,  # how fp32 is computed: device.allow_tf32
         "fp16": inference.PrecisionType.Half,
         "bf16": inference.PrecisionType.Bfloat16,
         "int8": inference.PrecisionType.Int8,
@@ -195,6 +202,9 @@ def _check_precision(model: ExportedModel, options: Options) -> None:
         raise UserError(f"--precision {precision} on a CPU needs --enable_mkldnn=True")
     if precision == "fp16" and on_cpu:
         raise UserError("--precision fp16 needs --use_gpu=True; a CPU supports fp32 and bf16")
+    if precision == "int8" and options.use_gpu and not options.enable_tensorrt:
+        # Paddle's enable_use_gpu refuses int8.
+        raise UserError("--precision int8 on a GPU needs --enable_tensorRT=True")
     if precision == "int8" and not options.enable_tensorrt and not _is_quantised(model):
         raise UserError(
             f"--precision int8: {model.graph} is not quantised; quantise it with PaddleSlim, or "
@@ -205,10 +215,3 @@ def _check_precision(model: ExportedModel, options: Options) -> None:
 def _is_quantised(model: ExportedModel) -> bool:
     # Searching the file's text would not do: every .pdmodel names all quantising operators.
     return any("quantize" in name for name in graph_files.read_operators(model.graph))
-
-
-def _reason(error: Exception) -> str:
-    """Returns the message of one of Paddle's errors without its call stack."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    messages = [line for line in lines if re.match(r"\(\w+\) ", line)]  # (InvalidArgument) ...
-    return (messages or [line for line in lines if line] or [type(error).__name__])[-1]

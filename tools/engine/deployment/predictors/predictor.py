@@ -12,7 +12,8 @@ from engine.deployment.exported_model.tensors import TensorSpec
 from engine.system.errors import UserError
 
 ENGINES = ("paddle", "onnxruntime")
-PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
+PRECISION_HELP = "default: fp32; tf32: a GPU may round the factors of products to 10 bits"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Options:
         cpu_threads: threads of the CPU's math library.
         enable_mkldnn: use oneDNN, on a CPU.
         enable_tensorrt: use TensorRT, on a GPU.
-        precision: one of `PRECISIONS`.
+        precision: one of `PRECISIONS`. tf32 is fp32, except that a GPU may round the factors of
+            products to 10 bits.
         batch_size: the largest batch, in rows; TensorRT optimises for it and accepts no larger
             one.
 
@@ -57,6 +59,13 @@ class Options:
             raise UserError(f"--cpu_threads {self.cpu_threads}: expected at least 1")
         if self.enable_tensorrt and not self.use_gpu:
             raise UserError("--enable_tensorRT=True needs --use_gpu=True: TensorRT runs on GPUs")
+        if self.precision == "tf32" and not self.use_gpu:
+            raise UserError("--precision tf32 needs --use_gpu=True: only GPUs compute in TF32")
+        if self.precision == "tf32" and self.enable_tensorrt:
+            raise UserError(
+                "--precision tf32 with --enable_tensorRT=True: TensorRT itself chooses where it "
+                "uses TF32; give --precision fp32"
+            )
 
     @property
     def device(self) -> str:
