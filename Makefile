@@ -1,5 +1,6 @@
 # make demo      trains and evaluates every model on its sample
 # make test      the whole test suite
+# make test-gpu  the tests for a machine with a GPU, in .venv-gpu or with GPU_PYTHON=python3
 # make results-quick  compares the models on the samples: results/quick/results.html
 # make results   compares them on the real data, which takes a night: RESULTS.md, results.html
 # make fuzz      looks for inputs that break it; FUZZ_SECONDS says for how long, each of its parts
@@ -8,8 +9,9 @@ PYTHON ?= python3
 LEGACY_PYTHON ?= $(PYTHON)
 VENV := .venv
 LEGACY := .venv-legacy
+GPU := .venv-gpu
 
-.PHONY: demo test test-legacy results results-quick fuzz lint sample clean
+.PHONY: demo test test-legacy test-gpu results results-quick fuzz lint sample clean
 
 demo: $(VENV)/.requirements
 	$(VENV)/bin/python tools/demo.py
@@ -21,6 +23,11 @@ test: $(VENV)/.requirements-dev
 # depend on Paddle's version.
 test-legacy: $(LEGACY)/.requirements-legacy
 	$(LEGACY)/bin/python -m pytest -n auto --dist loadfile tests/models tests/engine tests/commands tests/contract
+
+# GPU_PYTHON names a Python that has Paddle, its CPU build too, and onnxruntime-gpu; then nothing is
+# installed. One process: the tests share the card.
+test-gpu: $(if $(GPU_PYTHON),,$(GPU)/.requirements-gpu)
+	$(or $(GPU_PYTHON),$(GPU)/bin/python) -m pytest tests/gpu
 
 results-quick: $(VENV)/.requirements-visual
 	$(VENV)/bin/python tools/compare.py -m models/multitask/results.yaml --matrix quick
@@ -53,6 +60,11 @@ $(LEGACY)/bin/python:
 	  { echo "error: Paddle 2.6 needs Python 3.9 to 3.12: make test-legacy LEGACY_PYTHON=python3.11"; exit 2; }
 	$(LEGACY_PYTHON) -m venv $(LEGACY)
 
+$(GPU)/bin/python:
+	@$(LEGACY_PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))' || \
+	  { echo "error: Paddle 2.6 needs Python 3.9 to 3.12: make test-gpu LEGACY_PYTHON=python3.11"; exit 2; }
+	$(LEGACY_PYTHON) -m venv $(GPU)
+
 $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -q -r requirements.txt
 	@touch $@
@@ -69,5 +81,9 @@ $(LEGACY)/.requirements-legacy: requirements-legacy.txt | $(LEGACY)/bin/python
 	$(LEGACY)/bin/python -m pip install -q -r requirements-legacy.txt
 	@touch $@
 
+$(GPU)/.requirements-gpu: requirements-gpu.txt requirements-test-gpu.txt | $(GPU)/bin/python
+	$(GPU)/bin/python -m pip install -q -r requirements-gpu.txt -r requirements-test-gpu.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(LEGACY)
+	rm -rf $(VENV) $(LEGACY) $(GPU)

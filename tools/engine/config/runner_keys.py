@@ -223,7 +223,7 @@ RUNNER = {
         "a file name that ends in .json",
         lambda value: value.endswith(".json"),
     ),
-    "use_gpu": Key("bool", None, "Use the GPU. If not set, a GPU is used if there is one."),
+    "use_gpu": Key("bool", None, "Use the GPU. If not set, one that computes correctly is used."),
     "sync_mode": Key(
         "text",
         "async",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -53,13 +55,14 @@ class OnnxPredictor:
         self._content = _graph(model)
         self._graphs = None
         if options.use_gpu:
+            _load_cuda()
             self._open_with_graphs()
         else:
             self._session = self._open({})
         if self._session.get_providers()[0] != provider:
             raise UserError(
                 f"--use_gpu=True: {provider} did not start, so ONNX Runtime would use the CPU; "
-                "check the CUDA installation"
+                "check the versions of the driver, CUDA and cuDNN"
             )
         inputs = [_tensor_spec(value) for value in self._session.get_inputs()]
         self.inputs = match_tensors(model.inputs, inputs, model.graph)
@@ -131,6 +134,15 @@ class OnnxPredictor:
             raise
         except Exception as error:  # ONNX Runtime has exception classes of its own
             raise batch_error(self.inputs, arrays, str(error)) from error
+
+
+def _load_cuda() -> None:
+    """Loads CUDA's libraries from NVIDIA's Python packages, where those are installed."""
+    import onnxruntime
+
+    if hasattr(onnxruntime, "preload_dlls"):  # since 1.21
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+            onnxruntime.preload_dlls()
 
 
 def _check_options(options: Options) -> None:
