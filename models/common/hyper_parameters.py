@@ -49,6 +49,9 @@ DEFAULTS: dict[str, Any] = {
     "optimizer.warmup_epochs": 0.0,
 }
 
+_OF_FIELDS = ("embedding_size", "sparse_gradients", "hash_ids")
+_READERS = f"{SECTION}.encoding"  # the reader of a table adds it
+
 
 def value(config: Mapping[str, Any], name: str) -> Any:
     """Returns a shared hyper-parameter of a configuration, or its default.
@@ -58,3 +61,23 @@ def value(config: Mapping[str, Any], name: str) -> Any:
         name: the key without ``hyper_parameters.``.
     """
     return config.get(f"{SECTION}.{name}", DEFAULTS[name])
+
+
+def check_used(config: Mapping[str, Any]) -> None:
+    """Checks that every shared hyper-parameter that is set has an effect.
+
+    Raises:
+        ValueError: one has none beside the others.
+    """
+    for name in DEFAULTS:
+        if name.startswith("table.") and is_set(config, name) and _READERS not in config:
+            reader = config.get("runner.train_reader_path")
+            raise ValueError(f"{SECTION}.{name}: the reader {reader} reads no table")
+    for name in () if value(config, "sparse_fields") else _OF_FIELDS:
+        if is_set(config, name):
+            raise ValueError(f"{SECTION}.{name}: it has no effect without sparse_fields")
+
+
+def is_set(config: Mapping[str, Any], name: str) -> bool:
+    """Returns whether a shared hyper-parameter has another value than its default."""
+    return value(config, name) != DEFAULTS[name]

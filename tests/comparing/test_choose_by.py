@@ -59,3 +59,15 @@ def test_without_aucs_the_mean_is_of_all_metrics_and_a_loss_is_refused(tmp_path,
 def test_an_epoch_without_a_checkpoint_is_not_chosen(tmp_path, small):
     best = {**CURVE, "3": {"auc_income": 0.99, "auc_marital": 0.99, "loss": 0.0}}
     assert chosen(tmp_path, small, best, epochs=["0", "1", "2"]) == 1
+
+
+def test_the_mean_leaves_out_a_metric_that_no_epoch_has(tmp_path, small):
+    """The rows of the curve have one label for marital: its AUC is null in every epoch."""
+    curve = {epoch: {**metrics, "auc_marital": None} for epoch, metrics in CURVE.items()}
+    assert chosen(tmp_path, small, curve) == 1
+    curve["1"]["auc_income"] = None
+    assert chosen(tmp_path, small, curve) == 2
+    for metrics in curve.values():
+        metrics["auc_income"] = None
+    with pytest.raises(UserError, match="no epoch has a value of mean on curve valid"):
+        chosen(tmp_path, small, curve)

@@ -87,8 +87,9 @@ class CellRun:
         curves = self._curves(trained, valid)
         epoch = checkpoint_choice.choose_epoch(data.choose, curves, trained)
         options = [f"runner.metrics=[{','.join(data.metrics)}]"]
-        if data.gauc_column:
-            options.append(f"runner.gauc_column={data.gauc_column}")
+        options.append(f"runner.gauc_column={data.gauc_column or 'null'}")
+        if "ece" not in data.metrics:
+            options.append("runner.ece_bins=null")
         checkpoint = layout.BEST if data.choose == BEST else None
         options = [*self._infer_options(epoch, epoch + 1, checkpoint), *options]
         tested = self._command("infer", "test", *options)

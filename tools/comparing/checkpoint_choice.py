@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from comparing.schema import BEST, LAST, MEAN, Choice
@@ -24,6 +24,8 @@ def choose_epoch(
         UserError: no epoch was finished, or the curve has no number of this metric.
     """
     if choose == BEST:
+        if not trained["best"]:
+            raise UserError("choose: best: no evaluation has a defined metric")
         return trained["best"]["epoch"]
     if not trained["epochs"]:
         problem = "training stopped early in the first epoch, so no epoch has a checkpoint"
@@ -31,7 +33,10 @@ def choose_epoch(
     if choose == LAST:
         return len(trained["epochs"]) - 1
     curve = curves[choose.by]
-    values = {epoch: _value(curve.get(epoch, {}), choose.metric) for epoch in trained["epochs"]}
+    defined = {name for each in curve.values() for name in each if each[name] is not None}
+    values = {
+        epoch: _value(curve.get(epoch, {}), choose.metric, defined) for epoch in trained["epochs"]
+    }
     known = {epoch: value for epoch, value in values.items() if value is not None}
     if not known:
         metrics = ", ".join(next(iter(curve.values())))
@@ -41,8 +46,15 @@ def choose_epoch(
     return int(best(known, key=known.get))
 
 
-def _value(metrics: Mapping[str, float | None], name: str) -> float | None:
+def _value(
+    metrics: Mapping[str, float | None], name: str, defined: Collection[str]
+) -> float | None:
     """Returns a metric or, for `MEAN`, the mean of all AUCs; None without a number.
+
+    Args:
+        metrics: an epoch's metrics by name.
+        name: the metric, or `MEAN`.
+        defined: the metrics that have a value in some epoch; the mean leaves the others out.
 
     Raises:
         UserError: one of the metrics of the mean is a loss.
@@ -54,5 +66,6 @@ def _value(metrics: Mapping[str, float | None], name: str) -> float | None:
         if losses:
             problem = f"the mean includes {', '.join(losses)}, of which less is better"
             raise UserError(f"choose: {problem}; name one metric")
+        names = [each for each in names if each in defined]
     values = [metrics.get(each) for each in names]
     return None if not values or None in values else sum(values) / len(values)

@@ -164,6 +164,8 @@ class DataSet(Entry):
     def _check_names(self) -> "DataSet":
         if "gauc" in self.metrics and not self.gauc_column:
             raise ValueError("metrics: gauc needs gauc_column")
+        if self.gauc_column and "gauc" not in self.metrics:
+            raise ValueError("gauc_column: it has no effect without gauc in metrics")
         if isinstance(self.choose, Choice) and self.choose.by not in self.curves:
             known = ", ".join(self.curves) or "none"
             raise ValueError(

@@ -84,6 +84,9 @@ def _train(order: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dic
             send({"epoch": epoch, "value": stopping.value})
 
     best = commands.train(config, order["graph"], report).best
+    if best is None:
+        problem = "no evaluation has a defined metric"
+        raise config.error("runner.valid_metric", problem)
     return {"best": best.value, "epoch": best.epoch, "batches": best.batches}
 
 

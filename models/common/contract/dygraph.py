@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from models.common.contract.model import MultiTaskModel
+from models.common.contract.model import VALID_METRIC, MultiTaskModel
 from models.common.contract.net import MultiTaskNet
 from models.common.fast_step.step import FastStep
 from models.common.layers import ops
@@ -132,10 +132,13 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return self._fast_step.function()
 
     def infer_forward(self, model, metrics, batch, config):
-        """Returns the metrics and what to show (nothing)."""
+        """Returns the metrics and what to show: the loss, if ``runner.valid_metric`` is that."""
         feeds = self._ready(model, batch)
-        self._scores.add(model.logits(model.inputs.joined(feeds.inputs)), feeds.labels)
-        return metrics, None
+        logits = model.logits(model.inputs.joined(feeds.inputs))
+        self._scores.add(logits, feeds.labels)
+        if config.get(VALID_METRIC) != "loss":
+            return metrics, None
+        return metrics, {"loss": self.create_loss(logits, feeds.labels)}
 
     def row_losses(self, model, batch) -> dict[str, np.ndarray]:
         """Returns each task's loss in each row, ``[n]``, to find the one that is not finite."""

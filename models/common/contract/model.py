@@ -17,6 +17,8 @@ from models.common.tasks.declaration import IGNORED, Task, conditions, tasks_of
 from models.common.tasks.label_smoothing import Smoothing
 from models.common.tasks.metrics import Accuracy, Auc, Choices, Scores
 
+VALID_METRIC = "runner.valid_metric"
+
 
 class MultiTaskModel:
     """The part of the contract that both graphs share.
@@ -43,6 +45,7 @@ class MultiTaskModel:
         Raises:
             ValueError: a hyper-parameter is out of range, or contradicts another.
         """
+        hyper_parameters.check_used(config)
         self.tasks = tasks_of(config)
         inputs = self.create_inputs(config)
         section = hyper_parameters.SECTION
@@ -50,6 +53,9 @@ class MultiTaskModel:
             name: config.get(f"{section}.{name}", default)
             for name, default in _arguments(self.net_class).items()
         }
+        for name in _required(self.net_class):
+            if arguments[name] is None:
+                raise ValueError(f"{section}.{name}: it is not set, and the net has no default")
         if "feature_size" in arguments:
             given = config.get(f"{section}.feature_size", inputs.size)
             if inputs.embedding is not None and given != inputs.size:
@@ -171,3 +177,14 @@ def _arguments(net_class: type) -> dict[str, Any]:
         for name, each in arguments.items()
         if name != "self"
     }
+
+
+def _required(net_class: type) -> list[str]:
+    """Returns the hyper-parameters of a net that have no default."""
+    shared = hyper_parameters.DEFAULTS
+    arguments = inspect.signature(net_class.__init__).parameters.items()
+    return [
+        name
+        for name, each in arguments
+        if name != "self" and each.default is each.empty and name not in shared
+    ]

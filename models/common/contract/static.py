@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import paddle
 
-from models.common.contract.model import MultiTaskModel
+from models.common.contract.model import VALID_METRIC, MultiTaskModel
 from models.common.contract.net import MultiTaskNet
 from models.common.optimizers.optimizers import create_optimizer
 from models.common.tasks.declaration import IGNORED, tasks_of
@@ -37,6 +37,25 @@ class MultiTaskStaticModel(MultiTaskModel):
         self.network = self.build_net(self._config)
         features, labels = self._inputs_and_labels(inputs)
         logits = self.network.logits(self.network.features(*features))
+        self._loss = self._loss_of(logits, labels)
+        return {"loss": self._loss, "logits": logits}
+
+    def infer_net(self, inputs) -> dict:
+        """Builds the net for evaluation; returns each task's class probabilities ``[n, 2]``.
+
+        The loss is among them if ``runner.valid_metric`` is that.
+        """
+        self.network = self.build_net(self._config)
+        self.network.eval()
+        features, labels = self._inputs_and_labels(inputs)
+        fetches = dict(zip(self.output_names(), self.network(*features)))
+        if self._config.get(VALID_METRIC) == "loss":
+            logits = self.network.logits(self.network.features(*features))
+            fetches["loss"] = self._loss_of(logits, labels)
+        return fetches
+
+    def _loss_of(self, logits, labels: list):
+        """Returns the net's loss of logits and the tasks' labels."""
         for task, condition in self._conditions:
             ignored = paddle.full_like(labels[task], IGNORED)
             labels[task] = paddle.where(labels[condition] == 1, labels[task], ignored)
@@ -45,19 +64,7 @@ class MultiTaskStaticModel(MultiTaskModel):
         weights = paddle.assign(self._weights.reshape(-1, 1, 1)) / rows
         if self.network.has_own_loss:  # one weight a row, as in dygraph; the default broadcasts
             weights = weights * paddle.full_like(labels, 1, "float32")
-        self._loss = self.network.checked_loss(logits, labels, weights)
-        return {"loss": self._loss, "logits": logits}
-
-    def infer_net(self, inputs) -> dict:
-        """Builds the net for evaluation; returns each task's class probabilities ``[n, 2]``."""
-        self.network = self.build_net(self._config)
-        self.network.eval()
-        return dict(
-            zip(
-                (task.name for task in self.tasks),
-                self.network(*self._inputs_and_labels(inputs)[0]),
-            )
-        )
+        return self.network.checked_loss(logits, labels, weights)
 
     def _inputs_and_labels(self, fields) -> tuple[list, list]:
         """Returns the fields of a row as the net's inputs and the labels."""

@@ -81,7 +81,7 @@ def input_specs(config) -> list[InputSpec]:
     fields = fields_of(config)
     image = whole("image_size", config.get(f"{SECTION}.image_size", 0), minimum=0)
     if image:
-        for key in ("feature_size", "dense_input_dim", "sparse_fields"):
+        for key in ("feature_size", "dense_input_dim", "sparse_fields", "dense_bins"):
             if config.get(f"{SECTION}.{key}"):
                 raise ValueError(
                     f"{SECTION}.image_size: the inputs are images, so {key} must not be set"
@@ -124,6 +124,8 @@ def _scale(config, width: int, dense: int) -> Standardize | PiecewiseLinear | No
     """Returns the layer that scales the leading ``dense`` of ``width`` features, or None."""
     bins = whole("dense_bins", value(config, "dense_bins"), minimum=0)
     wanted = flag("standardize", value(config, "standardize"))
+    if bins and not dense:
+        raise ValueError(f"{SECTION}.dense_bins: there are no dense features (dense_input_dim = 0)")
     if not dense or not (bins or wanted):
         return None
     if dense > width:

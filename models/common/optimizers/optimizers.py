@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import paddle
 
 from datasets.readers.sparse_fields import fields_of
-from models.common.hyper_parameters import SECTION, value
+from models.common.hyper_parameters import SECTION, is_set, value
 from models.common.optimizers.fused_adam import FusedAdam
 
 _CLASSES = {
@@ -49,6 +49,8 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
     if name == "momentum":
         expected = "a number of at least 0 and less than 1"
         options["momentum"] = _number(config, "momentum", expected, 0, 1)
+    elif is_set(config, "optimizer.momentum"):
+        raise ValueError(f"{_KEY}.momentum: class = {name} does not use it")
     decay = _DECAY.get(name, 0.0)
     if value(config, "optimizer.weight_decay") is not None:
         decay = _number(config, "weight_decay", "a number of at least 0", 0, 1e9)
@@ -58,10 +60,11 @@ def create_optimizer(config, parameters: Sequence | None = None) -> paddle.optim
         _check_sparse(name, decay)
         if name == "adam":
             options["lazy_mode"] = True
-    if value(config, "optimizer.clip_grad_norm"):
+    if value(config, "optimizer.clip_grad_norm") is not None:
         expected = "a positive number below 1e30, or 0 for none"
         norm = _number(config, "clip_grad_norm", expected, 0, 1e30)
-        options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(norm)
+        if norm:
+            options["grad_clip"] = paddle.nn.ClipGradByGlobalNorm(norm)
     return _CLASSES[name](learning_rate=rate, parameters=parameters, **options)
 
 

@@ -54,6 +54,8 @@ def tasks_of(config) -> tuple[Task, ...]:
             raise ValueError(
                 f"{KEY}: {task.name}: rows: expected the name of another task, found {task.rows!r}"
             )
+    if not any(task.weight for task in tasks):
+        raise ValueError(f"{KEY}: every task has weight 0: no task would be trained")
     partial = [task.name for task in tasks if task.rows is not None]
     for task in tasks:
         if task.rows in partial:
@@ -73,7 +75,12 @@ def conditions(tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
 
 
 def _task(entry) -> Task:
-    fits = isinstance(entry, dict) and {"name", "label_column"} <= set(entry) <= set(_TYPES)
+    for key in entry if isinstance(entry, dict) else ():
+        if key not in _TYPES:
+            known = ", ".join(_TYPES)
+            name = entry.get("name", entry)
+            raise ValueError(f"{KEY}: {name}: unknown key {key}; a task has {known}")
+    fits = isinstance(entry, dict) and {"name", "label_column"} <= set(entry)
     for key, found in entry.items() if fits else ():
         fits &= isinstance(found, _TYPES[key]) and not isinstance(found, bool)
     if not fits:

@@ -72,6 +72,10 @@ class DSelectKLayer(MultiTaskNet):
         self.entropy = positive("entropy", entropy, or_zero=True)
         probability("dropout", dropout)
         in_size = image_size**2 if whole("image_size", image_size, minimum=0) else feature_size
+        if image_size and len(sizes) > 1:
+            raise ValueError(
+                f"hyper_parameters.expert_size: expected one size for images, found {expert_size}"
+            )
         if image_size:
             self.experts = ImageExperts(image_size, expert_num, sizes[-1], dropout)
         else:

@@ -92,7 +92,9 @@ def test_an_error_names_where_the_value_is_set(load):
     assert str(config.error("runner.train_data_dir", "no")) == (
         "-o: runner.train_data_dir = 'nowhere': no"
     )
-    assert str(config.error("runner.epochs", "no")) == f"{config.yaml_path}: runner.epochs = 2: no"
+    place = f"{config.yaml_path}, line 5"
+    assert str(config.error("runner.epochs", "no")) == f"{place}: runner.epochs = 2: no"
+    assert str(config.error("runner.seed", "no")) == f"{config.yaml_path}: runner.seed = None: no"
 
 
 def test_loading_follows_a_folder_to_save_in_that_is_given_with_o(load, tmp_path):

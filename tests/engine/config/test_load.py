@@ -3,33 +3,115 @@
 import logging
 
 import pytest
-from sample_yaml import BASE
+from sample_yaml import BASE, DECLARED
 
 from engine.config.load import load_config
 from engine.system.errors import UserError
 
+UNKNOWN = [
+    (BASE.replace("epochs:", "epoch:"), 5, "runner.epoch", "runner.epochs"),
+    (BASE.replace("runner:", "runer:"), 1, "runer", "runner"),
+    (
+        BASE.replace("expert_num:", "expertnum:"),
+        7,
+        "hyper_parameters.expertnum",
+        "hyper_parameters.expert_num",
+    ),
+    ("epochs: 3\n" + BASE, 1, "epochs", "runner.epochs"),
+    (
+        BASE + "  class: sgd\n",
+        14,
+        "hyper_parameters.class",
+        "hyper_parameters.optimizer.class",
+    ),
+    (BASE + "  loss_weighting: uncertainty\n", 14, "hyper_parameters.loss_weighting", None),
+    (BASE + "  table:\n    weight: w\n", 15, "hyper_parameters.table.weight", None),
+    (BASE + "mine:\n  depth: 3\n", 14, "mine", None),
+    (BASE.replace("  epochs", "  workers: 4\n  epochs"), 5, "runner.workers", None),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "key", "near"), UNKNOWN)
+def test_an_unknown_key_is_an_error_that_names_line_and_a_near_key(
+    refusal, tmp_path, text, line, key, near
+):
+    hint = f"; did you mean '{near}'?" if near else ""
+    place = f"{tmp_path / 'model' / 'config.yaml'}, line {line}"
+    assert refusal(text=text) == f"{place}: unknown key {key}{hint}"
+
+
+def test_several_unknown_keys_are_one_error(refusal):
+    text = BASE.replace("epochs:", "epoch: 1\n  sede:") + "  dpeth: 3\n"
+    more = "(also unknown: runner.sede, hyper_parameters.dpeth)"
+    assert refusal(text=text).endswith(f"key runner.epoch; did you mean 'runner.epochs'? {more}")
+
+
+def test_an_unknown_key_of_a_folder_for_paddlerec_is_a_warning(load, caplog):
+    """Its own code may read the key."""
+    text = BASE.replace("epochs:", "epoch:") + "  whatever: 3\n"
+    config = load(text=text, declared=None)
+    assert config["runner.epoch"] == 2
+    expected = f"{config.yaml_path}: unknown key runner.epoch; did you mean 'runner.epochs'?"
+    assert [record.message for record in caplog.records] == [expected]
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+@pytest.mark.parametrize("declared", [DECLARED, None])
+def test_keys_of_paddlerec_that_mean_nothing_are_one_line(load, caplog, declared):
+    caplog.set_level(logging.INFO)
+    text = BASE.replace("  epochs", "  num_workers: 4\n  use_auc: False\n  epochs")
+    config = load("runner.thread_num=2", text=text + "    strategy: async\n", declared=declared)
+    assert config["runner.num_workers"] == 4
+    assert [record.message for record in caplog.records] == [
+        "keys of PaddleRec without effect here: "
+        "runner.num_workers (one thread reads the rows), "
+        "runner.thread_num (one thread reads the rows), "
+        "hyper_parameters.optimizer.strategy (runner.sync_mode selects how parameter servers "
+        "train), runner.use_auc (metrics restart in every epoch)"
+    ]
+
 
 @pytest.mark.parametrize(
-    ("text", "key", "near"),
+    ("line", "problem"),
     [
-        (BASE.replace("epochs:", "epoch:"), "runner.epoch", "runner.epochs"),
-        (BASE.replace("runner:", "runer:"), "runer.epochs", "runner.epochs"),
         (
-            BASE.replace("expert_num:", "expertnum:"),
-            "hyper_parameters.expertnum",
-            "hyper_parameters.expert_num",
+            "tower_size: {click: [8, 4]}",
+            "hyper_parameters.tower_size has no keys: expected one value, found the key click",
         ),
-        ("epochs: 3\n" + BASE, "epochs", "runner.epochs"),
+        ("tower_size: 8.0", "hyper_parameters.tower_size = 8.0: expected an integer"),
+        ("tower_size:", "hyper_parameters.tower_size = None: expected an integer"),
+        ("tower_size: {}", "hyper_parameters.tower_size = {}: expected an integer"),
+        ("extras: None", "hyper_parameters.extras = 'None': found a text; write null for no value"),
     ],
 )
-def test_an_unknown_key_of_the_file_is_a_warning_that_names_the_nearest(
-    load, caplog, text, key, near
-):
-    config = load(text=text)
-    assert key in config
-    warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    expected = f"{config.yaml_path}: unknown key {key}; did you mean '{near}'?"
-    assert expected in warned
+def test_a_hyper_parameter_of_another_type(refusal, tmp_path, line, problem):
+    place = f"{tmp_path / 'model' / 'config.yaml'}, line 14"
+    assert refusal(text=f"{BASE}  {line}\n") == f"{place}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("rate: 0.5", "rate: [0.5]", "a number"),
+        ("rate: 0.5", "rate: '1e-3'", "a number"),
+        ("rate: 0.5", "rate: True", "a number"),
+        ("rate: 0.5", "rate: None", "a number; write null for no value"),
+        ("scaled: True", "scaled: yes", "True or False; write True"),
+        ("scaled: True", "scaled: 1", "True or False"),
+        ("name: classic", "name: [a]", "a text"),
+        ("name: classic", "name: 3", "a text"),
+        ("sizes: [16, 8]", "sizes: 2.5", "an integer or a list of integers"),
+        ("sizes: [16, 8]", "sizes: wide", "an integer or a list of integers"),
+    ],
+)
+def test_every_declared_hyper_parameter_has_a_type(load, refusal, old, new, expected):
+    text = BASE.replace(old, new)
+    key, _, _ = old.partition(":")
+    assert refusal(text=text).endswith(f": expected {expected}")
+    assert f", line {BASE[: BASE.index(old)].count(chr(10)) + 1}: hyper_parameters.{key} = " in (
+        refusal(text=text)
+    )
+    load(text=text, declared=None)  # a model for PaddleRec checks its own
 
 
 def test_a_valid_file_causes_no_warning(load, caplog):
@@ -95,7 +177,7 @@ def test_a_bad_value_names_key_place_and_value(refusal, tmp_path, name, value, s
     assert refusal(f"runner.{name}={value}") == f"-o: {problem}"
     kept = "".join(line for line in BASE.splitlines(True) if not line.startswith(f"  {name}:"))
     text = kept.replace("runner:\n", f"runner:\n  {name}: {value}\n")
-    assert refusal(text=text) == f"{tmp_path / 'model' / 'config.yaml'}: {problem}"
+    assert refusal(text=text) == f"{tmp_path / 'model' / 'config.yaml'}, line 2: {problem}"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +190,7 @@ def test_a_bad_value_names_key_place_and_value(refusal, tmp_path, name, value, s
     ],
 )
 def test_a_bad_text_in_the_file(refusal, line, problem):
-    assert refusal(text=f"runner:\n  {line}\n").endswith(f"config.yaml: {problem}")
+    assert refusal(text=f"runner:\n  {line}\n").endswith(f"config.yaml, line 2: {problem}")
 
 
 def test_an_override_replaces_a_bad_value_of_the_file(load):
@@ -177,3 +259,32 @@ def test_a_path_that_no_file_can_have(refusal, value):
 def test_the_largest_integer_is_that_of_numpy_and_paddle(load, refusal):
     assert load(f"runner.seed={2**63 - 1}").runner("seed") == 2**63 - 1
     assert refusal(f"runner.seed={2**63}").endswith(f": expected at most {2**63 - 1}")
+
+
+VALID = "runner.valid_data_dir=v"
+
+
+@pytest.mark.parametrize(
+    ("override", "needed", "others"),
+    [
+        ("valid_interval=5", "runner.valid_data_dir", [VALID]),
+        ("valid_metric=auc_click", "runner.valid_data_dir", [VALID]),
+        ("valid_reader_path=r", "runner.valid_data_dir", [VALID]),
+        ("early_stopping_patience=2", "runner.valid_data_dir", [VALID]),
+        ("early_stopping_min_delta=0.1", "runner.valid_data_dir", [VALID]),
+        ("init_scope=sparse", "runner.model_init_path", ["runner.model_init_path=m"]),
+        ("gauc_column=user", "gauc in runner.metrics", ["runner.metrics=[auc, gauc]"]),
+        ("ece_bins=5", "ece in runner.metrics", ["runner.metrics=[ece]"]),
+    ],
+)
+@pytest.mark.parametrize("declared", [DECLARED, None])
+def test_a_key_without_effect_is_refused(load, refusal, override, needed, others, declared):
+    name = override.partition("=")[0]
+    message = refusal(f"runner.{override}", declared=declared)
+    assert message.startswith(f"-o: runner.{name} = ")
+    assert message.endswith(f": it has no effect without {needed}")
+    assert load(f"runner.{override}", *others, declared=declared).runner(name)
+
+
+def test_a_key_without_effect_that_has_its_default_is_not_refused(load):
+    load("runner.valid_interval=0", "runner.valid_metric=mean", "runner.ece_bins=20")

@@ -86,12 +86,14 @@ def test_an_override_of_another_type_is_refused(refusal, override, expected):
     assert refusal(override) == f"-o {override}: expected {expected}"
 
 
-def test_an_override_keeps_the_type_of_the_files_value(refusal):
+def test_an_override_has_the_type_of_the_default_or_else_of_the_files_value(load, refusal):
     text = BASE.replace("rate: 0.5", "rate: 2")
-    assert refusal("hyper_parameters.rate=0.5", text=text).endswith("expected an integer")
+    assert load("hyper_parameters.rate=0.25", text=text)["hyper_parameters.rate"] == 0.25
+    message = refusal("hyper_parameters.rate=0.25", text=text, declared=None)
+    assert message.endswith("expected an integer")
 
 
-@pytest.mark.parametrize("null", ["", "~", "null"])
+@pytest.mark.parametrize("null", ["~", "null"])
 @pytest.mark.parametrize("name", ["use_gpu", "model_init_path", "infer_reader_path", "seed"])
 def test_an_override_with_null_restores_the_default(load, name, null):
     text = BASE.replace(
@@ -123,7 +125,7 @@ def test_an_override_needs_a_key_and_a_value(refusal, text):
         ("epochs=1", "runner.epochs"),
         ("hyper_parameters.expert_nun=1", "hyper_parameters.expert_num"),
         ("hyper_parameters.optimiser.class=sgd", "hyper_parameters.optimizer.class"),
-        ("hyper_parameters.optimizer=sgd", "hyper_parameters.optimizer.class"),
+        ("hyper_parameters.class=sgd", "hyper_parameters.optimizer.class"),
     ],
 )
 def test_an_unknown_key_is_an_error_that_names_the_nearest_key(refusal, override, near):
@@ -131,13 +133,71 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest_key(refusal, override
     assert refusal(override) == f"-o {override}: unknown key {key}; did you mean '{near}'?"
 
 
-def test_an_unknown_key_without_a_similar_key(refusal):
-    assert refusal("zzz=1") == "-o zzz=1: unknown key zzz"
+@pytest.mark.parametrize(
+    "key",
+    [
+        "zzz",
+        "runner.workers",
+        "runner.loss_weighting",
+        "hyper_parameters.loss_weighting",
+        "hyper_parameters.optimizer.betas",
+        "mine.depth",
+        "yaml_path",
+    ],
+)
+def test_an_unknown_key_without_a_near_key_has_no_suggestion(refusal, key):
+    assert refusal(f"{key}=1") == f"-o {key}=1: unknown key {key}"
 
 
-def test_an_override_may_name_any_key_of_the_file(load):
+@pytest.mark.parametrize("value", ["{class: sgd}", "sgd", ""])
+def test_a_section_cannot_be_replaced(refusal, value):
+    override = f"hyper_parameters.optimizer={value}"
+    assert refusal(override) == (
+        f"-o {override}: hyper_parameters.optimizer is a section: set its keys one by one, such as "
+        "hyper_parameters.optimizer.class=..."
+    )
+    assert "runner is a section" in refusal("runner=3")
+
+
+def test_a_value_has_no_keys(refusal):
+    override = "hyper_parameters.tower_size.click=[8, 4]"
+    assert refusal(override) == (
+        f"-o {override}: hyper_parameters.tower_size has no keys: expected one value, found the "
+        "key click"
+    )
+    override = "hyper_parameters.tower_size={click: [8, 4]}"
+    assert refusal(override) == f"-o {override}: expected an integer"
+
+
+@pytest.mark.parametrize("name", ["model_save_path", "valid_data_dir", "epochs", "shuffle"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_value_is_refused(refusal, name, value):
+    expected = "expected a value; null restores the default"
+    assert refusal(f"runner.{name}={value}") == f"-o runner.{name}={value}: {expected}"
+    assert refusal("hyper_parameters.extras=") == "-o hyper_parameters.extras=: expected a value"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("runner.valid_data_dir", "a path; write null to unset the key, or ./{} for the folder"),
+        ("runner.valid_metric", "a text; write null to unset the key"),
+        ("runner.seed", "an integer of at least 0; write null for no value"),
+        ("hyper_parameters.rate", "a number; write null for no value"),
+    ],
+)
+@pytest.mark.parametrize("value", ["None", "none"])
+def test_the_text_none_is_no_value(refusal, key, expected, value):
+    message = refusal(f"{key}={value}")
+    assert message.startswith("-o")
+    assert f": expected {expected.format(value)}" in message
+    text = BASE.replace("runner:\n", f"runner:\n  {key[7:]}: {value}\n")
+    assert not key.startswith("runner") or expected.format(value) in refusal(text=text)
+
+
+def test_an_override_of_a_folder_for_paddlerec_may_name_any_key_of_the_file(load):
     text = BASE + "mine:\n  depth: 3\n"
-    assert load("mine.depth=4", text=text)["mine.depth"] == 4
+    assert load("mine.depth=4", text=text, declared=None)["mine.depth"] == 4
 
 
 def test_without_declared_keys_only_keys_of_the_file_can_be_overridden(load, refusal):
@@ -159,4 +219,4 @@ def test_a_key_that_is_twice_in_a_value_is_an_error(refusal):
 
 def test_a_required_key_that_an_override_removes(load):
     with pytest.raises(UserError, match=r"^-o: runner\.train_batch_size is not set$"):
-        load("runner.train_batch_size=").runner("train_batch_size")
+        load("runner.train_batch_size=null").runner("train_batch_size")

@@ -161,13 +161,6 @@ def test_invalid_keys_are_errors_before_training(settings, options, problem, wri
     assert written() == before
 
 
-@pytest.mark.parametrize("key", ["early_stopping_patience", "valid_interval"])
-def test_early_stopping_needs_validation_rows(settings, key):
-    config = settings("run", f"runner.{key}=2", valid=False)
-    with pytest.raises(UserError, match=rf"runner.{key} = 2: it needs runner.valid_data_dir"):
-        train("dygraph", config)
-
-
 def test_a_missing_best_checkpoint_is_an_error(settings):
     config = settings("run", "runner.infer_checkpoint=best")
     with pytest.raises(
@@ -178,7 +171,7 @@ def test_a_missing_best_checkpoint_is_an_error(settings):
 
 def stopping(tmp_path, **values):
     path = tmp_path / "config.yaml"
-    path.write_text(json.dumps({"runner": values}))
+    path.write_text(json.dumps({"runner": {"valid_data_dir": "rows", **values}}))
     return EarlyStopping(load_config(str(path)))
 
 
@@ -207,10 +200,41 @@ def test_of_a_loss_lower_is_better(tmp_path):
     assert [watch.update({"log_loss": v, "auc": v}, (0, 1)) for v in values] == [True, False, True]
 
 
-def test_a_metric_that_is_nan_in_the_first_evaluation_is_an_error(tmp_path):
+NAN = float("nan")
+
+
+def test_the_mean_leaves_out_what_is_undefined_in_the_first_evaluation(tmp_path):
+    """By hand: the mean stays that of auc_b, also after a resume or if auc_a gets a value."""
+    watch = stopping(tmp_path, early_stopping_patience=3)
+    assert watch.update({"auc_a": NAN, "auc_b": 0.7}, (0, 1))
+    assert watch.best == 0.7
+    other = stopping(tmp_path, early_stopping_patience=3)
+    other.load(json.loads(json.dumps(watch.state())))
+    assert other.update({"auc_a": 0.1, "auc_b": 0.75}, (1, 1))
+    assert other.best == 0.75
+    assert not other.update({"auc_a": 0.9, "auc_b": NAN}, (2, 1))
+    assert other.waited == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "metrics", "name"),
+    [
+        ({"valid_metric": "auc_a"}, {"auc_a": NAN, "auc_b": 0.7}, "auc_a"),
+        ({"early_stopping_patience": 1}, {"auc_a": NAN, "auc_b": NAN}, "auc_a, auc_b"),
+    ],
+)
+def test_a_metric_that_is_needed_and_undefined_is_an_error(tmp_path, values, metrics, name):
+    watch = stopping(tmp_path, **values)
+    with pytest.raises(UserError, match=rf"valid_metric.*: {name} is nan on the rows of runner.v"):
+        watch.update(metrics, (0, 1))
+
+
+def test_an_undefined_mean_that_nothing_needs_is_never_the_best(tmp_path):
     watch = stopping(tmp_path)
-    with pytest.raises(UserError, match=r"valid_metric.*auc_a is nan on the rows of runner.valid"):
-        watch.update({"auc_a": float("nan"), "auc_b": 0.7}, (0, 1))
+    assert not watch.update({"auc_a": NAN, "auc_b": NAN}, (0, 1))
+    assert watch.best is None
+    assert watch.update({"auc_a": NAN, "auc_b": 0.6}, (1, 1))
+    assert watch.best == 0.6
 
 
 @pytest.mark.parametrize(
@@ -219,6 +243,7 @@ def test_a_metric_that_is_nan_in_the_first_evaluation_is_an_error(tmp_path):
         ("loss", True),
         ("avg_cost", True),
         ("logloss_income", True),
+        ("logloss_auc", True),  # of a task called auc
         ("log loss", True),
         ("RMSE", True),
         ("mae", True),

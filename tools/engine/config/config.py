@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from engine.config import yaml_files
 from engine.config.runner_keys import PATHS, REQUIRED, RUNNER
 from engine.system.errors import UserError
 
@@ -64,8 +65,8 @@ class Config(Mapping):
         return Config({**self._values, **values}, self.yaml_path, self._overridden)
 
     def source(self, key: str) -> str:
-        """Returns where a key is set: ``-o`` or the path of the YAML."""
-        return "-o" if key in self._overridden else self.yaml_path
+        """Returns where a key is set: ``-o``, or the path of the YAML and the line if known."""
+        return "-o" if key in self._overridden else yaml_files.place(self.yaml_path, key)
 
     def error(self, key: str, problem: str) -> UserError:
         """Returns an error that names the key, its value and where it is set."""

@@ -7,10 +7,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from engine.config import overriding, runner_values, yaml_files, yaml_scalars
+from engine.config import keys, overriding, runner_values, yaml_files, yaml_scalars
 from engine.config.config import Config
-from engine.config.runner_keys import RUNNER
-from engine.system.errors import UserError, nearest
+from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -33,20 +32,22 @@ def load_config(
             declares, with their defaults, or None if it declares none.
 
     Raises:
-        UserError: the file cannot be read, a key of ``-o`` is unknown, or a value is invalid.
+        UserError: the file cannot be read, a key is unknown, or a value is invalid. Unknown keys in
+            the YAML of a model that declares none are a warning.
     """
     yaml_path = os.path.abspath(yaml_path)
     content, repeated = read_yaml(yaml_path)
     values, twice = _flatten(content)
     declared = model_keys(os.path.dirname(yaml_path))
     _report_repeated(yaml_path, repeated + twice, is_error=declared is not None)
-    known = {f"runner.{name}": key.default for name, key in RUNNER.items()}
-    known.update({f"hyper_parameters.{name}": value for name, value in (declared or {}).items()})
-    _check_keys(yaml_path, values, known, has_declared=declared is not None)
-    overridden = overriding.parse(overrides, values, known)
+    known = keys.known_keys(declared)
+    _check_keys(yaml_path, values, known, is_declared=declared is not None)
+    overridden = overriding.parse(overrides, values, known, declared is not None)
     _move_loading(overridden, values)
     config = Config({**values, **overridden}, yaml_path, overridden)
     runner_values.check(config)
+    _check_types(config, declared or {})
+    _report_without_effect(config)
     return config
 
 
@@ -132,25 +133,58 @@ def _report_repeated(yaml_path: str, repeated: Repeated, is_error: bool) -> None
 
 
 def _check_keys(
-    yaml_path: str, values: Mapping[str, Any], known: Mapping[str, Any], has_declared: bool
+    yaml_path: str, values: Mapping[str, Any], known: Mapping[str, Any], is_declared: bool
 ) -> None:
-    """Warns of keys that nothing is known of; a value in place of a section is an error.
+    """Checks the keys of a YAML.
 
     Args:
         yaml_path: the YAML.
         values: its values by full key.
-        known: all known keys.
-        has_declared: whether the model declares its ``hyper_parameters``.
+        known: all known keys with their defaults.
+        is_declared: whether the model declares its hyper-parameters. If not, unknown keys are a
+            warning: the folder was written for PaddleRec, and its code may read them.
+
+    Raises:
+        UserError: a key is unknown, or a value stands in place of a section.
     """
+    unknown = []
     for key, value in values.items():
-        inner = next((name for name in known if name.startswith(f"{key}.")), None)
+        inner = keys.section_of(key, known)
         if inner and value not in (None, {}):
             problem = f"expected a section with keys such as {inner}"
-            raise UserError(f"{yaml_path}: {key} = {value!r}: {problem}")
-        if key in known or key.startswith(SEARCH):
+            raise UserError(f"{yaml_files.place(yaml_path, key)}: {key} = {value!r}: {problem}")
+        if key in known or key in keys.WITHOUT_EFFECT or key.startswith(SEARCH) or inner:
             continue
-        if has_declared or not key.startswith("hyper_parameters."):
-            logger.warning("%s: unknown key %s%s", yaml_path, key, nearest(key, known))
+        if is_declared:
+            section = key.partition(".")[0]
+            unknown.append(key if section in ("runner", "hyper_parameters") else section)
+            continue
+        if not key.startswith("hyper_parameters."):
+            logger.warning("%s: %s", yaml_path, keys.unknown(key, known))
         if yaml_scalars.is_old_boolean(value):  # nothing checks its type; "no" counts as true
             hint = yaml_scalars.suggest(value, bool)
             logger.warning("%s: %s = %r is a text, not a boolean%s", yaml_path, key, value, hint)
+    if unknown:
+        first, *others = dict.fromkeys(unknown)
+        more = f" (also unknown: {', '.join(others[:5])})" if others else ""
+        place = yaml_files.place(yaml_path, first)
+        raise UserError(f"{place}: {keys.unknown(first, known)}{more}")
+
+
+def _check_types(config: Config, declared: Mapping[str, Any]) -> None:
+    """Checks that the model's hyper-parameters have the types of their defaults."""
+    for name, default in declared.items():
+        key = f"hyper_parameters.{name}"
+        problem = overriding.type_problem(config[key], default) if key in config else ""
+        if problem:
+            raise config.error(key, problem)
+
+
+def _report_without_effect(config: Config) -> None:
+    """Logs one line with the keys of PaddleRec that have no effect here."""
+    found = {key: reason for key, reason in keys.WITHOUT_EFFECT.items() if key in config}
+    if config.get("runner.use_auc") is False:
+        found["runner.use_auc"] = "metrics restart in every epoch"
+    if found:
+        text = ", ".join(f"{key} ({reason})" for key, reason in found.items())
+        logger.info("keys of PaddleRec without effect here: %s", text)

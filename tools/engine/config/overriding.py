@@ -7,16 +7,19 @@ from typing import Any
 
 import yaml
 
-from engine.config import yaml_files, yaml_scalars
+from engine.config import keys, yaml_files, yaml_scalars
 from engine.config.runner_keys import PATHS, RUNNER
-from engine.system.errors import UserError, nearest
+from engine.system.errors import UserError
 
-_NULL = ("", "~", "null", "Null", "NULL")  # YAML's ways to write None
-_EXPECTED = {bool: "True or False", int: "an integer", float: "a number"}
+_NULL = ("~", "null", "Null", "NULL")  # YAML's ways to write None
+_EXPECTED = {bool: "True or False", int: "an integer", float: "a number", str: "a text"}
 
 
 def parse(
-    texts: Iterable[str], values: Mapping[str, Any], defaults: Mapping[str, Any]
+    texts: Iterable[str],
+    values: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    is_declared: bool = True,
 ) -> dict[str, Any]:
     """Returns the overrides by key; of a key that occurs twice, the last value.
 
@@ -24,43 +27,69 @@ def parse(
         texts: ``key=value`` texts; a value is everything after the first ``=``.
         values: the YAML's values by full key.
         defaults: all known keys with their defaults.
+        is_declared: whether the model declares its hyper-parameters. If not, the YAML's value says
+            of which type a new one is.
 
     Raises:
-        UserError: a text has no key or no ``=``, the key is unknown, or the value's type differs
-            from the type of the value that it replaces.
+        UserError: a text has no key or no ``=``, the key is unknown, or the value has another type
+            than the default of its key.
     """
     overrides = {}
     for text in texts:
         key, separator, raw = text.partition("=")
         if not separator or not key:
             raise UserError(f"-o {text}: expected key=value")
-        if key not in values and key not in defaults:
-            hint = nearest(key, {*defaults, *values})
-            raise UserError(f"-o {text}: unknown key {key}{hint}")
-        current = values[key] if key in values else defaults[key]
-        overrides[key] = _convert(key, raw, current)
+        inner = keys.section_of(key, {**defaults, **values})
+        if inner:
+            problem = f"{key} is a section: set its keys one by one, such as {inner}=..."
+            raise UserError(f"-o {text}: {problem}")
+        if key in keys.WITHOUT_EFFECT:
+            overrides[key] = raw
+        elif key not in values and key not in defaults:
+            raise UserError(f"-o {text}: {keys.unknown(key, {**values, **defaults})}")
+        else:
+            known = key in defaults
+            overrides[key] = _convert(key, raw, defaults[key] if known else values[key], known)
     return overrides
 
 
-def _convert(key: str, raw: str, current: Any) -> Any:
+def _convert(key: str, raw: str, current: Any, is_known: bool) -> Any:
     """Reads a value as YAML and checks that it has the type of the current value."""
     section, _, name = key.partition(".")
     if section == "runner" and name in RUNNER:  # its type is checked later, like the YAML's values
+        if raw.strip() == "":
+            raise UserError(f"-o {key}={raw}: expected a value; null restores the default")
         if RUNNER[name].kind in ("text", *PATHS):
             return None if raw in _NULL else raw
         return _parse_yaml(key, raw)
     if isinstance(current, str):
         return raw
     value = _parse_yaml(key, raw)
-    kind = type(current)
-    if kind is float and type(value) is int:
-        return float(value)
-    if kind is int and isinstance(value, list):  # one size or several; the model checks the list
-        return value
-    if kind in _EXPECTED and type(value) is not kind:
-        hint = yaml_scalars.suggest(value, kind)
-        raise UserError(f"-o {key}={raw}: expected {_EXPECTED[kind]}{hint}")
-    return value
+    if is_known and raw.strip() == "":
+        raise UserError(f"-o {key}={raw}: expected a value")
+    problem = type_problem(value, current)
+    if problem:
+        raise UserError(f"-o {key}={raw}: {problem}")
+    return float(value) if type(current) is float and type(value) is int else value
+
+
+def type_problem(value: Any, default: Any) -> str:
+    """Returns what was expected in place of a value, or '' if it has the type of a default.
+
+    An integer may stand in place of a number. One size or a list of them may stand in place of an
+    integer or of a list: the model checks the list. A default of None does not say a type.
+    """
+    kind = type(default)
+    if default is None:
+        is_none = isinstance(value, str) and value.lower() == "none"
+        return "found a text; write null for no value" if is_none else ""
+    if kind in (int, list, tuple):
+        fits, expected = type(value) in (int, list), "an integer or a list of integers"
+        expected = _EXPECTED[int] if kind is int else expected
+    else:
+        fits, expected = type(value) is kind, _EXPECTED.get(kind)
+        fits |= (kind is float and type(value) is int) or expected is None
+    return "" if fits else f"expected {expected}{yaml_scalars.suggest(value, kind)}"
 
 
 def _parse_yaml(key: str, raw: str) -> Any:

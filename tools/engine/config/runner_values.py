@@ -13,12 +13,25 @@ from engine.system import integers
 _TYPES = {"bool": bool, "int": int, "text": str, **dict.fromkeys(PATHS, str), "any": object}
 _EXPECTED = {"bool": "True or False", "text": "a text", **dict.fromkeys(PATHS, "a path")}
 
+# Keys that have no effect unless another one is set.
+_NEEDED = {
+    "valid_reader_path": "valid_data_dir",
+    "valid_interval": "valid_data_dir",
+    "valid_metric": "valid_data_dir",
+    "early_stopping_patience": "valid_data_dir",
+    "early_stopping_min_delta": "valid_data_dir",
+    "init_scope": "model_init_path",
+}
+# Keys that have no effect unless ``runner.metrics`` contains a metric.
+_OF_METRICS = {"gauc_column": "gauc", "ece_bins": "ece"}
+
 
 def check(config: Config) -> None:
-    """Checks every ``runner.*`` key that is set.
+    """Checks every ``runner.*`` key that is set, and that it has an effect beside the others.
 
     Raises:
-        UserError: a value has the wrong type or is out of range; the message names key and value.
+        UserError: a value has the wrong type or is out of range, or has no effect; the message
+            names key and value.
     """
     for name, key in RUNNER.items():
         value = config.get(f"runner.{name}")
@@ -26,12 +39,29 @@ def check(config: Config) -> None:
             problem = _problem(key, value)
             if problem:
                 raise config.error(f"runner.{name}", problem)
+    for name, needed in _NEEDED.items():
+        if _is_set(config, name) and config.get(f"runner.{needed}") is None:
+            problem = f"it has no effect without runner.{needed}"
+            raise config.error(f"runner.{name}", problem)
+    for name, metric in _OF_METRICS.items():
+        if _is_set(config, name) and metric not in (config.get("runner.metrics") or ()):
+            problem = f"it has no effect without {metric} in runner.metrics"
+            raise config.error(f"runner.{name}", problem)
+
+
+def _is_set(config: Config, name: str) -> bool:
+    """Returns whether a key has another value than its default."""
+    return config.get(f"runner.{name}") not in (None, RUNNER[name].default)
 
 
 def _problem(key: Key, value: Any) -> str:
     """Returns what was expected instead of a value, or '' if the value is valid."""
     kind = _TYPES[key.kind]
     has_type = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if key.kind in ("text", *PATHS) and value in ("None", "none"):
+        text = "write null to unset the key"
+        text += f", or ./{value} for the folder of this name" if key.kind in PATHS else ""
+        return f"expected {key.expected or _EXPECTED[key.kind]}; {text}"
     if not has_type or value == "" or not key.check(value):
         return f"expected {key.expected or _EXPECTED[key.kind]}{suggest(value, kind)}"
     if kind is int and value > integers.LARGEST:

@@ -64,6 +64,28 @@ def load(stream: Any) -> tuple[Any, list[tuple[str, int]]]:
         raise yaml.YAMLError(_TOO_DEEP) from error
 
 
+def place(path: str, key: str) -> str:
+    """Returns ``path, line N`` for a key of a configuration file; the path if it is not found."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            line = _line(_Loader(file).get_single_node(), key)
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
+        line = None  # the file has changed since it was read
+    return f"{path}, line {line}" if line else path
+
+
+def _line(node: yaml.Node | None, key: str) -> int | None:
+    """Returns the line of a full key below a node; None if it is not there."""
+    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if name.value == key:
+            return name.start_mark.line + 1
+        if isinstance(name.value, str) and key.startswith(f"{name.value}."):
+            line = _line(value, key[len(name.value) + 1 :])
+            if line:
+                return line
+    return None
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with limits, and with a line in every error.
 

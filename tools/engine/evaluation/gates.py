@@ -11,9 +11,29 @@ from typing import Any
 
 import numpy as np
 
+from engine.graphs.session import Session
+
 logger = logging.getLogger(__name__)
 
 _UNUSED = 1e-3  # experts with a smaller weight count as unused
+
+
+def show_trained(session: Session, source: Any, folder: str, visual: Any) -> None:
+    """Shows the gates of a trained net, if it has gates; see `show`.
+
+    Args:
+        session: the session that was trained.
+        source: its batches.
+        folder: the folder of the picture.
+        visual: VisualDL's records; None for no picture.
+    """
+    weights = session.gate_weights(source)
+    if not weights:
+        return
+    try:
+        show(weights, folder, visual, session.gate_names())
+    except OSError as error:  # not an error of the run: the checkpoints are saved
+        logger.warning("cannot write gates.png to %s: %s", folder, error.strerror or error)
 
 
 def show(

@@ -48,7 +48,7 @@ class TaskMetrics:
         """
         results = {}
         for task, truth in labels.items():
-            result = self._compute(task, truth, _predictions_of(task, predictions))
+            result = self._compute(task, truth, predictions_of(task, predictions))
             results[task] = result
             shown = ", ".join(
                 f"{name}: {value:.6f}" for name, value in result.items() if name in self.names
@@ -130,7 +130,7 @@ def requested(config: Config, source: Any) -> TaskMetrics | None:
     return TaskMetrics(names, config.runner("ece_bins"), find(column))
 
 
-def _predictions_of(task: str, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
+def predictions_of(task: str, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
     """Returns a task's predictions: ``[n]``, or ``[n, classes]`` with more than two classes."""
     if task in predictions:
         return predictions[task]

@@ -19,17 +19,25 @@ _ZERO = "all its rows have one label, for which Paddle shows 0, or all are in th
 
 
 class UndefinedMetrics:
-    """Warns once in a run of each undefined metric."""
+    """Warns once in a run of each undefined metric.
 
-    def __init__(self):
+    Args:
+        consequence: the end of the warning about an AUC.
+    """
+
+    def __init__(self, consequence: str = ""):
+        self._consequence = consequence
         self._warned: set[str] = set()
 
-    def warn(self, session: Session, values: Mapping[str, Any]) -> None:
+    def warn(self, session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
         """Warns of the metrics that are undefined, unless it has warned of them before.
 
         Args:
             session: the session that computed the metrics.
             values: the metrics at the end of an epoch, by name.
+
+        Returns:
+            The metrics, with NaN for an AUC that Paddle shows as 0 because it is undefined.
         """
         metrics = dict(zip(session.metric_names, session.metric_objects))
         for name, value in values.items():
@@ -37,7 +45,23 @@ class UndefinedMetrics:
             if reason:
                 self._warned.add(name)
                 shown = f"{float(np.asarray(value).item()):g}"
-                logger.warning("%s is %s: %s", name, shown, reason)
+                end = self._consequence if "auc" in name.lower() else ""
+                logger.warning("%s is %s: %s%s", name, shown, reason, end)
+        return {
+            name: float("nan") if _is_paddles_zero(name, value, metrics.get(name)) else value
+            for name, value in values.items()
+        }
+
+
+def _is_paddles_zero(name: str, value: Any, metric: Any) -> bool:
+    """Returns whether a value is Paddle's 0 for an undefined AUC.
+
+    An AUC that is 0 because all rows are in the wrong order counts as undefined too: several
+    processes have to decide alike, and each of them has the counts of its own rows only.
+    """
+    in_graph = metric is None and "auc" in name.lower()
+    array = np.asarray(value)
+    return (in_graph or isinstance(metric, paddle.metric.Auc)) and array.size == 1 and not array
 
 
 def _reason(name: str, value: Any, metric: Any) -> str | None:

@@ -12,6 +12,8 @@ from engine.config.config import Config
 from engine.system.errors import UserError, nearest
 
 MEAN = "mean"  # of all AUCs
+LOSS = "loss"  # of the validation rows
+LOGLOSS = "logloss_"  # before a task's name
 _HIGHER = ("auc", "acc", "accuracy")
 _LOWER = ("loss", "cost", "error", "entropy", "deviance", "divergence", "perplexity", "brier")
 _LOWER += ("mae", "mape", "mse", "msle", "nll", "bce")  # rmse, smape and logloss end so, too
@@ -21,10 +23,12 @@ _LOWER_WORDS = ("ece", "mce", "err", "ppl")  # other words may end so: piece
 def lower_is_better(metric: str) -> bool:
     """Returns whether lower values of a metric are better, by the words of its name.
 
-    Words are runs of letters; case does not matter. Higher is better if a word ends in one of
-    `_HIGHER`. Else lower is better if a word ends in one of `_LOWER` or is one of `_LOWER_WORDS`.
-    For every other name higher is better.
+    `LOSS` and ``logloss_<task>`` are. For other names words decide, which are runs of letters; case
+    does not matter. Higher is better if a word ends in one of `_HIGHER`. Else lower is better if a
+    word ends in one of `_LOWER` or is one of `_LOWER_WORDS`. For every other name higher is better.
     """
+    if metric == LOSS or metric.startswith(LOGLOSS):
+        return True
     words = re.findall("[a-z]+", metric.lower())
     if any(word.endswith(_HIGHER) for word in words):
         return False
@@ -55,6 +59,7 @@ class EarlyStopping:
         self._patience = config.runner("early_stopping_patience")
         self._min_delta = float(config.runner("early_stopping_min_delta"))
         self._lower = lower_is_better(self._metric)
+        self._names: list[str] | None = None  # of the metrics in the mean; the first one fixes them
         self.value: float | None = None
         self.best: float | None = None
         self.place = (0, 0)
@@ -65,32 +70,49 @@ class EarlyStopping:
         """Whether training has to stop."""
         return self._patience is not None and self.waited >= self._patience
 
-    def check(self, names: list[str]) -> None:
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the configuration names a metric, or something else depends on it."""
+        schedule = self._config.get("hyper_parameters.optimizer.schedule")
+        return self._metric != MEAN or self._patience is not None or schedule == "plateau"
+
+    def check(self, names: list[str], loss: str | None = None) -> None:
         """Checks before training that the model has the metric.
 
         Args:
             names: the names of the model's metrics.
+            loss: the name of a loss of the validation rows; None if there is none.
 
         Raises:
             UserError: it has not.
         """
-        self._value(dict.fromkeys(names, 0.0))
+        if self._metric != loss:
+            self._select(dict.fromkeys(names, 0.0))
 
     def update(self, metrics: Mapping[str, Any], place: tuple[int, int]) -> bool:
         """Adds an evaluation; returns whether it is the best one so far.
 
+        A metric of the mean that is undefined in the first evaluation never counts in the mean.
+
         Args:
-            metrics: the evaluation's metrics by name.
+            metrics: the evaluation's metrics by name; NaN if undefined.
             place: its epoch, and the epoch's batches done before it.
 
         Raises:
-            UserError: the metric is missing, or it is NaN in the first evaluation.
+            UserError: the model has no such metric, or it is NaN in the first evaluation and
+                `is_wanted`.
         """
-        self.value = value = self._value(metrics)
-        if np.isnan(value) and self.best is None:
-            undefined = [name for name, each in metrics.items() if _is_nan(each)]
-            reason = f"{', '.join(undefined)} is nan on the rows of runner.valid_data_dir"
+        selected = self._select(metrics)
+        if self._names is None:
+            defined = [name for name, value in selected.items() if not np.isnan(value)]
+            self._names = defined or None
+        values = [selected[name] for name in self._names or selected]
+        self.value = value = float(np.mean(values))
+        if np.isnan(value) and self.best is None and self.is_wanted:
+            reason = f"{', '.join(selected)} is nan on the rows of runner.valid_data_dir"
             raise self._error(f"{reason}: set another metric")
+        if np.isnan(value) and self.best is None:
+            return False
         gain = self._gain(value)
         if gain > self._min_delta or self.best is None:
             self.best, self.place, self.waited = value, place, 0
@@ -103,7 +125,8 @@ class EarlyStopping:
             return 0.0
         return self.best - value if self._lower else value - self.best
 
-    def _value(self, metrics: Mapping[str, Any]) -> float:
+    def _select(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """Returns the metrics that `value` is the mean of."""
         if not metrics:
             raise self._error("the model has no metric to select the best evaluation by")
         single = {name: each for name, each in metrics.items() if np.size(each) == 1}
@@ -116,10 +139,10 @@ class EarlyStopping:
         else:
             names = [name for name in single if name == self._metric]
         if not names:
-            known = ", ".join([MEAN, *single])
+            known = ", ".join(dict.fromkeys([MEAN, *single, LOSS, f"{LOGLOSS}<task>"]))
             problem = f"expected one of {known}{nearest(self._metric, single)}"
             raise self._error(problem)
-        return float(np.mean([np.asarray(single[name]).item() for name in names]))
+        return {name: float(np.asarray(single[name]).item()) for name in names}
 
     def _error(self, problem: str) -> UserError:
         key = "runner.valid_metric"  # the value may be the default
@@ -132,7 +155,8 @@ class EarlyStopping:
 
     def state(self) -> dict[str, Any]:
         """Returns the content for a checkpoint."""
-        return {"best": self.best, "place": list(self.place), "waited": self.waited}
+        state = {"best": self.best, "place": list(self.place), "waited": self.waited}
+        return {**state, "names": self._names}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Restores the result of `state`.
@@ -144,10 +168,6 @@ class EarlyStopping:
             self.best, self.waited = state["best"], int(state["waited"])
             epoch, batches = state["place"]
             self.place = (int(epoch), int(batches))
+            self._names = state.get("names")
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"the checkpoint's early_stopping is damaged: {error!r}") from error
-
-
-def _is_nan(value: Any) -> bool:
-    array = np.asarray(value)
-    return array.size == 1 and array.dtype.kind == "f" and bool(np.isnan(array.item()))

@@ -130,12 +130,14 @@ class Training:
                     raise _interrupted(stop.number, epoch, self._log.batches, folder) from None
                 except finite_check.NotFinite as fault:
                     raise self._not_finite(fault) from None
+                except Exception as problem:
+                    raise self._save_after(problem, epoch) from None
                 self._finish_epoch(epoch)
         self._monitor.log_result()
         self._summary.valid, self._summary.best = self._monitor.evaluations, self._monitor.best
         self._summary.seconds = self._clock.total()
         if first < epochs and self._world.rank == 0:
-            self._show_gates()
+            gates.show_trained(self._session, self._source, self._root, self._visual)
         return self._summary
 
     def _start_epoch(self, epoch: int) -> Batches:
@@ -154,6 +156,7 @@ class Training:
         return batches
 
     def _train_epoch(self, epoch: int, batches: Batches) -> None:
+        self._epoch_done = False
         monitored = self._monitor.every_step
         if monitored and self._log.batches:
             self._after_step()  # the interrupted run may have missed this evaluation
@@ -172,6 +175,7 @@ class Training:
         self._summary.metrics[epoch] = metrics
         if self._session.skipped and self._session.skipped == self._log.batches:
             raise UserError(f"epoch: {epoch}: the loss of every batch is NaN or infinite")
+        self._epoch_done = True
         self._monitor.end_epoch()
 
     def _scheduled_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
@@ -231,6 +235,19 @@ class Training:
             self._facts(),
         )
 
+    def _save_after(self, problem: Exception, epoch: int) -> Exception:
+        """Saves a run if its evaluation failed; returns the error to raise."""
+        alone = self._epoch_done or self._world.size == 1  # others may not know of the problem
+        if not self._monitor.evaluating or not alone:
+            return problem
+        if self._epoch_done:
+            folder = self._save(epoch) if self._world.rank == 0 else self._root
+        else:
+            folder = self._save_inside_epoch(epoch)
+        if not isinstance(problem, UserError):
+            return problem
+        return UserError(f"{problem}; saved {folder}; runner.resume=True continues there")
+
     def _check_finite(self) -> None:
         """Checks the losses that were not yet read, and all parameters.
 
@@ -272,16 +289,6 @@ class Training:
             reason = f"the run to resume averages with decay {saved['ema_decay']:g}"
             raise self._config.error("runner.ema_decay", reason)
         self._monitor.resume(saved, self._position.same)
-
-    def _show_gates(self) -> None:
-        weights = self._session.gate_weights(self._source)
-        if not weights:
-            return
-        try:
-            gates.show(weights, self._root, self._visual, self._session.gate_names())
-        except OSError as error:  # not an error of the run: the checkpoints are saved
-            reason = error.strerror or error
-            logger.warning("cannot write gates.png to %s: %s", self._root, reason)
 
 
 def _interrupted(number: int, epoch: int, batches: int | None, folder: str) -> Interrupted:

@@ -37,6 +37,7 @@ class Monitor:
         evaluations: each evaluation's metrics, by epoch and batches done.
         early_stopping: compares the evaluations.
         every_step: whether `after_step` has to be called.
+        evaluating: whether an evaluation is running, or has failed.
 
     Raises:
         UserError: a key about evaluation is invalid, or validation data cannot be read.
@@ -48,21 +49,19 @@ class Monitor:
         self._session, self._config = session, config
         self._on_evaluated = on_evaluated
         self.evaluations: dict[tuple[int, int], dict[str, Any]] = {}
+        self.evaluating = False
         self._evaluated: tuple[int, int] | None = None  # epoch and batches of the last evaluation
         self._validation: Validation | None = None
         self.early_stopping = EarlyStopping(config)
         self._interval = config.runner("valid_interval")
         if not config.runner("valid_data_dir"):
-            for name in ("early_stopping_patience", "valid_interval"):
-                if config.runner(name):
-                    raise config.error(f"runner.{name}", "it needs runner.valid_data_dir")
             self.every_step = False
             return
         self._validation = Validation(config, session.prefix)
         self.every_step = bool(self._interval)
         names = self._validation.metric_names
         if names or session.prefix == "rec":  # else the program's fetches are the metrics
-            self.early_stopping.check(names)
+            self.early_stopping.check(names, self._validation.loss_name)
 
     def start(
         self,
@@ -142,6 +141,8 @@ class Monitor:
     def log_result(self) -> None:
         """Logs how the run ended."""
         if self.early_stopping.best is None:
+            if self.evaluations:
+                logger.warning("no best checkpoint: no evaluation has a defined metric")
             return
         if self.stopped:
             logger.info("stopped early: %d evaluations were no better", self.early_stopping.waited)
@@ -153,11 +154,12 @@ class Monitor:
         if self._evaluated == place:
             return
         self._check_finite()
+        self.evaluating = True
         parameters = self._session.evaluation_parameters()
         metrics = self._validation(parameters, self._session.prefix, self._log)
         self.evaluations[place] = metrics
         better = self.early_stopping.update(metrics, place)
-        self._evaluated = place
+        self._evaluated, self.evaluating = place, False
         if self._on_evaluated:
             self._on_evaluated(better)
         if better:
@@ -169,7 +171,7 @@ class Monitor:
         about = {
             **checkpoint_loading.facts(session, config),
             **self._more_facts(),
-            "valid": {name: float(each.item()) for name, each in numbers.items() if each.size == 1},
+            "valid": {name: each.item() for name, each in numbers.items() if _is_defined(each)},
         }
         store.save(
             config.runner("model_save_path"),
@@ -181,3 +183,7 @@ class Monitor:
             name=layout.BEST,
             form=config.runner("checkpoint_format"),
         )
+
+
+def _is_defined(value: np.ndarray) -> bool:
+    return value.size == 1 and not np.isnan(value).any()

@@ -23,6 +23,7 @@ _KEYS = {  # of each schedule; those of the warm-up and minimum_rate belong to a
     "exponential": ("gamma",),
     "plateau": ("gamma", "plateau_patience"),
 }
+_NEEDING_ONE = {"minimum_rate": 0.0, "schedule_by": "epoch"}  # without effect if constant
 _ALL_KEYS = tuple(dict.fromkeys(name for names in _KEYS.values() for name in names))
 
 
@@ -79,6 +80,11 @@ class Schedule:
         for name in _ALL_KEYS:
             if config.get(_KEY + name) is not None and name not in _KEYS.get(self.name, ()):
                 raise self._error(name, f"schedule = {self.name} does not use it")
+        for name, default in _NEEDING_ONE.items():
+            if self.name == "constant" and config.get(_KEY + name) not in (None, default):
+                raise self._error(name, "schedule = constant does not use it")
+        if self.name == "plateau" and self._in_steps:
+            raise self._error("schedule_by", "schedule = plateau counts evaluations")
         self._start = self._end_of_warmup()
         self._read_keys()
 
@@ -171,7 +177,8 @@ class Schedule:
         self._reductions, self._waited = state["reductions"], state["waited"]
 
     def _choice(self, name: str, known: tuple[str, ...]) -> str:
-        value = self._config.get(_KEY + name) or known[0]
+        value = self._config.get(_KEY + name)
+        value = known[0] if value is None else value
         if value not in known:
             raise self._error(name, f"expected one of {', '.join(known)}")
         return value

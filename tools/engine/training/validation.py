@@ -15,6 +15,8 @@ from engine.graphs.opening import graph_of, open_session
 from engine.model_folder import seeds
 from engine.system import interrupts
 from engine.system.clock import Clock
+from engine.training import validation_loss
+from engine.training.early_stopping import MEAN
 
 
 class Validation:
@@ -36,7 +38,11 @@ class Validation:
             self._source = sources.validation_source(config)
         with seeds.restored_state():
             self._session = open_session(config, graph_of(prefix), training=False)
-        self._undefined = UndefinedMetrics()
+            batches = self._session.batches(self._source, 0)
+            self._loss = validation_loss.requested(config, self._session, batches)
+            batches.close()
+        left_out = "; the mean leaves it out" if config.runner("valid_metric") == MEAN else ""
+        self._undefined = UndefinedMetrics(left_out)
 
     @property
     def rows(self) -> int | None:
@@ -48,8 +54,13 @@ class Validation:
         """The metrics' names; empty if a program's fetches are the metrics."""
         return self._session.metric_names
 
+    @property
+    def loss_name(self) -> str | None:
+        """The loss that is computed because ``runner.valid_metric`` names it; None for none."""
+        return self._loss.name if self._loss else None
+
     def __call__(self, parameters: Mapping[str, Any], prefix: str, log: RunLog) -> dict[str, Any]:
-        """Evaluates parameters on all rows; logs and returns the metrics.
+        """Evaluates parameters on all rows; logs and returns the metrics, NaN if undefined.
 
         Args:
             parameters: the parameters by the names that checkpoints ``<prefix>.pdparams`` use.
@@ -64,11 +75,15 @@ class Validation:
             session.load(session.select_parameters(parameters, prefix), prefix)
             session.start_epoch(training=False)
             clock = Clock()
-            for batch, _ in session.batches(self._source, 0):
-                if batch is not None:
-                    session.infer_step(batch, clock)
+            if self._loss:
+                self._loss.reset()
+            for batch, rows in session.batches(self._source, 0):
+                shown = {} if batch is None else session.infer_step(batch, clock)
+                if self._loss:
+                    self._loss.add(session, batch, rows, shown)
                 interrupts.check()
             metrics = session.metrics()
+            if self._loss:
+                metrics = {**metrics, **self._loss.result()}
         log.validation(metrics, time.perf_counter() - began)
-        self._undefined.warn(session, metrics)
-        return metrics
+        return self._undefined.warn(session, metrics)
