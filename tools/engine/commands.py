@@ -49,6 +49,7 @@ def read_config(
         logging.getLogger().setLevel(logging.WARNING)  # rank 0 logs for all
     with processes.current().main_process_first():
         config = encoding.complete_config(config, trained)
+    listing.log_without_effect(config)
     listing.log_config(config, loading.hyper_parameters(config.folder))
     return config
 

@@ -56,21 +56,6 @@ def test_an_unknown_key_of_a_folder_for_paddlerec_is_a_warning(load, caplog):
     assert caplog.records[0].levelno == logging.WARNING
 
 
-@pytest.mark.parametrize("declared", [DECLARED, None])
-def test_keys_of_paddlerec_that_mean_nothing_are_one_line(load, caplog, declared):
-    caplog.set_level(logging.INFO)
-    text = BASE.replace("  epochs", "  num_workers: 4\n  use_auc: False\n  epochs")
-    config = load("runner.thread_num=2", text=text + "    strategy: async\n", declared=declared)
-    assert config["runner.num_workers"] == 4
-    assert [record.message for record in caplog.records] == [
-        "keys of PaddleRec without effect here: "
-        "runner.num_workers (one thread reads the rows), "
-        "runner.thread_num (one thread reads the rows), "
-        "hyper_parameters.optimizer.strategy (runner.sync_mode selects how parameter servers "
-        "train), runner.use_auc (metrics restart in every epoch)"
-    ]
-
-
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

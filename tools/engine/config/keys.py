@@ -44,6 +44,14 @@ def known_keys(declared: Mapping[str, Any] | None) -> dict[str, Any]:
     return known
 
 
+def without_effect(config: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the keys of a configuration that only PaddleRec has a use for, with the reasons."""
+    found = {key: reason for key, reason in WITHOUT_EFFECT.items() if key in config}
+    if config.get("runner.use_auc") is False:
+        found["runner.use_auc"] = "metrics restart in every epoch"
+    return found
+
+
 def section_of(key: str, known: Iterable[str]) -> str:
     """Returns a key of the section that ``key`` names; '' if it names none."""
     return next((name for name in known if name.startswith(f"{key}.")), "")

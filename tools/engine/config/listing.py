@@ -6,11 +6,20 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from engine.config import keys
 from engine.config.config import Config
 from engine.config.load import SEARCH
 from engine.config.runner_keys import REQUIRED, RUNNER
 
 logger = logging.getLogger(__name__)
+
+
+def log_without_effect(config: Config) -> None:
+    """Logs one line with the keys of PaddleRec that mean nothing here, if any is set."""
+    found = keys.without_effect(config)
+    if found:
+        text = ", ".join(f"{key} ({reason})" for key, reason in found.items())
+        logger.info("keys of PaddleRec without effect here: %s", text)
 
 
 def log_config(config: Config, declared: Mapping[str, Any] | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.config import keys, overriding, runner_values, yaml_files, yaml_scalars
 from engine.config.config import Config
+from engine.config.runner_keys import RUNNER
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,6 @@ def load_config(
     config = Config({**values, **overridden}, yaml_path, overridden)
     runner_values.check(config)
     _check_types(config, declared or {})
-    _report_without_effect(config)
     return config
 
 
@@ -178,13 +178,3 @@ def _check_types(config: Config, declared: Mapping[str, Any]) -> None:
         problem = overriding.type_problem(config[key], default) if key in config else ""
         if problem:
             raise config.error(key, problem)
-
-
-def _report_without_effect(config: Config) -> None:
-    """Logs one line with the keys of PaddleRec that have no effect here."""
-    found = {key: reason for key, reason in keys.WITHOUT_EFFECT.items() if key in config}
-    if config.get("runner.use_auc") is False:
-        found["runner.use_auc"] = "metrics restart in every epoch"
-    if found:
-        text = ", ".join(f"{key} ({reason})" for key, reason in found.items())
-        logger.info("keys of PaddleRec without effect here: %s", text)

@@ -152,8 +152,9 @@ RUNNER = {
     "valid_metric": Key(
         "text",
         "mean",
-        "Metric that selects the best evaluation: its name in the log, or `mean` of all AUCs "
-        "(without an AUC, of all metrics). For a loss, a cost or an error, lower is better.",
+        "Metric that selects the best evaluation: its name in the log, `mean` of all AUCs (without "
+        "an AUC, of all metrics), `loss`, or `logloss_<task>`. For a loss, a cost or an error, "
+        "lower is better. See [training.md](training.md).",
     ),
     "early_stopping_patience": _at_least(
         1, None, "Training stops after this many consecutive evaluations without improvement."
