@@ -53,3 +53,55 @@ def test_validation_needs_a_model_with_metrics(stand_in, run_command):
     last = done.stderr.splitlines()[-1]
     assert last.endswith("the model has no metric to select the best evaluation by")
     assert "batch_id" not in done.stderr
+
+
+SHOWN = {  # the model shows its click loss when it evaluates
+    "dygraph_model.py": (
+        "        self.run(dy_model, metrics_list, batch_data, config)\n"
+        "        return metrics_list, None",
+        "        outs, click, _ = self.run(dy_model, metrics_list, batch_data, config)\n"
+        "        return metrics_list, {'cost': F.binary_cross_entropy(outs[0], click)}",
+    ),
+    "static_model.py": (
+        "        if is_infer:\n",
+        "        if is_infer:\n"
+        "            click = paddle.cast(click, 'float32')\n"
+        "            fetch_dict['cost'] = F.binary_cross_entropy(outs[0], click)\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_a_loss_that_the_model_shows_is_averaged_over_all_rows(stand_in, run_command, graph):
+    """Batches of 7 rows, the last one smaller, have the mean of one batch of all rows."""
+    folder = stand_in("multitask/escm2")
+    for name, (old, new) in SHOWN.items():
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+    command = f"{graph}trainer" if graph else "trainer"
+    found = []
+    for size in (7, 1000):
+        options = [f"runner.valid_data_dir={folder / 'data' / 'test'}", "runner.epochs=1"]
+        options += ["runner.valid_metric=cost", f"runner.infer_batch_size={size}"]
+        done = run_command(
+            command, "-m", folder / "config.yaml", "-o", f"runner.model_save_path={size}", *options
+        )
+        assert done.code == 0, done.stderr
+        found.append(float(re.search(r"INFO - valid: .* cost: ([\d.]+), valid", done.stderr)[1]))
+        assert f"best evaluation: cost = {found[-1]:.6f} in epoch 0" in done.stderr
+    assert found[0] == pytest.approx(found[1], abs=2e-6)
+
+
+def test_a_loss_that_the_model_does_not_show_ends_the_run_after_it_is_saved(stand_in, run_command):
+    folder = stand_in("multitask/escm2")
+    options = [f"runner.valid_data_dir={folder / 'data' / 'test'}", "runner.valid_metric=loss"]
+    out = folder / "out"
+    done = run_command(
+        "trainer", "-m", folder / "config.yaml", "-o", f"runner.model_save_path={out}", *options
+    )
+    assert done.code == 2
+    last = done.stderr.splitlines()[-1]
+    assert "'loss': expected one of mean, auc_ctr, auc_cvr, auc_ctcvr, loss, logloss_<" in last
+    assert last.endswith(f"saved {out}/0; runner.resume=True continues there")
+    assert (out / "0" / "rec.pdparams").is_file()

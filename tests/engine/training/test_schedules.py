@@ -105,6 +105,10 @@ def test_a_stream_counts_steps(rates):
         ({"schedule": "step", "step_size": 0}, "expected a number, more than 0"),
         ({"minimum_rate": "low"}, "expected a number, at least 0"),
         ({"milestones": [2]}, "schedule = constant does not use it"),
+        ({"minimum_rate": 0.1}, "schedule = constant does not use it"),
+        ({"schedule_by": "step"}, "schedule = constant does not use it"),
+        ({"schedule": "plateau", "schedule_by": "step"}, "schedule = plateau counts evaluations"),
+        ({"schedule": ""}, "expected one of constant, step, cosine, exponential, plateau"),
         ({"schedule": "cosine", "gamma": 0.5}, "schedule = cosine does not use it"),
     ],
 )

@@ -169,7 +169,7 @@ def test_the_loss_has_what_the_net_adds_to_it(configure):
     ("name", "expected"),
     [
         ("logloss_incom", "expected one of logloss_income, logloss_marital"),
-        ("los", r"expected one of mean, auc_income, auc_marital, loss, logloss_<task>"),
+        ("rmse", r"expected one of mean, auc_income, auc_marital, loss, logloss_<task>"),
     ],
 )
 def test_an_unknown_loss_is_refused_before_training(settings, written, name, expected):

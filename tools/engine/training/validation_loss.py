@@ -12,8 +12,9 @@ from engine.distributed import processes
 from engine.evaluation import exact_metrics
 from engine.evaluation.task_metrics import named_columns, predictions_of
 from engine.graphs.session import Session
+from engine.model_folder import loading
 from engine.system.errors import UserError
-from engine.training.early_stopping import LOGLOSS, lower_is_better
+from engine.training.early_stopping import LOGLOSS, LOSS, lower_is_better
 
 
 class ShownMean:
@@ -100,7 +101,8 @@ def requested(config: Config, session: Session, batches: Any) -> ShownMean | Log
     if name in session.metric_names or not lower_is_better(name):
         return None
     if not name.startswith(LOGLOSS):
-        return ShownMean(name)
+        shows_more = loading.written_for_paddlerec(config)  # whatever print_dict has
+        return ShownMean(name) if name == LOSS or shows_more else None
 
     def task_names() -> list[str]:
         batch, _ = next(batches)

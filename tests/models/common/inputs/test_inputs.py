@@ -264,6 +264,48 @@ def test_a_bad_key_of_the_inputs_is_named(hyper, problem):
         inputs_of(config(sparse_fields=FIELDS, **hyper))
 
 
+@pytest.mark.parametrize(
+    ("hyper", "problem"),
+    [
+        ({"embedding_size": 8}, "embedding_size: it has no effect without sparse_fields"),
+        ({"sparse_gradients": False}, "sparse_gradients: it has no effect without sparse_fields"),
+        ({"hash_ids": True}, "hash_ids: it has no effect without sparse_fields"),
+        ({"dense_bins": 4, "dense_input_dim": 0}, "dense_bins: there are no dense features"),
+        ({"table.missing": ["-"]}, "table.missing: the reader rows reads no table"),
+        ({"optimizer.momentum": 0.5}, "optimizer.momentum: class = adam does not use it"),
+        ({"optimizer.clip_grad_norm": False}, "optimizer.clip_grad_norm: expected a positive numb"),
+        ({"optimizer.clip_grad_norm": []}, "optimizer.clip_grad_norm: expected a positive number"),
+    ],
+)
+def test_a_hyper_parameter_without_effect_is_refused(hyper, problem):
+    values = {**config(**hyper), "runner.train_reader_path": "rows"}
+    model = Model()
+    with pytest.raises(ValueError, match=f"hyper_parameters.{problem}"):
+        model.create_optimizer(model.create_model(values), values)
+
+
+def test_a_hyper_parameter_with_its_default_is_not_refused():
+    values = config(**{"embedding_size": 16, "optimizer.momentum": 0.9})
+    model = Model()
+    assert model.create_optimizer(model.create_model(values), values)
+
+
+class Needy(MultiTaskNet):
+    def __init__(self, feature_size, window, task_num=2):
+        super().__init__(task_num)
+
+
+class NeedyModel(MultiTaskDygraphModel):
+    net_class = Needy
+
+
+def test_a_hyper_parameter_that_the_net_needs_is_named():
+    assert NeedyModel().create_model(config(window=3))
+    problem = "hyper_parameters.window: it is not set, and the net has no default"
+    with pytest.raises(ValueError, match=problem):
+        NeedyModel().create_model(config())
+
+
 @pytest.mark.parametrize(("key", "value"), [("feature_size", 9), ("sparse_fields", FIELDS)])
 def test_images_come_alone(key, value):
     problem = f"hyper_parameters.image_size: the inputs are images, so {key} must not be set"

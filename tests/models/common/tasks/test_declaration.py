@@ -37,7 +37,12 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
             {"name": "a", "label_column": 0, "rows": "a"},
             "a: rows: expected the name of another task",
         ),
-        ({"name": "a", "label_column": 0, "kind": 1}, "expected entries of name"),
+        (
+            {"name": "a", "label_column": 0, "wieght": 1},
+            "a: unknown key wieght; a task has name, label_column, weight, rows",
+        ),
+        ({"name": "a", "label_column": 0, "weight": 0}, "every task has weight 0"),
+        ({"name": "a", "label_column": 0, "weight": [1]}, "expected entries of name"),
         ("click", "expected entries of name"),
     ],
 )
