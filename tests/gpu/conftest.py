@@ -2,7 +2,6 @@
 
 import ctypes
 import functools
-import subprocess
 
 import numpy as np
 import paddle
@@ -14,18 +13,13 @@ from engine.data import sources
 from engine.deployment.export import dygraph_export
 from engine.deployment.exported_model import tensors
 from engine.model_folder import loading
-from engine.system import device
+from engine.system import device, environment
 
 
 def pytest_report_header():
     """Names the cards and the versions, for the record of what ran where."""
-    query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
-    try:
-        cards = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split("\n")
-    except (OSError, subprocess.CalledProcessError) as error:
-        cards = [f"none shown by nvidia-smi ({error})"]
     wheel = f"CUDA {paddle.version.cuda()}" if paddle.is_compiled_with_cuda() else "for the CPU"
-    lines = [f"GPU: {card}" for card in filter(None, cards)]
+    lines = [f"GPU: {card}" for card in environment.gpus() or ["nvidia-smi shows none"]]
     lines.append(f"Paddle {paddle.__version__} {wheel}: {device.lacks_gpu() or 'uses the GPU'}")
     return [*lines, f"ONNX Runtime: {lacks_onnx_gpu() or 'uses the GPU'}"]
 
