@@ -17,6 +17,7 @@ that was trained with another vocabulary.
 import os
 
 from engine import command_line, commands
+from engine.system import paths
 from engine.system.errors import UserError
 
 
@@ -27,7 +28,7 @@ def main() -> None:
         "--runs", nargs="+", required=True, metavar="FOLDER", help="folders of the runs"
     )
     arguments = parser.parse_args()
-    runs = [os.path.abspath(os.path.expanduser(run)) for run in arguments.runs]
+    runs = [os.path.abspath(paths.expand_home(run)) for run in arguments.runs]
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise UserError("--runs: expected at least two different folders")
     arguments.opt.append(f"runner.infer_load_path={runs[0]}")  # all runs must have its vocabulary

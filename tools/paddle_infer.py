@@ -30,7 +30,7 @@ def parse_arguments():
     model.add_argument("--model_dir", metavar="DIR", help="folder with one exported model")
     model.add_argument("--model_name", metavar="NAME", help="name in the report")
     data = parser.add_argument_group("data")
-    data.add_argument("--data_dir", metavar="DIR", help="folder of the data files")
+    data.add_argument("--data_dir", nargs="+", metavar="DIR", help="data folders and files")
     data.add_argument("--reader_file", metavar="FILE", help="Python file that defines RecDataset")
     data.add_argument(
         "--batchsize",

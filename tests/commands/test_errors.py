@@ -150,7 +150,7 @@ def test_an_unknown_key_of_the_yaml_is_refused(refusal, model):
 def test_no_folder_and_an_empty_one(refusal, model, elsewhere, name, key):
     absent = elsewhere / "nowhere"
     error = refusal(name, f"runner.{key}=nowhere")
-    assert error == f"error: -o: runner.{key} = 'nowhere': there is no folder {absent}"
+    assert error == f"error: -o: runner.{key} = 'nowhere': there is no folder or file {absent}"
     empty = model / "empty"
     empty.mkdir()
     (empty / ".hidden").write_text("no data")

@@ -146,7 +146,7 @@ def test_the_task_is_named(configure, tmp_path):
     session.fit_inputs = lambda source: None
     with pytest.raises(UserError) as caught:
         loop.train(session, config, source)
-    data = config.runner("train_data_dir")
+    (data,) = config.runner("train_data_dir")
     assert str(caught.value) == (
         "epoch: 0, batch_id: 0: the loss is nan, of task marital, in all 2 rows: "
         f"{data}/train_data.txt:1 to {data}/train_data.txt:2 (runner.on_nan = stop)"

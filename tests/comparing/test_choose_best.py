@@ -95,7 +95,7 @@ def test_a_run_that_stops_inside_its_first_epoch_has_a_best_checkpoint(tmp_path,
         (
             "best",
             ["runner.valid_data_dir={}/test"],
-            "choose: best: validation and test sets must not overlap: this",
+            "choose: best: validation and test sets must not overlap: /",
         ),
         (
             "best",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.config.config import Config
-from engine.model_folder import loading
+from engine.model_folder import data_files, loading
 
 MODES = ("train", "eval")
 GRAPHS = ("dygraph", "static")  # as engine.graphs.opening, which imports Paddle
@@ -29,7 +30,7 @@ class Case:
         data: `PARSED` or `FIRST`.
         epochs: epochs over the training data.
         batches: batches of each epoch after the warm-up; None for all.
-        folders: data folder by mode.
+        folders: data folders and files by mode.
     """
 
     mode: str
@@ -39,7 +40,7 @@ class Case:
     data: str
     epochs: int
     batches: int | None
-    folders: Mapping[str, str]
+    folders: Mapping[str, list[str]]
 
     def with_data(self, workspace: str) -> Case:
         """Returns the case for one run; a first run gets data folders without parsed copies.
@@ -52,20 +53,31 @@ class Case:
         if self.data == PARSED:
             return self
         folders = {}
-        for mode, folder in self.folders.items():
-            folders[mode] = tempfile.mkdtemp(prefix=f"{mode}-", dir=workspace)
-            for path in loading.files_in(folder):
-                link = os.path.join(folders[mode], os.path.relpath(path, folder))
-                os.makedirs(os.path.dirname(link), exist_ok=True)
-                os.symlink(os.path.abspath(path), link)
+        for mode, paths in self.folders.items():
+            root = tempfile.mkdtemp(prefix=f"{mode}-", dir=workspace)
+            numbers: dict[str, int] = {}  # by folder, to keep the order of the paths
+            for path in paths:
+                folder = path if os.path.isdir(path) else os.path.dirname(path)
+                number = numbers.setdefault(folder, len(numbers))
+                for file in data_files.files_of([path]):
+                    relative = os.path.relpath(file, folder)
+                    link = os.path.join(root, f"{number:06}", relative)
+                    os.makedirs(os.path.dirname(link), exist_ok=True)
+                    os.symlink(os.path.abspath(file), link)
+            folders[mode] = [root]
         return replace(self, folders=folders)
 
+    def data_of(self, mode: str) -> str | None:
+        """Returns the value of ``runner.*_data_dir``: a path, or a YAML list of several."""
+        paths = self.folders.get(mode)
+        return json.dumps(paths) if paths and len(paths) > 1 else paths and paths[0]
 
-def data_folders(config: Config, modes: list[str]) -> dict[str, str]:
-    """Returns the data folder of each mode, also of modes that are not measured if it is set.
+
+def data_folders(config: Config, modes: list[str]) -> dict[str, list[str]]:
+    """Returns the data of each mode, also of modes that are not measured if they are set.
 
     Raises:
-        UserError: a required folder is not set, is missing or contains no files.
+        UserError: required data are not set, are missing or contain no files.
     """
     folders = {}
     for mode, key in _KEYS.items():
@@ -85,7 +97,7 @@ def all_cases(
     first_run: bool,
     epochs: int,
     batches: int | None,
-    folders: Mapping[str, str],
+    folders: Mapping[str, list[str]],
 ) -> list[Case]:
     """Returns all combinations of settings; the first run comes before that on parsed data."""
     data = [FIRST, PARSED] if first_run else [PARSED]

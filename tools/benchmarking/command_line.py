@@ -68,8 +68,8 @@ class CommandLine:
             folder: an empty folder for its output.
         """
         values = {
-            "data": case.folders["train"],
-            "test_data": case.folders.get("eval", ""),
+            "data": case.data_of("train"),
+            "test_data": case.data_of("eval") or "",
             "batch_size": case.batch_size,
             "epochs": case.epochs,
             "threads": case.threads,

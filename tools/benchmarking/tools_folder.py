@@ -105,8 +105,8 @@ class ToolsFolder:
     ) -> tuple[dict, dict]:
         """Runs a command; returns the measurements from outside and from inside."""
         values = {
-            "train_data_dir": case.folders["train"],
-            "test_data_dir": case.folders.get("eval"),
+            "train_data_dir": case.data_of("train"),
+            "test_data_dir": case.data_of("eval"),
             "train_batch_size": case.batch_size,
             "infer_batch_size": case.batch_size,
             "epochs": epochs,

@@ -42,7 +42,7 @@ def configuration(cell: Cell) -> Config:
         for name in ("epochs", "train_data_dir", "test_data_dir"):
             config.runner(name)  # raises, if the key is not set
         if isinstance(choose, Choice):
-            overlap = splits.find_overlap(config, cell.data.curves[choose.by])
+            overlap = splits.find_overlap(config, [cell.data.curves[choose.by]])
             if overlap:
                 problem = f"curve {choose.by} and the test set must not overlap: {overlap}"
                 raise UserError(f"choose: {problem}")
@@ -125,7 +125,8 @@ class CellRun:
 
     def _is_valid_folder(self, folder: str) -> bool:
         """Whether training was evaluated on the rows of a folder."""
-        return os.path.realpath(folder) == os.path.realpath(self._config.runner("valid_data_dir"))
+        valid = map(os.path.realpath, self._config.runner("valid_data_dir"))
+        return [os.path.realpath(folder)] == list(valid)
 
     def _infer_options(self, first: int, end: int, checkpoint: str | None = None) -> Iterator[str]:
         yield f"runner.infer_load_path={self._output}"

@@ -15,6 +15,7 @@ from engine.config.yaml_models import (
     ValidationInfo,
     model_validator,
 )
+from engine.system import paths
 from engine.system.errors import nearest
 
 LANGUAGES = ("en", "zh")
@@ -35,7 +36,7 @@ def _translate(text: Any) -> Any:
 
 
 def _resolve(path: str, info: ValidationInfo) -> str:
-    return os.path.normpath(os.path.join(info.context["folder"], os.path.expanduser(path)))
+    return os.path.normpath(os.path.join(info.context["folder"], paths.expand_home(path)))
 
 
 def _check_file(path: str) -> str:

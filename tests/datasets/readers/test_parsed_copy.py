@@ -347,7 +347,7 @@ def test_runner_cache_dir_is_the_folder_where_it_is_set(write, parses, cache, tm
 @pytest.mark.parametrize("beside", [False, True])
 def test_the_cache_folder_is_relative_to_the_yaml(write, tmp_path, beside):
     from engine.config.load import load_config
-    from engine.model_folder import loading
+    from engine.model_folder import data_files
 
     path = write("0,1,5\n")
     yaml = tmp_path / "config.yaml"
@@ -355,7 +355,7 @@ def test_the_cache_folder_is_relative_to_the_yaml(write, tmp_path, beside):
     yaml.write_text(f"runner: {{cache_dir: {folder}}}\nhyper_parameters: {{feature_size: 1}}\n")
     RecDataset([path], load_config(str(yaml)))
     assert len(copies(tmp_path / folder)) == 1 + beside
-    assert loading.files_in(os.path.dirname(path)) == [path]  # a copy is no data file
+    assert data_files.files_of([os.path.dirname(path)]) == [path]  # a copy is no data file
 
 
 def test_files_of_one_name_have_copies_of_their_own(write, cache):

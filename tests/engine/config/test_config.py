@@ -3,6 +3,8 @@
 import pytest
 from sample_yaml import BASE
 
+from engine.system.errors import UserError
+
 
 def test_it_is_a_flat_mapping_with_the_folder_of_the_yaml(load, tmp_path):
     config = load()
@@ -48,7 +50,7 @@ def test_null_in_the_file_is_the_default(load):
 def test_paths_of_the_file_are_relative_to_it(load, tmp_path):
     (tmp_path / "here" / "data" / "train").mkdir(parents=True)
     config = load(text=BASE.replace("runner:\n", "runner:\n  model_init_path: ../other/3\n"))
-    assert config.runner("train_data_dir") == str(tmp_path / "model" / "data" / "train")
+    assert config.runner("train_data_dir") == [str(tmp_path / "model" / "data" / "train")]
     assert config.runner("model_init_path") == str(tmp_path / "other" / "3")
     assert config.runner("model_save_path") == str(tmp_path / "model" / "output_model")
     assert config["runner.train_data_dir"] == "data/train"  # as written
@@ -57,10 +59,38 @@ def test_paths_of_the_file_are_relative_to_it(load, tmp_path):
 def test_absolute_paths_and_the_home_folder(load, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     config = load("runner.train_data_dir=/a/b", "runner.test_data_dir=~/data")
-    assert config.runner("train_data_dir") == "/a/b"
-    assert config.runner("test_data_dir") == str(tmp_path / "home" / "data")
+    assert config.runner("train_data_dir") == ["/a/b"]
+    assert config.runner("test_data_dir") == [str(tmp_path / "home" / "data")]
+    monkeypatch.setenv("HOME", "")
+    with pytest.raises(UserError, match=r"^~/data: the variable HOME is empty, so ~ names no"):
+        config.runner("test_data_dir")
 
 
+def test_a_list_of_paths(load, tmp_path, monkeypatch):
+    (tmp_path / "here" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    text = BASE.replace("train_data_dir: data/train", "train_data_dir: [one, ../two/a.csv]")
+    config = load("runner.test_data_dir=[b, /c, absent]", text=text)
+    assert config.runner("train_data_dir") == [
+        str(tmp_path / "model/one"),
+        str(tmp_path / "two/a.csv"),
+    ]
+    assert config.runner("test_data_dir") == [
+        str(tmp_path / "here" / "b"),
+        "/c",
+        str(tmp_path / "here" / "absent"),
+    ]
+
+
+@pytest.mark.parametrize("value", ["[]", "[1]", "[a, '']", "[a, [b]]"])
+def test_a_list_that_is_no_list_of_paths(load, value):
+    with pytest.raises(
+        UserError, match=r"runner\.train_data_dir = .*: expected a folder, a file, or a"
+    ):
+        load(f"runner.train_data_dir={value}")
+
+
+LISTS = ["train_data_dir", "test_data_dir"]  # the value is a list
 INPUTS = ["train_data_dir", "test_data_dir", "infer_load_path", "model_init_path"]
 OUTPUTS = ["model_save_path", "visual_dir", "cache_dir"]
 
@@ -71,14 +101,17 @@ def test_paths_of_overrides_are_relative_to_the_current_directory(load, tmp_path
     (tmp_path / "model" / "both").mkdir(parents=True)
     for path in ("both", "neither"):
         expected = str(tmp_path / "here" / path)
-        assert load(f"runner.{name}={path}").runner(name) == expected
+        found = load(f"runner.{name}={path}").runner(name)
+        assert found == ([expected] if name in LISTS else expected)
 
 
 @pytest.mark.parametrize("name", INPUTS + OUTPUTS)
 def test_only_input_paths_are_also_looked_for_beside_the_file(load, tmp_path, name):
     (tmp_path / "model" / "there").mkdir(parents=True)
     place = "model" if name in INPUTS else "here"
-    assert load(f"runner.{name}=there").runner(name) == str(tmp_path / place / "there")
+    expected = str(tmp_path / place / "there")
+    found = load(f"runner.{name}=there").runner(name)
+    assert found == ([expected] if name in LISTS else expected)
 
 
 def test_predictions_never_replace_a_file_beside_the_yaml(load, tmp_path):

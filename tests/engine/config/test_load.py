@@ -168,7 +168,10 @@ def test_a_bad_value_names_key_place_and_value(refusal, tmp_path, name, value, s
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("train_data_dir: 3", "runner.train_data_dir = 3: expected a path"),
+        (
+            "train_data_dir: 3",
+            "runner.train_data_dir = 3: expected a folder, a file, or a list of folders and files",
+        ),
         ("model_save_path: [a]", "runner.model_save_path = ['a']: expected a path"),
         ("model_save_path: ''", "runner.model_save_path = '': expected a path"),
         ("train_reader_path: True", "runner.train_reader_path = True: expected a text"),

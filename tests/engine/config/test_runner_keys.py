@@ -21,6 +21,7 @@ TRANSLATED = {
     "int": "整数",
     "text": "文本",
     "path": "路径",
+    "paths": "一个或多个路径",
     "output path": "输出路径",
     "any": "任意",
     "required": "必需",

@@ -170,7 +170,7 @@ def test_an_output_file_that_cannot_be_written(infer_error, tmp_path, option, mo
         ),
         ({"reader_file": "none.py"}, "{here}: there is no none.py"),
         ({"reader_file": None}, "--reader_file is missing: give it, or a YAML with -m"),
-        ({"data_dir": "none"}, "--data_dir: there is no folder {here}/none"),
+        ({"data_dir": "none"}, "--data_dir: there is no folder or file {here}/none"),
         ({"data_dir": "."}, "--data_dir: folder {here} holds no files"),
         ({"data_dir": None}, "--data_dir is missing: give it, or a YAML with -m"),
         ({"config_yaml": "none.yaml"}, "{here}/none.yaml: No such file or directory"),

@@ -35,7 +35,7 @@ def test_nan_logits_of_one_task_leave_the_auc_of_the_other(graph, broken, config
     assert np.isnan(metrics[f"auc_{broken}"])
     (healthy,) = {"income", "marital"} - {broken}
     predicted = np.genfromtxt(table, delimiter=",", names=True)
-    data = os.path.join(config.runner("test_data_dir"), "test_data.txt")
+    data = os.path.join(config.runner("test_data_dir")[0], "test_data.txt")
     column = {"marital": 0, "income": 1}[healthy]
     labels = np.loadtxt(data, delimiter=",", usecols=column)
     assert np.isnan(predicted[broken]).all()

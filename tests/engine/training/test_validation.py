@@ -151,7 +151,7 @@ def test_the_best_checkpoint_is_exported(settings):
         (["runner.valid_metric=auc_incom"], "<task>; did you mean 'auc_income'"),
         (["runner.reader_type=CustomizeDataLoader"], "the model chooses its rows itself"),
         (["runner.valid_reader_path=nothing"], "nothing"),
-        (["runner.valid_data_dir=/nowhere"], "there is no folder /nowhere"),
+        (["runner.valid_data_dir=/nowhere"], "there is no folder or file /nowhere"),
     ],
 )
 def test_invalid_keys_are_errors_before_training(settings, options, problem, written):

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.config import yaml_files
 from engine.config.runner_keys import PATHS, REQUIRED, RUNNER
+from engine.system import paths
 from engine.system.errors import UserError
 
 
@@ -47,6 +48,8 @@ class Config(Mapping):
     def runner(self, name: str) -> Any:
         """Returns the value of ``runner.<name>``, or its default; paths are absolute.
 
+        The value of a key for several paths is a list, also if it has one path.
+
         Raises:
             UserError: the key is required and not set.
         """
@@ -56,6 +59,9 @@ class Config(Mapping):
         if value is REQUIRED:
             raise UserError(f"{self.source(f'runner.{name}')}: runner.{name} is not set")
         kind = RUNNER[name].kind
+        if kind == "paths" and value is not None:
+            each = value if isinstance(value, list) else [value]
+            return [self._resolve(f"runner.{name}", path, is_output=False) for path in each]
         if kind in PATHS and value is not None:
             return self._resolve(f"runner.{name}", value, is_output=kind == "output path")
         return value
@@ -74,7 +80,7 @@ class Config(Mapping):
 
     def _resolve(self, key: str, value: str, is_output: bool) -> str:
         """Returns an absolute path."""
-        value = os.path.expanduser(value)
+        value = paths.expand_home(value)
         beside_yaml = os.path.normpath(os.path.join(self.folder, value))
         if key not in self._overridden:
             return beside_yaml

@@ -59,7 +59,8 @@ def _convert(key: str, raw: str, current: Any, is_known: bool) -> Any:
     if section == "runner" and name in RUNNER:  # its type is checked later, like the YAML's values
         if raw.strip() == "":
             raise UserError(f"-o {key}={raw}: expected a value; null restores the default")
-        if RUNNER[name].kind in ("text", *PATHS):
+        is_list = RUNNER[name].kind == "paths" and raw.startswith("[")
+        if RUNNER[name].kind in ("text", *PATHS) and not is_list:
             return None if raw in _NULL else raw
         return _parse_yaml(key, raw)
     if isinstance(current, str):

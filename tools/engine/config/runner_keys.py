@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable
 
-PATHS = ("path", "output path")
+PATHS = ("path", "paths", "output path")
 REQUIRED = object()  # no default; a command that needs the key raises an error if it is not set
 
 
@@ -17,7 +17,8 @@ class Key:
     """One ``runner.*`` key.
 
     Attributes:
-        kind: ``bool``, ``int``, ``text``, ``path`` (read), ``output path`` (written) or ``any``.
+        kind: ``bool``, ``int``, ``text``, ``path`` (read), ``paths`` (one or a list),
+            ``output path`` (written) or ``any``.
         default: the value if the key is not set; REQUIRED if there is none.
         meaning: the documentation of the key.
         expected: a description of valid values, for error messages.
@@ -49,7 +50,11 @@ SYNC_MODES = ("async", "sync", "geo", "heter", "gpubox")
 READER_TYPES = ("DataLoader", "QueueDataset", "InmemoryDataset", "CustomizeDataLoader")
 
 RUNNER = {
-    "train_data_dir": Key("path", REQUIRED, "Folder of the training files, including sub-folders."),
+    "train_data_dir": Key(
+        "paths",
+        REQUIRED,
+        "Training files: a folder with its sub-folders, a file, or a list of folders and files.",
+    ),
     "train_reader_path": Key(
         "text", REQUIRED, "Reader module in the model's folder, without `.py`."
     ),
@@ -131,11 +136,11 @@ RUNNER = {
         lambda value: type(value) in (int, float) and 0 <= value < 1,
     ),
     "valid_data_dir": Key(
-        "path",
+        "paths",
         None,
-        "Folder of the validation set, which is evaluated during training. If not set, there is no "
-        "evaluation. The batch size is `infer_batch_size`, or `train_batch_size` if that is not "
-        "set. See [training.md](training.md).",
+        "Validation set, like `train_data_dir`, which is evaluated during training. If not set, "
+        "there is no evaluation. The batch size is `infer_batch_size`, or `train_batch_size` if "
+        "that is not set. See [training.md](training.md).",
     ),
     "valid_reader_path": Key(
         "text",
@@ -166,7 +171,7 @@ RUNNER = {
         "a number of at least 0",
         lambda value: type(value) in (int, float) and 0 <= value < float("inf"),
     ),
-    "test_data_dir": Key("path", REQUIRED, "Folder of the test set."),
+    "test_data_dir": Key("paths", REQUIRED, "Test set, like `train_data_dir`."),
     "infer_reader_path": Key(
         "text", None, "Reader of the test set; `train_reader_path` if not set."
     ),

@@ -12,6 +12,7 @@ from engine.system import integers
 
 _TYPES = {"bool": bool, "int": int, "text": str, **dict.fromkeys(PATHS, str), "any": object}
 _EXPECTED = {"bool": "True or False", "text": "a text", **dict.fromkeys(PATHS, "a path")}
+_EXPECTED["paths"] = "a folder, a file, or a list of folders and files"
 
 # Keys that have no effect unless another one is set.
 _NEEDED = {
@@ -56,6 +57,9 @@ def _is_set(config: Config, name: str) -> bool:
 
 def _problem(key: Key, value: Any) -> str:
     """Returns what was expected instead of a value, or '' if the value is valid."""
+    if key.kind == "paths" and isinstance(value, list):
+        each = [_problem(key, path if isinstance(path, str) else None) for path in value or [None]]
+        return next(filter(None, each), "")
     kind = _TYPES[key.kind]
     has_type = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
     if key.kind in ("text", *PATHS) and value in ("None", "none"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from engine.config.config import Config
-from engine.model_folder import loading
+from engine.model_folder import data_files
 
 _KEY = "runner.valid_data_dir"
 
@@ -20,31 +21,35 @@ def check_validation_data(config: Config, purpose: str) -> None:
     Raises:
         UserError: there is no validation set, or it overlaps the test set.
     """
-    folder = config.runner("valid_data_dir")
-    if folder is None:
+    paths = config.runner("valid_data_dir")
+    if paths is None:
         raise config.error(_KEY, f"{purpose} needs a validation set; set this key to its folder")
-    overlap = find_overlap(config, folder)
+    overlap = find_overlap(config, paths)
     if overlap:
         reason = f"{purpose}: validation and test sets must not overlap: {overlap}"
         raise config.error(_KEY, reason)
 
 
-def find_overlap(config: Config, folder: str) -> str | None:
-    """Returns which of a folder's files are test files, as a clause; None if none are.
+def find_overlap(config: Config, paths: Sequence[str]) -> str | None:
+    """Returns which files of a validation set are test files, as a clause; None if none are.
 
     Args:
         config: the configuration, for ``runner.test_data_dir``.
-        folder: the folder of the validation set.
+        paths: the folders and files of the validation set.
     """
     if config.get("runner.test_data_dir") is None:
         return None
-    test = config.runner("test_data_dir")
-    inner, outer = os.path.realpath(folder), os.path.realpath(test)
-    if inner == outer or inner.startswith(os.path.join(outer, "")):
-        return "this folder is in runner.test_data_dir"
-    test_files = {_identity(path) for path in loading.files_in(test)} if os.path.isdir(test) else ()
-    files = loading.files_in(folder) if test_files and os.path.isdir(folder) else ()
-    for path in files:  # a link may lead to a test file, and the test folder may lie inside
+    tests = config.runner("test_data_dir")
+    for inner in map(os.path.realpath, paths):
+        for outer in map(os.path.realpath, tests):
+            if inner == outer or inner.startswith(os.path.join(outer, "")):
+                return f"{inner} is in runner.test_data_dir"
+    if not all(map(os.path.exists, [*tests, *paths])):
+        return None
+    test_files = {_identity(path) for path in data_files.files_of(tests)}
+    for path in data_files.files_of(
+        paths
+    ):  # a link may lead to a test file, or contain the test set
         if _identity(path) in test_files:
             return f"{path} is a test file"
     return None

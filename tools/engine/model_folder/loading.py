@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
 from engine.config.config import Config
-from engine.model_folder import importing
+from engine.model_folder import data_files, importing
 from engine.model_folder.importing import REPOSITORY
 from engine.system.errors import UserError
 
@@ -97,7 +97,7 @@ def dataset(config: Config, reader: str, files: list[str], folder: str | None = 
     module = importing.import_module(folder, reader)
     generator = slot_data.generator_class(module)
     if generator and not hasattr(module, "RecDataset"):
-        lists = (files_in(path) if os.path.isdir(path) else [path] for path in files)
+        lists = (data_files.files_of([path]) for path in files)
         return slot_data.SlotDataset(generator, list(chain(*lists)), settings(config))
     return load_class(folder, reader, "RecDataset")(files, settings(config))
 
@@ -111,14 +111,14 @@ def dataset_member(config: Config, reader: str, name: str) -> Any:
 
 
 def files(config: Config, key: str) -> list[str]:
-    """Returns the files of a data folder; see `reader_files`.
+    """Returns the data files of a ``runner`` key; see `reader_files`.
 
     Args:
         config: the configuration.
-        key: the ``runner`` key that names the folder.
+        key: the ``runner`` key that names folders and files.
 
     Raises:
-        UserError: the key is not set, or the folder cannot be used.
+        UserError: the key is not set, or a folder or a file cannot be used.
     """
     try:
         return reader_files(config, config.runner(key))
@@ -126,63 +126,17 @@ def files(config: Config, key: str) -> list[str]:
         raise config.error(f"runner.{key}", str(error)) from error
 
 
-def reader_files(config: Config, folder: str) -> list[str]:
-    """Returns the ``file_list`` of a configuration's reader: the files of a data folder.
+def reader_files(config: Config, paths: Sequence[str]) -> list[str]:
+    """Returns the ``file_list`` of a configuration's reader.
 
-    A reader written for PaddleRec gets the folder's own entries, as there: sub-folders too, which
-    some readers walk themselves. They are sorted here, and hidden ones are left out.
-
-    Raises:
-        UserError: see `files_in`.
-    """
-    if not written_for_paddlerec(config):
-        return files_in(folder)
-    if not os.path.isdir(folder):
-        raise UserError(f"there is no folder {folder}")
-    found = [os.path.join(folder, name) for name in sorted(_names(folder))]
-    if not found:
-        raise UserError(f"folder {folder} holds no files")
-    return found
-
-
-def files_in(folder: str) -> list[str]:
-    """Returns the files of a folder and its sub-folders, sorted by path.
-
-    Hidden files and folders are left out. Links are followed.
+    It is the data files of some folders and files. A reader written for PaddleRec gets a folder's
+    own entries, as there: sub-folders too, which some readers walk themselves.
 
     Raises:
-        UserError: there is no such folder, it contains no files, a sub-folder cannot be read, or
-            a link leads back to a folder that contains it.
+        UserError: a folder or a file cannot be used.
     """
-    if not os.path.isdir(folder):
-        raise UserError(f"there is no folder {folder}")
-    found = sorted(_walk(folder, ()))
-    if not found:
-        raise UserError(f"folder {folder} holds no files")
-    return found
-
-
-def _walk(folder: str, parents: tuple[str, ...]) -> Iterator[str]:
-    """Yields the files of a folder; ``parents`` are the real paths of the folders above it."""
-    real = os.path.realpath(folder)
-    if real in parents:
-        raise UserError(
-            f"{folder}: a link leads back to {real}, which contains it: remove the link"
-        )
-    for name in _names(folder):
-        path = os.path.join(folder, name)
-        if os.path.isdir(path):
-            yield from _walk(path, (*parents, real))
-        else:
-            yield path
-
-
-def _names(folder: str) -> list[str]:
-    """Returns the names in a folder that are not hidden."""
-    try:
-        return [name for name in os.listdir(folder) if not name.startswith(".")]
-    except OSError as error:
-        raise UserError(f"cannot read folder {folder}: {error.strerror}") from error
+    list_files = data_files.entries_of if written_for_paddlerec(config) else data_files.files_of
+    return list_files(paths)
 
 
 def hook(model: Any, name: str, purpose: str) -> Any:

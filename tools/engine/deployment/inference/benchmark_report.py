@@ -25,7 +25,7 @@ def collect(
     return {
         "runtime": dict(predictor.runtime),
         "data": {
-            "data_dir": job.data_dir,
+            "data_dir": ", ".join(job.data),
             "reader": job.reader,
             "batch_size": job.batch_size,
             "rows": rows,

@@ -27,7 +27,7 @@ class Job:
     Attributes:
         model: the exported model.
         config: the YAML's configuration, or one made from the model's metadata.
-        data_dir: folder of the data files.
+        data: folders and files of the rows.
         reader: path of the reader's module.
         batch_size: rows per batch.
         limit: use only that many rows from the start; None for all.
@@ -36,7 +36,7 @@ class Job:
 
     model: ExportedModel
     config: Config
-    data_dir: str
+    data: list[str]
     reader: str
     batch_size: int
     limit: int | None
@@ -53,7 +53,7 @@ class Job:
         """
         folder, name = os.path.split(os.path.splitext(self.reader)[0])
         try:
-            files = loading.reader_files(self.config, self.data_dir)
+            files = loading.reader_files(self.config, self.data)
         except UserError as error:
             raise UserError(f"--data_dir: {error}") from error
         size = batch_size or self.batch_size
@@ -92,14 +92,14 @@ def open_job(arguments: argparse.Namespace, config: Config | None) -> Job:
     if reader is None and config:
         name = config.runner("infer_reader_path") or config.runner("train_reader_path")
         reader = os.path.join(config.folder, f"{name}.py")
-    data_dir = _option_or_yaml(arguments.data_dir, config, "test_data_dir")
-    for option, value in (("--data_dir", data_dir), ("--reader_file", reader)):
+    data = _option_or_yaml(arguments.data_dir, config, "test_data_dir")
+    for option, value in (("--data_dir", data), ("--reader_file", reader)):
         if value is None:
             raise UserError(f"{option} is missing: give it, or a YAML with -m")
     return Job(
         model=model,
         config=config or _config_of_metadata(model),
-        data_dir=os.path.abspath(data_dir),
+        data=[os.path.abspath(path) for path in data],
         reader=os.path.abspath(reader),
         batch_size=options.batch_size,
         limit=arguments.limit,
