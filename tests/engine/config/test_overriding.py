@@ -180,7 +180,7 @@ def test_an_empty_value_is_refused(refusal, name, value):
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("runner.valid_data_dir", "a path; write null to unset the key, or ./{} for the folder"),
+        ("runner.infer_load_path", "a path; write null to unset the key, or ./{} for the folder"),
         ("runner.valid_metric", "a text; write null to unset the key"),
         ("runner.seed", "an integer of at least 0; write null for no value"),
         ("hyper_parameters.rate", "a number; write null for no value"),
