@@ -100,6 +100,11 @@ class Done(NamedTuple):
     stdout: str
     stderr: str
 
+    @property
+    def log(self):
+        """All lines: the results, then the others."""
+        return self.stdout + self.stderr
+
 
 @pytest.fixture
 def run_command(elsewhere, monkeypatch, capfd):

@@ -28,7 +28,7 @@ from benchmarking.programs import Program, program
 from benchmarking.provenance import commit
 from benchmarking.tools_folder import ToolsFolder
 from engine import command_line
-from engine.system import interrupts
+from engine.system import interrupts, logs
 from engine.system.errors import UserError
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -111,7 +111,8 @@ def measure(
         workspace: a folder for temporary folders.
     """
     runs = [[] for _ in programs]
-    for _ in tqdm(range(repeat), desc="runs of a case", leave=False, disable=None):
+    hidden = logs.is_quiet() or None  # None: hidden if standard error is no terminal
+    for _ in tqdm(range(repeat), desc="runs of a case", leave=False, disable=hidden):
         for number, each in enumerate(programs):
             if each.covers(case):
                 with tempfile.TemporaryDirectory(dir=workspace) as folder:
@@ -145,6 +146,7 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
     from engine.model_folder import loading
     from engine.system import environment
 
+    logs.start_logging(arguments.quiet)
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
     interrupts.catch(signal.SIGTERM)  # after the import of Paddle, which sets a handler too
     folders = data_folders(config, arguments.mode)
@@ -156,10 +158,10 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
     ]
     for each in (mine, *others):
         each.prepare(cases)
-    print(f"A = {mine.name}, commit {commit(_HERE) or 'unknown'}")
+    logs.show(f"A = {mine.name}, commit {commit(_HERE) or 'unknown'}")
     for letter, each in zip(_LETTERS, others):
-        print(f"{letter} = {each.name}")
-    print(table.case_header(), flush=True)
+        logs.show(f"{letter} = {each.name}")
+    logs.show(table.case_header())
     report = {
         "yaml": config.yaml_path,
         "overrides": arguments.opt,
@@ -175,17 +177,18 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
         options = arguments.repeat, arguments.split_batches
         measured = measure(case, [mine, *others], *options, workspace)
         report["cases"].append(measured)
-        print(table.case_line(number, measured), flush=True)
+        logs.show(table.case_line(number, measured))
         if arguments.json:
             benchmark_report.save(report, arguments.json)
     if arguments.split_batches:
-        print(
+        logs.show(
             "\nmilliseconds of each phase of a step; from an extra run, whose clock slows it down"
         )
-        print("\n".join(table.phases_table(report["cases"])))
+        logs.show("\n".join(table.phases_table(report["cases"])))
     if others:
-        print("\nother programs, and how many times as fast A is: steady state, then whole process")
-        print("\n".join(table.against_table(report["cases"])))
+        title = "other programs, and how many times as fast A is: steady state, then whole process"
+        logs.show(f"\n{title}")
+        logs.show("\n".join(table.against_table(report["cases"])))
 
 
 def main() -> None:

@@ -26,9 +26,7 @@ logger = logging.getLogger("compare")
 
 def parsed_arguments() -> argparse.Namespace:
     """Reads the command line."""
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__)
     parser.add_argument(
         "-m", "--matrices_yaml", required=True, metavar="YAML", help="data sets, models, matrices"
     )
@@ -63,7 +61,7 @@ def main() -> None:
     from engine.system.errors import UserError
 
     interrupts.catch(signal.SIGTERM)  # after the import of Paddle, which sets a handler too
-    logs.start_logging()
+    logs.start_logging(arguments.quiet)
     wanted = matrix.load(arguments.matrices_yaml, arguments.matrix)
     cells = wanted.select(arguments.only)
     for cell in cells:
@@ -72,7 +70,7 @@ def main() -> None:
     if arguments.list:
         for cell in cells:
             record = results.read(cell)
-            print(f"{'not run' if record is None else record['state']:<9} {cell.name}")
+            logs.show(f"{'not run' if record is None else record['state']:<9} {cell.name}")
         return
     yaml = _relative(arguments.matrices_yaml)
     command = f"python tools/compare.py -m {yaml} --matrix {wanted.name}"

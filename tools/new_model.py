@@ -12,7 +12,6 @@ Errors (one line, exit code 2): the name is not an identifier in lower case or i
 no model to copy.
 """
 
-import argparse
 import keyword
 import os
 import re
@@ -20,6 +19,7 @@ import shutil
 
 from engine import command_line
 from engine.model_folder.importing import REPOSITORY
+from engine.system import logs
 from engine.system.errors import UserError, nearest
 
 _MODELS = os.path.join(REPOSITORY, "models", "multitask")
@@ -128,16 +128,16 @@ def _renamed(text: str, old: str, layer: str, name: str) -> str:
 
 def main() -> None:
     """Runs the command."""
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__)
     parser.add_argument("name", metavar="NAME", help="the new model, such as omoe")
     parser.add_argument("--like", required=True, metavar="MODEL", help="the model to copy")
     arguments = parser.parse_args()
     files = make(arguments.name, arguments.like)
     folder = f"models/multitask/{arguments.name}"
-    print(f"made {folder}: {', '.join(files)}")
-    print(f"next: write {folder}/net.py, then python tools/trainer.py -m {folder}/config.yaml")
+    logs.show(f"made {folder}: {', '.join(files)}")
+    if not arguments.quiet:
+        command = f"python tools/trainer.py -m {folder}/config.yaml"
+        logs.show(f"next: write {folder}/net.py, then {command}")
 
 
 if __name__ == "__main__":

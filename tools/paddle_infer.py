@@ -128,7 +128,7 @@ def main() -> None:
         raise UserError("-o changes values of a YAML; give the YAML with -m")
     else:
         config = None
-        logs.start_logging()
+        logs.start_logging(arguments.quiet)
     job = jobs.open_job(arguments, config)
     if arguments.compare:
         from engine.deployment.inference import comparison

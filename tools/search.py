@@ -70,8 +70,9 @@ def main() -> None:
     from searching.search import Search
 
     interrupts.catch(signal.SIGTERM)  # after the import of Paddle, which sets a handler too
-    logs.start_logging()
+    logs.start_logging(arguments.quiet)
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
+    logs.write_file(config.runner("log_file"))
     splits.check_validation_data(config, "a search")
     default = studies.default_path(config.runner("model_save_path"))
     path = os.path.abspath(arguments.study or default)

@@ -52,10 +52,7 @@ def _number(lowest: float, highest: float) -> Callable[[str], float]:
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the command line's options."""
-    parser = command_line.Parser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.Parser(__doc__)
     at_least_1 = command_line.at_least(1)
     add = parser.add_argument_group("model").add_argument
     add("--model_dir", metavar="DIR", help="folder with one exported model")
@@ -175,7 +172,7 @@ def main() -> None:
         raise UserError(
             f"serving needs {error.name}: pip install -r requirements-deploy.txt"
         ) from error
-    logs.start_logging()
+    logs.start_logging(arguments.quiet)
     exported = model_files.find(
         arguments.model_dir, arguments.model_file, arguments.params_file, arguments.engine
     )
@@ -190,7 +187,7 @@ def main() -> None:
         precision=arguments.precision,
     )
     opened = opening.open_predictor(exported, options)
-    logs.start_logging()  # again: importing Paddle 2.6 silences the root logger
+    logs.start_logging(arguments.quiet)  # again: importing Paddle 2.6 silences the root logger
     logging.getLogger().setLevel(arguments.log_level.upper())
     name = (
         arguments.model_name or exported.metadata.get("model") or os.path.basename(exported.prefix)

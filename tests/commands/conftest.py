@@ -18,10 +18,10 @@ def model(tmp_path):
 
 @pytest.fixture
 def command(run_command):
-    """Runs a command's file as ``__main__`` in this process; returns its exit code and stderr."""
+    """Runs a command's file as ``__main__`` in this process; returns its exit code and log."""
 
     def run(name, *arguments):
         done = run_command(name, *arguments)
-        return done.code, done.stderr
+        return done.code, done.log
 
     return run

@@ -25,13 +25,13 @@ def train(model, tmp_path):
         settings += ["runner.print_interval=1", "runner.resume=True"]
         process = subprocess.Popen(
             slow(name, 0.02, model, *settings),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
         lines = []
         with process:
-            for line in process.stderr:
+            for line in process.stdout:
                 lines.append(line.rstrip())
                 if number and after in line:
                     process.send_signal(number)
@@ -187,4 +187,4 @@ def test_a_change_of_the_batches_is_refused(train, model, tmp_path, run_command)
         done = run_command("trainer", "-m", model / "config.yaml", *output, *changed)
         assert done.code == 2, change
         assert problem in done.stderr.splitlines()[-1]
-        assert sorted(os.listdir(tmp_path / "out")) == ["0", "interrupted"]
+        assert sorted(os.listdir(tmp_path / "out")) == ["0", "config.yaml", "interrupted"]

@@ -72,7 +72,7 @@ def test_everything_that_reads_checkpoints_reads_them(run, tmp_path):
 
     def metrics(name, output):
         _, done = run(name, output, one_epoch)
-        (line,) = [line for line in done.stderr.splitlines() if "epoch: 0 done" in line]
+        (line,) = [line for line in done.log.splitlines() if "epoch: 0 done" in line]
         return line.split(" - ")[-1].split(", epoch time")[0]
 
     for name in ("infer", "static_infer"):

@@ -11,7 +11,7 @@ QUEUE = ["runner.reader_type=QueueDataset", "runner.train_reader_path=queuedatas
 def run(run_command, name, folder, *options):
     done = run_command(name, "-m", folder / "config.yaml", "-o", "runner.epochs=1", *options)
     assert done.code == 0, done.stderr
-    return done.stderr
+    return done.log
 
 
 @pytest.mark.parametrize("name", ["trainer", "static_trainer"])

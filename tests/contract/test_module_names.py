@@ -31,6 +31,6 @@ def test_a_folder_with_such_names_trains_and_evaluates(stand_in, run_command, li
         for name in ("trainer", "infer"):
             done = run_command(f"{graph}{name}", "-m", folder / "config.yaml")
             assert done.code == 0, done.stderr
-            metrics.append([{**values, "time": 0} for values in lines(done.stderr)["done"]])
+            metrics.append([{**values, "time": 0} for values in lines(done.log)["done"]])
     assert metrics[:2] == metrics[2:]
     assert all(metrics)

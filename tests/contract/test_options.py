@@ -31,7 +31,7 @@ def trained(stand_in, run_command):
         path = folder / output / str(epoch) / f"{PREFIX[trainer]}.pdparams"
         saved = formats.read(str(path))
         saved.pop("StructuredToParameterName@@", None)
-        return saved, done.stderr
+        return saved, done.log
 
     return train
 

@@ -90,7 +90,7 @@ def test_the_epoch_line_shows_it(stand_in, run_command, lines, name, metrics, th
     folder = stand_in(name)
     done = run_command("static_trainer", "-m", folder / "config.yaml", "-o", "runner.epochs=2")
     assert done.code == 0, done.stderr
-    shown = lines(done.stderr)
+    shown = lines(done.log)
     assert len(shown["done"]) == 2
     for values in shown["done"]:
         assert all(0.0 < values[metric] <= 1.0 for metric in metrics)

@@ -33,7 +33,7 @@ def test_dygraph_equals_paddlerecs_loop(stand_in, run_command, lines, name):
     yaml = folder / "config.yaml"
     done = run_command("trainer", "-m", yaml)
     assert_ran(done)
-    shown = lines(done.stderr)
+    shown = lines(done.log)
     config = load_config(str(yaml), [], loading.hyper_parameters)
     model, net, epochs = paddlerec_loop.train_dygraph(config)
     root = config.runner("model_save_path")
@@ -48,7 +48,7 @@ def test_dygraph_equals_paddlerecs_loop(stand_in, run_command, lines, name):
     assert_ran(done)
     if config.runner("infer_end_epoch") == len(epochs):
         scores, printed = paddlerec_loop.infer_dygraph(config, model, net)
-        assert_values(lines(done.stderr)["done"][-1], {**printed, **scores})
+        assert_values(lines(done.log)["done"][-1], {**printed, **scores})
         assert len(scores) == len(model.create_metrics()[1])
 
 
@@ -58,7 +58,7 @@ def test_static_graph_equals_paddlerecs_loop(stand_in, run_command, lines, name)
     yaml = folder / "config.yaml"
     done = run_command("static_trainer", "-m", yaml, "-o", "runner.epochs=1")
     assert_ran(done)
-    shown = lines(done.stderr)
+    shown = lines(done.log)
     config = load_config(str(yaml), ["runner.epochs=1"], loading.hyper_parameters)
     fetched, state = paddlerec_loop.train_static(config)
     saved = formats.read(f"{config.runner('model_save_path')}/0/rec_static.pdparams")
@@ -71,4 +71,4 @@ def test_static_graph_equals_paddlerecs_loop(stand_in, run_command, lines, name)
         "static_infer", "-m", yaml, "-o", "runner.infer_start_epoch=0", "runner.infer_end_epoch=1"
     )
     assert_ran(done)
-    assert len(lines(done.stderr)["done"]) == 1
+    assert len(lines(done.log)["done"]) == 1

@@ -23,7 +23,7 @@ def test_validation_and_averages_do_not_change_training(stand_in, run_command, l
         options = ["runner.epochs=1", f"runner.model_save_path={out}", *more]
         done = run_command(command, "-m", folder / "config.yaml", "-o", *options)
         assert done.code == 0, done.stderr
-        logs.append(done.stderr)
+        logs.append(done.log)
         saved.append(formats.read(f"{out}/0/{prefix}.pdparams"))
     for key, value in saved[0].items():
         np.testing.assert_array_equal(saved[1][key], value, err_msg=key)
@@ -40,7 +40,7 @@ def test_validation_and_averages_do_not_change_training(stand_in, run_command, l
     end = ["runner.infer_end_epoch=1", "runner.infer_start_epoch=0"]
     done = run_command(f"{graph}infer", "-m", folder / "config.yaml", "-o", root, *end)
     assert done.code == 0, done.stderr
-    told = re.search(r"epoch: 0 done, (.*), epoch time", done.stderr)
+    told = re.search(r"epoch: 0 done, (.*), epoch time", done.log)
     assert told[1] == found[-1][1]
     assert found[-1][1] != re.findall(r"INFO - valid: .*?, .*?, (.*), valid", logs[2])[-1]
 

@@ -1,14 +1,15 @@
-"""What all commands share: ``-m config.yaml -o key=value``, types of options, exit codes."""
+"""What all commands share: ``-m``, ``-o``, ``--quiet``, types of options, exit codes."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from engine.system import integers, interrupts, process
+from engine.system import integers, interrupts, logs, process
 from engine.system.errors import UserError
 
 _BOOLEANS = {"true": True, "t": True, "yes": True, "1": True}
@@ -16,7 +17,19 @@ _BOOLEANS.update({"false": False, "f": False, "no": False, "0": False})
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line."""
+    """The parser of a command: it has ``--quiet``, and reports an error in one line.
+
+    Args:
+        description: the text of ``--help``, printed as it is.
+    """
+
+    def __init__(self, description: str):
+        super().__init__(
+            description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        self.add_argument(
+            "--quiet", action="store_true", help="print only results, warnings and errors"
+        )
 
     def error(self, message: str) -> NoReturn:
         """Ends the command with exit code 2."""
@@ -30,7 +43,7 @@ def parser(description: str, config_required: bool = True) -> argparse.ArgumentP
         description: the text of ``--help``, printed as it is.
         config_required: whether the command needs ``-m``.
     """
-    options = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = Parser(description)
     options.add_argument(
         "-m",
         "--config_yaml",
@@ -98,11 +111,14 @@ def run(main: Callable[[], object], end: Callable[[int], object] = sys.exit) -> 
         code = _report(str(error), 2)
     except KeyboardInterrupt as interrupt:
         code = _report(str(interrupt) or "interrupted", getattr(interrupt, "exit_code", 130))
+    except Exception:
+        logs.keep_traceback(traceback.format_exc())
+        raise
     end(code)
     sys.exit(code)
 
 
 def _report(message: str, code: int) -> int:
     """Prints an error in one line; returns the exit code."""
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    logs.show_error(f"error: {' '.join(message.split())}")
     return code

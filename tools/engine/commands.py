@@ -28,7 +28,7 @@ def read_config(
     """Starts the log and returns the configuration of the command line.
 
     Args:
-        arguments: the parsed command line, with ``config_yaml`` and ``opt``.
+        arguments: the parsed command line, with ``config_yaml``, ``opt`` and ``quiet``.
         trained: returns the encoding of the checkpoint that the command uses; see
             `encoding.complete_config`. None for a command that trains.
         graph: the graph of a command that several processes can run together; they are connected
@@ -43,8 +43,9 @@ def read_config(
     from engine.system import logs
 
     interrupts.catch(signal.SIGTERM)  # after importing Paddle, which sets its own handler
-    logs.start_logging()
+    logs.start_logging(getattr(arguments, "quiet", False))
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
+    logs.write_file(config.runner("log_file"))
     if graph and processes.start(config, graph).rank:
         logging.getLogger().setLevel(logging.WARNING)  # rank 0 logs for all
     with processes.current().main_process_first():

@@ -21,7 +21,7 @@ from benchmarking import provenance
 from engine.config.config import Config
 from engine.config.load import load_config
 from engine.model_folder.loading import REPOSITORY, hyper_parameters
-from engine.system import interrupts
+from engine.system import interrupts, logs
 from engine.system.errors import UserError
 from searching import space as spaces
 from searching import trials, tuned
@@ -209,14 +209,14 @@ class Search:
             return
         metric = self.config.runner("valid_metric")
         logger.info("the best of %d trials is trial %d", len(study.ended), best.number)
-        print(f"{metric} = {best.value:.6f} in {study.place(best)}, trial {best.number}")
+        logs.show(f"{metric} = {best.value:.6f} in {study.place(best)}, trial {best.number}")
         for key, value in study.values(best).items():
-            print(f"  {spaces.option(key, value)}")
+            logs.show(f"  {spaces.option(key, value)}")
         importances = study.importances()
         if importances:
             shares = ", ".join(f"{key} {share:.2f}" for key, share in importances.items())
-            print(f"importances: {shares}")
-        print(f"written: {self.output}")
+            logs.show(f"importances: {shares}")
+        logs.show(f"written: {self.output}")
 
 
 def _remove(folder: str) -> None:

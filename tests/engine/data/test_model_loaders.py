@@ -31,7 +31,7 @@ def test_dygraph_uses_the_reader(run, tmp_path):
         parameters.append(formats.read(str(tmp_path / "output" / "0" / "rec.pdparams")))
         done = run("infer", *options)
         assert done.code == 0, done.stderr
-        metrics.append(done.stderr.partition("epoch: 0 done, ")[2].partition(", epoch time")[0])
+        metrics.append(done.log.partition("epoch: 0 done, ")[2].partition(", epoch time")[0])
     assert metrics[0] == metrics[1] != ""
     for name, value in parameters[0].items():
         np.testing.assert_array_equal(value, parameters[1][name], err_msg=name)

@@ -29,7 +29,7 @@ def share_bottom(copy_checkout, tmp_path_factory):
     """A copy of share_bottom's folder, trained with its YAML and exported."""
     folder = copy_checkout(tmp_path_factory.mktemp("checkout")) / "models/multitask/share_bottom"
     run(folder, "trainer.py -m config.yaml")
-    _, log = run(folder, "to_static.py -m config.yaml")
+    log, _ = run(folder, "to_static.py -m config.yaml")
     assert f"{OUTPUT}/tostatic.{GRAPH}; largest difference from the net " in log
     return folder
 

@@ -45,7 +45,7 @@ def alone(run_command):
     def run(name, *arguments, code=0):
         done = run_command(name, *arguments)
         assert done.code == code, done.stderr
-        return done.stderr
+        return done.log
 
     return run
 

@@ -71,7 +71,7 @@ def test_metrics_agree_with_scikit_learn_on_the_saved_predictions(evaluated, com
         assert bins[:, 2].sum() == 200
         error = bins[:, 2] @ abs(bins[:, 0] - bins[:, 1]) / 200
         assert figures["ece"] == pytest.approx(error)
-        assert f"{task} on 200 rows, auc: {figures['auc']:.6f}, acc: " in done.stderr
+        assert f"{task} on 200 rows, auc: {figures['auc']:.6f}, acc: " in done.log
 
 
 def test_saved_metrics_have_rows_parameters_gates_and_versions(evaluated):
@@ -89,8 +89,8 @@ def test_saved_metrics_have_rows_parameters_gates_and_versions(evaluated):
 def test_without_runner_metrics_nothing_more_is_logged(evaluated):
     done, found, _ = evaluated("mmoe")
     assert found["epochs"]["0"]["tasks"] == {}
-    assert " rows, " not in done.stderr
-    assert "auc_income: " in done.stderr
+    assert " rows, " not in done.log
+    assert "auc_income: " in done.log
 
 
 def test_training_saves_metrics_too(run_command, tmp_path):

@@ -136,7 +136,8 @@ def test_all_processes_end_with_code_0(trained):
     job, codes, output = trained
     assert codes == {"server0": 0, "trainer0": 0, "trainer1": 0}, job.text("trainer0")
     assert job.left() == []
-    assert sorted(os.listdir(output)) == ["0", "1", "2", "3"]  # no lock and no temporary files
+    saved = ["0", "1", "2", "3", "config.yaml"]  # no lock and no temporary files
+    assert sorted(os.listdir(output)) == saved
     assert sorted(os.listdir(job.logs["server0"].parent)) == [
         "server0.log",
         "trainer0.log",
@@ -181,7 +182,7 @@ def test_other_commands_evaluate_the_saved_tables(trained, run_command):
             "runner.infer_end_epoch=4",
         )
         assert done.code == 0, done.stderr
-        found = re.search(r"epoch: 3 done, auc_ctr: ([\d.]+), auc_cvr: ([\d.]+)", done.stderr)
+        found = re.search(r"epoch: 3 done, auc_ctr: ([\d.]+), auc_cvr: ([\d.]+)", done.log)
         assert float(found[1]) > 0.85
         assert float(found[2]) > 0.55
 
@@ -292,7 +293,7 @@ def test_a_folder_written_for_paddlerec(tmp_path, run_command):
         "runner.infer_start_epoch=7",
         "runner.infer_end_epoch=8",
     )
-    found = re.search(r"epoch: 7 done, auc: ([\d.]+)", done.stderr)
+    found = re.search(r"epoch: 7 done, auc: ([\d.]+)", done.log)
     assert float(found[1]) > 0.8, done.stderr
 
 

@@ -11,6 +11,8 @@ from engine.config.runner_keys import PATHS, REQUIRED, RUNNER
 from engine.system import paths
 from engine.system.errors import UserError
 
+FOLDER_KEY = "config_abs_dir"  # PaddleRec's key of the model's folder
+
 
 class Config(Mapping):
     """A read-only mapping by full keys: ``config.get("hyper_parameters.expert_num", 8)``.
@@ -24,17 +26,26 @@ class Config(Mapping):
         values: the values by full key.
         yaml_path: the absolute path of the YAML.
         overridden: the keys that ``-o`` sets.
+        derived: the keys whose values follow from the data.
 
     Attributes:
         yaml_path: the absolute path of the YAML.
-        folder: the folder of the YAML.
+        folder: the model's folder: that of the YAML, or ``config_abs_dir`` of a saved one.
+        derived: the keys whose values follow from the data.
     """
 
-    def __init__(self, values: dict[str, Any], yaml_path: str, overridden: Iterable[str] = ()):
+    def __init__(
+        self,
+        values: dict[str, Any],
+        yaml_path: str,
+        overridden: Iterable[str] = (),
+        derived: Iterable[str] = (),
+    ):
         self.yaml_path = yaml_path
-        self.folder = os.path.dirname(yaml_path)
+        self.folder = values.get(FOLDER_KEY) or os.path.dirname(yaml_path)
+        self.derived = frozenset(derived)
         self._overridden = frozenset(overridden)
-        self._values = {**values, "config_abs_dir": self.folder, "yaml_path": yaml_path}
+        self._values = {**values, FOLDER_KEY: self.folder, "yaml_path": yaml_path}
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -67,8 +78,9 @@ class Config(Mapping):
         return value
 
     def completed(self, values: Mapping[str, Any]) -> Config:
-        """Returns a copy with further values; they replace those of the same keys."""
-        return Config({**self._values, **values}, self.yaml_path, self._overridden)
+        """Returns a copy with values that follow from the data."""
+        derived = self.derived | (values.keys() - self._values.keys())
+        return Config({**self._values, **values}, self.yaml_path, self._overridden, derived)
 
     def source(self, key: str) -> str:
         """Returns where a key is set: ``-o``, or the path of the YAML and the line if known."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.config import keys, overriding, runner_values, yaml_files, yaml_scalars
-from engine.config.config import Config
+from engine.config.config import FOLDER_KEY, Config
 from engine.config.runner_keys import RUNNER
 from engine.system.errors import UserError
 
@@ -39,7 +39,10 @@ def load_config(
     yaml_path = os.path.abspath(yaml_path)
     content, repeated = read_yaml(yaml_path)
     values, twice = _flatten(content)
-    declared = model_keys(os.path.dirname(yaml_path))
+    folder = os.path.dirname(yaml_path)
+    if FOLDER_KEY in values:  # a configuration that was saved beside checkpoints
+        values[FOLDER_KEY] = folder = _model_folder(yaml_path, folder, values[FOLDER_KEY])
+    declared = model_keys(folder)
     _report_repeated(yaml_path, repeated + twice, is_error=declared is not None)
     known = keys.known_keys(declared)
     _check_keys(yaml_path, values, known, is_declared=declared is not None)
@@ -85,6 +88,15 @@ def read_yaml(path: str) -> tuple[dict, Repeated]:
         elif section in content:
             _check_mapping(f"{path}: {section}", content[section])
     return content, repeated
+
+
+def _model_folder(yaml_path: str, folder: str, value: Any) -> str:
+    """Returns the model's folder that a saved configuration names."""
+    path = os.path.join(folder, os.path.expanduser(value)) if isinstance(value, str) else ""
+    if not os.path.isdir(path):
+        problem = "expected the model's folder, which has its Python files"
+        raise UserError(f"{yaml_path}: {FOLDER_KEY} = {value!r}: {problem}")
+    return os.path.normpath(path)
 
 
 def _check_mapping(place: str, content: Any) -> None:
@@ -153,7 +165,8 @@ def _check_keys(
         if inner and value not in (None, {}):
             problem = f"expected a section with keys such as {inner}"
             raise UserError(f"{yaml_files.place(yaml_path, key)}: {key} = {value!r}: {problem}")
-        if key in known or key in keys.WITHOUT_EFFECT or key.startswith(SEARCH) or inner:
+        is_plain = key in known or key in keys.WITHOUT_EFFECT or key == FOLDER_KEY
+        if is_plain or key.startswith(SEARCH) or inner:
             continue
         if is_declared:
             section = key.partition(".")[0]

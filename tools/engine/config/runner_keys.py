@@ -97,6 +97,11 @@ RUNNER = {
         "all gradients to autograd. See [performance.md](performance.md).",
     ),
     "print_interval": _at_least(1, 100, "Number of batches between two log lines."),
+    "log_file": Key(
+        "output path",
+        None,
+        "File to which the log is appended, besides the terminal. Its folder must exist.",
+    ),
     "model_save_path": Key(
         "output path", "output_model", "Folder for checkpoints, with one sub-folder per epoch."
     ),

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from engine.distributed import processes
 from engine.evaluation.visual import Visual
+from engine.system import logs
 from engine.system.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class RunLog:
         self._batches = batches
         self._began = self._clock.total()
         self._start_interval()
-        if sys.stderr.isatty() and processes.current().rank == 0:
+        if sys.stderr.isatty() and not logs.is_quiet() and processes.current().rank == 0:
             self._bar = tqdm(
                 total=self._total,
                 desc=f"epoch {epoch}",
@@ -95,7 +95,7 @@ class RunLog:
         cost = max(self._clock.total() - self._started, 1e-9)
         values = {**metrics, **shown}
         text = "".join(f"{name}:{_text(value)}, " for name, value in values.items())
-        self._log(
+        logger.info(
             f"epoch: {self.epoch}, batch_id: {self._batches - 1}, {text}"
             f"avg_reader_cost: {read:.5f} sec, avg_batch_cost: {cost / batches:.5f} sec, "
             f"avg_samples: {self._rows / batches:.5f}, ips: {self._rows / cost:.5f} ins/s"
@@ -109,7 +109,8 @@ class RunLog:
         """Logs an evaluation after the last counted batch."""
         text = "".join(f"{name}: {_text(value)}, " for name, value in metrics.items())
         place = f"epoch: {self.epoch}, batch_id: {self._batches - 1}"
-        self._log(f"valid: {place}, {text}valid time: {seconds:.2f} s")
+        line = f"valid: {place}, {text}valid time: {seconds:.2f} s"
+        logger.info(line, extra=logs.RESULT)
         if self._visual:
             named = {f"valid_{name}": value for name, value in metrics.items()}
             self._visual.scalars(named, self._step)
@@ -121,7 +122,8 @@ class RunLog:
         if skipped:
             text += f"skipped: {skipped} batches, "
         seconds = self._clock.total() - self._began
-        self._log(f"epoch: {self.epoch} done, {text}epoch time: {seconds:.2f} s")
+        line = f"epoch: {self.epoch} done, {text}epoch time: {seconds:.2f} s"
+        logger.info(line, extra=logs.RESULT)
 
     def close(self) -> None:
         """Removes the progress bar."""
@@ -134,13 +136,6 @@ class RunLog:
         self._rows = 0
         self._started = self._clock.total()
         self._read = self._clock.seconds["read"]
-
-    def _log(self, line: str) -> None:
-        if not self._bar:
-            logger.info(line)
-            return
-        with logging_redirect_tqdm():
-            logger.info(line)
 
 
 def _text(value: Any) -> str:

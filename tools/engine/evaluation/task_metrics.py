@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.config.config import Config
 from engine.evaluation import exact_metrics
+from engine.system import logs
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ class TaskMetrics:
             )
             groups = result.get("gauc_groups")
             of_groups = "" if groups is None else f", of {groups} groups"
-            logger.info("%s, %s on %d rows, %s%s", title, task, result["rows"], shown, of_groups)
+            line = f"{title}, {task} on {result['rows']} rows, {shown}{of_groups}"
+            logger.info(line, extra=logs.RESULT)
         return results
 
     def _compute(self, task: str, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:

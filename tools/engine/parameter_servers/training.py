@@ -9,12 +9,14 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from engine.checkpoints import find, formats, layout, matching, server_tables, store
+from engine.config import listing
 from engine.config.config import Config
 from engine.data import encoding, sources
 from engine.evaluation import steps
 from engine.evaluation.progress import RunLog
 from engine.evaluation.visual import Visual
 from engine.graphs import checkpoint_loading, finite_check
+from engine.model_folder import loading
 from engine.parameter_servers import session as sessions
 from engine.parameter_servers.dataset_shards import shard
 from engine.parameter_servers.job import Job
@@ -268,6 +270,7 @@ def _save(config: Config, job: Job, session: Any, epoch: int) -> None:
         write_tables,
         form=config.runner("checkpoint_format"),
     )
+    listing.save(config, root, loading.hyper_parameters(config.folder))
     logger.info("saved %s", folder)
     if keep:
         store.prune(root, session.prefix, keep)

@@ -11,6 +11,7 @@ import logging
 from typing import Any, Callable
 
 from engine.checkpoints import find, formats, layout, store
+from engine.config import listing
 from engine.config.config import Config
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
@@ -22,7 +23,7 @@ from engine.evaluation.undefined_metrics import UndefinedMetrics
 from engine.evaluation.visual import Visual
 from engine.graphs import checkpoint_loading, finite_check
 from engine.graphs.session import Batches, Session
-from engine.model_folder import seeds
+from engine.model_folder import loading, seeds
 from engine.system import interrupts
 from engine.system.clock import Clock
 from engine.system.errors import UserError
@@ -214,6 +215,7 @@ class Training:
         form, prefix = config.runner("checkpoint_format"), session.prefix
         state, export = session.state(), session.export
         folder = store.save(self._root, epoch, prefix, state, about, export, form=form)
+        listing.save(config, self._root, loading.hyper_parameters(config.folder))
         logger.info("saved %s", folder)
         store.remove(self._root, layout.INTERRUPTED, prefix)
         if keep:
@@ -225,14 +227,9 @@ class Training:
         self._log.close()
         self._check_finite()
         first_row = self._position.first_row if epoch == self._position.epoch else 0
+        batches, facts = self._log.batches, self._facts()
         return resume.save_interrupted(
-            self._session,
-            self._config,
-            self._source,
-            epoch,
-            self._log.batches,
-            first_row,
-            self._facts(),
+            self._session, self._config, self._source, epoch, batches, first_row, facts
         )
 
     def _save_after(self, problem: Exception, epoch: int) -> Exception:

@@ -15,6 +15,7 @@ from engine.evaluation.progress import RunLog
 from engine.evaluation.summary import Best
 from engine.graphs import checkpoint_loading
 from engine.graphs.session import Session
+from engine.system import logs
 from engine.training.early_stopping import EarlyStopping
 from engine.training.validation import Validation
 
@@ -147,7 +148,8 @@ class Monitor:
         if self.stopped:
             logger.info("stopped early: %d evaluations were no better", self.early_stopping.waited)
         folder = f"{self._config.runner('model_save_path')}/{layout.BEST}"
-        logger.info("best evaluation: %s, saved in %s", self.early_stopping.describe(), folder)
+        best = self.early_stopping.describe()
+        logger.info("best evaluation: %s, saved in %s", best, folder, extra=logs.RESULT)
 
     def _evaluate(self) -> None:
         place = (self._log.epoch, self._log.batches)

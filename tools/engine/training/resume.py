@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from engine.checkpoints import find, formats, layout, matching, store
+from engine.config import listing
 from engine.config.config import Config
 from engine.data import encoding
 from engine.data.sources import ModelSource, Source, length
@@ -15,6 +16,7 @@ from engine.distributed import processes
 from engine.graphs import checkpoint_loading
 from engine.graphs.finite_check import NotFinite
 from engine.graphs.session import Batches, Session
+from engine.model_folder import loading
 from engine.system import interrupts
 from engine.system.clock import Clock
 from engine.system.errors import UserError
@@ -205,14 +207,13 @@ def save_interrupted(
         **{name: _setting(config, name) for name in _ORDER},
         **(more or {}),
     }
-    return world.on_main_process(
-        lambda: store.save(
-            config.runner("model_save_path"),
-            epoch,
-            session.prefix,
-            {**parts, formats.PROGRESS: arrays},
-            about,
-            name=layout.INTERRUPTED,
-            form=config.runner("checkpoint_format"),
-        )
-    )
+    root, form = config.runner("model_save_path"), config.runner("checkpoint_format")
+    parts = {**parts, formats.PROGRESS: arrays}
+
+    def write() -> str:
+        name, prefix = layout.INTERRUPTED, session.prefix
+        folder = store.save(root, epoch, prefix, parts, about, name=name, form=form)
+        listing.save(config, root, loading.hyper_parameters(config.folder))
+        return folder
+
+    return world.on_main_process(write)

@@ -18,7 +18,7 @@ from engine.deployment.exported_model.metadata import write_metadata
 from engine.deployment.exported_model.model import ENDINGS, METADATA_ENDING, ExportedModel
 from engine.graphs import checkpoint_loading
 from engine.graphs.dygraph import DygraphSession
-from engine.system import atomic_files
+from engine.system import atomic_files, logs
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ def export_checkpoint(config: Config, model_format: str = "paddle") -> ExportedM
             source,
             os.path.join(target, os.path.basename(model.graph)),
             difference,
+            extra=logs.RESULT,
         )
     return exported
 

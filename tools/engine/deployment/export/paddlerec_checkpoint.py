@@ -11,7 +11,7 @@ from engine.checkpoints import matching, store
 from engine.config.config import Config
 from engine.graphs import checkpoint_loading
 from engine.graphs.dygraph import DygraphSession
-from engine.system import atomic_files
+from engine.system import atomic_files, logs
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -46,4 +46,5 @@ def convert(config: Config, source: str, target: str, names: str, prefix: str) -
     path = os.path.join(target, f"{prefix}.pdparams")
     with atomic_files.writing(path) as temporary:
         paddle.save(converted, temporary)
-    logger.info("converted checkpoint %s to %s: %d parameters", source, path, len(converted))
+    text = "converted checkpoint %s to %s: %d parameters"
+    logger.info(text, source, path, len(converted), extra=logs.RESULT)

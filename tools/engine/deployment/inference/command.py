@@ -10,6 +10,7 @@ from engine.deployment.inference import benchmark_report, prediction
 from engine.deployment.inference.job import Job
 from engine.deployment.predictors import opening
 from engine.evaluation import exact_metrics, predictions, task_metrics
+from engine.system import logs
 
 
 def run_job(job: Job, arguments: argparse.Namespace) -> None:
@@ -22,20 +23,20 @@ def run_job(job: Job, arguments: argparse.Namespace) -> None:
     )
     columns = task_metrics.named_columns(result.outputs)
     if arguments.show:
-        print(_first_rows(columns, result.labels, arguments.show))
+        logs.show(_first_rows(columns, result.labels, arguments.show))
     if arguments.save_predictions:
         predictions.write(arguments.save_predictions, columns)
     rows = len(next(iter(columns.values())))
     runtime = ", ".join(f"{name} {value}" for name, value in predictor.runtime.items())
-    print(f"{rows} rows, {result.rows_per_second:.0f} rows/s, {runtime}")
+    logs.show(f"{rows} rows, {result.rows_per_second:.0f} rows/s, {runtime}")
     labels = task_metrics.counting_labels(result.labels, job.model.row_conditions())
     for task, truth in labels.items():
         for line in _metric_lines(task, truth, result.outputs.get(task)):
-            print(line)
+            logs.show(line)
     if arguments.benchmark or arguments.save_log_path:
         report = benchmark_report.collect(job, predictor, result, arguments)
         if arguments.benchmark:
-            print(benchmark_report.text(report))
+            logs.show(benchmark_report.text(report))
         if arguments.save_log_path:
             benchmark_report.save(report, arguments.save_log_path)
 

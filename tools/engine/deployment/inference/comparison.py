@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import sys
 import time
@@ -16,8 +17,10 @@ from engine.deployment.exported_model import model_files, tensors
 from engine.deployment.inference.job import Job
 from engine.deployment.predictors import opening
 from engine.deployment.predictors.predictor import Options, Predictor
-from engine.system import environment
+from engine.system import environment, logs
 from engine.system.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 _BATCH_SIZES = (1, 32, 1024)
 _SECONDS = 1.0  # measured per runner and batch size, in all rounds
@@ -58,8 +61,8 @@ def compare_runners(job: Job, batch_sizes: tuple[int, ...], warmup: int) -> None
     if not runners:
         raise UserError(f"no engine on this machine can run {job.model.graph}")
     for name, value in environment.describe().items():
-        print(f"{name}: {value}")
-    print(_ROW.format("batch", "runner", "p50 ms", "p99 ms", "rows/s", "difference"))
+        logs.show(f"{name}: {value}")
+    logs.show(_ROW.format("batch", "runner", "p50 ms", "p99 ms", "rows/s", "difference"))
     for size in batch_sizes or _BATCH_SIZES:
         batches = _full_batches(job, runners[0].predictor, size)
         _measure(runners, batches, size, warmup)
@@ -69,7 +72,7 @@ def compare_runners(job: Job, batch_sizes: tuple[int, ...], warmup: int) -> None
             p50, p99 = np.percentile(runner.milliseconds[size], [50, 99])
             values = (f"{p50:.3f}", f"{p99:.3f}", f"{1e3 * size / p50:.0f}")
             line = _ROW.format(size, runner.name, *values, f"{runner.difference:.0e}")
-            print(line + ("  <- fastest" if runner is fastest else ""), flush=True)
+            logs.show(line + ("  <- fastest" if runner is fastest else ""))
 
 
 def _open_runners(job: Job) -> Iterator[Runner]:
@@ -83,7 +86,7 @@ def _open_runners(job: Job) -> Iterator[Runner]:
                 model = model_files.find_for_engine(job.model, options.engine)
                 predictor = opening.open_predictor(model, options)
             except UserError as error:
-                print(f"not available: {name}: {error}", file=sys.stderr)
+                logger.warning("not available: %s: %s", name, error)
                 break
             if options.use_gpu:
                 yield Runner(name, predictor)
