@@ -64,8 +64,11 @@ def save(config: Config, folder: str, declared: Mapping[str, Any] | None = None)
     """
     values = {key: value for key, value in _own(config) if key not in config.derived}
     for name, key in RUNNER.items():
-        if key.kind in PATHS and values.get(f"runner.{name}") is not None:
-            values[f"runner.{name}"] = config.runner(name)
+        written = values.get(f"runner.{name}")
+        if key.kind in PATHS and written is not None:
+            path = config.runner(name)  # a list, if several folders are possible
+            is_one = isinstance(path, list) and isinstance(written, str)
+            values[f"runner.{name}"] = path[0] if is_one else path
     values["runner.model_save_path"] = values["runner.infer_load_path"] = folder
     tree: dict[str, Any] = {FOLDER_KEY: config.folder}
     for key, value in sorted(values.items()):
