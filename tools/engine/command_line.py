@@ -118,6 +118,22 @@ def run(main: Callable[[], object], end: Callable[[int], object] = sys.exit) -> 
     sys.exit(code)
 
 
+def except_hook(otherwise: Callable) -> Callable:
+    """Returns a ``sys.excepthook`` that ends a script as `run` ends a command.
+
+    Args:
+        otherwise: the hook for all exceptions but `UserError`.
+    """
+
+    def hook(kind: type, error: BaseException, trace: object) -> None:
+        if not issubclass(kind, UserError):
+            otherwise(kind, error, trace)
+            return
+        raise SystemExit(_report(str(error), 2))
+
+    return hook
+
+
 def _report(message: str, code: int) -> int:
     """Prints an error in one line; returns the exit code."""
     logs.show_error(f"error: {' '.join(message.split())}")

@@ -66,7 +66,7 @@ def save(
             json.dump(facts, opened, indent=2)
         if export:
             export(building)
-        outdated = tuple(f"{kind}." for kind in (prefix, EXPORTS[prefix]))
+        outdated = tuple(f"{kind}." for kind in (prefix, EXPORTS.get(prefix, prefix)))
         for other in os.listdir(final) if os.path.isdir(final) else ():
             if not other.startswith(outdated):  # keep the other graph's checkpoint and export
                 _link(os.path.join(final, other), os.path.join(building, other))

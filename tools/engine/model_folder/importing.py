@@ -165,11 +165,11 @@ def _failed_line(error: Exception, folder: str = "") -> str:
 def _import_error(error: ImportError) -> UserError:
     """Returns the error that names the line with the failing import."""
     where, name = _failed_line(error), error.name or ""
+    if not isinstance(error, ModuleNotFoundError):
+        return UserError(f"{where}: {error}")
     if name.split(".")[0] in _PADDLEREC_TOOLS:
         return UserError(
-            f"{where} imports {name}, a module of PaddleRec's own tools: a model folder can "
-            "import what lies in it and what is installed (docs/compatibility.md)"
+            f"{where} imports {name}: of PaddleRec's own tools there are utils.utils_single and "
+            "utils.save_load; copy other modules into the folder (docs/compatibility.md)"
         )
-    if isinstance(error, ModuleNotFoundError):
-        return UserError(f"{where} needs module {name.removeprefix(f'{_PACKAGE}.')}, not found")
-    return UserError(f"{where}: {error}")
+    return UserError(f"{where} needs module {name.removeprefix(f'{_PACKAGE}.')}, not found")

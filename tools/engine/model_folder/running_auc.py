@@ -15,8 +15,12 @@ import numpy as np
 import paddle
 from paddle.static.nn import metric
 
+from engine.system import device
+
 _original = metric.auc
-_counters: list[list[str]] = []  # one list for each open `recorded`, innermost last
+# Names of count variables: first those outside of any `recorded`, then one list for each that is
+# open, innermost last.
+_counters: list[list[str]] = [[]]
 
 
 def install() -> None:
@@ -33,6 +37,18 @@ def recorded() -> Iterator[list[str]]:
         yield names
     finally:
         _counters.pop()
+
+
+def global_names() -> list[str]:
+    """Returns the names of the count variables of AUCs that were added outside of `recorded`."""
+    return _counters[0]
+
+
+def reset_global() -> None:
+    """Resets the AUCs of `global_names` that have variables in the global scope."""
+    scope = paddle.static.global_scope()
+    names = [name for name in global_names() if scope.find_var(name)]
+    reset(names, scope, device.current_place())
 
 
 def reset(names: list[str], scope: Any, place: Any) -> None:
@@ -94,8 +110,7 @@ def _counter(num_thresholds: int) -> Any:
 
 
 def _record(counters: list) -> None:
-    if _counters:
-        _counters[-1] += [counter.name for counter in counters]
+    _counters[-1] += [counter.name for counter in counters]
 
 
 def _area(positive: Any, negative: Any) -> Any:

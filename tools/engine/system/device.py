@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from typing import Any
 
 import numpy as np
 
@@ -148,3 +149,10 @@ def lacks_npu() -> str:
     if "npu" not in paddle.device.get_all_custom_device_type():
         return "this Paddle has no NPU plug-in; install paddle-custom-npu"
     return ""
+
+
+def current_place() -> Any:
+    """Returns Paddle's place of the current device, for values of a scope's variables."""
+    import paddle
+
+    return paddle.CUDAPlace(0) if paddle.get_device().startswith("gpu") else paddle.CPUPlace()
