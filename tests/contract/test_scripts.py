@@ -115,10 +115,32 @@ def test_an_exported_net_computes_the_same(tmp_path):
     net = paddle.nn.Linear(3, 2)
     x = paddle.to_tensor(np.arange(6, dtype="float32").reshape(2, 3))
     spec = [paddle.static.InputSpec([None, 3], "float32", "x")]
-    save_load.save_jit_model(paddle.jit.to_static(net, input_spec=spec), str(tmp_path))
+    save_load.save_jit_model(
+        paddle.jit.to_static(net, input_spec=spec, full_graph=True), str(tmp_path)
+    )
     found = paddle.jit.load(str(tmp_path / "tostatic"))(x)
     expected = x.numpy() @ net.weight.numpy() + net.bias.numpy()
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+
+
+def test_an_exported_program_computes_the_same(tmp_path):
+    paddle.enable_static()
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    with separate_programs():
+        feed = paddle.static.data("x", [None, 3], "float32")
+        net = paddle.nn.Linear(3, 2)
+        fetch = net(feed)
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        executor.run(paddle.static.default_startup_program())
+        save_load.save_inference_model(str(tmp_path), 3, [feed], [fetch], executor)
+        scope = paddle.static.global_scope()
+        weight, bias = (
+            np.array(scope.find_var(each.name).get_tensor()) for each in net.parameters()
+        )
+        stem = str(tmp_path / "3" / "rec_inference")
+        program, names, targets = paddle.static.load_inference_model(stem, executor)
+        (found,) = executor.run(program, feed={names[0]: x}, fetch_list=targets)
+    np.testing.assert_allclose(found, x @ weight + bias, rtol=1e-6)
 
 
 def test_a_checkpoint_that_does_not_fit(tmp_path):

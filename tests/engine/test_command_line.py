@@ -11,6 +11,7 @@ import pytest
 from engine import command_line
 from engine.model_folder import loading
 from engine.system import integers
+from engine.system.errors import UserError
 
 COMMANDS = sorted((Path(loading.REPOSITORY) / "tools").glob("*.py"))
 
@@ -82,3 +83,15 @@ def test_help_prints_every_line_of_the_description_as_typed(path):
     command = [sys.executable, str(path), "-h"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert typed in done.stdout
+
+
+def test_a_script_ends_as_a_command_does(capsys):
+    others = []
+    hook = command_line.except_hook(lambda *error: others.append(error))
+    with pytest.raises(SystemExit) as caught:
+        hook(UserError, UserError("there is\nno file"), None)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: there is no file\n"
+    fault = KeyError("x")
+    hook(KeyError, fault, None)
+    assert others == [(KeyError, fault, None)]
