@@ -50,11 +50,11 @@ def test_a_dygraph_script_takes_the_steps_of_the_trainer(stand_in, script, run_c
     inferred = lines(script(folder / "train_alone.py", "-m", yaml, "--infer"))["done"]
     done = run_command("infer", "-m", yaml)
     assert done.code == 0, done.stderr
-    for ours, theirs in zip(lines(done.stderr)["done"], inferred):
+    for ours, theirs in zip(lines(done.log)["done"], inferred):
         assert ours["auc"] == theirs["auc"]
     done = run_command("trainer", "-m", yaml)
     assert done.code == 0, done.stderr
-    assert lines(done.stderr)["done"][-1]["auc"] == trained[-1]["auc"]
+    assert lines(done.log)["done"][-1]["auc"] == trained[-1]["auc"]
     for mine, expected in zip(found, saved(folder / "out", "rec")):
         assert_same(flat(mine), flat(expected))
 
@@ -87,11 +87,11 @@ def test_a_static_script_takes_the_steps_of_the_trainer(stand_in, script, run_co
         inferred = lines(script(folder / "static_train_alone.py", yaml, "infer"))["done"]
     done = run_command("static_infer", "-m", yaml)
     assert done.code == 0, done.stderr
-    ours = lines(done.stderr)["done"]
+    ours = lines(done.log)["done"]
     assert [each["auc"] for each in ours] == [each["auc"] for each in inferred]
     done = run_command("static_trainer", "-m", yaml)
     assert done.code == 0, done.stderr
-    ours, theirs = lines(done.stderr)["done"], lines(printed.stdout)["done"]
+    ours, theirs = lines(done.log)["done"], lines(printed.stdout)["done"]
     assert [each["auc"] for each in ours] == [each["auc"] for each in theirs]
     for mine, expected in zip(found, saved(folder / "out", "rec_static")):
         assert_same(flat(mine), flat(expected))
