@@ -44,7 +44,10 @@ def test_what_a_reader_imports_from_its_folder(folder):
         "model",
         reader="import queue, json\nimport email.rows\nfrom types import WIDTH\n"
         "from email import rows as same\nfrom html.rows import ROWS\nimport email.rows as third\n"
-        "def later():\n    import statistics\n    return statistics.MEAN\n",
+        "def later():\n    import statistics\n    return statistics.MEAN\n"
+        "import importlib\nfrom importlib import import_module\n"
+        "FOURTH, FIFTH = importlib.import_module('queue'), import_module('email.rows')\n"
+        "FRAME = import_module('json')\n",
         queue="import threading\nfrom concurrent.futures import ThreadPoolExecutor\nSIZE = 3\n",
         types="from dataclasses import dataclass\n@dataclass\nclass Row:\n    x: int\nWIDTH = 7\n",
         email__in____init__="",
@@ -60,7 +63,10 @@ def test_what_a_reader_imports_from_its_folder(folder):
     assert reader.same.MORE == 1
     assert reader.ROWS == 11
     assert reader.later() == 0.5
-    assert reader.json is importlib.import_module("json")
+    assert reader.json is reader.FRAME is importlib.import_module("json")
+    assert reader.FOURTH is reader.queue
+    assert reader.FIFTH is reader.same
+    assert importlib.import_module("queue") is queue
     import email.message
     import statistics
 

@@ -6,7 +6,8 @@ another folder is activated, the modules of the last one are unloaded, and ``sys
 
 A module of a folder may also have the name of a module elsewhere, such as the standard library's
 ``queue``. The folder's own code then gets the folder's module, which Python knows as
-``model_folder_files.queue``. All other code still gets the module elsewhere.
+``model_folder_files.queue``, from ``import`` and from ``importlib.import_module``. All other code
+still gets the module elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REPOSITORY = str(Path(__file__).resolve().parents[3])
 _PADDLEREC_TOOLS = ("utils", "tools", "common", "paddlerec")
 _PACKAGE = "model_folder_files"  # the package of the modules whose names are used elsewhere too
 
-_python_import = builtins.__import__
+_python_import, _python_import_module = builtins.__import__, importlib.import_module
 _active: str | None = None
 _path_before: list[str] = []
 _ambiguous: frozenset[str] = frozenset()  # names in the active folder that are used elsewhere too
@@ -52,7 +53,7 @@ def import_module(folder: str, name: str) -> Any:
         _activate(folder)
     ambiguous = name.partition(".")[0] in _ambiguous
     try:
-        return importlib.import_module(f"{_PACKAGE}.{name}" if ambiguous else name)
+        return _python_import_module(f"{_PACKAGE}.{name}" if ambiguous else name)
     except ImportError as error:
         raise _import_error(error) from error
     except SyntaxError as error:
@@ -100,6 +101,7 @@ def _activate(folder: str) -> None:
     sys.modules[_PACKAGE] = package = ModuleType(_PACKAGE)
     package.__path__ = [folder]
     builtins.__import__ = _import if _ambiguous else _python_import
+    importlib.import_module = _import_module if _ambiguous else _python_import_module
     _active = folder
     from engine.model_folder import (
         pir_functions,
@@ -145,12 +147,22 @@ def _import(
     level: int = 0,
 ) -> Any:
     """Replaces ``__import__``: in code of the active folder, ambiguous names mean its modules."""
-    top = name.partition(".")[0]
-    file = (globals or {}).get("__file__") or ""
-    if level or top not in _ambiguous or not _contains(_active, file):
+    if level or not _means_own(name, globals):
         return _python_import(name, globals, locals, fromlist, level)
     module = _python_import(f"{_PACKAGE}.{name}", globals, locals, fromlist, 0)
-    return module if fromlist else sys.modules[f"{_PACKAGE}.{top}"]
+    return module if fromlist else sys.modules[f"{_PACKAGE}.{name.partition('.')[0]}"]
+
+
+def _import_module(name: str, package: str | None = None) -> ModuleType:
+    """Replaces ``importlib.import_module`` as `_import` replaces ``__import__``."""
+    own = _means_own(name, sys._getframe(1).f_globals)
+    return _python_import_module(f"{_PACKAGE}.{name}" if own else name, package)
+
+
+def _means_own(name: str, importer: Any) -> bool:
+    """Returns whether code with the globals ``importer`` means a module of the active folder."""
+    file = (importer or {}).get("__file__") or ""
+    return name.partition(".")[0] in _ambiguous and _contains(_active, file)
 
 
 def _failed_line(error: Exception, folder: str = "") -> str:
