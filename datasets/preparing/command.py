@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, NoReturn
 
+from datasets.readers.atomic_file import no_link
+
 
 class DataError(Exception):
     """The input cannot be used; the message is the line that the user sees."""
@@ -119,7 +121,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         OSError: the lock file cannot be created.
     """
-    with (folder / ".lock").open("a") as lock:
+    with open(folder / ".lock", "a", opener=no_link) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -12,7 +12,7 @@ from typing import Callable
 import httpx
 
 from datasets.preparing.command import DataError
-from datasets.readers.atomic_file import naming
+from datasets.readers.atomic_file import naming, no_link
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds: without a byte; until connected
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each retry; progress starts the list again
@@ -81,7 +81,7 @@ def _continue(client: httpx.Client, url: str, part: Path, have: int) -> str | No
         total = have + int(length) if length.isdigit() else None
         with (
             naming(part),
-            part.open("ab" if have else "wb") as file,
+            open(part, "ab" if have else "wb", opener=no_link) as file,
             _progress(part, total, have) as advance,
         ):
             for block in response.iter_raw():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -45,10 +46,21 @@ def replacing(path: str | os.PathLike, concurrent: bool = False) -> Iterator[Pat
     path = Path(path)
     unique = f"{secrets.token_hex(6)}{path.suffix}" if concurrent else path.name
     temporary = path.with_name(f".writing.{unique}")
-    try:
-        with naming(path):
+    with naming(path):
+        if not concurrent:
+            temporary.unlink(missing_ok=True)  # what a killed run left
+        descriptor = no_link(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            with suppress(OSError):  # shows other runs that the file is in use
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield temporary
             os.replace(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def no_link(path: str | os.PathLike, flags: int) -> int:
+    """Opens a file for writing, as the ``opener`` of ``open``; a symbolic link is an error."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)

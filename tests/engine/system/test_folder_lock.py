@@ -105,3 +105,42 @@ def test_a_lock_that_cannot_be_opened(tmp_path):
     problem = r"cannot save to .*\.lock: Is a directory"
     with pytest.raises(UserError, match=problem), folder_lock.locked(str(tmp_path)):
         pass
+
+
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "hard link", "FIFO", "text"])
+def test_another_file_is_neither_written_nor_removed(tmp_path, kind):
+    """It once was: a run emptied the file that a link `.lock` led to."""
+    other, lock = tmp_path / "other", tmp_path / "out" / folder_lock.NAME
+    lock.parent.mkdir()
+    content = b"mine" if kind != "hard link" else b'{"process": 1}'
+    if "nothing" not in kind:
+        other.write_bytes(content)
+    if kind.startswith("link"):
+        lock.symlink_to(other)
+    elif kind == "hard link":
+        lock.hardlink_to(other)
+    elif kind == "FIFO":
+        os.mkfifo(lock)
+    else:
+        lock.write_bytes(content)
+    problem = (
+        "it is a symbolic link; remove it" if "link" in kind[:5] else "expected the lock of a run"
+    )
+    found = rf"^cannot save to {lock.parent}: {lock}: {problem}"
+    with pytest.raises(UserError, match=found), folder_lock.locked(str(lock.parent)):
+        pass
+    assert os.listdir(lock.parent) == [folder_lock.NAME]
+    assert other.exists() == ("nothing" not in kind)
+    assert not other.exists() or other.read_bytes() == content
+
+
+def test_the_lock_of_a_killed_run_is_taken_over(tmp_path, hold):
+    process = hold(tmp_path)
+    process.kill()
+    process.communicate()
+    left = (tmp_path / folder_lock.NAME).read_text()
+    assert left.startswith(f'{{"process": {process.pid}, ')
+    with folder_lock.locked(str(tmp_path)):
+        text = (tmp_path / folder_lock.NAME).read_text()
+    assert text.startswith(f'{{"process": {os.getpid()}, ')
+    assert text.endswith("}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.system import temporary
 from engine.system.errors import UserError
 
 
@@ -27,17 +28,13 @@ def writing(path: str) -> Iterator[str]:
         UserError: the file cannot be written.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    temporary = os.path.join(folder, f".{os.getpid()}.{name}")
     try:
         os.makedirs(folder, exist_ok=True)
-        yield temporary
-        replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
-        if isinstance(error, OSError):
-            raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-        raise
+        with temporary.new_file(folder, name) as building:
+            yield building
+            replace(building, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def write_text(path: str, text: str) -> None:
@@ -46,7 +43,7 @@ def write_text(path: str, text: str) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    with writing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    with writing(path) as building, open(building, "w", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -60,7 +57,7 @@ def write_json(path: str, content: Any) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    with writing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    with writing(path) as building, open(building, "w", encoding="utf-8") as file:
         json.dump(json_value(content), file, indent=1, ensure_ascii=False, allow_nan=False)
 
 

@@ -8,12 +8,13 @@ import json
 import logging
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from engine.system import atomic_files
+from engine.system import atomic_files, temporary
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def locked(root: str) -> Iterator[None]:
     try:
         descriptor = _open_locked(root, path)
         try:
+            temporary.sweep(root)
             yield
         finally:
             # Removed before the lock is released: a process that opened the file in the meantime
@@ -70,9 +72,17 @@ def _open_locked(root: str, path: str) -> int:
     """Returns the descriptor of the lock file, which is locked if the file system has locks."""
     while True:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(path, flags, 0o666)
         except OSError as error:
-            raise UserError(f"cannot save to {root}: {path}: {error.strerror}") from error
+            is_link = error.errno == errno.ELOOP
+            reason = "it is a symbolic link; remove it" if is_link else error.strerror
+            raise UserError(f"cannot save to {root}: {path}: {reason}") from error
+        try:
+            _check_own(descriptor, path)
+        except UserError as error:
+            os.close(descriptor)
+            raise UserError(f"cannot save to {root}: {error}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -96,9 +106,22 @@ def _open_locked(root: str, path: str) -> int:
 
 def _is_file_at(descriptor: int, path: str) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
         return False
+
+
+def _check_own(descriptor: int, path: str) -> None:
+    """Checks that a file is a lock of this project: it is written, and removed at the end.
+
+    Raises:
+        UserError: it is another file, or has another name too.
+    """
+    status = os.fstat(descriptor)
+    content = os.pread(descriptor, 4096, 0) if stat.S_ISREG(status.st_mode) else b""
+    is_own = not content or content.startswith(b'{"process": ')
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or not is_own:
+        raise UserError(f"{path}: expected the lock of a run, found another file; move it away")
 
 
 def _write_holder(descriptor: int) -> None:

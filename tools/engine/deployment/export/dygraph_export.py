@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 
 import paddle
 
@@ -18,7 +17,7 @@ from engine.deployment.exported_model.metadata import write_metadata
 from engine.deployment.exported_model.model import ENDINGS, METADATA_ENDING, ExportedModel
 from engine.graphs import checkpoint_loading
 from engine.graphs.dygraph import DygraphSession
-from engine.system import atomic_files, logs
+from engine.system import atomic_files, logs, temporary
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -59,7 +58,7 @@ def export_checkpoint(config: Config, model_format: str = "paddle") -> ExportedM
     # Hidden, and in a folder that exists already, so that a failure leaves nothing behind.
     parent = root if os.path.isdir(root) else parent
     try:
-        with tempfile.TemporaryDirectory(prefix=".tostatic.", dir=parent) as building:
+        with temporary.new_folder(parent, layout.EXPORTS["rec"]) as building:
             path = os.path.join(building, layout.EXPORTS["rec"])
             try:
                 paddle.jit.save(session.net, path, input_spec=specs)
