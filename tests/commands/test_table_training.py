@@ -157,6 +157,7 @@ def test_only_dense_columns(succeed, own_yaml, tmp_path):
     path = own_yaml("mmoe")
     content = yaml.safe_load(path.read_text())
     content["hyper_parameters"]["table"] = {"labels": ["click", "like", "both"], "dense": ["age"]}
+    del content["hyper_parameters"]["embedding_size"]  # without effect
     path.write_text(yaml.safe_dump(content))
     succeed("trainer", "-m", path)
     assert last_metrics(succeed("infer", "-m", path)).keys() == {"click", "like", "both"}

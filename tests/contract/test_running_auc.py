@@ -77,6 +77,8 @@ def test_it_equals_scikit_learns_auc(stand_in, monkeypatch, name, metrics, thres
                     assert error < 0.02
                     checked += 1
         assert len(batches) > 3
+        errors = [exact(batches, number, thresholds)[1] for number in range(len(metrics))]
+        assert session.auc_counters.error_bound() == pytest.approx(max(errors), abs=1e-4)
         shown = session.metrics()
         assert [shown[metric] for metric in metrics] == [batches[-1][m] for m in metrics]
         if "mean_auc" in shown:  # computed by the model
@@ -120,6 +122,6 @@ def test_batches_of_one_label_only():
     first = run([0.2, 0.7], [1, 1])[0]
     assert np.isnan(first) or first == 0.0
     assert run([0.5, 0.1], [0, 0])[0] == pytest.approx(0.75)
-    running_auc.reset(counters, scope, paddle.CPUPlace())
+    running_auc.Counters(counters, scope, paddle.CPUPlace()).reset()
     assert run([0.2, 0.7], [0, 1]) == [1.0, 1.0]
     assert run([0.9, 0.1], [0, 1])[0] == pytest.approx(0.25)

@@ -135,7 +135,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """Returns the metrics and what to show: the loss, if ``runner.valid_metric`` is that."""
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
-        self._scores.add(logits, feeds.labels)
+        self.add_evaluated(logits, feeds.labels)
         if config.get(VALID_METRIC) != "loss":
             return metrics, None
         return metrics, {"loss": self.create_loss(logits, feeds.labels)}

@@ -98,6 +98,17 @@ class MultiTaskModel:
         metrics = [metric(self._scores, number) for number in range(len(self.tasks))]
         return metrics, [f"{prefix}_{task.name}" for task in self.tasks]
 
+    def add_evaluated(self, scores, labels) -> None:
+        """Adds an evaluated batch to the metrics, whose AUCs are exact where buckets are too wide.
+
+        Args:
+            scores: ``[task_num, batch, class_num]``: logits or log-probabilities.
+            labels: ``[task_num, batch, 1]``.
+        """
+        if self._class_num == 2:
+            self._scores.keep_rows()
+        self._scores.add(scores, labels)
+
     def forget_batch(self) -> None:
         """Removes the last batch, whose step is skipped, from the metrics."""
         self._scores.forget_batch()

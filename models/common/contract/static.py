@@ -86,13 +86,13 @@ class MultiTaskStaticModel(MultiTaskModel):
 
     def update_metrics(self, metrics, fetched: dict, batch) -> None:
         """Adds a fetched batch to the metrics."""
-        scores = fetched.get("logits")
-        if scores is None:
-            with np.errstate(divide="ignore"):  # a probability of 0 has log-odds at the limit
-                scores = np.log(np.stack([fetched[task.name] for task in self.tasks]))
-        self._scores.add(
-            scores, self.labels_that_count(np.stack(self._inputs_and_labels(batch)[1]))
-        )
+        labels = self.labels_that_count(np.stack(self._inputs_and_labels(batch)[1]))
+        if "logits" in fetched:  # training
+            self._scores.add(fetched["logits"], labels)
+            return
+        with np.errstate(divide="ignore"):  # a probability of 0 has log-odds at the limit
+            scores = np.log(np.stack([fetched[task.name] for task in self.tasks]))
+        self.add_evaluated(scores, labels)
 
     def row_losses(self, fetched: dict, batch) -> dict[str, np.ndarray]:
         """Returns each task's loss in each row, ``[n]``, to find the one that is not finite."""

@@ -81,7 +81,13 @@ RUNNER = {
         "Read the training rows in a new random order in every epoch; `seed` determines it. "
         "Folders written for PaddleRec keep their order unless this key is set.",
     ),
-    "seed": _at_least(0, 12345, "Random seed of parameter initialization, row order and dropout."),
+    "seed": _at_least(
+        0,
+        12345,
+        "Random seed of parameter initialization, row order and dropout. The same seed gives the "
+        "same numbers; with another number of threads they differ by about 2e-6. See "
+        "[training.md](training.md).",
+    ),
     "on_nan": Key(
         "text",
         "stop",

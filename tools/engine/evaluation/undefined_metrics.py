@@ -10,16 +10,23 @@ import numpy as np
 import paddle
 
 from engine.graphs.session import Session
+from engine.model_folder import running_auc
 
 logger = logging.getLogger(__name__)
 
 _ONE_LABEL = "it is not defined, all its rows have the label {}: an AUC needs both"
 _NAN = "it is not defined, all its rows have one label or a score is NaN"
+_WHY = (
+    ": it is counted in buckets, and many scores share one; runner.metrics: [auc] counts exactly "
+    "in an evaluation"
+)
+_ROUGH = 0.005
+_IN_GRAPH = "an AUC in the graph"
 _ZERO = "all its rows have one label, for which Paddle shows 0, or all are in the wrong order"
 
 
 class UndefinedMetrics:
-    """Warns once in a run of each undefined metric.
+    """Warns once in a run of each metric that is undefined, or an AUC that is rough.
 
     Args:
         consequence: the end of the warning about an AUC.
@@ -30,7 +37,7 @@ class UndefinedMetrics:
         self._warned: set[str] = set()
 
     def warn(self, session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Warns of the metrics that are undefined, unless it has warned of them before.
+        """Warns of metrics that are undefined or rough, unless it has warned of them before.
 
         Args:
             session: the session that computed the metrics.
@@ -47,10 +54,33 @@ class UndefinedMetrics:
                 shown = f"{float(np.asarray(value).item()):g}"
                 end = self._consequence if "auc" in name.lower() else ""
                 logger.warning("%s is %s: %s%s", name, shown, reason, end)
+            elif not reason:
+                self._warn_if_rough(session, name, value, metrics.get(name))
         return {
             name: float("nan") if _is_paddles_zero(name, value, metrics.get(name)) else value
             for name, value in values.items()
         }
+
+    def _warn_if_rough(self, session: Session, name: str, value: Any, metric: Any) -> None:
+        key = name if metric is not None else _IN_GRAPH  # the counts there have no names
+        bound = 0.0 if key in self._warned else _error_bound(session, name, metric)
+        if bound > _ROUGH:
+            self._warned.add(key)
+            number = float(np.asarray(value).item())
+            logger.warning(
+                "%s = %.6f may be up to %.2g from the exact AUC%s", name, number, bound, _WHY
+            )
+
+
+def _error_bound(session: Session, name: str, metric: Any) -> float:
+    """Returns how far an AUC may be from the exact one; 0 for other metrics."""
+    if hasattr(metric, "error_bound"):
+        return metric.error_bound()
+    if isinstance(metric, paddle.metric.Auc):
+        return running_auc.tied_share(metric._stat_pos, metric._stat_neg) / 2
+    if metric is None and "auc" in name.lower() and hasattr(session, "auc_counters"):
+        return session.auc_counters.error_bound()
+    return 0.0
 
 
 def _is_paddles_zero(name: str, value: Any, metric: Any) -> bool:

@@ -37,9 +37,10 @@ class StaticSession:
         self._averages = moving_averages.ProgramAverages(config.runner("ema_decay"))
         built = self._build(config, training)
         self._contract, self._program = built.model, built.program
-        self._counters, fetches = built.counters, built.fetches
+        fetches = built.fetches
         self._place = paddle.CUDAPlace(0) if built.device == "gpu" else paddle.CPUPlace()
         self._scope = paddle.static.Scope()
+        self.auc_counters = running_auc.Counters(built.counters, self._scope, self._place)
         self._training = training
         self._paddlerec_form = loading.written_for_paddlerec(config)
         self._feeds = feeds.Feeds(built.inputs)
@@ -73,7 +74,7 @@ class StaticSession:
         self._fetched = {}
         for metric in self._metrics:
             metric.reset()
-        running_auc.reset(self._counters, self._scope, self._place)
+        self.auc_counters.reset()
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
         """Yields an epoch's batches and their numbers of rows; see `Session`."""
@@ -217,7 +218,7 @@ class StaticSession:
         optimizer = {
             name: value
             for name, value in variables.items()
-            if name not in names and name not in self._counters and not moving_averages.is_sum(name)
+            if name not in {*names, *self.auc_counters.names} and not moving_averages.is_sum(name)
         }
         scheduler = getattr(self._program, "lr_scheduler", None)
         if scheduler is not None:

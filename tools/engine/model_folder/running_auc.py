@@ -39,6 +39,40 @@ def recorded() -> Iterator[list[str]]:
         _counters.pop()
 
 
+class Counters:
+    """The variables in which the AUCs of a program count rows.
+
+    Args:
+        names: the names of the variables, as `recorded` yields them.
+        scope: the scope of the variables.
+        place: the device of the variables.
+
+    Attributes:
+        names: the names of the variables.
+    """
+
+    def __init__(self, names: list[str], scope: Any, place: Any):
+        self.names, self._scope, self._place = names, scope, place
+        # Of each AUC: under PIR positive and negative rows; else those of the last batches first.
+        self._each = 2 if paddle.framework.in_pir_mode() else 4
+
+    def reset(self) -> None:
+        """Resets all AUCs to no rows."""
+        for name in self.names:
+            tensor = self._tensor(name)
+            tensor.set(np.zeros_like(np.array(tensor)), self._place)
+
+    def error_bound(self) -> float:
+        """Returns how far an AUC may be from the exact one, because scores share buckets."""
+        ends = range(self._each, len(self.names) + 1, self._each)
+        pairs = [self.names[end - 2 : end] for end in ends]
+        counts = [[np.array(self._tensor(name)) for name in pair] for pair in pairs]
+        return max((tied_share(*pair) / 2 for pair in counts), default=0.0)
+
+    def _tensor(self, name: str) -> Any:
+        return self._scope.find_var(name).get_tensor()
+
+
 def global_names() -> list[str]:
     """Returns the names of the count variables of AUCs that were added outside of `recorded`."""
     return _counters[0]
@@ -48,20 +82,19 @@ def reset_global() -> None:
     """Resets the AUCs of `global_names` that have variables in the global scope."""
     scope = paddle.static.global_scope()
     names = [name for name in global_names() if scope.find_var(name)]
-    reset(names, scope, device.current_place())
+    Counters(names, scope, device.current_place()).reset()
 
 
-def reset(names: list[str], scope: Any, place: Any) -> None:
-    """Resets AUCs to no rows.
+def tied_share(positive: Any, negative: Any) -> float:
+    """Returns the share of pairs of rows with different labels that lie in one bucket.
 
     Args:
-        names: the names of their count variables.
-        scope: the scope of these variables.
-        place: the device of these variables.
+        positive: rows with label 1 by bucket.
+        negative: rows with label 0 by bucket.
     """
-    for name in names:
-        tensor = scope.find_var(name).get_tensor()
-        tensor.set(np.zeros_like(np.array(tensor)), place)
+    positive, negative = (np.asarray(rows, np.float64).reshape(-1) for rows in (positive, negative))
+    pairs = positive.sum() * negative.sum()
+    return float(positive @ negative / pairs) if pairs else 0.0
 
 
 def auc(
@@ -85,7 +118,7 @@ def auc(
         ins_tag_weight: the rows' weights, as in Paddle.
 
     Returns:
-        The AUC of all rows since the last `reset`; the AUC of the last batches; and four count
+        The AUC of all rows since `Counters.reset`; the AUC of the last batches; and four count
         variables. The last two belong to the first AUC (under PIR all four). Under PIR the AUC of
         rows with one label is nan.
     """

@@ -5,6 +5,7 @@ import paddle
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from models.common.tasks import metrics as metrics_module
 from models.common.tasks.metrics import _PENDING, Accuracy, Auc, Choices, Scores
 
 
@@ -28,6 +29,65 @@ def test_auc_equals_scikit_learns(spread, rate):
     odds = spread * (rng.normal(size=20_000) + labels) - 3.0
     batches = [(odds[i : i + 1023], labels[i : i + 1023]) for i in range(0, 20_000, 1023)]
     assert auc(batches) == pytest.approx(roc_auc_score(labels, odds), abs=1e-4)
+
+
+def narrow_rows(rows=2000, spread=1e-5):
+    """Scores that all lie in one bucket, and whose order says much about the labels."""
+    rng = np.random.default_rng(3)
+    labels = (rng.random(rows) < 0.3).astype(np.int64)
+    return (spread * (rng.normal(size=rows) + 1.3 * labels)).astype("f4") + np.float32(0.01), labels
+
+
+def collected(odds, labels, keep):
+    scores = Scores(2)  # the rows of the second task count in part, and its scores are spread
+    masked = np.where(np.arange(len(labels)) % 3 == 0, -100, labels)
+    for start in range(0, len(odds), 300):
+        rows = slice(start, start + 300)
+        pair = np.stack([np.zeros_like(odds), odds], axis=1)[None, rows]
+        both = np.concatenate([pair, pair * 1e5])
+        if keep:
+            scores.keep_rows()
+        scores.add(both, np.stack([labels[rows], masked[rows]])[:, :, None])
+    return [Auc(scores, task) for task in (0, 1)], masked
+
+
+def test_scores_in_one_bucket_are_counted_exactly_in_an_evaluation():
+    odds, labels = narrow_rows()
+    exact = roc_auc_score(labels, odds)
+    (narrow, wide), masked = collected(odds, labels, keep=True)
+    assert exact > 0.8
+    assert narrow.accumulate() == pytest.approx(exact, abs=1e-9)
+    assert narrow.error_bound() == 0
+    counted = masked >= 0
+    assert wide.accumulate() == pytest.approx(
+        roc_auc_score(masked[counted], odds[counted]), abs=1e-4
+    )
+    narrow.reset()
+    assert np.isnan(narrow.accumulate())
+
+
+def test_scores_in_one_bucket_are_rough_if_their_rows_are_not_kept(monkeypatch):
+    """In training, for more rows than are kept, and for counts of several processes."""
+    odds, labels = narrow_rows()
+    exact = roc_auc_score(labels, odds)
+    (trained, _), _ = collected(odds, labels, keep=False)
+    (evaluated, _), _ = collected(odds, labels, keep=True)
+    summed = collected(odds, labels, keep=True)[0][0]
+    summed.set_state_dict(evaluated.state_dict())
+    monkeypatch.setattr(metrics_module, "_KEPT", 1999)
+    (many, _), _ = collected(odds, labels, keep=True)
+    for metric in (trained, summed, many):
+        difference = abs(metric.accumulate() - exact)
+        assert 0.1 < difference <= metric.error_bound() <= 0.5
+
+
+def test_rows_before_the_first_that_is_kept_are_not_left_out():
+    odds, labels = narrow_rows(10)
+    scores = Scores(1)
+    scores.add(logits(odds), labels[None, :, None])
+    scores.keep_rows()
+    scores.add(logits(odds + 1), labels[None, :, None])
+    assert scores.exact_auc(0) is None
 
 
 def test_ties_count_half():
