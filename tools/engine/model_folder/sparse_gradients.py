@@ -15,6 +15,8 @@ Paddle's kernels go wrong with some of these lists, without an error:
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from engine.system.errors import UserError
 
 _SORTED = ("Momentum", "RMSProp")
 _REFUSED = ("Adadelta", "Adamax", "AdamW", "NAdam", "RAdam", "ASGD")
+_on_servers = False
 _ROWS = VarDesc.VarType.SELECTED_ROWS
 
 
@@ -44,13 +47,24 @@ def install() -> None:
     ) -> Any:
         is_group = isinstance(params_grads, dict)
         pairs = params_grads["params"] if is_group else params_grads
-        if any(map(_is_sparse, pairs)):
+        if not _on_servers and any(map(_is_sparse, pairs)):
             pairs = _correct(self, pairs)
             params_grads = {**params_grads, "params": pairs} if is_group else pairs
         return apply(self, loss, startup_program, params_grads, **options)
 
     corrected.corrects_rows = True
     Optimizer._apply_optimize = corrected
+
+
+@contextmanager
+def left_to_servers() -> Iterator[None]:
+    """Adds no corrections inside a block: parameter servers update their tables themselves."""
+    global _on_servers
+    _on_servers = True
+    try:
+        yield
+    finally:
+        _on_servers = False
 
 
 def _is_sparse(pair: tuple) -> bool:

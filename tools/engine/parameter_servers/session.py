@@ -7,13 +7,15 @@ from typing import Any
 
 from engine.config.config import Config
 from engine.graphs import static, static_program
+from engine.model_folder import sparse_gradients
 from engine.parameter_servers.job import Job
 from engine.system.clock import Clock
 
 
 def build(config: Config, job: Job) -> static_program.Built:
     """Builds the StaticModel of a configuration's folder for a parameter-server job."""
-    return static_program.build(config, training=True, optimize=job.optimize, use_gpu=False)
+    with sparse_gradients.left_to_servers():
+        return static_program.build(config, training=True, optimize=job.optimize, use_gpu=False)
 
 
 class TrainerSession(static.StaticSession):
