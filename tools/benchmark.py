@@ -19,8 +19,6 @@ import signal
 import tempfile
 from datetime import datetime, timezone
 
-from tqdm import tqdm
-
 from benchmarking import figures, table
 from benchmarking.cases import GRAPHS, MODES, PARSED, Case, all_cases, data_folders
 from benchmarking.meter import WARM_UP
@@ -28,7 +26,7 @@ from benchmarking.programs import Program, program
 from benchmarking.provenance import commit
 from benchmarking.tools_folder import ToolsFolder
 from engine import command_line
-from engine.system import interrupts, logs
+from engine.system import interrupts, logs, progress
 from engine.system.errors import UserError
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -99,11 +97,17 @@ def check_writable(path: str) -> None:
 
 
 def measure(
-    case: Case, programs: list[Program], repeat: int, split_batches: int, workspace: str
+    title: str,
+    case: Case,
+    programs: list[Program],
+    repeat: int,
+    split_batches: int,
+    workspace: str,
 ) -> dict[str, object]:
     """Runs a case alternately with all programs and returns its figures.
 
     Args:
+        title: names the case in the progress.
         case: the case.
         programs: this tools folder, then the programs of ``--against``.
         repeat: runs of each program.
@@ -111,14 +115,16 @@ def measure(
         workspace: a folder for temporary folders.
     """
     runs = [[] for _ in programs]
-    hidden = logs.is_quiet() or None  # None: hidden if standard error is no terminal
-    for _ in tqdm(range(repeat), desc="runs of a case", leave=False, disable=hidden):
+    for repetition in range(repeat):
         for number, each in enumerate(programs):
+            done = repetition * len(programs) + number
+            progress.report(title, done, repeat * len(programs), "runs")
             if each.covers(case):
                 with tempfile.TemporaryDirectory(dir=workspace) as folder:
                     run = each.run(case.with_data(folder), folder)
                 rows = runs[0][-1].rows if number else None
                 runs[number].append(figures.complete(run, rows))
+    progress.report(title, None)
     mine, *others = runs
     measured = {
         **{name: getattr(case, name) for name in ("mode", "graph", "threads", "batch_size")},
@@ -175,7 +181,8 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
     }
     for number, case in enumerate(cases, 1):
         options = arguments.repeat, arguments.split_batches
-        measured = measure(case, [mine, *others], *options, workspace)
+        title = f"case {number} of {len(cases)}"
+        measured = measure(title, case, [mine, *others], *options, workspace)
         report["cases"].append(measured)
         logs.show(table.case_line(number, measured))
         if arguments.json:

@@ -57,7 +57,7 @@ def main() -> None:
 
     from comparing import cell_run, matrix, report
     from comparing.results import FAILED, Results
-    from engine.system import folder_lock, interrupts, logs
+    from engine.system import folder_lock, interrupts, logs, progress
     from engine.system.errors import UserError
 
     interrupts.catch(signal.SIGTERM)  # after the import of Paddle, which sets a handler too
@@ -77,8 +77,10 @@ def main() -> None:
     with folder_lock.locked(wanted.results):
         if not arguments.no_run:
             for number, cell in enumerate(cells, 1):
+                progress.report("comparison", number - 1, len(cells), "cells")
                 run_cell(results, cell, f"{number} of {len(cells)}")
                 report.write(wanted, results, command, html=False)
+        progress.report("comparison", None)
         report.write(wanted, results, command)
     records = [results.read(cell) for cell in cells]
     failed = [record for record in records if record is not None and record["state"] == FAILED]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zlib
 from typing import IO
+
+from datasets.readers import progress
 
 LONGEST_LINE = 4 << 20  # bytes; PyArrow has the same limit for the rows of a table
 
@@ -31,10 +34,10 @@ def open_bytes(path: str) -> io.BufferedReader:
             than `LONGEST_LINE`. Without that limit, a small compressed file fills the memory.
     """
     try:
-        raw = gzip.open(path) if is_gzip(path) else open(path, "rb", buffering=0)  # noqa: SIM115
+        file = open(path, "rb", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise _unreadable(path, error) from error
-    return io.BufferedReader(_Lines(path, raw), 1 << 17)
+    return io.BufferedReader(_Lines(path, file), 1 << 17)
 
 
 class _Lines(io.RawIOBase):
@@ -42,12 +45,14 @@ class _Lines(io.RawIOBase):
 
     Args:
         path: the file's path, for errors.
-        raw: the file.
+        file: the file, open for reading; decompressed if its name says that it is compressed.
     """
 
-    def __init__(self, path: str, raw: IO[bytes]):
+    def __init__(self, path: str, file: IO[bytes]):
         self._path = path
-        self._raw = raw
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self._raw = gzip.GzipFile(fileobj=file) if is_gzip(path) else file
         self._line = 1
         self._length = 0  # of the line's part that has been read
 
@@ -62,6 +67,7 @@ class _Lines(io.RawIOBase):
         except (OSError, EOFError, zlib.error) as error:  # a damaged .gz raises any of them
             raise _unreadable(self._path, error) from error
         end = max(part.rfind(b"\n"), part.rfind(b"\r"))
+        progress.report(self._path, self._file.tell(), self._size)
         self._length = len(part) - 1 - end + (self._length if end < 0 else 0)
         self._line += part.count(b"\n")
         if self._length > LONGEST_LINE:
@@ -75,6 +81,8 @@ class _Lines(io.RawIOBase):
     def close(self) -> None:
         """Closes the file."""
         self._raw.close()
+        self._file.close()
+        progress.report(self._path, None)
         super().close()
 
 

@@ -102,7 +102,7 @@ def test_programs_alternate_and_each_has_its_phases(tmp_path):
         Program("command", [], None, evaluates=False),
         Program("other", [5.0, 5.0, 5.0], 0.75),
     ]
-    measured = benchmark.measure(case, programs, 3, 7, str(tmp_path))
+    measured = benchmark.measure("case 1 of 1", case, programs, 3, 7, str(tmp_path))
     (other,) = measured["against"]
     assert (other["letter"], other["name"]) == ("C", "other")
     assert other["ratio"]["rows_per_second"]["turns"] == [2.0, 4.0, 6.0]

@@ -10,7 +10,10 @@ import sys
 from typing import Any
 
 from benchmarking import launch
+from engine.system import progress
 from engine.system.errors import UserError
+
+_WAIT = 1.0  # seconds between two updates of the progress
 
 
 def run_in(folder: str, command: list[str], threads: int, name: str) -> dict[str, Any]:
@@ -37,7 +40,12 @@ def run_in(folder: str, command: list[str], threads: int, name: str) -> dict[str
         text=True,
     )
     try:
-        _, problem = process.communicate()
+        while True:
+            try:
+                _, problem = process.communicate(timeout=_WAIT)
+                break
+            except subprocess.TimeoutExpired:
+                progress.repeat()
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -21,7 +21,7 @@ from benchmarking import provenance
 from engine.config.config import Config
 from engine.config.load import load_config
 from engine.model_folder.loading import REPOSITORY, hyper_parameters
-from engine.system import interrupts, logs
+from engine.system import interrupts, logs, progress
 from engine.system.errors import UserError
 from searching import space as spaces
 from searching import trials, tuned
@@ -29,6 +29,7 @@ from searching.studies import Study, optuna  # raises UserError without Optuna
 
 logger = logging.getLogger(__name__)
 
+_TITLE = "search"  # of the progress
 CHECK = "check"  # name of the folder in which the configuration is checked before the first trial
 
 # Settings of every trial. They replace those of the YAML: a trial starts from the beginning, in one
@@ -99,12 +100,14 @@ class Search:
         self._write_best(study)
         while len(study.ended) < count:
             interrupts.check()
-            self._run_trial(study)
+            progress.report(_TITLE, float(len(study.ended)), count, "trials")
+            self._run_trial(study, count)
+        progress.report(_TITLE, None)
         if study.best is None:
             problem = study.problems[-1] if study.problems else "pruned"
             raise UserError(f"none of {count} trials has a value; the last one: {problem}")
 
-    def _run_trial(self, study: Study) -> None:
+    def _run_trial(self, study: Study, count: int) -> None:
         trial, started = study.ask(), time.perf_counter()
         values = {key: entry.suggest(trial, key) for key, entry in self.space.items()}
         study.set_values(trial, values)
@@ -112,7 +115,7 @@ class Search:
         previous, metric = study.best, self.config.runner("valid_metric")
         try:
             with self._trial_folder(str(trial.number), *trial_options) as (options, log):
-                message = self._train(study, trial, options, log)
+                message = self._train(study, trial, options, log, count)
         except trials.TrialError as problem:
             study.fail(trial, str(problem))
             result = f"failed: {problem}"
@@ -135,7 +138,7 @@ class Search:
             self._write_best(study)
 
     def _train(
-        self, study: Study, trial: optuna.trial.Trial, options: list[str], log: str
+        self, study: Study, trial: optuna.trial.Trial, options: list[str], log: str, count: int
     ) -> Mapping[str, Any]:
         """Returns the last message of a trial's process; if pruned, that of its last epoch."""
         message: Mapping[str, Any] = {}
@@ -143,6 +146,8 @@ class Search:
         try:
             for message in messages:
                 if "best" not in message:
+                    part = (message["epoch"] + 1) / self.config.runner("epochs")
+                    progress.report(_TITLE, len(study.ended) + part, count, "trials")
                     trial.report(message["value"], message["epoch"] + 1)
                     if trial.should_prune():
                         break

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from engine.system import interrupts
+from engine.system import interrupts, progress
 from engine.system.errors import UserError
 from searching import worker
 
@@ -86,6 +86,7 @@ def _messages(descriptor: int) -> Iterator[dict[str, Any]]:
     while True:
         interrupts.check()
         if not select.select([descriptor], [], [], _WAIT)[0]:
+            progress.repeat()
             continue
         received = os.read(descriptor, 65536)
         if not received:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from datasets.readers import progress
 from datasets.readers.table import arrow, decoding
 from datasets.readers.table.arrow import pa
 from datasets.readers.table.columns import KEY, Table
@@ -144,7 +145,12 @@ def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
             header = file.schema_arrow.names
             _check_columns(path, table, header)
             names = [_cells_of(name, header)[0] for name in table.names]
-            yield from file.iter_batches(_ROWS, columns=names, use_threads=False)
+            rows = 0
+            for batch in file.iter_batches(_ROWS, columns=names, use_threads=False):
+                yield batch
+                rows += batch.num_rows
+                progress.report(path, rows, file.metadata.num_rows, "rows")
+            progress.report(path, None)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path}: {_first_line(error)}") from error
 
@@ -156,7 +162,12 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
     names = list(dict.fromkeys([*found, header[-1]]))
     last = None
     try:
-        with pa.input_stream(path, compression="gzip" if is_gzip(path) else None) as stream:
+        compression = "gzip" if is_gzip(path) else None
+        with (
+            open(path, "rb") as file,
+            pa.input_stream(file, compression=compression) as stream,
+        ):
+            size = os.fstat(file.fileno()).st_size
             reader = arrow.csv.open_csv(
                 stream,
                 arrow.csv.ReadOptions(
@@ -176,6 +187,8 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
                 if batch.num_rows:
                     last = batch.column(names.index(header[-1]))[-1].as_py()
                 yield batch
+                progress.report(path, file.tell(), size)
+            progress.report(path, None)
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         raise _fault(path, table, len(header), error) from error
     # PyArrow returns the first of several columns of one name: the last one is not checked above.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.readers import progress
 from datasets.readers.labelled_table import LabelledTable
 from datasets.readers.table import encoding_builder, encoding_files, grouping, rows
 from datasets.readers.table.columns import KEY, Table, table_of
@@ -99,7 +100,8 @@ class RecDataset(LabelledTable):
             table = table.for_training()
             path, result = _reusable(root, table, source)
             if result is None:
-                result = encoding_builder.learn(files, table)
+                with progress.titled("building the vocabulary from"):
+                    result = encoding_builder.learn(files, table)
                 for file, stamp in zip(files, source):
                     if _stamp(file) != stamp:
                         raise ValueError(f"{file}: the file changed while it was read")

@@ -11,6 +11,7 @@ from engine.data.batch import Columns
 from engine.data.reader_errors import no_rows, reader_errors
 from engine.data.row_order import epoch_order, read_groups
 from engine.distributed.row_shares import RowShares
+from engine.system import progress
 from engine.system.prefetch import prefetched
 
 _BLOCK_ROWS = 4096  # rows read at once, to share Python's overhead among many batches
@@ -72,11 +73,17 @@ class BlockSource:
         step = max(1, _BLOCK_ROWS // self.batch_size) * self.batch_size
         order = self._row_numbers(epoch)
         total = self._rows if order is None else len(order)
-        for start in range(0, total, step):
-            rows = slice(start, min(start + step, total))
-            with reader_errors(self._reader):
-                block = self._dataset.take(rows if order is None else order[rows])
-            yield block
+        title = f"reading all rows of {self._reader}"
+        try:
+            for start in range(0, total, step):
+                rows = slice(start, min(start + step, total))
+                with reader_errors(self._reader):
+                    block = self._dataset.take(rows if order is None else order[rows])
+                yield block
+                if epoch is None:  # of epochs, the log shows the batches
+                    progress.report(title, rows.stop, total)
+        finally:
+            progress.report(title, None)
 
     def batches(self, epoch: int) -> Iterator[Columns]:
         """Yields an epoch's batches."""

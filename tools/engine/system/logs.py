@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from logging.handlers import MemoryHandler
 from typing import Any
 
+from engine.system import progress
 from engine.system.errors import UserError
 
 RESULT = {"is_result": True}
@@ -90,6 +91,7 @@ def start_logging(quiet: bool = False) -> None:
         quiet: whether standard error has only warnings and errors.
     """
     _others.setLevel(logging.WARNING if quiet else logging.INFO)
+    progress.Display(bars=not quiet).start()
     for handler in _handlers:
         if isinstance(handler, _File):
             handler.close()
@@ -159,6 +161,7 @@ def show(text: str) -> None:
 
 def show_error(text: str) -> None:
     """Writes the line that ends a command to standard error, and to the log's file."""
+    progress.close_bars()
     for handler in list(_handlers):
         if handler is _others:
             handler.handle(_record(text, logging.ERROR, is_text=True))

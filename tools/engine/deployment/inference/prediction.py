@@ -14,6 +14,7 @@ from engine.data.sources import Source
 from engine.deployment.exported_model import tensors
 from engine.deployment.inference.gpu_usage import GpuUsage
 from engine.deployment.predictors.predictor import Predictor
+from engine.system import progress
 from engine.system.errors import UserError
 
 PHASES = ("preprocess", "inference", "postprocess")
@@ -86,6 +87,8 @@ def _predict_timed(
     tasks: Sequence[str] | None,
 ) -> TimedPredictions:
     result = TimedPredictions()
+    rows = getattr(source, "rows", None)
+    total = min(rows, limit or rows) * repeat if rows else None
     outputs: list[list[np.ndarray]] = []
     labels: list[Sequence[np.ndarray]] = []
     for number in range(repeat):
@@ -104,7 +107,9 @@ def _predict_timed(
             for phase, duration in zip(PHASES, seconds):
                 result.milliseconds[phase].append(1e3 * duration)
             result.rows += len(columns[0])
+            progress.report("predicting", result.rows, total)
             began = time.perf_counter()
+    progress.report("predicting", None)
     names = [spec.name for spec in predictor.outputs]
     result.outputs = dict(zip(names, (np.concatenate(parts) for parts in zip(*outputs))))
     result.labels = _labels(tasks or names, [np.concatenate(parts) for parts in zip(*labels)])
