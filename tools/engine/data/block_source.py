@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from engine.data.batch import Columns
+from engine.data.prefetch import prefetched
 from engine.data.reader_errors import no_rows, reader_errors
 from engine.data.row_order import epoch_order, read_groups
 from engine.distributed.row_shares import RowShares
 from engine.system import progress
-from engine.system.prefetch import prefetched
 
 _BLOCK_ROWS = 4096  # rows read at once, to share Python's overhead among many batches
 

@@ -14,13 +14,13 @@ from engine.checkpoints import formats
 from engine.config.config import Config
 from engine.data.batch import batch_rows, map_arrays
 from engine.data.block_source import BlockSource
+from engine.data.prefetch import prefetched
 from engine.data.sources import Source
 from engine.graphs import finite_check, moving_averages
 from engine.graphs.gate_weights import mean_over_rows
 from engine.model_folder import loading, seeds
 from engine.system import device
 from engine.system.clock import Clock
-from engine.system.prefetch import prefetched
 
 
 class DygraphSession:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from engine.system.prefetch import prefetched
+from engine.data.prefetch import prefetched
 
 
 def test_the_next_item_is_prepared_in_the_meantime():
