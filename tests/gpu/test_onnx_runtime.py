@@ -53,7 +53,7 @@ def test_paddle_infer_prints_the_metrics_of_the_cpu(exported, run_command):
         done = run_command("paddle_infer", *options, "--use_gpu", use_gpu, "--repeat", 2)
         assert done.code == 0
         lines.append(re.findall(r"(?:auc|loss)\S* (\d\.\d+)", done.stdout + done.stderr))
-    assert "CUDA graphs" in done.stdout
+    assert "CUDA graphs" in done.stdout + done.stderr
     assert lines[0]
     np.testing.assert_allclose(*np.array(lines, "float64"), atol=2e-6)
 

@@ -55,7 +55,8 @@ def cuda(monkeypatch):
         ((name, options),) = providers
         assert (name, enable_fallback) == (CUDA, 0)
         opened.append(options)
-        stand_in = real(content, settings, providers=["CPUExecutionProvider"])
+        names = ["CPUExecutionProvider"]
+        stand_in = real(content, settings, providers=names, enable_fallback=enable_fallback)
         stand_in.get_providers = lambda: [CUDA, "CPUExecutionProvider"]
         return stand_in
 
@@ -190,17 +191,34 @@ def test_a_gpu_that_does_not_start_is_refused(cuda, model, monkeypatch):
         opening.open_predictor(model, Options(use_gpu=True))
 
 
-def test_an_error_of_the_gpu_does_not_move_to_the_cpu(model, monkeypatch, capfd):
-    """With its fallback, ONNX Runtime prints the error and goes on with the CPU."""
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA])
+# With its fallback, ONNX Runtime prints an error of the GPU and goes on with the CPU.
 
+
+def test_a_gpu_that_cannot_be_opened_does_not_become_the_cpu(model, monkeypatch, capfd):
     def fails(*arguments):
         raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
 
-    collection = onnxruntime.capi.onnxruntime_inference_collection
-    monkeypatch.setattr(collection.InferenceSession, "_create_inference_session", fails)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA])
+    monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", fails)
     with pytest.raises(UserError, match="cannot be loaded: CUDA failure 100: no CUDA-capable"):
         opening.open_predictor(model, Options(use_gpu=True))
+    assert capfd.readouterr().out == ""
+
+
+def test_a_gpu_that_fails_at_a_batch_does_not_become_the_cpu(cuda, model, capfd):
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+
+    class Failing:
+        def run(self, *arguments):
+            raise state.EPFail("CUDA failure 700: an illegal memory access was encountered")
+
+        def is_webgpu_graph_capture_enabled(self):
+            return False
+
+    runner = opening.open_predictor(model, Options(use_gpu=True))
+    runner._session._sess = Failing()
+    with pytest.raises(UserError, match=r"cannot run a batch of x \[4, 3\].*CUDA failure 700"):
+        runner.run(batch(4, 0)[0])
     assert capfd.readouterr().out == ""
 
 

@@ -43,8 +43,8 @@ def test_no_checkpoint_to_export(to_static, trained):
 
 
 def test_no_such_folder_to_export(to_static, elsewhere):
-    assert to_static(model_init_path="none") == (
-        f"error: -o: runner.model_init_path = 'none': there is no folder {elsewhere / 'none'}"
+    assert to_static(model_init_path="missing") == (
+        f"error: -o: runner.model_init_path = 'missing': there is no folder {elsewhere / 'missing'}"
     )
 
 
