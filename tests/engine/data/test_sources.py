@@ -9,6 +9,7 @@ from engine.data.batch import batch_rows
 from engine.data.block_source import BlockSource
 from engine.data.row_source import RowSource
 from engine.data.sources import open_source
+from engine.distributed.row_shares import RowShares
 from engine.system.errors import UserError
 
 
@@ -330,6 +331,38 @@ def test_the_last_partial_batch_can_be_left_out_unless_it_is_the_only_one(datase
     assert labels(dropping.batches(0)) == list(range(kept))
     if dataset is Map:
         assert len(dropping) == len(list(dropping.batches(0)))
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize(("rows", "kept"), [(9, 8), (8, 8), (3, 3), (5000, 5000), (5003, 5000)])
+def test_the_last_partial_step_of_a_reader_of_blocks_can_be_left_out(seed, rows, kept):
+    """By two processes too: their steps have 8 rows."""
+    one = BlockSource(Blocks(rows), "some_reader", 4, seed, drop_last=True)
+    order = np.arange(rows) if seed is None else np.random.default_rng([seed, 1]).permutation(rows)
+    batches = [columns[1].reshape(-1) for columns in one.batches(1)]
+    assert [len(batch) for batch in batches] == [min(4, rows)] * len(one)
+    np.testing.assert_array_equal(np.concatenate(batches), order[:kept])
+    assert one.row_counts(1, len(one) - 1) == (min(4, rows),) * 2
+    assert sum(len(block[0]) for block in one.blocks()) == rows  # inputs are fitted to all rows
+    two = [
+        BlockSource(Blocks(rows), "r", 4, seed, RowShares(rank, 2), drop_last=True)
+        for rank in (0, 1)
+    ]
+    if rows >= 8:
+        found = np.concatenate(
+            [columns[1].reshape(-1) for each in two for columns in each.batches(1)]
+        )
+        np.testing.assert_array_equal(np.sort(found), np.sort(order[: rows - rows % 8]))
+        assert len(two[0]) == rows // 8
+
+
+def test_a_run_that_resumes_inside_an_epoch_leaves_out_the_same_rows():
+    whole = BlockSource(Blocks(21), "some_reader", 4, 3, drop_last=True)
+    rest = BlockSource(Blocks(21), "some_reader", 4, 3, drop_last=True)
+    rest.skip_rows(0, 8)
+    expected = [batch[1].tolist() for batch in whole.batches(0)][2:]
+    assert [batch[1].tolist() for batch in rest.batches(0)] == expected
+    assert len(expected) == 3
 
 
 def test_a_reader_that_yields_batches():

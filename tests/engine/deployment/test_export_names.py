@@ -1,6 +1,7 @@
 """The names of inputs, outputs and tasks in an export."""
 
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -94,6 +95,54 @@ def test_fetches_follow_the_names_in_the_yaml(static_run, run_command, tmp_path,
     assert list(found) == names
     assert min(found.values()) > 0.6  # 0.32 with the other task's labels
     assert printed(run_command, folder) == pytest.approx(found, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def dygraph_run(tmp_path_factory):
+    """Trains share_bottom in dygraph, once; returns the options."""
+    output = tmp_path_factory.mktemp("dygraph_run")
+    options = ["runner.epochs=1", "runner.infer_end_epoch=1", "runner.train_batch_size=4"]
+    options.append(f"runner.model_save_path={output}")
+    config = load_config(str(FOLDER / "config.yaml"), options, loading.hyper_parameters)
+    loop.train(DygraphSession(config), config, sources.training_source(config))
+    return options
+
+
+@pytest.mark.parametrize("form", ["paddle", "onnx"])
+@pytest.mark.parametrize("names", [["marital", "income"], ["marital"], ["clip_0.tmp_0"]])
+def test_to_static_exports_the_outputs_that_the_yaml_names(dygraph_run, run_command, form, names):
+    """The AUCs are those of the labels of the same name."""
+    if form == "onnx":
+        for package in ("onnx", "paddle2onnx", "onnxruntime"):
+            pytest.importorskip(package)
+    options = [*dygraph_run, f"runner.save_inference_fetch_varnames=[{','.join(names)}]"]
+    options.append("runner.save_inference_feed_varnames=[input]")
+    config = load_config(str(FOLDER / "config.yaml"), options, loading.hyper_parameters)
+    model = dygraph_export.export_checkpoint(config, form)
+    names = ["income"] if names == ["clip_0.tmp_0"] else names
+    assert [spec.name for spec in model.outputs] == names
+    assert model.metadata["tasks"] == TASKS
+    found = aucs(model)
+    assert list(found) == names
+    assert min(found.values()) > 0.6  # 0.32 with the other task's labels
+    if form == "paddle":
+        folder = Path(model.graph).parent
+        assert printed(run_command, folder) == pytest.approx(found, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "names", "message"),
+    [
+        ("fetch", "[incom]", "no incom among income, marital; did you mean 'income'?"),
+        ("fetch", "[income,income]", "income is listed twice"),
+        ("feed", "[dense]", "no dense among input"),
+    ],
+)
+def test_to_static_refuses_names_that_do_not_exist(dygraph_run, key, names, message):
+    options = [*dygraph_run, f"runner.save_inference_{key}_varnames={names}"]
+    config = load_config(str(FOLDER / "config.yaml"), options, loading.hyper_parameters)
+    with pytest.raises(UserError, match=re.escape(message)):
+        dygraph_export.export_checkpoint(config)
 
 
 def test_feeds_and_fetches_by_name(train_static):

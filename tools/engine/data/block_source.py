@@ -26,6 +26,7 @@ class BlockSource:
         batch_size: rows a batch; the last batch of an epoch may be smaller.
         seed: seed of each epoch's row order; None keeps the order of the files.
         shares: which rows of each step this process takes.
+        drop_last: whether an epoch's last step is left out if it is smaller and not the only one.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class BlockSource:
         batch_size: int,
         seed: int | None,
         shares: RowShares | None = None,
+        drop_last: bool = False,
     ):
         self.batch_size = batch_size
         self.shares = shares or RowShares()
@@ -43,10 +45,11 @@ class BlockSource:
         self._dataset = dataset
         self._seed = seed
         self._rows = len(dataset)
+        self._drop_last = drop_last
 
     def __len__(self) -> int:
         """Returns the number of steps in an epoch; in each step every process has a batch."""
-        return -(-self._rows // (self.batch_size * self.shares.ranks))
+        return -(-self._rows_from(0) // (self.batch_size * self.shares.ranks))
 
     @property
     def rows(self) -> int:
@@ -59,7 +62,7 @@ class BlockSource:
 
     def row_counts(self, epoch: int, step: int) -> tuple[int, int]:
         """Returns the number of rows in a step, for this process and for all processes."""
-        rows = self._rows - self._first_rows.get(epoch, 0)
+        rows = self._rows_from(self._first_rows.get(epoch, 0))
         return self.shares.counts(rows, self.batch_size, step)
 
     def blocks(self, epoch: int | None = None) -> Iterator[Columns]:
@@ -124,7 +127,13 @@ class BlockSource:
         """Returns this process's row numbers in an epoch; None for all rows in file order."""
         order = epoch_order(self._rows, self._seed, epoch)
         first = self._first_rows.get(epoch, 0)
-        if epoch is None or (self.shares.ranks == 1 and not first):
+        rows = self._rows_from(first)
+        if epoch is None or (self.shares.ranks == 1 and rows == self._rows):
             return order
-        positions = first + self.shares.positions(self._rows - first, self.batch_size)[0]
+        positions = first + self.shares.positions(rows, self.batch_size)[0]
         return positions if order is None else order[positions]
+
+    def _rows_from(self, first: int) -> int:
+        """Returns the number of rows that an epoch trains on, from its row ``first`` on."""
+        rows, size = self._rows - first, self.batch_size * self.shares.ranks
+        return rows - rows % size if self._drop_last and rows > size else rows

@@ -152,9 +152,9 @@ def _training(config: Config, shard: Callable[[Any], Any]) -> Source:
     with reader_errors(name):
         dataset = shard(loading.dataset(config, name, files))
         seed = config.runner("seed") if config.runner("shuffle") else None
-        if has_blocks(dataset):
-            return BlockSource(dataset, name, batch_size, seed, _shares())
         drop_last = config.runner("drop_last")
+        if has_blocks(dataset):
+            return BlockSource(dataset, name, batch_size, seed, _shares(), bool(drop_last))
         if loading.written_for_paddlerec(config):
             # PaddleRec's defaults, so that the folder's metrics are the same as there.
             seed = seed if config.get("runner.shuffle") else None

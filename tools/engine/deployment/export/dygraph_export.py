@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 import paddle
 
@@ -12,6 +13,7 @@ from engine.config.config import Config
 from engine.data import encoding
 from engine.deployment.export.model_metadata import describe_model
 from engine.deployment.export.output_check import check_outputs
+from engine.deployment.export.selection import FEEDS, FETCHES, select
 from engine.deployment.exported_model import model_files, to_onnx
 from engine.deployment.exported_model.metadata import write_metadata
 from engine.deployment.exported_model.model import ENDINGS, METADATA_ENDING, ExportedModel
@@ -55,22 +57,23 @@ def export_checkpoint(config: Config, model_format: str = "paddle") -> ExportedM
     matching.check(parameters, session.shapes(prefix), source)
     session.load(parameters, prefix)
     session.start_epoch(training=False)
+    names, net = _selected_outputs(session, config, specs)
     # Hidden, and in a folder that exists already, so that a failure leaves nothing behind.
     parent = root if os.path.isdir(root) else parent
     try:
         with temporary.new_folder(parent, layout.EXPORTS["rec"]) as building:
             path = os.path.join(building, layout.EXPORTS["rec"])
             try:
-                paddle.jit.save(session.net, path, input_spec=specs)
+                paddle.jit.save(net, path, input_spec=specs)
             except ValueError as error:  # e.g. an input that no output depends on
                 reason = f"the net cannot be exported with these input_specs: {error}"
                 raise UserError(f"{config.folder}/dygraph_model.py: {reason}") from error
-            models = [describe_model(path, session.output_names(), config)]
+            models = [describe_model(path, names, config, session.output_names())]
             if model_format == "onnx":
                 with open(f"{path}.onnx", "wb") as file:
                     file.write(to_onnx.convert(models[0]))
                 models.append(ExportedModel(f"{path}.onnx", None, models[0].metadata))
-            differences = [check_outputs(session.net, specs, model, config) for model in models]
+            differences = [check_outputs(net, specs, model, config) for model in models]
             write_metadata(models, _parameter_file(source, prefix))
             exported = _publish(building, target, models[-1])
     except OSError as error:
@@ -84,6 +87,49 @@ def export_checkpoint(config: Config, model_format: str = "paddle") -> ExportedM
             extra=logs.RESULT,
         )
     return exported
+
+
+class _Selected(paddle.nn.Layer):
+    """A net with some of its outputs.
+
+    Args:
+        net: the net of one or two inputs, which returns a list.
+        places: the places of the outputs in the list.
+    """
+
+    def __init__(self, net: paddle.nn.Layer, places: list[int]):
+        super().__init__()
+        self._net, self._places = net, places
+
+    def forward(self, first: Any, second: Any = None) -> list:
+        """Returns the selected outputs; Paddle exports no ``*inputs``."""
+        outputs = self._net(first) if second is None else self._net(first, second)
+        return [outputs[place] for place in self._places]
+
+
+def _selected_outputs(session: DygraphSession, config: Config, specs: list) -> tuple:
+    """Returns the names of the outputs to export, and a net that returns them.
+
+    Raises:
+        UserError: ``runner.save_inference_*_varnames`` name an output or an input that does not
+            exist, or not all inputs; or the model does not name its outputs.
+    """
+    names, inputs = session.output_names(), [spec.name for spec in paddle.utils.flatten(specs)]
+    given = [key for key in (FEEDS, FETCHES) if config.runner(key)]
+    if given and not names:
+        logger.warning("runner.%s has no effect: the model has no output_names", given[0])
+        return names, session.net
+    feeds = select(config, FEEDS, dict.fromkeys(inputs), inputs)
+    if set(feeds) != set(inputs):
+        raise config.error(f"runner.{FEEDS}", f"the net needs all of {', '.join(inputs)}")
+    if not config.runner(FETCHES):
+        return names, session.net
+    if len(inputs) > 2:
+        raise config.error(f"runner.{FETCHES}", "it works for nets of one or two inputs")
+    places = select(config, FETCHES, {name: n for n, name in enumerate(names)}, names)
+    chosen = _Selected(session.net, list(places.values()))
+    chosen.eval()
+    return list(places), chosen
 
 
 def checkpoint_encoding(config: Config) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,16 +11,12 @@ import paddle
 from engine.checkpoints import layout
 from engine.config.config import Config
 from engine.deployment.export.model_metadata import describe_model
+from engine.deployment.export.selection import FEEDS, FETCHES, select
 from engine.deployment.exported_model.metadata import write_metadata
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.model_folder.pir_functions import fresh_names
-from engine.system.errors import UserError, nearest
-
-logger = logging.getLogger(__name__)
-
-_GENERATED = re.compile(r"\w+_\d+\.tmp_\d+$")  # a name that Paddle 2 generated: clip_0.tmp_0
-FEEDS, FETCHES = "save_inference_feed_varnames", "save_inference_fetch_varnames"
+from engine.system.errors import UserError
 
 
 class StaticExport:
@@ -84,33 +78,12 @@ class StaticExport:
         self, key: str, variables: Mapping[str, Any], default: Sequence[str] | None
     ) -> dict[str, Any]:
         """Returns the variables that a ``runner`` key names, by their names in the export."""
-        names = self._config.runner(key) or default
-        if not names:
+        if not (self._config.runner(key) or default):
             raise UserError(
                 f"{self._config.yaml_path}: runner.use_inference = True needs runner.{key} for a "
                 "model that declares no input_specs and output_names"
             )
-        repeated = next((name for name in names if names.count(name) > 1), None)
-        if repeated is not None:
-            raise self._config.error(f"runner.{key}", f"{repeated} is listed twice")
-        selected = {}
-        for position, name in enumerate(names):
-            generated = name not in variables and _GENERATED.match(name)
-            if generated and position < len(default or ()):
-                logger.warning(
-                    "runner.%s: %s is a name that Paddle 2 generated; using %s by position",
-                    key,
-                    name,
-                    default[position],
-                )
-                name = default[position]
-            if name not in variables:
-                known = list(variables)
-                raise self._config.error(
-                    f"runner.{key}", f"no {name} among {', '.join(known)}{nearest(name, known)}"
-                )
-            selected[name] = variables[name]
-        return selected
+        return select(self._config, key, variables, default or [])
 
     def _find_predictions(self, model: Any) -> tuple[dict[str, Any], list[str] | None]:
         """Returns the variables that can be fetched from a model in PaddleRec's form.
