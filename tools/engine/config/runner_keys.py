@@ -291,8 +291,8 @@ RUNNER = {
         "`trainer.py` does not; `to_static.py` exports its checkpoints.",
     ),
     "save_inference_feed_varnames": _names(
-        "Inputs of `rec_inference.*` and of `to_static.py`'s export, which needs all; the inputs of "
-        "the net if not set."
+        "Inputs of `rec_inference.*` and of `to_static.py`'s export, which needs all; the inputs "
+        "of the net if not set."
     ),
     "save_inference_fetch_varnames": _names(
         "Outputs of `rec_inference.*` and of `to_static.py`'s export by task name; all outputs if "
