@@ -9,7 +9,8 @@ import yaml
 
 from engine.config import listing
 from engine.config.load import load_config
-from engine.config.runner_keys import REQUIRED, RUNNER
+from engine.config.runner_key import REQUIRED
+from engine.config.runner_keys import RUNNER
 from engine.system.errors import UserError
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engine.config.runner_keys import REQUIRED, RUNNER
+from engine.config.runner_key import REQUIRED
+from engine.config.runner_keys import RUNNER
 from engine.model_folder import loading
 
 ROOT = Path(loading.REPOSITORY)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.config import yaml_files
-from engine.config.runner_keys import PATHS, REQUIRED, RUNNER
+from engine.config.runner_key import PATHS, REQUIRED
+from engine.config.runner_keys import RUNNER
 from engine.system import paths
 from engine.system.errors import UserError
 

@@ -12,7 +12,8 @@ import yaml
 from engine.config import keys
 from engine.config.config import FOLDER_KEY, Config
 from engine.config.load import SEARCH
-from engine.config.runner_keys import PATHS, REQUIRED, RUNNER
+from engine.config.runner_key import PATHS, REQUIRED
+from engine.config.runner_keys import RUNNER
 from engine.config.yaml_scalars import Dumper
 from engine.system import atomic_files
 

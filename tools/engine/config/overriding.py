@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from engine.config import keys, yaml_files, yaml_scalars
-from engine.config.runner_keys import PATHS, RUNNER
+from engine.config.runner_key import PATHS
+from engine.config.runner_keys import RUNNER
 from engine.system.errors import UserError
 
 _NULL = ("~", "null", "Null", "NULL")  # YAML's ways to write None

@@ -5,45 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable
-
-PATHS = ("path", "paths", "output path")
-REQUIRED = object()  # no default; a command that needs the key raises an error if it is not set
-
-
-@dataclass(frozen=True)
-class Key:
-    """One ``runner.*`` key.
-
-    Attributes:
-        kind: ``bool``, ``int``, ``text``, ``path`` (read), ``paths`` (one or a list),
-            ``output path`` (written) or ``any``.
-        default: the value if the key is not set; REQUIRED if there is none.
-        meaning: the documentation of the key.
-        expected: a description of valid values, for error messages.
-        check: returns whether a value of the right kind is valid.
-    """
-
-    kind: str
-    default: Any
-    meaning: str
-    expected: str = ""
-    check: Callable[[Any], bool] = lambda value: True
-
-
-def _at_least(minimum: int, default: Any, meaning: str) -> Key:
-    expected = f"an integer of at least {minimum}"
-    return Key("int", default, meaning, expected, lambda value: value >= minimum)
-
-
-def _names(meaning: str) -> Key:
-    return Key("any", None, meaning, "a list of names", _is_names)
-
-
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
-
+from engine.config.runner_key import REQUIRED, Key, at_least, names
 
 METRICS = ("auc", "gauc", "logloss", "calibration", "ece", "acc")
 SYNC_MODES = ("async", "sync", "geo", "heter", "gpubox")
@@ -58,8 +20,8 @@ RUNNER = {
     "train_reader_path": Key(
         "text", REQUIRED, "Reader module in the model's folder, without `.py`."
     ),
-    "train_batch_size": _at_least(1, REQUIRED, "Rows per training batch."),
-    "epochs": _at_least(1, REQUIRED, "Number of epochs."),
+    "train_batch_size": at_least(1, REQUIRED, "Rows per training batch."),
+    "epochs": at_least(1, REQUIRED, "Number of epochs."),
     "reader_type": Key(
         "text",
         "DataLoader",
@@ -81,7 +43,7 @@ RUNNER = {
         "Read the training rows in a new random order in every epoch; `seed` determines it. "
         "Folders written for PaddleRec keep their order unless this key is set.",
     ),
-    "seed": _at_least(
+    "seed": at_least(
         0,
         12345,
         "Random seed of parameter initialization, row order and dropout. The same seed gives the "
@@ -102,7 +64,7 @@ RUNNER = {
         "Train in dygraph with a step that is written as code, if the net allows it. False leaves "
         "all gradients to autograd. See [performance.md](performance.md).",
     ),
-    "print_interval": _at_least(1, 100, "Number of batches between two log lines."),
+    "print_interval": at_least(1, 100, "Number of batches between two log lines."),
     "log_file": Key(
         "output path",
         None,
@@ -118,7 +80,7 @@ RUNNER = {
         "paddle or safetensors",
         lambda value: value in ("paddle", "safetensors"),
     ),
-    "keep_checkpoints": _at_least(
+    "keep_checkpoints": at_least(
         1,
         None,
         "Number of epochs whose checkpoints stay in `model_save_path`; the latest ones stay. If "
@@ -136,7 +98,7 @@ RUNNER = {
         "Parameters that a warm start loads: `all`, `sparse` (embedding tables), or a list of name "
         "patterns.",
         "all, sparse or a list of name patterns",
-        lambda value: value in ("all", "sparse") or _is_names(value),
+        lambda value: value in ("all", "sparse") or isnames(value),
     ),
     "ema_decay": Key(
         "any",
@@ -159,7 +121,7 @@ RUNNER = {
         "Reader of the validation set. If not set: `infer_reader_path`, or `train_reader_path` if "
         "that is not set either.",
     ),
-    "valid_interval": _at_least(
+    "valid_interval": at_least(
         0,
         0,
         "Number of batches between two evaluations within an epoch; 0: only at the end of an "
@@ -172,7 +134,7 @@ RUNNER = {
         "an AUC, of all metrics), `loss`, or `logloss_<task>`. For a loss, a cost or an error, "
         "lower is better. See [training.md](training.md).",
     ),
-    "early_stopping_patience": _at_least(
+    "early_stopping_patience": at_least(
         1, None, "Training stops after this many consecutive evaluations without improvement."
     ),
     "early_stopping_min_delta": Key(
@@ -186,15 +148,15 @@ RUNNER = {
     "infer_reader_path": Key(
         "text", None, "Reader of the test set; `train_reader_path` if not set."
     ),
-    "infer_batch_size": _at_least(1, REQUIRED, "Rows per evaluation batch."),
+    "infer_batch_size": at_least(1, REQUIRED, "Rows per evaluation batch."),
     "infer_load_path": Key(
         "path",
         None,
         "Folder of the checkpoints to evaluate; `model_save_path` if not set. If the YAML has one "
         "folder for both keys, `-o runner.model_save_path` moves both.",
     ),
-    "infer_start_epoch": _at_least(0, 0, "First epoch to evaluate."),
-    "infer_end_epoch": _at_least(1, REQUIRED, "One more than the last epoch to evaluate."),
+    "infer_start_epoch": at_least(0, 0, "First epoch to evaluate."),
+    "infer_end_epoch": at_least(1, REQUIRED, "One more than the last epoch to evaluate."),
     "infer_checkpoint": Key(
         "text",
         None,
@@ -218,7 +180,7 @@ RUNNER = {
         "over all rows: a list of `auc`, `gauc`, `logloss`, `calibration`, `ece` and `acc`. See "
         "[results.md](results.md).",
         f"a list of {', '.join(METRICS)}",
-        lambda value: _is_names(value) and set(value) <= set(METRICS),
+        lambda value: isnames(value) and set(value) <= set(METRICS),
     ),
     "gauc_column": Key(
         "text",
@@ -226,7 +188,7 @@ RUNNER = {
         "Column by whose values `gauc` groups the rows: a column of a table, or a sparse field "
         "with one id per row.",
     ),
-    "ece_bins": _at_least(
+    "ece_bins": at_least(
         2,
         20,
         "Number of bins of `ece` and of reliability diagrams; the bins have about equally many "
@@ -273,7 +235,7 @@ RUNNER = {
         True,
         "Accepted for PaddleRec's YAMLs, without effect: metrics are reset in every epoch.",
     ),
-    "auc_num": _at_least(
+    "auc_num": at_least(
         0,
         1,
         "Accepted for PaddleRec's YAMLs, without effect: every AUC of a static model is reset in "
@@ -290,11 +252,11 @@ RUNNER = {
         "`static_trainer.py` saves an inference model, `rec_inference.*`, beside each checkpoint. "
         "`trainer.py` does not; `to_static.py` exports its checkpoints.",
     ),
-    "save_inference_feed_varnames": _names(
+    "save_inference_feed_varnames": names(
         "Inputs of `rec_inference.*` and of `to_static.py`'s export, which needs all; the inputs "
         "of the net if not set."
     ),
-    "save_inference_fetch_varnames": _names(
+    "save_inference_fetch_varnames": names(
         "Outputs of `rec_inference.*` and of `to_static.py`'s export by task name; all outputs if "
         "not set. Names that old versions of Paddle generated (`clip_0.tmp_0`) are matched by "
         "position, with a warning."

@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 from engine.config.config import Config
-from engine.config.runner_keys import PATHS, RUNNER, Key
+from engine.config.runner_key import PATHS, Key
+from engine.config.runner_keys import RUNNER
 from engine.config.yaml_scalars import suggest
 from engine.system import integers
 
