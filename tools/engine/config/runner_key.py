@@ -40,5 +40,6 @@ def names(meaning: str) -> Key:
     return Key("any", None, meaning, "a list of names", is_names)
 
 
-def isnames(value: Any) -> bool:
+def is_names(value: Any) -> bool:
+    """Returns whether a value is a list of names that is not empty."""
     return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)

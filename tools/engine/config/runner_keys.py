@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from engine.config.runner_key import REQUIRED, Key, at_least, names
+from engine.config.runner_key import REQUIRED, Key, at_least, is_names, names
 
 METRICS = ("auc", "gauc", "logloss", "calibration", "ece", "acc")
 SYNC_MODES = ("async", "sync", "geo", "heter", "gpubox")
@@ -98,7 +98,7 @@ RUNNER = {
         "Parameters that a warm start loads: `all`, `sparse` (embedding tables), or a list of name "
         "patterns.",
         "all, sparse or a list of name patterns",
-        lambda value: value in ("all", "sparse") or isnames(value),
+        lambda value: value in ("all", "sparse") or is_names(value),
     ),
     "ema_decay": Key(
         "any",
@@ -180,7 +180,7 @@ RUNNER = {
         "over all rows: a list of `auc`, `gauc`, `logloss`, `calibration`, `ece` and `acc`. See "
         "[results.md](results.md).",
         f"a list of {', '.join(METRICS)}",
-        lambda value: isnames(value) and set(value) <= set(METRICS),
+        lambda value: is_names(value) and set(value) <= set(METRICS),
     ),
     "gauc_column": Key(
         "text",
