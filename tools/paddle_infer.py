@@ -18,6 +18,19 @@ from engine.deployment.predictors.predictor import ENGINES, PRECISION_HELP, PREC
 from engine.system import logs
 from engine.system.errors import UserError
 
+_DEVICES = (
+    ("use_gpu", "run on the GPU"),
+    ("use_xpu", "run on a Kunlun XPU"),
+    ("use_npu", "run on an Ascend NPU"),
+    ("enable_mkldnn", "use oneDNN on the CPU"),
+    ("enable_tensorRT", "use TensorRT on the GPU"),
+)
+# Options without effect on --compare.
+_NOT_COMPARED = (
+    *("engine", "cpu_threads", "precision", *dict(_DEVICES)),
+    *("limit", "save_predictions", "show", "benchmark", "save_log_path", "repeat"),
+)
+
 
 def parse_arguments():
     """Returns the options; those of PaddleRec have the same names and defaults."""
@@ -58,13 +71,7 @@ def parse_arguments():
         help="threads of the math library; default: 1",
     )
     run.add_argument("--precision", choices=PRECISIONS, default="fp32", help=PRECISION_HELP)
-    for name, meaning in (
-        ("use_gpu", "run on the GPU"),
-        ("use_xpu", "run on a Kunlun XPU"),
-        ("use_npu", "run on an Ascend NPU"),
-        ("enable_mkldnn", "use oneDNN on the CPU"),
-        ("enable_tensorRT", "use TensorRT on the GPU"),
-    ):
+    for name, meaning in _DEVICES:
         run.add_argument(
             f"--{name}",
             type=command_line.boolean,
@@ -112,7 +119,13 @@ def parse_arguments():
         action="store_true",
         help="instead, time every engine and option that this machine supports",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.compare:
+        defaults = {name: parser.get_default(name) for name in _NOT_COMPARED}
+        unused = [f"--{name}" for name, value in defaults.items() if vars(arguments)[name] != value]
+        if unused:
+            parser.error(f"--compare chooses engines and options itself: omit {', '.join(unused)}")
+    return arguments
 
 
 def main() -> None:

@@ -109,6 +109,10 @@ def test_int8_of_a_model_that_is_not_quantised(infer_error, model):
         (["--precision=fp8"], "argument --precision: invalid choice: 'fp8'"),
         (["--engine=tvm"], "argument --engine: invalid choice: 'tvm'"),
         (["--fast"], "unrecognized arguments: --fast"),
+        (
+            ["--compare", "--precision=tf32", "--use_gpu=True", "--repeat=3", "--cpu_threads=1"],
+            "--compare chooses engines and options itself: omit --precision, --use_gpu, --repeat",
+        ),
         (["-o", "runner.epochs=1"], "-o changes values of a YAML; give the YAML with -m"),
         (["--save_predictions=a.txt"], "a.txt: expected a name that ends in .csv, .npy, .parquet"),
     ],

@@ -57,13 +57,14 @@ def compare_runners(job: Job, batch_sizes: tuple[int, ...], warmup: int) -> None
     Raises:
         UserError: this machine cannot run the model at all, or the rows do not fit it.
     """
-    runners = list(_open_runners(job))
+    batch_sizes = batch_sizes or _BATCH_SIZES
+    runners = list(_open_runners(job, max(batch_sizes)))
     if not runners:
         raise UserError(f"no engine on this machine can run {job.model.graph}")
     for name, value in environment.describe().items():
         logs.show(f"{name}: {value}")
     logs.show(_ROW.format("batch", "runner", "p50 ms", "p99 ms", "rows/s", "difference"))
-    for size in batch_sizes or _BATCH_SIZES:
+    for size in batch_sizes:
         batches = _full_batches(job, runners[0].predictor, size)
         _measure(runners, batches, size, warmup)
         accurate = [runner for runner in runners if runner.difference <= TOLERANCE]
@@ -75,12 +76,17 @@ def compare_runners(job: Job, batch_sizes: tuple[int, ...], warmup: int) -> None
             logs.show(line + ("  <- fastest" if runner is fastest else ""))
 
 
-def _open_runners(job: Job) -> Iterator[Runner]:
-    """Opens every runner that works here; prints the reason for each one that does not."""
+def _open_runners(job: Job, largest: int) -> Iterator[Runner]:
+    """Opens every runner that works here; prints the reason for each one that does not.
+
+    Args:
+        job: the model and the rows.
+        largest: the largest batch size.
+    """
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     for name, changes in _runner_options():
         for threads in sorted({1, cores}):
-            options = Options(cpu_threads=threads, batch_size=max(_BATCH_SIZES))
+            options = Options(cpu_threads=threads, batch_size=largest)
             try:
                 options = replace(options, **changes)
                 model = model_files.find_for_engine(job.model, options.engine)
