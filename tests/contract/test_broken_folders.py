@@ -120,6 +120,10 @@ def test_a_data_generator_that_raises(stand_in, refused):
 
 def test_an_optimizer_that_takes_no_sparse_gradients(stand_in, refused):
     folder = stand_in("rank/dnn")
+    edit(folder / "dygraph_model.py", "lazy_mode=True", "lazy_mode=True, weight_decay=0.1")
+    assert refused("trainer", folder) == (
+        "Adam: Adam don't support weight_decay with sparse parameters, please set it to None."
+    )
     edit(folder / "dygraph_model.py", "optimizer.Adam(", "optimizer.AdamW(")
     assert refused("trainer", folder) == (
         "AdamW takes no sparse gradients, and those of the table SparseFeatFactors [101, 5] are "

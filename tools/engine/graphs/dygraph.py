@@ -18,7 +18,7 @@ from engine.data.prefetch import prefetched
 from engine.data.sources import Source
 from engine.graphs import finite_check, moving_averages
 from engine.graphs.gate_weights import mean_over_rows
-from engine.model_folder import loading, seeds
+from engine.model_folder import loading, seeds, sparse_gradients
 from engine.system import device
 from engine.system.clock import Clock
 
@@ -128,7 +128,7 @@ class DygraphSession:
 
     def _first_step(self) -> None:
         # The first step creates the optimizer's state; its names must be those of checkpoints.
-        with unique_name.guard():
+        with unique_name.guard(), sparse_gradients.step_errors(self._optimizer):
             self._optimizer.step()
         self._step = self._optimizer.step
         if self._averages:

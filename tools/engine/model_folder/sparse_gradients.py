@@ -57,6 +57,17 @@ def install() -> None:
 
 
 @contextmanager
+def step_errors(optimizer: Any) -> Iterator[None]:
+    """Turns Paddle's error about weight decay of sparse gradients into a UserError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "sparse" not in str(error):
+            raise
+        raise UserError(f"{type(optimizer).__name__}: {error}") from error
+
+
+@contextmanager
 def left_to_servers() -> Iterator[None]:
     """Adds no corrections inside a block: parameter servers update their tables themselves."""
     global _on_servers
