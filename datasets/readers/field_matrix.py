@@ -7,6 +7,7 @@ out-of-vocabulary, missing, or padding at the end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +85,17 @@ class FieldDataset(LabelledTable):
         position = self._first_id + self._names.index(column)
         ids = self._matrix.take(slice(0, len(self)), slice(position, position + 1))[:, 0]
         return np.where(ids == 0, -1, ids).astype(np.int64)
+
+    def _column_statistics(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "column": field.name,
+                "kind": "sparse" if field.max_len == 1 else "sequence",
+                "rows": len(self),
+                "ids": field.size - 1,
+            }
+            for field in self._fields
+        ]
 
     def _features(self, rows: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)

@@ -80,6 +80,35 @@ def load(
     return table
 
 
+def load_counts(
+    path: str,
+    columns: int,
+    count: Callable[[], np.ndarray],
+    cache_dir: str | None,
+    form: str,
+) -> np.ndarray:
+    """Returns counts about a file's rows, float64 ``[rows, columns]``, stored like its copy.
+
+    Args:
+        path: the file.
+        columns: number of columns of the counts.
+        count: returns the counts; called if they are not stored.
+        cache_dir: folder of the copy; see `load`.
+        form: identifies what is counted.
+
+    Raises:
+        ValueError: the counts cannot be stored.
+    """
+    return load(
+        path,
+        columns,
+        np.float64,
+        lambda temporary, source: write(temporary, source, columns, np.float64, [count()]),
+        cache_dir,
+        form,
+    )
+
+
 def write(
     temporary: str, path: str, columns: int, dtype: type, blocks: Iterable[np.ndarray]
 ) -> None:

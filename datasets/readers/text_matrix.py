@@ -64,6 +64,14 @@ class TextTable:
             out[inside] = _take(part, part_rows, columns)
         return out
 
+    def parts(self) -> list[tuple[str, slice]]:
+        """Returns each file with its rows in the table."""
+        ends = self._ends.tolist()
+        return [
+            (path, slice(end - len(part), end))
+            for path, part, end in zip(self._paths, self._parts, ends)
+        ]
+
     def place(self, row: int) -> str:
         """Returns the ``file:line`` of a row."""
         part = int(np.searchsorted(self._ends, row, side="right"))

@@ -125,7 +125,7 @@ def test_a_full_disk(train, small_disk, name, form):
     settings.append(f"runner.checkpoint_format={form}")
     code, error = train(name, *settings)
     assert (code, error) == (2, f"error: cannot save to {output / '1'}: No space left on device")
-    assert sorted(os.listdir(output)) == ["0", "config.yaml"]
+    assert sorted(os.listdir(output)) == ["0", "config.yaml", "training_data.json"]
     found, _ = find.newest(str(output), PREFIX[name])
     assert find.parameters(found, PREFIX[name])
     small_disk(4000)

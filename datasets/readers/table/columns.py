@@ -15,6 +15,7 @@ KEY = "hyper_parameters.table"
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", r"\N")  # besides empty cells
 KEEPS = ("first", "last")
 UTF8 = "utf-8"
+CELL_RULES = 2  # of a new training
 _MAX_ID = (1 << 31) - 2  # ids are stored as int32
 
 
@@ -78,8 +79,9 @@ class Table:
             others.
         column_names: the columns of text files without a header; None if the first row is one.
         encoding: the character encoding of text files.
-        integers: whether the category ``7.0`` is ``7``. None for the default: True in a new
-            training; the vocabularies of earlier versions distinguish the two.
+        cell_rules: how cells become categories. With 1 they are taken as they are; with 2 ``7.0``
+            is ``7``, and ``['x', 'y']`` in a column with a separator is a list. None for the
+            default: 2 in a new training; vocabularies of earlier versions have 1.
     """
 
     labels: tuple[str, ...]
@@ -89,7 +91,7 @@ class Table:
     delimiter: str | None = None
     column_names: tuple[str, ...] | None = None
     encoding: str = UTF8
-    integers: bool | None = None
+    cell_rules: int | None = None
 
     @property
     def names(self) -> list[str]:
@@ -107,23 +109,27 @@ class Table:
             "sparse": [_meaning(column) for column in self.sparse],
             "missing": list(self.missing or ()),
         }
-        return {**meaning, "integers": True} if self.integers else meaning
+        if self.cell_rules == 1:  # so that encodings from before the second rules stay valid
+            return meaning
+        return {**meaning, "cell_rules": self.cell_rules}
 
     def for_training(self) -> Table:
         """Returns the table of a new training: settings that are not set have their defaults."""
-        return self._completed(MISSING, True, dict.fromkeys(self._names_of_lists(), "last"))
+        return self._completed(MISSING, CELL_RULES, dict.fromkeys(self._names_of_lists(), "last"))
 
     def as_trained(self, meaning: Mapping[str, Any]) -> Table:
         """Returns the table with settings that are not set taken from a saved `meaning`."""
         keep = {entry["name"]: entry.get("keep", "first") for entry in meaning["sparse"]}
-        missing, integers = tuple(meaning["missing"]), bool(meaning.get("integers"))
-        return self._completed(missing, integers, keep)
+        cell_rules = meaning.get("cell_rules", 1)
+        if cell_rules not in (1, CELL_RULES):
+            raise ValueError(f"expected cell_rules 1 or {CELL_RULES}, found {cell_rules!r}")
+        return self._completed(tuple(meaning["missing"]), cell_rules, keep)
 
     def _names_of_lists(self) -> list[str]:
         return [column.name for column in self.sparse if column.separator is not None]
 
     def _completed(
-        self, missing: tuple[str, ...], integers: bool, keep: Mapping[str, str]
+        self, missing: tuple[str, ...], cell_rules: int, keep: Mapping[str, str]
     ) -> Table:
         lists = self._names_of_lists()
         sparse = tuple(
@@ -136,7 +142,7 @@ class Table:
             self,
             sparse=sparse,
             missing=missing if self.missing is None else self.missing,
-            integers=integers if self.integers is None else self.integers,
+            cell_rules=cell_rules if self.cell_rules is None else self.cell_rules,
         )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.readers.table import files, values
-from datasets.readers.table.cells import category_cells, located
+from datasets.readers.table import files
+from datasets.readers.table.cells import odd_cells, values
+from datasets.readers.table.cells.categories import category_cells, located
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.encoding import Encoding
 
@@ -27,6 +28,7 @@ def learn(paths: Sequence[str], table: Table) -> Encoding:
     counts: dict[str, Counter] = {
         name: Counter() for name, owner in owners.items() if owner.name == name
     }
+    odd = np.zeros((len(table.sparse), 1 + len(odd_cells.KINDS)))
     for path in paths:
         for columns, place in files.batches(path, table):
             for name in table.labels:
@@ -37,12 +39,16 @@ def learn(paths: Sequence[str], table: Table) -> Encoding:
                     numbers = values.numbers(columns[dense.name], table.missing)
                 sums[number] += np.nansum(numbers)
                 valid[number] += np.count_nonzero(~np.isnan(numbers))
-            for sparse in table.sparse:
+            for number, sparse in enumerate(table.sparse):
                 categories = category_cells(sparse, columns, table, place)[0]
+                odd[number] += odd_cells.counts(categories)
                 if owners[sparse.name].hash_buckets is None:
                     texts, where = values.distinct(categories)
                     occurrences = np.bincount(where[where >= 0], minlength=len(texts))
                     counts[owners[sparse.name].name].update(dict(zip(texts, occurrences.tolist())))
+    for sparse, found in zip(table.sparse, odd):
+        place = paths[0] if len(paths) == 1 else f"{len(paths)} training files"
+        odd_cells.check(sparse.name, place, found)
     fills = {}
     for dense, total, count in zip(table.dense, sums, valid):
         if not count:

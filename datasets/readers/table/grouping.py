@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from datasets.readers.table import files, values
-from datasets.readers.table.cells import located
+from datasets.readers.table import files
+from datasets.readers.table.cells import values
+from datasets.readers.table.cells.categories import located
 from datasets.readers.table.columns import Sparse, Table
 
 
@@ -26,7 +27,7 @@ def groups(paths: Sequence[str], table: Table, column: str) -> np.ndarray:
     for path in paths:
         for columns, place in files.batches(path, single_column):
             with located(place, column):
-                cells = values.categories(columns[column], table.missing, table.integers)
+                cells = values.categories(columns[column], table.missing, table.cell_rules)
             texts, where = values.distinct(cells)
             numbers = [group_of.setdefault(text, len(group_of)) for text in texts]
             parts.append(np.array([*numbers, -1], np.int64)[where])

@@ -12,7 +12,13 @@ import numpy as np
 
 from datasets.readers import progress
 from datasets.readers.labelled_table import LabelledTable
-from datasets.readers.table import encoding_builder, encoding_files, grouping, rows
+from datasets.readers.table import (
+    encoding_builder,
+    encoding_files,
+    grouping,
+    rows,
+)
+from datasets.readers.table.cells import counts as cell_counts
 from datasets.readers.table.columns import KEY, Table, table_of
 from datasets.readers.table.encoding import Encoding
 from datasets.readers.table.files import has_label, place, table_files
@@ -125,11 +131,20 @@ class RecDataset(LabelledTable):
         return grouping.groups(self._paths, self._encoding.table, column)
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
-        return TextTable(
-            paths,
-            lambda path: rows.load(path, self._encoding, cache_dir),
-            lambda path, row: place(path, self._encoding.table, row),
-        )
+        self._counts: list[np.ndarray] = []
+
+        def load(path: str) -> np.ndarray:
+            stored, counts = rows.load(path, self._encoding, cache_dir)
+            self._counts.append(counts)
+            return stored
+
+        return TextTable(paths, load, lambda path, row: place(path, self._encoding.table, row))
+
+    def _form(self) -> str:
+        return rows.form_of(self._encoding)
+
+    def _column_statistics(self) -> list[dict[str, Any]]:
+        return cell_counts.describe(self._encoding, self._counts)
 
     def _features(self, numbers: Rows) -> list[np.ndarray]:
         first = len(self.LABELS)

@@ -7,18 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from datasets.readers import parsed_copy
-from datasets.readers.table import files, values
-from datasets.readers.table.cells import category_cells, located
+from datasets.readers.table import files
+from datasets.readers.table.cells import counts as cell_counts
+from datasets.readers.table.cells import values
+from datasets.readers.table.cells.categories import category_cells, located
+from datasets.readers.table.cells.counts import CellCounts
 from datasets.readers.table.columns import Sparse
 from datasets.readers.table.encoding import Encoding
 
 _FORMAT_VERSION = 1  # of the stored rows; a new version encodes all files again
 
 
-def load(path: str, encoding: Encoding, cache_dir: str | None = None) -> np.ndarray:
-    """Returns a file's rows ``[rows, labels + dense + ids]``, int32, from its copy if up to date.
+def load(
+    path: str, encoding: Encoding, cache_dir: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a file's rows and the counts of its cells, from their copies if up to date.
 
-    Dense numbers are stored as the bits of float32: ``rows[:, columns].view(np.float32)``.
+    The rows are ``[rows, labels + dense + ids]``, int32. Dense numbers are stored as the bits of
+    float32: ``rows[:, columns].view(np.float32)``. The counts are those of `CellCounts`.
 
     Args:
         path: the file.
@@ -28,18 +34,33 @@ def load(path: str, encoding: Encoding, cache_dir: str | None = None) -> np.ndar
     Raises:
         ValueError: the file or a cell is invalid, or the copy cannot be written.
     """
-    table = encoding.table
-    read_as = (table.delimiter, table.column_names, table.encoding)
-    return parsed_copy.load(
+    form, counts = form_of(encoding), CellCounts(encoding)
+    stored = parsed_copy.load(
         path,
         width(encoding),
         np.int32,
         lambda temporary, source: parsed_copy.write(
-            temporary, source, width(encoding), np.int32, encoded(source, encoding)
+            temporary, source, width(encoding), np.int32, encoded(source, encoding, counts)
         ),
         cache_dir,
-        repr((_FORMAT_VERSION, encoding.sha256, *read_as)),
+        form,
     )
+
+    def count() -> np.ndarray:
+        if not counts.complete:  # the rows were stored by an earlier run, whose counts are gone
+            for _ in encoded(path, encoding, counts):
+                pass
+        return counts.array
+
+    width_of_counts, form = cell_counts.width(), f"cells {form}"
+    return stored, parsed_copy.load_counts(path, width_of_counts, count, cache_dir, form)
+
+
+def form_of(encoding: Encoding) -> str:
+    """Returns a text that identifies everything that a file's rows depend on."""
+    table = encoding.table
+    read_as = (table.delimiter, table.column_names, table.encoding)
+    return repr((_FORMAT_VERSION, encoding.sha256, *read_as))
 
 
 def width(encoding: Encoding) -> int:
@@ -48,11 +69,11 @@ def width(encoding: Encoding) -> int:
     return len(table.labels) + len(table.dense) + sum(c.max_len for c in table.sparse)
 
 
-def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
-    """Yields a file's rows in blocks ``[n, width]`` int32.
+def encoded(path: str, encoding: Encoding, counts: CellCounts) -> Iterator[np.ndarray]:
+    """Yields a file's rows in blocks ``[n, width]`` int32, and counts their cells.
 
     Raises:
-        ValueError: the file or a cell is invalid.
+        ValueError: the file or a cell is invalid, or most cells of a column are odd.
     """
     table = encoding.table
     for columns, place in files.batches(path, table):
@@ -60,17 +81,21 @@ def encoded(path: str, encoding: Encoding) -> Iterator[np.ndarray]:
         for name in table.labels:
             with located(place, name):
                 parts.append(values.labels(columns[name], table.missing))
-        for dense in table.dense:
+        for number, dense in enumerate(table.dense):
             with located(place, dense.name):
                 numbers = values.numbers(columns[dense.name], table.missing)
+            counts.add_numbers(number, numbers)
             filled = np.where(np.isnan(numbers), encoding.fills[dense.name], numbers)
             parts.append(filled.astype(np.float32).view(np.int32))
-        for sparse in table.sparse:
+        for number, sparse in enumerate(table.sparse, len(table.dense)):
             categories, rows = category_cells(sparse, columns, table, place)
             texts, where = values.distinct(categories)
             ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]
-            parts.append(_padded(ids, rows, sparse, len(columns[sparse.sources[0]])))
+            total = len(columns[sparse.sources[0]])
+            counts.add_categories(number, categories, rows, ids, total)
+            parts.append(_padded(ids, rows, sparse, total))
         yield np.column_stack(parts).astype(np.int32, copy=False)
+    counts.finish(path)
 
 
 def _padded(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np.ndarray:

@@ -93,7 +93,11 @@ def test_collected_losses_are_read_in_each_epoch(settings):
     nan_at(session, LENGTH + 3)
     with pytest.raises(UserError, match=r"^epoch: 1, batch_id: 3: the loss is nan"):
         train(session, config)
-    assert sorted(os.listdir(config.runner("model_save_path"))) == ["0", "config.yaml"]
+    assert sorted(os.listdir(config.runner("model_save_path"))) == [
+        "0",
+        "config.yaml",
+        "training_data.json",
+    ]
 
 
 def test_collected_losses_are_read_before_an_interrupted_run_is_saved(settings, signal_at):

@@ -307,7 +307,8 @@ def test_an_early_stop_after_the_last_batch_ends_the_epoch(graph, settings):
     summary = train(graph, config)  # of ten batches an epoch: both evaluations are at an end
     assert list(summary.valid) == [(0, 10), (1, 10)]
     assert list(summary.metrics) == [0, 1]
-    assert set(os.listdir(config.runner("model_save_path"))) == {"0", "1", "best", "config.yaml"}
+    kept = {"config.yaml", "training_data.json"}
+    assert set(os.listdir(config.runner("model_save_path"))) == {"0", "1", "best", *kept}
 
 
 @pytest.mark.parametrize("graph", GRAPHS)

@@ -31,6 +31,19 @@ def has_blocks(dataset: Any) -> bool:
     return hasattr(dataset, "take") and has_length(dataset)
 
 
+def read_statistics(dataset: Any, reader: str) -> dict[str, Any] | None:
+    """Returns the statistics of a dataset's columns; None if the reader has none.
+
+    Raises:
+        UserError: the reader cannot compute them.
+    """
+    read = getattr(dataset, "column_statistics", None)
+    if read is None:
+        return None
+    with reader_errors(reader):
+        return read()
+
+
 def read_groups(dataset: Any, reader: str, column: str, rows: int | None) -> np.ndarray:
     """Returns every row's group by the values of a column, ``[rows]``; negative for no group.
 

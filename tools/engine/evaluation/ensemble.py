@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.checkpoints import choice
 from engine.config.config import Config
+from engine.data import column_statistics
 from engine.data.sources import Source, length
 from engine.evaluation import task_metrics
 from engine.evaluation.predictions import Predictions
@@ -46,6 +47,7 @@ def evaluate(
     requested = requested or TaskMetrics(_METRICS, config.runner("ece_bins"))
     clock, sums = Clock(), {}
     log = RunLog(clock, config.runner("print_interval"), length(source))
+    column_statistics.report(source, "test data", folders[0])
     runs, rows = {}, 0
     for number, folder in enumerate(folders):
         facts = checkpoint_loading.load(session, config, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.checkpoints import choice
 from engine.config.config import Config
+from engine.data import column_statistics
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
 from engine.evaluation import predictions, task_metrics
@@ -36,6 +37,7 @@ def evaluate(session: Session, config: Config, source: Source | ModelSource) -> 
     if output:
         predictions.check(output)
     requested = task_metrics.requested(config, source)
+    column_statistics.report(source, "test data", next(iter(folders.values())))
     summary, clock, undefined = Summary(), Clock(), UndefinedMetrics()
     log = RunLog(clock, config.runner("print_interval"), length(source))
     for epoch, folder in folders.items():

@@ -35,6 +35,8 @@ class _BlockShard:
         self._rows = len(range(index, len(dataset), count))
         if hasattr(dataset, "place"):
             self.place = lambda row: dataset.place(index + row * count)
+        if hasattr(dataset, "column_statistics"):  # of the rows of all trainers
+            self.column_statistics = dataset.column_statistics
 
     def __len__(self) -> int:
         return self._rows

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from engine.checkpoints import find, formats, layout, matching, server_tables, store
 from engine.config import listing
 from engine.config.config import Config
-from engine.data import encoding, sources
+from engine.data import column_statistics, encoding, sources
 from engine.evaluation import steps
 from engine.evaluation.progress import RunLog
 from engine.evaluation.visual import Visual
@@ -151,6 +151,8 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
     session.connect()
     if start:
         _load_tables(start, job, session)
+    if role.is_first:
+        column_statistics.report_training(config, source, None)
     visual = None
     if role.is_first and config.runner("use_visual"):
         visual = Visual(config.runner("visual_dir"))
@@ -232,7 +234,7 @@ def _train_epochs(
         report.end_epoch(metrics)
         logger.info("epoch: %d: trainer %d: %d rows", epoch, job.role.index, rows)
         parameter_check.at_end(epoch, report.batches - 1)
-        _save(config, job, session, epoch)
+        _save(config, job, session, source, epoch)
 
 
 def _interrupted(number: int, epoch: int, batches: int) -> Interrupted:
@@ -243,7 +245,7 @@ def _interrupted(number: int, epoch: int, batches: int) -> Interrupted:
     )
 
 
-def _save(config: Config, job: Job, session: Any, epoch: int) -> None:
+def _save(config: Config, job: Job, session: Any, source: Any, epoch: int) -> None:
     """Saves an epoch's checkpoint; all trainers take part, and the first one writes."""
     job.flush()
     job.barrier()
@@ -271,6 +273,7 @@ def _save(config: Config, job: Job, session: Any, epoch: int) -> None:
         form=config.runner("checkpoint_format"),
     )
     listing.save(config, root, loading.hyper_parameters(config.folder))
+    column_statistics.save(source, root)
     logger.info("saved %s", folder)
     if keep:
         store.prune(root, session.prefix, keep)

@@ -13,6 +13,7 @@ from typing import Any, Callable
 from engine.checkpoints import find, formats, layout, store
 from engine.config import listing
 from engine.config.config import Config
+from engine.data import column_statistics
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
 from engine.evaluation import gates
@@ -78,9 +79,7 @@ class Training:
     """One training run; `run` is its outline.
 
     Args:
-        session: see `train`.
-        config: see `train`.
-        source: see `train`.
+        session, config, source: see `train`.
         visual: VisualDL's records; None for none.
         on_epoch_end: see `train`.
     """
@@ -110,6 +109,7 @@ class Training:
         self._parameters = finite_check.ParameterCheck(session, config.runner("on_nan"))
         self._monitor.start(self._log, self._check_finite, self._facts)
         self._continue_checkpoint()
+        column_statistics.report_training(config, source, self._monitor.validation_source)
 
     def run(self) -> Summary:
         """Trains and returns what the run measured."""
@@ -216,6 +216,7 @@ class Training:
         state, export = session.state(), session.export
         folder = store.save(self._root, epoch, prefix, state, about, export, form=form)
         listing.save(config, self._root, loading.hyper_parameters(config.folder))
+        column_statistics.save(self._source, self._root)
         logger.info("saved %s", folder)
         store.remove(self._root, layout.INTERRUPTED, prefix)
         if keep:

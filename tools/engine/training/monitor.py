@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.checkpoints import layout, store
 from engine.config.config import Config
+from engine.data.sources import Source
 from engine.distributed import processes
 from engine.evaluation.progress import RunLog
 from engine.evaluation.summary import Best
@@ -63,6 +64,11 @@ class Monitor:
         names = self._validation.metric_names
         if names or session.prefix == "rec":  # else the program's fetches are the metrics
             self.early_stopping.check(names, self._validation.loss_name)
+
+    @property
+    def validation_source(self) -> Source | None:
+        """The validation batches; None without any."""
+        return self._validation.source if self._validation else None
 
     def start(
         self,

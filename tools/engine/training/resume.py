@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from engine.checkpoints import find, formats, layout, matching, store
 from engine.config import listing
 from engine.config.config import Config
-from engine.data import encoding
+from engine.data import column_statistics, encoding
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
 from engine.graphs import checkpoint_loading
@@ -214,6 +214,7 @@ def save_interrupted(
         name, prefix = layout.INTERRUPTED, session.prefix
         folder = store.save(root, epoch, prefix, parts, about, name=name, form=form)
         listing.save(config, root, loading.hyper_parameters(config.folder))
+        column_statistics.save(source, root)
         return folder
 
     return world.on_main_process(write)

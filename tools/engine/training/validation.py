@@ -29,16 +29,19 @@ class Validation:
         config: the configuration.
         prefix: the checkpoint prefix of the trained session; the graph is the same.
 
+    Attributes:
+        source: the validation batches.
+
     Raises:
         UserError: the rows cannot be read.
     """
 
     def __init__(self, config: Config, prefix: str):
         with processes.current().main_process_first():  # it parses the files for all processes
-            self._source = sources.validation_source(config)
+            self.source = sources.validation_source(config)
         with seeds.restored_state():
             self._session = open_session(config, graph_of(prefix), training=False)
-            batches = self._session.batches(self._source, 0)
+            batches = self._session.batches(self.source, 0)
             self._loss = validation_loss.requested(config, self._session, batches)
             batches.close()
         left_out = "; the mean leaves it out" if config.runner("valid_metric") == MEAN else ""
@@ -47,7 +50,7 @@ class Validation:
     @property
     def rows(self) -> int | None:
         """The number of rows; None if the reader does not know it."""
-        return getattr(self._source, "rows", None)
+        return getattr(self.source, "rows", None)
 
     @property
     def metric_names(self) -> list[str]:
@@ -77,7 +80,7 @@ class Validation:
             clock = Clock()
             if self._loss:
                 self._loss.reset()
-            for batch, rows in session.batches(self._source, 0):
+            for batch, rows in session.batches(self.source, 0):
                 shown = {} if batch is None else session.infer_step(batch, clock)
                 if self._loss:
                     self._loss.add(session, batch, rows, shown)

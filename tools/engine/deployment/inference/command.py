@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 import numpy as np
 
+from engine.data import column_statistics
 from engine.deployment.inference import benchmark_report, prediction
 from engine.deployment.inference.job import Job
 from engine.deployment.predictors import opening
@@ -18,6 +20,7 @@ def run_job(job: Job, arguments: argparse.Namespace) -> None:
     predictor = opening.open_predictor(job.model, job.options)
     tasks = job.model.metadata.get("tasks")
     source = job.source()
+    column_statistics.report(source, "prediction data", os.path.dirname(job.model.prefix))
     result = prediction.predict(
         predictor, source, job.limit, arguments.warmup, arguments.repeat, tasks
     )

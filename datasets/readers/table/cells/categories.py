@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from datasets.readers.table import values
 from datasets.readers.table.arrow import pa, pc
+from datasets.readers.table.cells import values
 from datasets.readers.table.columns import Sparse, Table
 from datasets.readers.table.files import Place
 
@@ -41,8 +41,8 @@ def category_cells(
 
 def _cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.ndarray]:
     if column.separator is not None:
-        return values.lists(array, column.separator, table.missing, table.integers)
-    return values.categories(array, table.missing, table.integers), np.arange(len(array))
+        return values.lists(array, column.separator, table.missing, table.cell_rules)
+    return values.categories(array, table.missing, table.cell_rules), np.arange(len(array))
 
 
 @contextmanager
