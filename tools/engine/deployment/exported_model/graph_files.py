@@ -7,12 +7,17 @@ On Paddle 2.6 a damaged file also crashes the process in the predictor, so it is
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import paddle
 
+from engine.deployment.exported_model import safe_operators
 from engine.deployment.exported_model.tensors import TensorSpec
 from engine.system.errors import UserError
 
+_PIR_DIALECTS = ("0", "1", "2")  # Paddle's own: builtin, pd_op, cf
 _PIR_DTYPES = {
     "t_f64": "float64",
     "t_f32": "float32",
@@ -33,31 +38,85 @@ def read_tensors(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:
         UserError: the file is damaged.
     """
     read = _read_pir if graph.endswith(".json") else _read_program_desc
-    try:
+    with _readable(graph):
         inputs, outputs = read(graph)
-    except Exception as error:  # parsing a damaged file may raise anything
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"{graph} is not a readable Paddle model: {reason[0]}") from error
     if not inputs or not outputs:
         raise UserError(f"{graph} is not an inference model: it has no inputs or no outputs")
     return inputs, outputs
 
 
 def read_operators(graph: str) -> set[str]:
-    """Returns the operator types in a ``.json`` or ``.pdmodel`` that `read_tensors` accepts."""
-    if graph.endswith(".json"):
-        return {operator["#"].partition(".")[2] for operator in _pir_operators(graph)}
-    program = _load_program(graph)
-    block = program.block(0)
-    return {block.op(number).type() for number in range(block.op_size())}
+    """Returns the operator types in a ``.json`` or ``.pdmodel``, also of its inner blocks.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with _readable(graph):
+        if graph.endswith(".json"):
+            return set(_pir_names(_load_pir(graph)))
+        program = _load_program(graph)
+        blocks = [program.block(number) for number in range(program.num_blocks())]
+        return {block.op(number).type() for block in blocks for number in range(block.op_size())}
+
+
+def check_operators(graph: str) -> None:
+    """Checks that the operators of a model only compute.
+
+    Paddle runs operators such as ``save`` already when it opens a model.
+
+    Raises:
+        UserError: an operator may read or write files, or the file is damaged.
+    """
+    others = safe_operators.find_others(read_operators(graph))
+    if others:
+        raise UserError(
+            f"{graph}: expected operators that only compute, found {', '.join(others)}, which may "
+            "read or write files: the model is not opened"
+        )
+
+
+@contextmanager
+def _readable(graph: str) -> Iterator[None]:
+    """Turns the errors of a damaged file into a UserError."""
+    try:
+        yield
+    except Exception as error:  # parsing a damaged file may raise anything
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"{graph} is not a readable Paddle model: {reason[0]}") from error
+
+
+def _load_pir(graph: str) -> dict:
+    with open(graph, encoding="utf-8") as file:
+        content = json.load(file, object_pairs_hook=_without_duplicates)
+    if "program" not in content:
+        raise ValueError("the JSON file has no program")
+    return content
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict:
+    """Returns a JSON object; of a key that is there twice Paddle may read another value."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key is there twice")
+    return content
+
+
+def _pir_names(content: Any) -> Iterator[str]:
+    """Yields the names of all operators in a part of the JSON, without those of its parameters."""
+    if isinstance(content, dict):
+        for operator in content.get("ops", ()):
+            dialect, _, name = operator["#"].partition(".")
+            if operator["#"] != "p":  # a parameter
+                yield name if dialect in _PIR_DIALECTS else operator["#"]
+        for part in content.values():
+            yield from _pir_names(part)
+    elif isinstance(content, list):
+        for part in content:
+            yield from _pir_names(part)
 
 
 def _pir_operators(graph: str) -> list[dict]:
-    with open(graph, encoding="utf-8") as file:
-        content = json.load(file)
-    if "program" not in content:
-        raise ValueError("the JSON file has no program")
-    return content["program"]["regions"][0]["blocks"][0]["ops"]
+    return _load_pir(graph)["program"]["regions"][0]["blocks"][0]["ops"]
 
 
 def _read_pir(graph: str) -> tuple[list[TensorSpec], list[TensorSpec]]:

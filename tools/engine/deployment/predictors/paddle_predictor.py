@@ -41,6 +41,7 @@ class PaddlePredictor:
 
     def __init__(self, model: ExportedModel, options: Options):
         _check_support(model, options)
+        graph_files.check_operators(model.graph)
         inputs, outputs = graph_files.read_tensors(model.graph)
         self.inputs = match_tensors(model.inputs, inputs, model.graph)
         self.outputs = match_tensors(model.outputs, outputs, model.graph)
