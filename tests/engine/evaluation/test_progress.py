@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from engine.data import sources
-from engine.evaluation import steps
+from engine.evaluation import steps, visual
 from engine.evaluation.progress import RunLog
-from engine.evaluation.visual import Visual
 from engine.graphs.dygraph import DygraphSession
 from engine.system.clock import Clock
 from engine.system.errors import UserError
@@ -52,7 +51,7 @@ def test_visualdl_gets_the_values_of_the_log(configure, tmp_path, caplog):
     config = configure("mmoe", *overrides, "runner.epochs=2", "runner.print_interval=50")
     caplog.set_level("INFO")
     loop.train(DygraphSession(config), config, sources.training_source(config))
-    (record,) = (tmp_path / "visual").iterdir()
+    (record,) = (tmp_path / "visual").glob("output-*/vdlrecords.*.log")
     reader = LogReader(file_path=str(record))
     tags = reader.get_tags()["scalar"]
     assert sorted(tags) == ["auc_income", "auc_marital", "ips", "learning_rate", "loss"]
@@ -68,7 +67,48 @@ def test_use_visual_without_visualdl_says_what_to_install(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "visualdl", None)
     with pytest.raises(UserError, match=r"pip install -r requirements-visual\.txt"):
-        Visual("anywhere")
+        visual.Visual("anywhere", "run")
+
+
+def points(folder, tag="loss"):
+    """Returns the steps and values that VisualDL shows of each run in a folder."""
+    from visualdl import LogReader
+
+    shown = {}
+    for place, name in LogReader(logdir=str(folder)).logs().items():
+        data = LogReader(file_path=f"{place}/{name}").get_data("scalar", tag)
+        shown[place.rpartition("/")[2]] = [(point.id, point.value) for point in data]
+    return shown
+
+
+def test_every_run_has_a_folder_and_a_resumed_run_continues_its_own(configure, tmp_path, caplog):
+    pytest.importorskip("visualdl", reason="VisualDL is an extra: requirements-visual.txt")
+    caplog.set_level("INFO")
+    folder = tmp_path / "the curves"
+    common = ["runner.use_visual=True", f"runner.visual_dir={folder}", "runner.epochs=2"]
+    common += ["runner.print_interval=50", "runner.train_batch_size=4"]
+
+    def train(*options):
+        config = configure("mmoe", *common, *options)
+        loop.train(DygraphSession(config), config, sources.training_source(config))
+
+    train()
+    train(f"runner.model_save_path={tmp_path / 'parts'}", "runner.epochs=1")
+    before = points(folder)
+    whole, part = sorted(before)
+    assert (whole[:7], part[:6]) == ("output-", "parts-")
+    assert [step for step, _ in before[whole]] == [1, 51, 101, 151]
+    assert before[part] == before[whole][:2]
+    # A killed run leaves records of steps that the resumed run takes again, and a torn one.
+    writer = visual.Visual(str(folder), part, step=100)
+    writer.scalars({"loss": 9.0}, 101)
+    writer.close()
+    (record,) = (folder / part).iterdir()
+    record.write_bytes(record.read_bytes() + (1000).to_bytes(8, "little") + b"torn")
+    train(f"runner.model_save_path={tmp_path / 'parts'}", "runner.resume=True")
+    assert points(folder) == {whole: before[whole], part: before[whole]}
+    command = f"to look at them: visualdl --logdir '{folder}'"
+    assert [line for line in caplog.messages if line.endswith(command)]
 
 
 def test_every_phase_of_a_step_is_timed(configure):

@@ -12,9 +12,8 @@ from engine.checkpoints import find, formats, layout, matching, server_tables, s
 from engine.config import listing
 from engine.config.config import Config
 from engine.data import column_statistics, encoding, sources
-from engine.evaluation import steps
+from engine.evaluation import steps, visual
 from engine.evaluation.progress import RunLog
-from engine.evaluation.visual import Visual
 from engine.graphs import checkpoint_loading, finite_check
 from engine.model_folder import loading
 from engine.parameter_servers import session as sessions
@@ -151,16 +150,17 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
     session.connect()
     if start:
         _load_tables(start, job, session)
+    first = start.epoch if start else 0
+    records = None
     if role.is_first:
         column_statistics.report_training(config, source, None)
-    visual = None
-    if role.is_first and config.runner("use_visual"):
-        visual = Visual(config.runner("visual_dir"))
+        resumed = start.facts.get(visual.RUN_KEY) if first else None
+        records = visual.start(config, resumed, first * (sources.length(source) or 0))
     try:
-        _train_epochs(config, job, session, source, start.epoch if start else 0, visual)
+        _train_epochs(config, job, session, source, first, records)
     finally:
-        if visual:
-            visual.close()
+        if records:
+            records.close()
     job.end(watch)
 
 
@@ -205,11 +205,16 @@ def _load_tables(start: _Start, job: Job, session: Any) -> None:
 
 
 def _train_epochs(
-    config: Config, job: Job, session: Any, source: Any, first: int, visual: Visual | None
+    config: Config,
+    job: Job,
+    session: Any,
+    source: Any,
+    first: int,
+    records: visual.Visual | None,
 ) -> None:
     total = sources.length(source)
     clock = Clock()
-    report = RunLog(clock, config.runner("print_interval"), total, visual, first * (total or 0))
+    report = RunLog(clock, config.runner("print_interval"), total, records, first * (total or 0))
     parameter_check = finite_check.ParameterCheck(session, config.runner("on_nan"))
     for epoch in range(first, config.runner("epochs")):
         # Row order and dropout differ between epochs; dropout differs between trainers too.
@@ -234,7 +239,8 @@ def _train_epochs(
         report.end_epoch(metrics)
         logger.info("epoch: %d: trainer %d: %d rows", epoch, job.role.index, rows)
         parameter_check.at_end(epoch, report.batches - 1)
-        _save(config, job, session, source, epoch)
+        more = {visual.RUN_KEY: records.run} if records else {}
+        _save(config, job, session, source, epoch, more)
 
 
 def _interrupted(number: int, epoch: int, batches: int) -> Interrupted:
@@ -245,8 +251,10 @@ def _interrupted(number: int, epoch: int, batches: int) -> Interrupted:
     )
 
 
-def _save(config: Config, job: Job, session: Any, source: Any, epoch: int) -> None:
-    """Saves an epoch's checkpoint; all trainers take part, and the first one writes."""
+def _save(
+    config: Config, job: Job, session: Any, source: Any, epoch: int, more: Mapping[str, Any]
+) -> None:
+    """Saves an epoch's checkpoint with more facts; all trainers take part, the first one writes."""
     job.flush()
     job.barrier()
     if not job.role.is_first:
@@ -259,6 +267,7 @@ def _save(config: Config, job: Job, session: Any, source: Any, epoch: int) -> No
 
     about = {
         **checkpoint_loading.facts(session, config),
+        **more,
         "tables": job.tables,
         "servers": len(job.role.servers),
         "trainers": len(job.role.trainers),

@@ -8,6 +8,7 @@ the steps: resuming, validation, early stopping and saving.
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from typing import Any, Callable
 
 from engine.checkpoints import find, formats, layout, store
@@ -16,12 +17,11 @@ from engine.config.config import Config
 from engine.data import column_statistics
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
-from engine.evaluation import gates
+from engine.evaluation import gates, visual
 from engine.evaluation.progress import RunLog
 from engine.evaluation.steps import end_epoch, run_steps
 from engine.evaluation.summary import Summary
 from engine.evaluation.undefined_metrics import UndefinedMetrics
-from engine.evaluation.visual import Visual
 from engine.graphs import checkpoint_loading, finite_check
 from engine.graphs.session import Batches, Session
 from engine.model_folder import loading, seeds
@@ -57,13 +57,8 @@ def train(
         Interrupted: a signal arrived; the training so far is saved.
         UserError: data cannot be read, a checkpoint cannot be saved, or a loss is not finite.
     """
-    records = config.runner("use_visual") and processes.current().rank == 0
-    visual = Visual(config.runner("visual_dir")) if records else None
-    try:
-        return Training(session, config, source, visual, on_epoch_end).run()
-    finally:
-        if visual:
-            visual.close()
+    with closing(Training(session, config, source, on_epoch_end)) as training:
+        return training.run()
 
 
 def check(session: Session, source: Source | ModelSource, config: Config) -> None:
@@ -80,7 +75,6 @@ class Training:
 
     Args:
         session, config, source: see `train`.
-        visual: VisualDL's records; None for none.
         on_epoch_end: see `train`.
     """
 
@@ -89,11 +83,10 @@ class Training:
         session: Session,
         config: Config,
         source: Source | ModelSource,
-        visual: Visual | None,
         on_epoch_end: Callable[[int, EarlyStopping], None] | None,
     ):
         self._session, self._config, self._source = session, config, source
-        self._visual, self._on_epoch_end = visual, on_epoch_end
+        self._on_epoch_end = on_epoch_end
         self._root = config.runner("model_save_path")
         self._world = processes.current()
         self._summary, self._clock, self._undefined = Summary(), Clock(), UndefinedMetrics()
@@ -104,11 +97,12 @@ class Training:
         self._monitor = Monitor(session, config, self._rate.evaluated)
         self._position = resume.start(session, config, source)
         steps = self._position.epoch * (self._length or 0) + self._position.batches
+        saved = self._continue_checkpoint(steps)
+        self._visual = visual.start(config, saved.get(visual.RUN_KEY), steps)
         interval = config.runner("print_interval")
-        self._log = RunLog(self._clock, interval, self._length, visual, steps)
+        self._log = RunLog(self._clock, interval, self._length, self._visual, steps)
         self._parameters = finite_check.ParameterCheck(session, config.runner("on_nan"))
         self._monitor.start(self._log, self._check_finite, self._facts)
-        self._continue_checkpoint()
         column_statistics.report_training(config, source, self._monitor.validation_source)
 
     def run(self) -> Summary:
@@ -140,6 +134,11 @@ class Training:
         if first < epochs and self._world.rank == 0:
             gates.show_trained(self._session, self._source, self._root, self._visual)
         return self._summary
+
+    def close(self) -> None:
+        """Writes the records for VisualDL that are still buffered."""
+        if self._visual:
+            self._visual.close()
 
     def _start_epoch(self, epoch: int) -> Batches:
         """Prepares an epoch, in its middle if that is where the run resumes."""
@@ -273,20 +272,23 @@ class Training:
         decay = self._config.runner("ema_decay")
         if decay:
             facts["ema_decay"] = decay
+        if self._visual:
+            facts[visual.RUN_KEY] = self._visual.run
         return {_FACTS: facts} if facts else {}
 
-    def _continue_checkpoint(self) -> None:
-        """Restores monitor and schedule from the checkpoint that the run resumes."""
+    def _continue_checkpoint(self, steps: int) -> dict[str, Any]:
+        """Restores monitor and schedule from the checkpoint to resume; returns its facts."""
         saved: dict[str, Any] = {}
         if self._position.folder:
             facts = find.read_facts(self._position.folder, self._session.prefix)
             saved = facts.get(_FACTS, {})
-        self._rate.resume(saved, self._log.steps)
+        self._rate.resume(saved, steps)
         decay = self._config.runner("ema_decay")
         if decay and saved.get("ema_decay", decay) != decay:
             reason = f"the run to resume averages with decay {saved['ema_decay']:g}"
             raise self._config.error("runner.ema_decay", reason)
         self._monitor.resume(saved, self._position.same)
+        return saved
 
 
 def _interrupted(number: int, epoch: int, batches: int | None, folder: str) -> Interrupted:
