@@ -12,6 +12,7 @@ from engine.config.load import load_config
 from engine.data import sources
 from engine.deployment.export import dygraph_export
 from engine.deployment.exported_model import tensors
+from engine.deployment.predictors import onnx_predictor
 from engine.model_folder import loading
 from engine.system import device, environment
 
@@ -33,6 +34,7 @@ def lacks_onnx_gpu():
         import onnxruntime
     except ImportError:
         return "ONNX Runtime is not installed"
+    onnx_predictor.load_cuda()
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return f"onnxruntime {onnxruntime.__version__} is not onnxruntime-gpu"
     try:

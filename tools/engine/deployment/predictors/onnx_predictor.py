@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,8 @@ class OnnxPredictor:
             raise UserError(
                 "--engine onnxruntime needs ONNX Runtime: pip install -r requirements-deploy.txt"
             ) from error
+        if options.use_gpu:
+            load_cuda()
         provider = _PROVIDERS[options.device]
         if provider not in onnxruntime.get_available_providers():
             raise UserError(
@@ -55,7 +58,6 @@ class OnnxPredictor:
         self._content = _graph(model)
         self._graphs = None
         if options.use_gpu:
-            _load_cuda()
             self._open_with_graphs()
         else:
             self._session = self._open({})
@@ -98,7 +100,7 @@ class OnnxPredictor:
                 self._content, settings, providers=[provider], enable_fallback=0
             )
         except Exception as error:  # ONNX Runtime has exception classes of its own
-            raise UserError(f"{self._name} cannot be loaded: {error}") from error
+            raise UserError(f"{self._name} cannot be loaded: {_reason(error)}") from error
 
     def _open_with_graphs(self) -> None:
         try:
@@ -126,17 +128,17 @@ class OnnxPredictor:
             try:
                 return self._graphs.run(feeds)
             except cuda_graphs.GraphError as error:
-                self._open_without_graphs(str(error))
+                self._open_without_graphs(_reason(error))
                 return self._session.run(None, feeds)
             finally:
                 self.runtime["CUDA graphs"] = len(self._graphs or ())
         except UserError:
             raise
         except Exception as error:  # ONNX Runtime has exception classes of its own
-            raise batch_error(self.inputs, arrays, str(error)) from error
+            raise batch_error(self.inputs, arrays, _reason(error)) from error
 
 
-def _load_cuda() -> None:
+def load_cuda() -> None:
     """Loads CUDA's libraries from NVIDIA's Python packages, where those are installed."""
     import onnxruntime
 
@@ -172,6 +174,12 @@ def _graph(model: ExportedModel) -> str | bytes:
     # A damaged file crashes the process in paddle2onnx; Paddle raises an error.
     PaddlePredictor(model, Options())
     return to_onnx.convert(model)
+
+
+def _reason(error: Exception) -> str:
+    """Returns the message of an error; of CUDA's errors without ONNX Runtime's C++ functions."""
+    failure = re.search(r"CU[A-Z]+ failure \d+: [^;]+", str(error))
+    return failure[0].strip() if failure else str(error)
 
 
 def _tensor_spec(value) -> TensorSpec:
