@@ -32,6 +32,15 @@ def test_train_with_validation_and_evaluate_the_best(graph, model, command):
     assert (float(done[2]) + float(done[3])) / 2 == pytest.approx(float(logged[1]), abs=1e-5)
 
 
+def test_an_option_of_evaluation_has_no_effect_on_training(model, command, tmp_path):
+    rows = f"runner.save_predictions={tmp_path / 'rows.csv'}"
+    code, log = command("trainer", "-m", model / "config.yaml", "-o", rows, "runner.epochs=1")
+    assert code == 0, log
+    warning = "-o runner.save_predictions has no effect on training: give it to the command that"
+    assert warning in log
+    assert not (tmp_path / "rows.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

@@ -98,6 +98,10 @@ def train(
     from engine.system import folder_lock
     from engine.training import loop
 
+    for name in ("save_predictions", "metrics"):
+        if config.runner(name) and config.source(f"runner.{name}") == "-o":
+            text = "-o runner.%s has no effect on training: give it to the command that evaluates"
+            logger.warning(text, name)
     with ExitStack() as stack:
         root = config.runner("model_save_path")
         lock = folder_lock.locked(root)

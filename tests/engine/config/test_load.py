@@ -56,6 +56,13 @@ def test_an_unknown_key_of_a_folder_for_paddlerec_is_a_warning(load, caplog):
     assert caplog.records[0].levelno == logging.WARNING
 
 
+@pytest.mark.parametrize("declared", [DECLARED, None])
+def test_keys_in_place_of_a_value_of_runner_are_an_error_in_every_folder(refusal, declared):
+    text = BASE.replace("epochs: 2", "epochs: {most: 2}")
+    problem = "line 5: runner.epochs has no keys: expected one value, found the key most"
+    assert refusal(text=text, declared=declared).endswith(problem)
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

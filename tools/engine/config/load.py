@@ -157,7 +157,8 @@ def _check_keys(
             warning: the folder was written for PaddleRec, and its code may read them.
 
     Raises:
-        UserError: a key is unknown, or a value stands in place of a section.
+        UserError: a key is unknown, a value stands in place of a section, or keys in place of a
+            value of ``runner``.
     """
     unknown = []
     for key, value in values.items():
@@ -168,7 +169,7 @@ def _check_keys(
         is_plain = key in known or key in keys.WITHOUT_EFFECT or key == FOLDER_KEY
         if is_plain or key.startswith(SEARCH) or inner:
             continue
-        if is_declared:
+        if is_declared or keys.owner_of(key, known).startswith("runner."):
             section = key.partition(".")[0]
             unknown.append(key if section in ("runner", "hyper_parameters") else section)
             continue
