@@ -9,6 +9,7 @@ import html
 import importlib.util
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +93,9 @@ def svg(figure: Any, name: str, title: str, description: str) -> str:
     buffer = io.StringIO()
     # A fixed salt and no date: the same results make the same file.
     font = {"font.sans-serif": ["DejaVu Sans"]}  # a browser without it takes another font
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, **font}):
+    options = {"svg.fonttype": "none", "svg.hashsalt": name, **font}
+    with matplotlib.rc_context(options), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the browser has it
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

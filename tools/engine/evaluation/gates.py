@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.evaluation import fonts
 from engine.graphs.session import Session
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def show(
         logger.info("no heat map of the gates: pip install -r requirements-visual.txt")
         return
     picture = _heat_map(weights, names)
+    fonts.choose(picture)
     path = os.path.join(folder, "gates.png")
     try:
         picture.savefig(path, dpi=150)
