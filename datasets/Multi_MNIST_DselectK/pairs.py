@@ -19,6 +19,7 @@ from datasets.Multi_MNIST_DselectK.unpickle import load_arrays
 from datasets.readers.stored_rows import StoredRows
 from datasets.readers.text_matrix import Rows
 
+_LARGEST_NPZ = 4 << 30  # bytes, which are all in memory; a small file can expand to more
 IMAGES, LABELS = "_images.npy", "_labels.npy"
 Pairs = tuple[np.ndarray, np.ndarray]
 
@@ -151,11 +152,15 @@ def _npz(path: str) -> list[np.ndarray]:
     with open(path, "rb") as stream:
         try:
             with np.load(stream, allow_pickle=False) as members:
-                arrays = [members[name] for name in ("images", "labels")]
+                size = sum(member.file_size for member in members.zip.infolist())
+                arrays = [members[name] for name in ("images", "labels") if size <= _LARGEST_NPZ]
         except KeyError as error:
             raise ValueError(f"{path}: expected members images and labels ({error})") from error
         except Exception as error:  # a damaged archive may raise any exception
             raise ValueError(f"{path}: truncated, or no .npz file ({error})") from error
+    if not arrays:
+        limit = f"{_LARGEST_NPZ >> 30} GB of pairs in an .npz file"
+        raise ValueError(f"{path}: expected at most {limit}, found {size / 2**30:.1f} GB: use .npy")
     if not all(isinstance(array, np.ndarray) for array in arrays):
         raise ValueError(f"{path}: expected arrays as members, found something else")
     return arrays

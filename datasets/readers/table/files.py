@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from datasets.readers import progress
-from datasets.readers.table import arrow, decoding
+from datasets.readers.table import arrow, decoding, parquet_pages
 from datasets.readers.table.arrow import pa
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.text_lines import is_gzip
@@ -19,7 +19,6 @@ from datasets.readers.text_lines import is_gzip
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 _BLOCK = 4 << 20  # bytes of text that are parsed at once; the maximum length of a row
-_ROWS = 1 << 16  # rows of Parquet that are read at once
 
 Place = Callable[[int], str]
 
@@ -146,7 +145,8 @@ def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
             _check_columns(path, table, header)
             names = [_cells_of(name, header)[0] for name in table.names]
             rows = 0
-            for batch in file.iter_batches(_ROWS, columns=names, use_threads=False):
+            at_once = parquet_pages.rows_at_once(path, file.metadata, names)
+            for batch in file.iter_batches(at_once, columns=names, use_threads=False):
                 yield batch
                 rows += batch.num_rows
                 progress.report(path, rows, file.metadata.num_rows, "rows")

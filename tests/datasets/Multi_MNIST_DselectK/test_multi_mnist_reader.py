@@ -213,3 +213,12 @@ def test_an_archive_with_a_member_that_is_no_array(tmp_path):
         members.writestr("labels.npy", b"no array")
     with pytest.raises(ValueError, match=f"^{path}: expected arrays as members"):
         read([str(path)])
+
+
+def test_an_archive_that_expands_to_more_than_its_limit(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, images=np.zeros((9, 36, 36), np.uint8), labels=np.zeros((9, 2), int))
+    read([str(path)])
+    monkeypatch.setattr("datasets.Multi_MNIST_DselectK.pairs._LARGEST_NPZ", 9 * 36 * 36)
+    with pytest.raises(ValueError, match=f"^{path}: expected at most .* file, found 0"):
+        read([str(path)])

@@ -18,6 +18,7 @@ from engine.system.errors import UserError
 
 FOLDER = "tables"
 _FIRST = 6  # the field with the first element of the embedding
+_LONGEST_LINE = 4 << 20  # bytes, so that a small file cannot fill the memory
 _STATE = 4  # fields of its Adam state: two moments and two powers
 
 
@@ -51,7 +52,8 @@ def _read_table(folder: str, name: str, table: Mapping) -> np.ndarray:
         path = os.path.join(table_folder, file)
         try:
             with gzip.open(path, "rt", encoding="ascii") as lines:
-                for line in lines:
+                # A longer line is cut off, and its fields are then too few.
+                for line in iter(lambda: lines.readline(_LONGEST_LINE), ""):
                     _read_row(line.split(), values)
         except (OSError, EOFError, ValueError, IndexError) as error:
             raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error

@@ -26,7 +26,7 @@ from table_files import (
     write_text,
 )
 
-from datasets.readers.table import columns, encoding_builder, files, rows
+from datasets.readers.table import columns, encoding_builder, files, parquet_pages, rows
 from datasets.readers.table.reader import RecDataset
 
 
@@ -411,7 +411,7 @@ def test_a_large_file_is_read_in_parts(tmp_path, monkeypatch):
     many = [ROWS[row % 5] for row in range(3_000)]
     whole = trained(tmp_path, write_text(tmp_path / "a.csv", many))
     monkeypatch.setattr(files, "_BLOCK", 1_000)
-    monkeypatch.setattr(files, "_ROWS", 7)
+    monkeypatch.setattr(parquet_pages, "_ROWS", 7)
     assert_equal(trained(tmp_path, write_text(tmp_path / "b.csv", many)), whole)
     assert_equal(trained(tmp_path, write_parquet(tmp_path / "b.parquet", many)), whole)
     many[2_500] = [*ROWS[0][:7], 2]
