@@ -47,7 +47,7 @@ def test_the_best_checkpoint_is_tested_and_epochs_are_those_that_ran(tmp_path, s
         "displayed": ["0", "1"],
         "valid": ["0", "1"],
     }
-    assert sorted(os.listdir(output)) == ["best", "config.yaml"]
+    assert sorted(os.listdir(output)) == ["best", "config.yaml", "training_data.json"]
     facts = json.loads((output / "best" / "rec.json").read_text(encoding="utf-8"))
     assert facts["epoch"] == 0
     assert found["curves"]["valid"]["0"] == pytest.approx(facts["valid"])
@@ -84,7 +84,7 @@ def test_a_run_that_stops_inside_its_first_epoch_has_a_best_checkpoint(tmp_path,
     options(small).append("runner.early_stopping_min_delta=0.9")
     found, output = ran(tmp_path, small)
     assert (found["epochs"], found["chosen_epoch"]) == (1, 0)
-    assert sorted(os.listdir(output)) == ["best", "config.yaml"]
+    assert sorted(os.listdir(output)) == ["best", "config.yaml", "training_data.json"]
     assert sorted(found["curves"]["valid"]) == ["0"]
 
 
