@@ -40,7 +40,7 @@ def test_from_the_models_folder(checkout, commands):
         assert len([line for line in lines if DONE.search(line)]) == 3
     prefix = "rec" if commands[0] == "trainer" else "rec_static"
     saved = sorted(os.listdir(folder / "output_model_share_btm"))
-    assert saved == ["0", "1", "2", "config.yaml"]
+    assert saved == ["0", "1", "2", "config.yaml", "training_data.json"]
     kinds = ["json", "pdopt", "pdparams"]
     found = sorted(os.listdir(folder / "output_model_share_btm" / "2"))
     assert found == [f"{prefix}.{kind}" for kind in kinds]

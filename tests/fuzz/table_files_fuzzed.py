@@ -36,6 +36,7 @@ def check(content: bytes, suffix: str) -> None:
         path = put(folder, f"x{suffix}", content)
         given = {f"hyper_parameters.table.{key}": value for key, value in TABLE.items()}
         given["runner.model_save_path"] = os.path.join(folder, "output")
+        given["runner.cache_dir"] = os.path.join(folder, "cache")
         config = Config(given, os.path.join(folder, "config.yaml"))
         rows = _plain(content, "\t" if suffix == ".tsv" else ",")
         try:
@@ -88,8 +89,12 @@ def _plain(content: bytes, delimiter: str) -> list[dict[str, str]] | bool | None
         certain = certain and all(cell.isprintable() and cell.isascii() for cell in row.values())
     if not certain or all(row["d"].strip() in _MISSING for row in rows):
         return True
-    if any(all(not _texts(row[name]) for row in rows) for name in "ct"):
+    if all(row["c"].strip() in _MISSING for row in rows):
         return None
+    if all(not _texts(row["t"]) for row in rows):
+        return None
+    if any(re.search(r"[\[({:]|\d[eE]", row[name]) for row in rows for name in "cht"):
+        return True  # printed lists, weights and exponents have rules of their own
     return rows
 
 

@@ -136,7 +136,14 @@ def test_all_processes_end_with_code_0(trained):
     job, codes, output = trained
     assert codes == {"server0": 0, "trainer0": 0, "trainer1": 0}, job.text("trainer0")
     assert job.left() == []
-    saved = ["0", "1", "2", "3", "config.yaml", "training_data.json"]  # no lock and no temporary files
+    saved = [
+        "0",
+        "1",
+        "2",
+        "3",
+        "config.yaml",
+        "training_data.json",
+    ]  # no lock and no temporary files
     assert sorted(os.listdir(output)) == saved
     assert sorted(os.listdir(job.logs["server0"].parent)) == [
         "server0.log",

@@ -41,7 +41,11 @@ def read_statistics(dataset: Any, reader: str) -> dict[str, Any] | None:
     if read is None:
         return None
     with reader_errors(reader):
-        return read()
+        found = read()
+    if not isinstance(found, dict) or not {"columns", "tasks"} <= set(found):
+        expected = "expected a mapping with columns and tasks"
+        raise UserError(f"{reader}: column_statistics(): {expected}, found {type(found).__name__}")
+    return found
 
 
 def read_groups(dataset: Any, reader: str, column: str, rows: int | None) -> np.ndarray:
