@@ -192,6 +192,8 @@ def measure_all(arguments: argparse.Namespace, workspace: str) -> None:
             "\nmilliseconds of each phase of a step; from an extra run, whose clock slows it down"
         )
         logs.show("\n".join(table.phases_table(report["cases"])))
+    if arguments.json:
+        logs.wrote("all figures", arguments.json)
     if others:
         title = "other programs, and how many times as fast A is: steady state, then whole process"
         logs.show(f"\n{title}")

@@ -35,7 +35,6 @@ def main() -> None:
     from engine.data import encoding, sources
     from engine.evaluation import ensemble, measurements, predictions
     from engine.graphs import opening
-    from engine.system import atomic_files
 
     config = commands.read_config(arguments, encoding.read_for_evaluation)
     folders = [ensemble.checkpoint(config, run) for run in runs]
@@ -50,7 +49,7 @@ def main() -> None:
         predictions.write(output, means)
     if report:
         about = measurements.about(config, session, "ensemble")
-        atomic_files.write_json(report, {**about, **measured})
+        measurements.write(report, {**about, **measured})
 
 
 if __name__ == "__main__":

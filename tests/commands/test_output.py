@@ -11,6 +11,11 @@ MMOE = f"{loading.REPOSITORY}/models/multitask/mmoe/config.yaml"
 DONE = r"epoch: 0 done, auc_income: \d\.\d{6}, auc_marital: \d\.\d{6}, epoch time: \S+ s"
 
 
+def last(done):
+    """Returns the message of the log's last line."""
+    return done.stderr.splitlines()[-1].partition(" - INFO - ")[2]
+
+
 @pytest.mark.parametrize("graph", ["", "static_"])
 def test_results_are_on_standard_output(run_command, tmp_path, graph):
     """From training to predictions; `config.yaml` beside the checkpoints works like the YAML."""
@@ -33,10 +38,12 @@ def test_results_are_on_standard_output(run_command, tmp_path, graph):
     assert re.fullmatch(rf".* - INFO - {DONE}\n", trained.stdout)
     assert " - configuration " in trained.stderr
     assert "batch_id: 100" in trained.stderr
+    assert last(trained) == f"wrote checkpoint 0 and config.yaml to {output}"
     config = ["-m", output / "config.yaml"]
     (line,), log = run(f"{graph}infer", *config)
     assert re.fullmatch(DONE, line)
     assert f"configuration {output}/config.yaml" in log
+    assert "wrote no file: runner.save_predictions and runner.save_metrics" in log.splitlines()[-1]
     original = run_command(
         f"{graph}infer", "-m", MMOE, "-o", *options, f"runner.infer_load_path={output}"
     )
@@ -48,8 +55,11 @@ def test_results_are_on_standard_output(run_command, tmp_path, graph):
     (line,), _ = run("to_static", *config)
     place = rf"exported checkpoint {output}/0 to {output}/0/tostatic\.(json|pdmodel)"
     assert re.fullmatch(rf"{place}; largest difference from the net \de[-+]\d\d", line)
-    *_, marital = run("paddle_infer", *config)[0]
+    files = [tmp_path / "predictions.csv", tmp_path / "report.json"]
+    saved = ["--save_predictions", files[0], "--save_log_path", files[1]]
+    (*_, marital), log = run("paddle_infer", *config, *saved)
     assert re.match(r"marital: auc \d\.\d{6}, ", marital)
+    assert log.endswith(f" - INFO - wrote predictions to {files[0]}; the report to {files[1]}\n")
     target = ["--checkpoint", output / "0", "--output", tmp_path / "converted", "--to", "paddlemtl"]
     (line,), _ = run("convert", *config, *target)
     path = tmp_path / "converted" / "rec.pdparams"

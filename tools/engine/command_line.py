@@ -107,6 +107,7 @@ def run(main: Callable[[], object], end: Callable[[int], object] = sys.exit) -> 
     code = 0
     try:
         main()
+        logs.log_written()
     except UserError as error:
         code = _report(str(error), 2)
     except KeyboardInterrupt as interrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Callable
@@ -109,8 +110,24 @@ def train(
         measurements.check(config)
         session, source = open_training(config, graph)
         summary = loop.train(session, config, source, on_epoch_end)
+        processes.current().on_main_process(lambda: _note_checkpoints(root, summary))
         measurements.save(config, session, source, summary, "train")
     return summary
+
+
+def _note_checkpoints(root: str, summary: Summary) -> None:
+    """Notes the checkpoints of a training run for the command's last line."""
+    from engine.checkpoints import layout
+    from engine.config import listing
+    from engine.system import logs
+
+    kept = [str(epoch) for epoch in sorted(summary.metrics)]
+    kept = [name for name in kept if os.path.isdir(os.path.join(root, name))]
+    numbers = " to ".join((kept[0], kept[-1]) if len(kept) > 2 else kept)
+    names = [f"checkpoint{'s' if len(kept) > 1 else ''} {numbers}"] if kept else []
+    names += [layout.BEST] if summary.best else []
+    if names:
+        logs.wrote(f"{', '.join(names)} and {listing.SAVED}", root)
 
 
 def evaluate(config: Config, graph: str) -> Summary:
@@ -134,6 +151,8 @@ def evaluate(config: Config, graph: str) -> Summary:
     session = opening.open_session(config, graph, training=False)
     summary = evaluator.evaluate(session, config, source)
     measurements.save(config, session, source, summary, "evaluate")
+    if not config.runner("save_predictions") and not config.runner("save_metrics"):
+        logger.info("wrote no file: runner.save_predictions and runner.save_metrics name files")
     return summary
 
 

@@ -221,7 +221,7 @@ class Search:
         if importances:
             shares = ", ".join(f"{key} {share:.2f}" for key, share in importances.items())
             logs.show(f"importances: {shares}")
-        logs.show(f"written: {self.output}")
+        logs.show(f"wrote the YAML of trial {best.number} to {self.output}")
 
 
 def _remove(folder: str) -> None:

@@ -12,7 +12,7 @@ from engine.data.sources import ModelSource, Source
 from engine.distributed import processes
 from engine.evaluation.summary import Summary
 from engine.graphs.session import Session
-from engine.system import atomic_files, environment
+from engine.system import atomic_files, environment, logs
 
 
 def check(config: Config) -> None:
@@ -58,7 +58,17 @@ def save(
         },
         "gates": session.gate_weights(source, batches=None) if has_all_rows else None,
     }
-    processes.current().on_main_process(lambda: atomic_files.write_json(path, content))
+    processes.current().on_main_process(lambda: write(path, content))
+
+
+def write(path: str, content: dict[str, Any]) -> None:
+    """Writes measurements as JSON.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    atomic_files.write_json(path, content)
+    logs.wrote("measurements", path)
 
 
 def about(config: Config, session: Session, mode: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.distributed.processes import World
 from engine.graphs.session import Session
-from engine.system import atomic_files
+from engine.system import atomic_files, logs
 from engine.system.clock import Clock
 from engine.system.errors import UserError
 
@@ -122,3 +122,4 @@ def write(path: str, columns: Mapping[str, np.ndarray]) -> None:
             table = np.stack(list(columns.values()), axis=1)
             header = ",".join(columns)
             np.savetxt(building, table, fmt="%.9g", delimiter=",", header=header, comments="")
+    logs.wrote("predictions", path)

@@ -21,7 +21,7 @@ from engine.parameter_servers.dataset_shards import shard
 from engine.parameter_servers.job import Job
 from engine.parameter_servers.roles import Role
 from engine.parameter_servers.watch import Watch
-from engine.system import folder_lock, interrupts, process
+from engine.system import folder_lock, interrupts, logs, process
 from engine.system.clock import Clock
 from engine.system.errors import UserError
 from engine.system.interrupts import Interrupted
@@ -158,6 +158,9 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         records = visual.start(config, resumed, first * (sources.length(source) or 0))
     try:
         _train_epochs(config, job, session, source, first, records)
+        if role.is_first and first < config.runner("epochs"):
+            done = f"checkpoints up to epoch {config.runner('epochs') - 1} and {listing.SAVED}"
+            logs.wrote(done, config.runner("model_save_path"))
     finally:
         if records:
             records.close()

@@ -12,6 +12,7 @@ import orjson
 
 from engine.serving.protocol import DATATYPES, ServedModel
 from engine.serving.warm_up import concrete_shape
+from engine.system import logs
 from engine.system.errors import UserError
 
 
@@ -42,6 +43,7 @@ def write_request(model: ServedModel, rows: int, path: str) -> None:
     except OSError as error:
         full = os.path.abspath(path)
         raise UserError(f"--example_request: cannot write {full}: {error.strerror}") from error
+    logs.wrote(f"a request of {rows} rows", path)
 
 
 def curl(model: ServedModel, address: str) -> str:

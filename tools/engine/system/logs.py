@@ -82,6 +82,7 @@ class _File(logging.FileHandler):
 
 _results, _others = _Console("stdout"), _Console("stderr")
 _handlers: list[logging.Handler] = [_results, _others]
+_written: dict[str, list[str]] = {}  # by what the files are
 
 
 def start_logging(quiet: bool = False) -> None:
@@ -95,6 +96,7 @@ def start_logging(quiet: bool = False) -> None:
     for handler in _handlers:
         if isinstance(handler, _File):
             handler.close()
+    _written.clear()
     early = MemoryHandler(_KEPT_RECORDS, flushLevel=logging.CRITICAL + 1, flushOnClose=False)
     _handlers[:] = [_results, _others, early]
     logging.basicConfig(handlers=_handlers, level=logging.INFO, force=True)
@@ -157,6 +159,21 @@ def show(text: str) -> None:
     for handler in list(_handlers):
         if not isinstance(handler, MemoryHandler) and record.levelno >= handler.level:
             handler.handle(record)
+
+
+def wrote(what: str, path: str) -> None:
+    """Notes a written file or folder for the last line of the command; see `log_written`."""
+    paths = _written.setdefault(what, [])
+    if path not in paths:
+        paths.append(path)
+
+
+def log_written() -> None:
+    """Logs what the command wrote, and where, as its last line."""
+    if _written:
+        parts = [f"{what} to {', '.join(paths)}" for what, paths in _written.items()]
+        logging.getLogger(__name__).info("wrote %s", "; ".join(parts))
+    _written.clear()
 
 
 def show_error(text: str) -> None:

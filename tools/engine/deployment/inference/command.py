@@ -42,6 +42,7 @@ def run_job(job: Job, arguments: argparse.Namespace) -> None:
             logs.show(benchmark_report.text(report))
         if arguments.save_log_path:
             benchmark_report.save(report, arguments.save_log_path)
+            logs.wrote("the report", arguments.save_log_path)
 
 
 def _metric_lines(task: str, labels: np.ndarray, output: np.ndarray | None) -> list[str]:
