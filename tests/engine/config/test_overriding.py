@@ -53,7 +53,7 @@ from engine.system.errors import UserError
     ],
 )
 def test_an_override_is_read_as_yaml_and_keeps_its_type(load, override, expected):
-    value = load(override)[override.partition("=")[0]]
+    value = load("runner.model_init_path=x", override)[override.partition("=")[0]]
     assert value == expected
     assert type(value) is type(expected)
 
