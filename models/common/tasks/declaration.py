@@ -33,6 +33,9 @@ INCOME_MARITAL = (Task("income", label_column=1), Task("marital", label_column=0
 
 _TYPES = {"name": str, "label_column": int, "weight": (int, float), "rows": str}
 
+_EXPECTED = {"name": "a text", "label_column": "an integer", "weight": "a number"}
+_EXPECTED["rows"] = "the name of a task"
+
 
 def tasks_of(config) -> tuple[Task, ...]:
     """Returns the tasks under ``hyper_parameters.tasks``, in their order.
@@ -75,19 +78,17 @@ def conditions(tasks: tuple[Task, ...]) -> list[tuple[int, int]]:
 
 
 def _task(entry) -> Task:
-    for key in entry if isinstance(entry, dict) else ():
-        if key not in _TYPES:
-            known = ", ".join(_TYPES)
-            name = entry.get("name", entry)
-            raise ValueError(f"{KEY}: {name}: unknown key {key}; a task has {known}")
-    fits = isinstance(entry, dict) and {"name", "label_column"} <= set(entry)
-    for key, found in entry.items() if fits else ():
-        fits &= isinstance(found, _TYPES[key]) and not isinstance(found, bool)
-    if not fits:
+    if not isinstance(entry, dict) or not {"name", "label_column"} <= set(entry):
         raise ValueError(
             f"{KEY}: expected entries of name (text), label_column (integer) "
             f"and, if need be, weight (number) and rows (a task's name), found {entry!r}"
         )
+    for key, found in entry.items():
+        place = f"{KEY}: {entry['name']}"
+        if key not in _TYPES:
+            raise ValueError(f"{place}: unknown key {key}; a task has {', '.join(_TYPES)}")
+        if not isinstance(found, _TYPES[key]) or isinstance(found, bool):
+            raise ValueError(f"{place}: {key}: expected {_EXPECTED[key]}, found {found!r}")
     task = Task(**entry)
     if not task.name.strip():
         raise ValueError(f"{KEY}: expected a name that is not empty, found {task.name!r}")

@@ -71,7 +71,11 @@ def test_keys_in_place_of_a_value_of_runner_are_an_error_in_every_folder(refusal
             "hyper_parameters.tower_size has no keys: expected one value, found the key click",
         ),
         ("tower_size: 8.0", "hyper_parameters.tower_size = 8.0: expected an integer"),
-        ("tower_size:", "hyper_parameters.tower_size = None: expected an integer"),
+        (
+            "tower_size:",
+            "hyper_parameters.tower_size = None: expected an integer; leave the key out for its "
+            "default",
+        ),
         ("tower_size: {}", "hyper_parameters.tower_size = {}: expected an integer"),
         ("extras: None", "hyper_parameters.extras = 'None': found a text; write null for no value"),
     ],
@@ -87,7 +91,7 @@ def test_a_hyper_parameter_of_another_type(refusal, tmp_path, line, problem):
         ("rate: 0.5", "rate: [0.5]", "a number"),
         ("rate: 0.5", "rate: '1e-3'", "a number"),
         ("rate: 0.5", "rate: True", "a number"),
-        ("rate: 0.5", "rate: None", "a number; write null for no value"),
+        ("rate: 0.5", "rate: None", "a number; leave the key out for its default"),
         ("scaled: True", "scaled: yes", "True or False; write True"),
         ("scaled: True", "scaled: 1", "True or False"),
         ("name: classic", "name: [a]", "a text"),

@@ -67,7 +67,7 @@ SPELLING = "; write digits only, without leading zeros or underscores"
         ("hyper_parameters.expert_num=2.0", "an integer"),
         ("hyper_parameters.expert_num=eight", "an integer"),
         ("hyper_parameters.expert_num=True", "an integer"),
-        ("hyper_parameters.expert_num=null", "an integer"),
+        ("hyper_parameters.expert_num=null", "an integer; leave the key out for its default"),
         ("hyper_parameters.expert_num=1:30", "an integer"),
         ("hyper_parameters.expert_num=0b1", "an integer"),
         ("hyper_parameters.expert_num=012", f"an integer{SPELLING}"),
@@ -180,10 +180,10 @@ def test_an_empty_value_is_refused(refusal, name, value):
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("runner.infer_load_path", "a path; write null to unset the key, or ./{} for the folder"),
+        ("runner.infer_load_path", "a path; write null to unset the key, or ./{} for a path"),
         ("runner.valid_metric", "a text; write null to unset the key"),
-        ("runner.seed", "an integer of at least 0; write null for no value"),
-        ("hyper_parameters.rate", "a number; write null for no value"),
+        ("runner.seed", "an integer of at least 0; write null to unset the key"),
+        ("hyper_parameters.rate", "a number; leave the key out for its default"),
     ],
 )
 @pytest.mark.parametrize("value", ["None", "none"])

@@ -82,16 +82,17 @@ def type_problem(value: Any, default: Any) -> str:
     integer or of a list: the model checks the list. A default of None does not say a type.
     """
     kind = type(default)
+    is_none = value is None or (isinstance(value, str) and value.lower() == "none")
     if default is None:
-        is_none = isinstance(value, str) and value.lower() == "none"
-        return "found a text; write null for no value" if is_none else ""
+        return "found a text; write null for no value" if is_none and value is not None else ""
     if kind in (int, list, tuple):
         fits, expected = type(value) in (int, list), "an integer or a list of integers"
         expected = _EXPECTED[int] if kind is int else expected
     else:
         fits, expected = type(value) is kind, _EXPECTED.get(kind)
         fits |= (kind is float and type(value) is int) or expected is None
-    return "" if fits else f"expected {expected}{yaml_scalars.suggest(value, kind)}"
+    default_text = "; leave the key out for its default" if is_none else ""
+    return "" if fits else f"expected {expected}{default_text or yaml_scalars.suggest(value, kind)}"
 
 
 def _parse_yaml(key: str, raw: str) -> Any:

@@ -63,12 +63,13 @@ def _problem(key: Key, value: Any) -> str:
         return next(filter(None, each), "")
     kind = _TYPES[key.kind]
     has_type = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-    if key.kind in ("text", *PATHS) and value in ("None", "none"):
-        text = "write null to unset the key"
-        text += f", or ./{value} for the folder of this name" if key.kind in PATHS else ""
-        return f"expected {key.expected or _EXPECTED[key.kind]}; {text}"
-    if not has_type or value == "" or not key.check(value):
-        return f"expected {key.expected or _EXPECTED[key.kind]}{suggest(value, kind)}"
+    is_none = value in ("None", "none")
+    if is_none or not has_type or value == "" or not key.check(value):
+        hint = suggest(value, kind)
+        if is_none:
+            named = key.kind in PATHS
+            hint = f"; write null to unset the key{f', or ./{value} for a path' if named else ''}"
+        return f"expected {key.expected or _EXPECTED[key.kind]}{hint}"
     if kind is int and value > integers.LARGEST:
         return f"expected at most {integers.LARGEST}"
     if key.kind in PATHS and not _is_file_name(value):

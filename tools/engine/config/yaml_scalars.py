@@ -60,8 +60,6 @@ def is_old_boolean(value: Any) -> bool:
 
 def suggest(value: Any, expected: type) -> str:
     """Returns ``; write ...`` for a text that was probably meant as another value, or ''."""
-    if value in ("None", "none"):
-        return "; write null for no value"
     if expected is bool and is_old_boolean(value):
         return f"; write {_OLD_BOOLEANS[value.lower()]}"
     if expected in (int, float) and isinstance(value, str) and _OLD_INTEGER.match(value):

@@ -31,7 +31,10 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
             {"name": "a", "label_column": -1},
             "a: label_column: expected an integer of at least 0, found -1",
         ),
-        ({"name": "a", "label_column": True}, "expected entries of name"),
+        (
+            {"name": "a", "label_column": True},
+            "a: label_column: expected an integer, found True",
+        ),
         ({"name": "a", "label_column": 0, "weight": -1}, "a: expected a weight of at least 0"),
         (
             {"name": "a", "label_column": 0, "rows": "a"},
@@ -42,7 +45,12 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
             "a: unknown key wieght; a task has name, label_column, weight, rows",
         ),
         ({"name": "a", "label_column": 0, "weight": 0}, "every task has weight 0"),
-        ({"name": "a", "label_column": 0, "weight": [1]}, "expected entries of name"),
+        (
+            {"name": "a", "label_column": 0, "weight": "1"},
+            "a: weight: expected a number, found '1'",
+        ),
+        ({"name": 3, "label_column": 0}, "3: name: expected a text, found 3"),
+        ({"name": "a"}, "expected entries of name"),
         ("click", "expected entries of name"),
     ],
 )
