@@ -10,7 +10,6 @@ The first round does not count. The parameters after all steps are compared too.
 ``to_static`` stands for the function that computes logits and loss; Paddle finds its gradients.
 """
 
-import argparse
 import logging
 import sys
 import time
@@ -104,9 +103,7 @@ def measure(path: str, batch_size: int, rounds: int, steps: int) -> None:
 
 def main() -> None:
     """Runs the command."""
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__)
     positive = {"type": command_line.at_least(1), "metavar": "N"}
     parser.add_argument(
         "-m", nargs="+", default=CONFIGS, metavar="YAML", help="default: each model's config.yaml"

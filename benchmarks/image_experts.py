@@ -7,7 +7,6 @@ steps of both forms alternate in one process, so that other programs slow both d
 the median of the rounds, without the first round.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -56,9 +55,7 @@ def measure(batch_size: int, rounds: int) -> None:
 
 def main() -> None:
     """Runs the command."""
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__)
     positive = {"type": command_line.at_least(1), "metavar": "N"}
     parser.add_argument("--batch_size", default=256, help="images; default: 256", **positive)
     parser.add_argument("--rounds", default=10, help="steps of each form; default: 10", **positive)
