@@ -14,7 +14,7 @@ import os
 from engine import command_line, commands
 from engine.system.errors import UserError
 
-_PREFIXES = {"dygraph": "rec", "static": "rec_static"}
+_FORMS = ("dygraph", "static")
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     )
     add(
         "--form",
-        choices=tuple(_PREFIXES),
+        choices=_FORMS,
         default="dygraph",
         help="the graph that will read the result; default: dygraph",
     )
@@ -39,10 +39,14 @@ def main() -> None:
     source, target = map(os.path.abspath, (arguments.checkpoint, arguments.output))
     if os.path.realpath(source) == os.path.realpath(target):
         raise UserError(f"--output {arguments.output}: expected another folder than --checkpoint")
-    config = commands.read_config(arguments)
+    from engine.checkpoints import choice, layout
     from engine.deployment.export import paddlerec_checkpoint
 
-    paddlerec_checkpoint.convert(config, source, target, arguments.to, _PREFIXES[arguments.form])
+    config = commands.read_config(
+        arguments, lambda config: choice.announce("converting", [source], "rec")
+    )
+    prefix = layout.PREFIXES[arguments.form]
+    paddlerec_checkpoint.convert(config, source, target, arguments.to, prefix)
 
 
 if __name__ == "__main__":

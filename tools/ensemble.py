@@ -17,6 +17,7 @@ that was trained with another vocabulary.
 import os
 
 from engine import command_line, commands
+from engine.config.config import Config
 from engine.system import paths
 from engine.system.errors import UserError
 
@@ -32,12 +33,18 @@ def main() -> None:
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise UserError("--runs: expected at least two different folders")
     arguments.opt.append(f"runner.infer_load_path={runs[0]}")  # all runs must have its vocabulary
-    from engine.data import encoding, sources
+    from engine.checkpoints import choice
+    from engine.data import sources
     from engine.evaluation import ensemble, measurements, predictions
     from engine.graphs import opening
 
-    config = commands.read_config(arguments, encoding.read_for_evaluation)
-    folders = [ensemble.checkpoint(config, run) for run in runs]
+    folders: list[str] = []
+
+    def used(config: Config) -> choice.Used:
+        folders.extend(ensemble.checkpoint(config, run) for run in runs)
+        return choice.announce("averaging", folders, "rec")
+
+    config = commands.read_config(arguments, used)
     output, report = config.runner("save_predictions"), config.runner("save_metrics")
     if output:
         predictions.check(output)

@@ -134,9 +134,7 @@ def main() -> None:
     from engine.deployment.inference import job as jobs
 
     if arguments.config_yaml:
-        config = commands.read_config(
-            arguments, lambda config: jobs.trained_encoding(arguments, config)
-        )
+        config = commands.read_config(arguments, lambda config: jobs.used_export(arguments, config))
     elif arguments.opt:
         raise UserError("-o changes values of a YAML; give the YAML with -m")
     else:

@@ -176,6 +176,7 @@ def main() -> None:
     exported = model_files.find(
         arguments.model_dir, arguments.model_file, arguments.params_file, arguments.engine
     )
+    model_files.announce("serving", exported)
     # Bound first: a port in use is reported before the model is loaded.
     writes_example = arguments.example_request is not None
     listener = None if writes_example else server.bind(arguments.host, arguments.port)

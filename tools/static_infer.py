@@ -13,9 +13,9 @@ from engine import command_line, commands
 def main() -> None:
     """Runs the command."""
     arguments = command_line.parser(__doc__).parse_args()
-    from engine.data import encoding
+    from engine.checkpoints import choice
 
-    config = commands.read_config(arguments, encoding.read_for_evaluation, "static")
+    config = commands.read_config(arguments, choice.evaluated("rec_static"), "static")
     commands.evaluate(config, "static")
 
 

@@ -23,7 +23,7 @@ def main() -> None:
     role = roles.from_environment()
     watcher = watch.start(role)
     try:
-        config = commands.read_config(arguments)
+        config = commands.read_config(arguments, graph="static", connects=False)
         from engine.parameter_servers import training
 
         training.run(config, role, watcher)

@@ -26,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     from engine.deployment.export import dygraph_export
 
-    config = commands.read_config(arguments, dygraph_export.checkpoint_encoding)
+    config = commands.read_config(arguments, dygraph_export.announce)
     commands.export(config, arguments.format)
 
 

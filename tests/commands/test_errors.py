@@ -143,11 +143,21 @@ def test_an_unknown_key_of_the_yaml_is_refused(refusal, model):
 # Data
 
 
+def pretend_checkpoints(model, name):
+    """Makes files in place of checkpoints, which evaluation looks for before it reads data."""
+    for epoch in range(3) if name in EVALUATORS else ():
+        folder = model / "output_model_mmoe" / str(epoch)
+        folder.mkdir(parents=True)
+        for prefix in ("rec", "rec_static"):
+            (folder / f"{prefix}.pdparams").touch()
+
+
 @pytest.mark.parametrize(
     ("name", "key"),
     [*((name, "train_data_dir") for name in TRAINERS), *((n, "test_data_dir") for n in EVALUATORS)],
 )
 def test_no_folder_and_an_empty_one(refusal, model, elsewhere, name, key):
+    pretend_checkpoints(model, name)
     absent = elsewhere / "nowhere"
     error = refusal(name, f"runner.{key}=nowhere")
     assert error == f"error: -o: runner.{key} = 'nowhere': there is no folder or file {absent}"
@@ -165,6 +175,7 @@ def test_no_folder_and_an_empty_one(refusal, model, elsewhere, name, key):
     ("name", "part"), [(name, "train") for name in TRAINERS] + [(n, "test") for n in EVALUATORS]
 )
 def test_a_malformed_line(refusal, model, name, part):
+    pretend_checkpoints(model, name)
     path = model / "data" / part / f"{part}_data.txt"
     lines = path.read_text().splitlines()
     for old, new, problem in [
@@ -192,7 +203,8 @@ def test_a_label_that_is_neither_0_nor_1(refusal, model):
 
 
 @pytest.mark.parametrize("name", ["trainer", "static_infer"])
-def test_another_feature_size_than_the_data_have(refusal, name):
+def test_another_feature_size_than_the_data_have(refusal, model, name):
+    pretend_checkpoints(model, name)
     error = refusal(name, "hyper_parameters.feature_size=100")
     assert error.endswith(
         "_data.txt:1: expected 102 numbers, found 501 "
@@ -248,6 +260,7 @@ def test_a_folder_without_its_model(refusal, model, name, module):
 
 @pytest.mark.parametrize("name", ["trainer", "static_infer"])
 def test_no_such_reader(refusal, model, name):
+    pretend_checkpoints(model, name)
     part = "train" if name == "trainer" else "infer"
     error = refusal(name, f"runner.{part}_reader_path=census_raeder")
     assert error == f"error: {model}: there is no census_raeder.py"
@@ -255,7 +268,8 @@ def test_no_such_reader(refusal, model, name):
 
 @pytest.mark.skipif(paddle.is_compiled_with_cuda(), reason="this Paddle is built for the GPU")
 @pytest.mark.parametrize("name", [*TRAINERS, *EVALUATORS])
-def test_a_gpu_that_this_build_cannot_use(refusal, name):
+def test_a_gpu_that_this_build_cannot_use(refusal, model, name):
+    pretend_checkpoints(model, name)
     error = refusal(name, "runner.use_gpu=True")
     assert error.startswith("error: runner.use_gpu = True: this Paddle is built for the CPU")
 
@@ -287,13 +301,21 @@ def test_checkpoints_that_do_not_fit_or_are_damaged(command, refusal, model, tra
     folder = model / "output_model_mmoe" / "0"
     one = "runner.infer_end_epoch=1"
     error = refusal(evaluator, one, "hyper_parameters.expert_size=8")
+    trained = f"error: checkpoint {folder} was trained with hyper_parameters.expert_size 16; "
+    advice = "use the values of the checkpoint, or train again"
+    assert error == f"{trained}{model / 'config.yaml'} has 8; {advice}"
+    error = refusal(evaluator, one, "hyper_parameters.expert_size=[16,8]")
+    assert error == f"{trained}{model / 'config.yaml'} has [16, 8]; {advice}"
+    for facts in folder.glob("*.json"):  # a checkpoint of PaddleRec has none: shapes are compared
+        facts.rename(facts.with_suffix(".kept"))
+    error = refusal(evaluator, one, "hyper_parameters.expert_size=8")
     assert re.fullmatch(
         rf"error: {re.escape(str(folder))} does not fit the model: "
         r"\S+ has shape \([\d, ]+\) there, \([\d, ]+\) here",
         error,
     )
-    error = refusal(evaluator, one, "hyper_parameters.expert_size=[16,8]")
-    assert error.startswith(f"error: {folder} does not fit the model: ")
+    for facts in folder.glob("*.kept"):
+        facts.rename(facts.with_suffix(".json"))
 
     (parameters,) = folder.glob("*.pdparams")
     parameters.write_bytes(parameters.read_bytes()[:5000])

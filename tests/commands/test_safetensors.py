@@ -60,7 +60,8 @@ def test_a_resumed_run_is_bit_identical(run, name):
     run(name, "parts", epochs, dropout, "runner.resume=True")
     assert sorted(os.listdir(parts / "2")) == sorted(os.listdir(reference / "2"))
     assert_same(state(parts / "2", prefix), state(reference / "2", prefix))
-    run(name, "parts", "runner.epochs=1", dropout)  # anew: nothing of the old one stays
+    anew = ("runner.epochs=1", "runner.overwrite=True")
+    run(name, "parts", *anew, dropout)  # anew: nothing of the old one stays
     assert not [name for name in os.listdir(parts / "0") if name.endswith(".safetensors")]
 
 

@@ -76,7 +76,14 @@ def test_a_file_that_cannot_be_written_completely(train, tmp_path, name, epochs)
     place = output / ("1" if epochs == "later" else "0")
     assert (code, error) == (2, f"error: cannot save to {place}: File too large")
     assert output.exists() == bool(before)
-    assert content(output) == before
+    if epochs == "same":  # the new training moved the earlier checkpoint
+        del before[str(output / "config.yaml")]
+        root, (output,) = output, output.glob("run_*")
+        assert {
+            path.replace(str(output), str(root)): value for path, value in content(output).items()
+        } == before
+    else:
+        assert content(output) == before
     if before:
         found, _ = find.newest(str(output), PREFIX[name])
         assert find.parameters(found, PREFIX[name])

@@ -212,14 +212,18 @@ def test_evaluation_before_training(run_command, own_yaml, tmp_path):
 def test_each_checkpoint_is_evaluated_with_its_own_vocabulary(
     succeed, run_command, own_yaml, data, tmp_path
 ):
-    """Although a later run on other rows has replaced some checkpoints."""
+    """Although checkpoints of a run on other rows were copied over some of its own."""
     # Both vocabularies have the same size: the shapes of the checkpoints are equal.
     table = {**TABLE, "sparse": ["device", {"name": "user_id", "hash_buckets": 500}]}
     first = own_yaml("mmoe", table=table)
     succeed("trainer", "-m", first)
     expected = last_metrics(succeed("infer", "-m", first))
     second = own_yaml("mmoe", data("other", train=2_000, seed=2), table, epochs=1)
-    succeed("trainer", "-m", second)
+    other = tmp_path / "other_output"
+    succeed("trainer", "-m", second, "-o", f"runner.model_save_path={other}")
+    shutil.copytree(other / "0", tmp_path / "output" / "0", dirs_exist_ok=True)
+    for vocabulary in other.glob("vocabulary-*.json"):
+        shutil.copy(vocabulary, tmp_path / "output")
     assert len(list((tmp_path / "output").glob("vocabulary-*.json"))) == 2
     test_files = f"runner.test_data_dir={tmp_path / 'data' / 'test_all'}"
     assert last_metrics(succeed("infer", "-m", second, "-o", test_files)) == expected
@@ -281,7 +285,14 @@ def test_columns_that_differ_from_the_checkpoint_are_an_error(
 ):
     path = own_yaml("mmoe")
     succeed("trainer", "-m", path)
-    changed = "hyper_parameters.table.dense=[duration, age]"
+    expected = last_metrics(succeed("infer", "-m", path))
+    table = yaml.safe_load(path.read_text())["hyper_parameters"]["table"]
+    order = [f"hyper_parameters.table.{key}={table[key][::-1]}" for key in ("dense", "labels")]
+    for options in (order[:1], order):  # another order is no other column
+        shown = succeed("infer", "-m", path, "-o", *options)
+        assert last_metrics(shown) == expected
+        assert "table.dense in the order of checkpoint" in shown
+    changed = "hyper_parameters.table.dense=[age]"
     done = run_command("infer", "-m", path, "-o", changed)
     assert done.code == 2
     assert "hyper_parameters.table.dense: expected " in done.stderr

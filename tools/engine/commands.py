@@ -16,6 +16,7 @@ from engine.system import interrupts
 logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:  # these modules import Paddle, which -h does not need
+    from engine.checkpoints.choice import Used
     from engine.deployment.exported_model.model import ExportedModel
     from engine.evaluation.summary import Summary
     from engine.graphs.session import Session
@@ -23,17 +24,18 @@ if TYPE_CHECKING:  # these modules import Paddle, which -h does not need
 
 def read_config(
     arguments: argparse.Namespace,
-    trained: Callable[[Config], str | None] | None = None,
+    used: Callable[[Config], Used] | None = None,
     graph: str | None = None,
+    connects: bool = True,
 ) -> Config:
     """Starts the log and returns the configuration of the command line.
 
     Args:
         arguments: the parsed command line, with ``config_yaml``, ``opt`` and ``quiet``.
-        trained: returns the encoding of the checkpoint that the command uses; see
-            `encoding.complete_config`. None for a command that trains.
-        graph: the graph of a command that several processes can run together; they are connected
-            here. None for a command of one process.
+        used: returns the checkpoint that the command uses; see `encoding.complete_config`. None
+            for a command that trains.
+        graph: the graph of a command that trains, or that several processes can run together.
+        connects: whether to connect these processes. Parameter servers connect them later.
     """
     import paddle  # noqa: F401  (before the log starts: importing 2.6 silences the root logger)
 
@@ -47,10 +49,10 @@ def read_config(
     logs.start_logging(getattr(arguments, "quiet", False))
     config = load_config(arguments.config_yaml, arguments.opt, loading.hyper_parameters)
     logs.write_file(config.runner("log_file"))
-    if graph and processes.start(config, graph).rank:
+    if graph and connects and processes.start(config, graph).rank:
         logging.getLogger().setLevel(logging.WARNING)  # rank 0 logs for all
     with processes.current().main_process_first():
-        config = encoding.complete_config(config, trained)
+        config = encoding.complete_config(config, used, graph or "dygraph")
     listing.log_without_effect(config)
     listing.log_config(config, loading.hyper_parameters(config.folder))
     return config
@@ -94,6 +96,7 @@ def train(
     Returns:
         What the run measured.
     """
+    from engine.checkpoints import layout, runs
     from engine.distributed import processes
     from engine.evaluation import measurements
     from engine.system import folder_lock
@@ -108,6 +111,8 @@ def train(
         lock = folder_lock.locked(root)
         processes.current().on_main_process(lambda: stack.enter_context(lock))
         measurements.check(config)
+        prefix = layout.PREFIXES[graph]
+        processes.current().on_main_process(lambda: runs.check(config, prefix))
         session, source = open_training(config, graph)
         summary = loop.train(session, config, source, on_epoch_end)
         processes.current().on_main_process(lambda: _note_checkpoints(root, summary))

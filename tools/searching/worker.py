@@ -73,7 +73,7 @@ def _train(order: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dic
     logs.start_logging()
     config = load_config(order["yaml"], order["options"], loading.hyper_parameters)
     processes.start(config, order["graph"])
-    config = encoding.complete_config(config)
+    config = encoding.complete_config(config, graph=order["graph"])
     listing.log_config(config)
     if order["check"]:
         loop.check(*commands.open_training(config, order["graph"]), config)

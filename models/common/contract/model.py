@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from paddle.static import InputSpec
 
 from models.common import hyper_parameters
+from models.common.contract import record
 from models.common.contract.net import MultiTaskNet
 from models.common.inputs.inputs import Inputs, input_specs, inputs_of
 from models.common.paddlerec import translation
@@ -38,6 +39,16 @@ class MultiTaskModel:
     def hyper_parameters(cls) -> dict[str, Any]:
         """Returns every hyper-parameter that a YAML may set, with its default."""
         return {**hyper_parameters.DEFAULTS, **_arguments(cls.net_class)}
+
+    def checkpoint_record(self, config) -> dict[str, Any]:
+        """Returns what a checkpoint records of the model; see `record.record`."""
+        arguments = _arguments(self.net_class)
+        return record.record(config, self.net_class, arguments, self.input_specs(config))
+
+    @classmethod
+    def in_order_of(cls, config, recorded: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the keys that give tasks and columns a checkpoint's order, with their values."""
+        return record.in_order_of(config, recorded)
 
     def build_net(self, config) -> MultiTaskNet:
         """Returns the net of a configuration.

@@ -31,6 +31,8 @@ class MultiTaskNet(nn.Layer):
         writable: whether the fast step may write this net's training step. ``logits`` is then not
             called in every step, so attributes that are set between steps, other than by
             ``train`` and ``eval``, have no effect: such a net sets it to False.
+        training_only: the arguments of the constructor that do not change predictions. All others
+            must be those of a checkpoint that is read.
     """
 
     task_num: int
@@ -38,6 +40,7 @@ class MultiTaskNet(nn.Layer):
     tasks: tuple = ()
     gate_names: list[str] | None = None
     writable = True
+    training_only: tuple[str, ...] = ("dropout",)
 
     def __init__(self, task_num: int):
         super().__init__()

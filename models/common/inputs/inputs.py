@@ -90,7 +90,7 @@ def input_specs(config) -> list[InputSpec]:
     if not fields:
         size = whole("feature_size", value(config, "feature_size"))
         return [InputSpec([None, size], "float32", "input")]
-    dense = _dense_input_dim(config, fields)
+    dense = dense_input_dim(config, fields)
     ids = InputSpec([None, sum(field.max_len for field in fields)], "int64", "sparse")
     return [InputSpec([None, dense], "float32", "dense"), ids] if dense else [ids]
 
@@ -109,12 +109,12 @@ def inputs_of(config) -> Inputs:
         size = whole("embedding_size", value(config, "embedding_size"))
         sparse = flag("sparse_gradients", value(config, "sparse_gradients"))
         embedding = FieldEmbedding(fields, size, sparse)
-    scale = _scale(config, specs[0].shape[1], _dense_input_dim(config, fields))
+    scale = _scale(config, specs[0].shape[1], dense_input_dim(config, fields))
     return Inputs(specs, scale, embedding)
 
 
-def _dense_input_dim(config, fields: Sequence) -> int:
-    """Returns how many of the features are dense numbers."""
+def dense_input_dim(config, fields: Sequence) -> int:
+    """Returns how many of a configuration's features are dense numbers."""
     default = 0 if fields else DEFAULTS["dense_input_dim"]
     given = config.get(f"{SECTION}.dense_input_dim", default)
     return whole("dense_input_dim", given, minimum=0)

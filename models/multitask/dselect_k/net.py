@@ -41,6 +41,7 @@ class DSelectKLayer(MultiTaskNet):
         ValueError: an argument is out of range.
     """
 
+    training_only = ("dropout", "entropy")
     writable = False  # convolutions take most of its time, so the fast step would not help
 
     def __init__(

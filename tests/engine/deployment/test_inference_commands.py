@@ -62,6 +62,8 @@ def test_the_command_of_paddlerecs_documentation(share_bottom, reader):
         f"WARNING - there is no {share_bottom / OUTPUT}/tostatic.pdmodel; "
         f"using {share_bottom / OUTPUT}/tostatic.json"
     )
-    assert [line.partition(" - ")[2] for line in stderr.splitlines()] == (
-        [notice] if GRAPH == "json" else []
-    )
+    *notices, origin = [line.partition(" - ")[2] for line in stderr.splitlines()]
+    assert notices == ([notice] if GRAPH == "json" else [])
+    graph = re.escape(f"{share_bottom / OUTPUT}/tostatic.{GRAPH}")
+    exported = r"\(exported from a checkpoint: run [0-9a-f]{8}, epoch 2\)"
+    assert re.fullmatch(rf"INFO - running model {graph} {exported}", origin)

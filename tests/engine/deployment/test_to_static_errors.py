@@ -58,8 +58,8 @@ def test_a_checkpoint_of_another_shape(to_static, trained):
     root = trained(FOLDER, "dygraph").runner("model_save_path")
     error = to_static("-o", "hyper_parameters.bottom_size=7")
     assert error == (
-        f"error: {root}/0 does not fit the model: bottom.layers.0.weight has shape (499, 117) "
-        "there, (499, 7) here"
+        f"error: checkpoint {root}/0 was trained with hyper_parameters.bottom_size 117; "
+        f"{FOLDER / 'config.yaml'} has 7; use the values of the checkpoint, or train again"
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.checkpoints import find, formats, layout
+from engine.checkpoints import facts as facts_of
+from engine.checkpoints import formats, layout
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.system import interrupts
@@ -120,7 +121,7 @@ def test_collected_losses_are_read_before_an_evaluation(settings):
     with pytest.raises(UserError, match=r"^epoch: 0, batch_id: 7: the loss is nan"):
         train(session, config)
     (best,) = os.listdir(config.runner("model_save_path"))  # of the evaluation after 4 batches
-    facts = find.read_facts(os.path.join(config.runner("model_save_path"), best), "rec")
+    facts = facts_of.read(os.path.join(config.runner("model_save_path"), best), "rec")
     assert facts["controls"]["evaluated"] == [0, 4]
 
 

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from engine.checkpoints import facts as facts_of
 from engine.checkpoints import find, formats, layout
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
@@ -58,5 +59,5 @@ def test_a_signal_while_finished_batches_are_skipped_keeps_the_checkpoint(config
             f"interrupted in epoch 0, {STEPS} batches done; saved {folder}; "
             "runner.resume=True continues there"
         )
-        facts = find.read_facts(folder, "rec")
+        facts = facts_of.read(folder, "rec")
         assert facts["batches"] == STEPS

@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from engine.checkpoints import find, formats, layout
+from engine.checkpoints import facts as facts_of
+from engine.checkpoints import formats, layout
 from engine.config.load import load_config
 from engine.data import sources
 from engine.deployment.export import dygraph_export
@@ -52,7 +53,7 @@ def parts(graph, config, name="1"):
 
 def facts(graph, config, name="1"):
     folder = os.path.join(config.runner("model_save_path"), name)
-    return find.read_facts(folder, PREFIX[graph])
+    return facts_of.read(folder, PREFIX[graph])
 
 
 def assert_same(found, expected):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from engine.checkpoints import facts as facts_of
 from engine.checkpoints import formats, matching, server_tables
-from engine.checkpoints.layout import INTERRUPTED, is_epoch, path_of, recover
+from engine.checkpoints.layout import EXPORTS, INTERRUPTED, is_epoch, path_of, recover
 from engine.system.errors import UserError
 
 Arrays = Mapping[str, np.ndarray]
@@ -52,29 +52,8 @@ def saved(root: str, prefix: str) -> list[tuple[str, dict]]:
         folder = os.path.join(root, name)
         is_checkpoint = is_epoch(name) or name == INTERRUPTED
         if is_checkpoint and os.path.isfile(os.path.join(folder, f"{prefix}.json")):
-            checkpoints.append((folder, read_facts(folder, prefix)))
+            checkpoints.append((folder, facts_of.read(folder, prefix)))
     return sorted(checkpoints, key=lambda checkpoint: checkpoint[1]["saved_at"])
-
-
-def read_facts(folder: str, prefix: str) -> dict:
-    """Returns the facts that a checkpoint records about its run; PaddleRec's checkpoints have none.
-
-    Args:
-        folder: the checkpoint's folder.
-        prefix: ``rec`` or ``rec_static``.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = os.path.join(folder, f"{prefix}.json")
-    if not os.path.isfile(path):
-        return {}
-    try:
-        with open(path, encoding="utf-8") as file:
-            facts = json.load(file)
-        return {**facts, "saved_at": facts["saved_at"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
 
 def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
@@ -87,18 +66,57 @@ def parameters(folder: str, prefix: str) -> tuple[Arrays, str]:
     Raises:
         UserError: there is no file, or it is damaged.
     """
-    other = {"rec": "rec_static", "rec_static": "rec"}[prefix]
-    for candidate in (prefix, other):
-        path = path_of(folder, candidate, "pdparams")
-        if os.path.isfile(path):
-            return {**formats.read(path), **_tables(folder, candidate)}, candidate
+    prefix = prefix_of(folder, prefix)
+    return {**part(folder, prefix, "pdparams"), **_tables(folder, prefix)}, prefix
+
+
+def prefix_of(folder: str, prefix: str) -> str:
+    """Returns the prefix of a checkpoint's parameter file: the graph's own, or the other one.
+
+    Args:
+        folder: the checkpoint's folder.
+        prefix: the graph, ``rec`` or ``rec_static``.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    for candidate in (prefix, *(other for other in EXPORTS if other != prefix)):
+        if os.path.isfile(path_of(folder, candidate, "pdparams")):
+            return candidate
     raise UserError(f"there is no checkpoint {folder}/{prefix}.pdparams")
+
+
+def facts(folder: str, prefix: str) -> dict[str, Any]:
+    """Returns the facts that belong to the parameters which `parameters` would return.
+
+    Raises:
+        UserError: there are no parameters, or the facts are damaged.
+    """
+    return facts_of.read(folder, prefix_of(folder, prefix))
+
+
+def part(folder: str, prefix: str, name: str) -> dict[str, Any]:
+    """Returns the content of one file of a checkpoint; see `formats`.
+
+    Args:
+        folder: the checkpoint's folder.
+        prefix: ``rec`` or ``rec_static``.
+        name: ``pdparams``, ``pdopt``, ``pdema`` or ``progress.npz``.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    path, saved = path_of(folder, prefix, name), facts_of.read(folder, prefix)
+    return facts_of.read_checked(path, folder, saved, formats.read)
 
 
 def _tables(folder: str, prefix: str) -> Arrays:
     """Returns the embedding tables that parameter servers saved in separate files."""
-    saved = read_facts(folder, prefix).get("tables", {})
-    return server_tables.read(server_tables.folder_of(folder, prefix), saved)
+    saved = facts_of.read(folder, prefix)
+    if "tables" not in saved:
+        return {}
+    facts_of.check_files(folder, saved)
+    return server_tables.read(server_tables.folder_of(folder, prefix), saved["tables"])
 
 
 def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, Any]:
@@ -112,9 +130,11 @@ def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, An
     Raises:
         UserError: a file is missing or damaged, or the parameters do not fit the model.
     """
-    parts = ["pdparams", "pdopt"]
-    if os.path.isfile(path_of(folder, prefix, formats.AVERAGES)):
-        parts.append(formats.AVERAGES)
-    contents = {part: formats.read(path_of(folder, prefix, part)) for part in parts}
+    names = ["pdparams", "pdopt"]
+    averages = path_of(folder, prefix, formats.AVERAGES)
+    listed = facts_of.read(folder, prefix).get(facts_of.FILES, ())
+    if os.path.isfile(averages) or os.path.basename(averages) in listed:
+        names.append(formats.AVERAGES)
+    contents = {name: part(folder, prefix, name) for name in names}
     matching.check(contents["pdparams"], shapes, folder)
     return contents

@@ -22,6 +22,7 @@ import shutil
 from engine.checkpoints import formats
 
 EXPORTS = {"rec": "tostatic", "rec_static": "rec_inference"}  # names of exported models
+PREFIXES = {"dygraph": "rec", "static": "rec_static"}  # names of checkpoints, by graph
 INTERRUPTED = "interrupted"
 BEST = "best"
 

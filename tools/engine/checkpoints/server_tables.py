@@ -45,7 +45,10 @@ def read(folder: str, tables: Mapping[str, Mapping]) -> dict[str, np.ndarray]:
 def _read_table(folder: str, name: str, table: Mapping) -> np.ndarray:
     table_folder = os.path.join(folder, f"{table['id']:03d}")
     rows, size = table["shape"]
-    values = np.zeros((rows, size), np.float32)
+    try:
+        values = np.zeros((rows, size), np.float32)
+    except (MemoryError, ValueError) as error:
+        raise UserError(f"table {name} in {folder}: {rows} x {size} numbers: {error}") from error
     if not os.path.isdir(table_folder):
         raise UserError(f"there is no table {name} in {table_folder}")
     for file in sorted(os.listdir(table_folder)):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import paddle
 
+from engine.checkpoints import facts as facts_of
 from engine.checkpoints import formats
 from engine.checkpoints.find import saved
 from engine.checkpoints.layout import BEST, EXPORTS, INTERRUPTED, is_epoch, recover
@@ -62,10 +63,13 @@ def save(
         for part, content in parts.items():
             file = f"{prefix}.{formats.ending(part, form)}"
             formats.write(os.path.join(building, file), content)
-        with open(os.path.join(building, f"{prefix}.json"), "w", encoding="utf-8") as opened:
-            json.dump(facts, opened, indent=2)
         if export:
             export(building)
+        # Side by side: flushing waits for the disk, and checksums need a processor.
+        with ThreadPoolExecutor(1) as pool:
+            flushed = pool.submit(atomic_files.flush_tree, building)
+            facts_of.write(building, prefix, facts)
+        flushed.result()
         outdated = tuple(f"{kind}." for kind in (prefix, EXPORTS.get(prefix, prefix)))
         for other in os.listdir(final) if os.path.isdir(final) else ():
             if not other.startswith(outdated):  # keep the other graph's checkpoint and export
@@ -119,6 +123,36 @@ def remove(root: str, name: str, prefix: str, export: bool = False) -> None:
         return
     except OSError as error:
         raise UserError(f"cannot remove {folder}: {error.strerror or error}") from error
+
+
+def move(root: str, name: str, prefix: str, target: str) -> None:
+    """Moves one graph's checkpoint, with the exports that were made from it, to another folder.
+
+    Args:
+        root: ``runner.model_save_path``.
+        name: the name of the checkpoint's folder.
+        prefix: ``rec`` or ``rec_static``.
+        target: the folder that gets a folder of the same name.
+
+    Raises:
+        UserError: it cannot be moved.
+    """
+    source, target = os.path.join(root, name), os.path.join(target, name)
+    try:
+        files = os.listdir(source)
+        own = [file for file in files if file.startswith((f"{prefix}.", f"{EXPORTS[prefix]}."))]
+        if len(own) == len(files) and not os.path.exists(target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.rename(source, target)
+            return
+        os.makedirs(target, exist_ok=True)
+        # The facts last: if the run is killed, the next one moves the rest.
+        for file in sorted(own, key=lambda file: file == f"{prefix}.json"):
+            os.rename(os.path.join(source, file), os.path.join(target, file))
+        if len(own) == len(files):
+            os.rmdir(source)
+    except OSError as error:
+        raise UserError(f"cannot move {source} to {target}: {error.strerror or error}") from error
 
 
 def prune(root: str, prefix: str, keep: int) -> None:

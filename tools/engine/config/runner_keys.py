@@ -89,6 +89,12 @@ RUNNER = {
     "resume": Key(
         "bool", False, "Resume from the latest checkpoint in `model_save_path`, if there is one."
     ),
+    "overwrite": Key(
+        "bool",
+        False,
+        "Remove the checkpoints of an earlier training from `model_save_path` when a new one "
+        "starts. See [training.md](training.md).",
+    ),
     "model_init_path": Key(
         "path", None, "Warm start: folder of one epoch's checkpoint, from which parameters load."
     ),

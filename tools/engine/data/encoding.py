@@ -8,10 +8,9 @@ and is only used with data of the same encoding.
 
 from __future__ import annotations
 
-import os
 from typing import Callable
 
-from engine.checkpoints import find, layout
+from engine.checkpoints import choice, find, layout, model_record
 from engine.config.config import Config
 from engine.data.reader_errors import reader_errors
 from engine.model_folder import loading
@@ -22,73 +21,49 @@ _HOOK = "hyper_parameters_from_data"
 
 
 def complete_config(
-    config: Config, read_encoding: Callable[[Config], str | None] | None = None
+    config: Config, used: Callable[[Config], choice.Used] | None = None, graph: str = "dygraph"
 ) -> Config:
     """Adds the hyper-parameters that follow from the training data to a configuration.
 
+    Tasks and columns get the order of the checkpoint that the command uses, if there is one.
+
     Args:
         config: the configuration from the YAML and ``-o``.
-        read_encoding: returns the encoding of the checkpoint or export that the command uses. If
-            not given, the command trains, and the reader may read the training files.
+        used: returns the checkpoint or export that the command uses. If not given, the command
+            trains, and the reader may read the training files.
+        graph: ``dygraph`` or ``static``, if the command trains.
 
     Raises:
         UserError: the reader cannot compute them, or cannot find those of the checkpoint.
     """
+    place, facts = used(config) if used else _training_starts_from(config, graph)
+    config = model_record.in_order(config, facts, place)
     reader = config.get("runner.train_reader_path") or config.get("runner.infer_reader_path")
     with reader_errors(reader):
         compute = loading.dataset_member(config, str(reader), _HOOK)
     if compute is None:
         return config
-    files = loading.files(config, "train_data_dir") if read_encoding is None else None
-    encoding = (read_encoding or _read_for_training)(config)
+    encoding = facts.get("encoding")
+    if used and encoding is None:
+        raise UserError(
+            f"{place} records no encoding: it was trained with another reader, or not "
+            "by the commands of tools/"
+        )
+    files = None if used else loading.files(config, "train_data_dir")
     with reader_errors(reader):
         values = compute(config, files, encoding)
     return config.completed({f"hyper_parameters.{name}": value for name, value in values.items()})
 
 
-def _read_for_training(config: Config) -> str | None:
-    """Returns the encoding of the checkpoint that training starts from; None without one."""
+def _training_starts_from(config: Config, graph: str) -> choice.Used:
+    """Returns the checkpoint that training resumes or starts warm from; without facts if none."""
+    prefix = layout.PREFIXES[graph]
     if config.runner("resume"):
-        root = config.runner("model_save_path")
-        saved = [facts for prefix in layout.EXPORTS for _, facts in find.saved(root, prefix)]
+        saved = find.saved(config.runner("model_save_path"), prefix)
         if saved:
-            return max(saved, key=lambda facts: facts["saved_at"]).get("encoding")
+            return choice.Used(*saved[-1])
     folder = config.runner("model_init_path")
-    return read(folder) if folder else None
-
-
-def read_for_evaluation(config: Config) -> str:
-    """Returns the encoding of the first checkpoint that a configuration evaluates.
-
-    Raises:
-        UserError: there is no such checkpoint, or it has no encoding.
-    """
-    root = config.runner("infer_load_path") or config.runner("model_save_path")
-    first = config.runner("infer_checkpoint") or str(config.runner("infer_start_epoch"))
-    return read_required(os.path.join(root, first))
-
-
-def read_required(folder: str) -> str:
-    """Returns the encoding of the checkpoint in a folder.
-
-    Raises:
-        UserError: there is no checkpoint, or it has no encoding.
-    """
-    if not os.path.isdir(folder):
-        raise UserError(f"there is no checkpoint {folder}")
-    encoding = read(folder)
-    if encoding is None:
-        raise UserError(
-            f"checkpoint {folder} records no encoding: it was trained with another reader, or not "
-            "by the commands of tools/"
-        )
-    return encoding
-
-
-def read(folder: str) -> str | None:
-    """Returns the encoding of the checkpoint in a folder; None if it has none."""
-    graphs = [find.read_facts(folder, prefix) for prefix in layout.EXPORTS]
-    return next((facts["encoding"] for facts in graphs if facts and "encoding" in facts), None)
+    return choice.Used(folder, find.facts(folder, prefix)) if folder else choice.Used("", {})
 
 
 def checkpoint_facts(config: Config) -> dict[str, str]:

@@ -41,6 +41,12 @@ def static_model(config: Config) -> Any:
     return load_class(config.folder, "static_model", "StaticModel")(settings(config))
 
 
+def any_model(config: Config) -> Any:
+    """Returns the DygraphModel of the configuration's folder; the StaticModel if there is none."""
+    has_dygraph = os.path.isfile(os.path.join(config.folder, "dygraph_model.py"))
+    return dygraph_model(config) if has_dygraph else static_model(config)
+
+
 def hyper_parameters(folder: str) -> Mapping[str, Any] | None:
     """Returns the hyper-parameters that a folder's model declares, with their defaults.
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from engine.checkpoints import find, formats, layout, matching, server_tables, store
+from engine.checkpoints import facts as facts_of
+from engine.checkpoints import find, formats, matching, model_record, runs, server_tables, store
 from engine.config import listing
 from engine.config.config import Config
 from engine.data import column_statistics, encoding, sources
@@ -138,11 +139,12 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         config, shard=lambda dataset: shard(dataset, role.index, trainers)
     )
     start = _find_start(config)
+    run = _identify(config, role, start)
     logger.info("waiting for all servers and trainers")
     job = Job(role)
     session = sessions.TrainerSession(config, job)
     if start:
-        dense = formats.read(layout.path_of(start.folder, session.prefix, "pdparams"))
+        dense = find.part(start.folder, session.prefix, "pdparams")
         matching.check(dense, session.shapes(), start.folder)
         session.load(dense, session.prefix)
     else:
@@ -157,7 +159,7 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         resumed = start.facts.get(visual.RUN_KEY) if first else None
         records = visual.start(config, resumed, first * (sources.length(source) or 0))
     try:
-        _train_epochs(config, job, session, source, first, records)
+        _train_epochs(config, job, session, source, first, records, run)
         if role.is_first and first < config.runner("epochs"):
             done = f"checkpoints up to epoch {config.runner('epochs') - 1} and {listing.SAVED}"
             logs.wrote(done, config.runner("model_save_path"))
@@ -165,6 +167,15 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         if records:
             records.close()
     job.end(watch)
+
+
+def _identify(config: Config, role: Role, start: _Start | None) -> dict[str, Any]:
+    """Returns the identity of the run; a new run clears the folder of an earlier one."""
+    if start and start.epoch:
+        return runs.identity(config, start.facts)
+    if role.is_first:
+        runs.clear(config, sessions.TrainerSession.prefix)
+    return runs.identity(config)
 
 
 def _find_start(config: Config) -> _Start | None:
@@ -183,7 +194,7 @@ def _find_start(config: Config) -> _Start | None:
     folder = config.runner("model_init_path")
     if not folder:
         return None
-    return _check_start(config, _Start(folder, find.read_facts(folder, prefix), 0))
+    return _check_start(config, _Start(folder, facts_of.read(folder, prefix), 0))
 
 
 def _check_start(config: Config, start: _Start) -> _Start:
@@ -191,7 +202,9 @@ def _check_start(config: Config, start: _Start) -> _Start:
         raise UserError(
             f"{start.folder}: expected a checkpoint that static_ps_trainer.py saved after an epoch"
         )
+    model_record.check(config, start.facts, start.folder)
     encoding.check_checkpoint(config, dict(start.facts), start.folder)
+    facts_of.check_files(start.folder, start.facts)  # servers read their tables themselves
     return start
 
 
@@ -214,6 +227,7 @@ def _train_epochs(
     source: Any,
     first: int,
     records: visual.Visual | None,
+    run: Mapping[str, Any],
 ) -> None:
     total = sources.length(source)
     clock = Clock()
@@ -243,7 +257,7 @@ def _train_epochs(
         logger.info("epoch: %d: trainer %d: %d rows", epoch, job.role.index, rows)
         parameter_check.at_end(epoch, report.batches - 1)
         more = {visual.RUN_KEY: records.run} if records else {}
-        _save(config, job, session, source, epoch, more)
+        _save(config, job, session, source, epoch, {runs.KEY: run, **more})
 
 
 def _interrupted(number: int, epoch: int, batches: int) -> Interrupted:
@@ -275,15 +289,8 @@ def _save(
         "servers": len(job.role.servers),
         "trainers": len(job.role.trainers),
     }
-    folder = store.save(
-        root,
-        epoch,
-        session.prefix,
-        session.state(),
-        about,
-        write_tables,
-        form=config.runner("checkpoint_format"),
-    )
+    state, form = session.state(), config.runner("checkpoint_format")
+    folder = store.save(root, epoch, session.prefix, state, about, write_tables, form=form)
     listing.save(config, root, loading.hyper_parameters(config.folder))
     column_statistics.save(source, root)
     logger.info("saved %s", folder)

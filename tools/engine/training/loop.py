@@ -11,7 +11,8 @@ import logging
 from contextlib import closing
 from typing import Any, Callable
 
-from engine.checkpoints import find, formats, layout, store
+from engine.checkpoints import facts as facts_of
+from engine.checkpoints import formats, layout, runs, store
 from engine.config import listing
 from engine.config.config import Config
 from engine.data import column_statistics
@@ -267,21 +268,20 @@ class Training:
         return UserError(self._world.first_problem(problem))
 
     def _facts(self) -> dict[str, Any]:
-        """Returns what a checkpoint records about evaluation, schedule and averages."""
+        """Returns what a checkpoint records about the run, evaluation, schedule and averages."""
         facts = {**self._rate.facts(), **self._monitor.facts()}
-        decay = self._config.runner("ema_decay")
-        if decay:
-            facts["ema_decay"] = decay
+        if self._config.runner("ema_decay"):
+            facts["ema_decay"] = self._config.runner("ema_decay")
         if self._visual:
             facts[visual.RUN_KEY] = self._visual.run
-        return {_FACTS: facts} if facts else {}
+        return {runs.KEY: self._run, **({_FACTS: facts} if facts else {})}
 
     def _continue_checkpoint(self, steps: int) -> dict[str, Any]:
         """Restores monitor and schedule from the checkpoint to resume; returns its facts."""
-        saved: dict[str, Any] = {}
-        if self._position.folder:
-            facts = find.read_facts(self._position.folder, self._session.prefix)
-            saved = facts.get(_FACTS, {})
+        folder = self._position.folder
+        facts = facts_of.read(folder, self._session.prefix) if folder else {}
+        saved = facts.get(_FACTS, {})
+        self._run = runs.identity(self._config, facts)
         self._rate.resume(saved, steps)
         decay = self._config.runner("ema_decay")
         if decay and saved.get("ema_decay", decay) != decay:
@@ -296,5 +296,5 @@ def _interrupted(number: int, epoch: int, batches: int | None, folder: str) -> I
     place = f"after epoch {epoch}"
     if batches is not None:
         place = f"in epoch {epoch}, {batches} batches done"
-    advice = "runner.resume=True continues there"
-    return Interrupted(number, f"interrupted {place}; saved {folder}; {advice}")
+    message = f"interrupted {place}; saved {folder}; runner.resume=True continues there"
+    return Interrupted(number, message)

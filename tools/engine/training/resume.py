@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from engine.checkpoints import find, formats, layout, matching, store
+from engine.checkpoints import find, formats, layout, matching, model_record, runs, store
 from engine.config import listing
 from engine.config.config import Config
 from engine.data import column_statistics, encoding
@@ -75,13 +75,19 @@ def _start(session: Session, config: Config, source: Source | ModelSource) -> Po
             return _resume(session, config, source, *found)
         logger.info("no checkpoint to resume in %s: starting from scratch", root)
     session.fit_inputs(source)
+    _start_fresh(session, config)
+    return Position()
+
+
+def _start_fresh(session: Session, config: Config) -> None:
+    """Loads the parameters of a warm start, and clears the folder of an earlier training."""
     folder = config.runner("model_init_path")
     if folder:
-        saved, prefix = checkpoint_loading.parameters(session, folder)
         scope = config.runner("init_scope")
+        saved, prefix = checkpoint_loading.parameters(session, config, folder, scope)
         tables = session.embeddings(prefix) if scope == "sparse" else set()
         session.load(matching.select(saved, session.shapes(prefix), scope, tables), prefix)
-    return Position()
+    runs.clear(config, session.prefix)
 
 
 def _resume(
@@ -93,6 +99,7 @@ def _resume(
         raise UserError(f"{folder}/{session.prefix}.json is damaged: it has no {absent[0]}")
     if saved["seed"] != config.runner("seed"):
         raise config.error("runner.seed", f"the run to resume has seed {saved['seed']}")
+    model_record.check(config, saved, folder)
     encoding.check_checkpoint(config, saved, folder)
     problem = checkpoint_loading.task_difference(saved, session)
     if problem:
@@ -165,8 +172,8 @@ def enter(session: Session, batches: Batches, position: Position) -> None:
         state = find.state(position.folder, session.prefix, session.shapes())
         session.load_state(state)
     session.skipped = position.skipped
-    path = layout.path_of(position.folder, session.prefix, formats.PROGRESS)
-    arrays = epoch_state.part_of_rank(processes.current(), formats.read(path), position.same)
+    progress = find.part(position.folder, session.prefix, formats.PROGRESS)
+    arrays = epoch_state.part_of_rank(processes.current(), progress, position.same)
     epoch_state.restore(arrays, session.metric_objects)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import paddle
 
-from engine.checkpoints import choice, layout, matching, store
+from engine.checkpoints import choice, find, layout, matching, runs, store
+from engine.checkpoints import facts as facts_of
 from engine.config.config import Config
-from engine.data import encoding
 from engine.deployment.export.model_metadata import describe_model
 from engine.deployment.export.output_check import check_outputs
 from engine.deployment.export.selection import FEEDS, FETCHES, select
@@ -48,12 +48,13 @@ def export_checkpoint(config: Config, model_format: str = "paddle") -> ExportedM
     """
     source, root, epoch = _locate(config)
     target = os.path.join(root, epoch)
+    _check_target(source, target)
     if model_format == "onnx":
         to_onnx.check_installed()
     parent = store.check_writable(target)
     session = DygraphSession(config)
     specs = session.input_specs()
-    parameters, prefix = checkpoint_loading.parameters(session, source)
+    parameters, prefix = checkpoint_loading.parameters(session, config, source)
     matching.check(parameters, session.shapes(prefix), source)
     session.load(parameters, prefix)
     session.start_epoch(training=False)
@@ -74,7 +75,8 @@ def export_checkpoint(config: Config, model_format: str = "paddle") -> ExportedM
                     file.write(to_onnx.convert(models[0]))
                 models.append(ExportedModel(f"{path}.onnx", None, models[0].metadata))
             differences = [check_outputs(net, specs, model, config) for model in models]
-            write_metadata(models, _parameter_file(source, prefix))
+            facts = find.facts(source, session.prefix)
+            write_metadata(models, _parameter_file(source, prefix), facts)
             exported = _publish(building, target, models[-1])
     except OSError as error:
         raise UserError(f"cannot write {parent}: {error.strerror or error}") from error
@@ -132,9 +134,30 @@ def _selected_outputs(session: DygraphSession, config: Config, specs: list) -> t
     return list(places), chosen
 
 
-def checkpoint_encoding(config: Config) -> str:
-    """Returns the encoding of the checkpoint to export; see `engine.data.encoding`."""
-    return encoding.read_required(_locate(config)[0])
+def announce(config: Config) -> choice.Used:
+    """Logs which checkpoint a configuration exports, and returns it."""
+    return choice.announce("exporting", [_locate(config)[0]], "rec")
+
+
+def _check_target(source: str, target: str) -> None:
+    """Checks that an export does not get beside a checkpoint that it was not made from.
+
+    Raises:
+        UserError: the folder has other parameters than the checkpoint.
+    """
+    if os.path.realpath(source) == os.path.realpath(target) or not os.path.isdir(target):
+        return
+    for prefix in layout.EXPORTS:
+        theirs = layout.path_of(target, prefix, "pdparams")
+        ours = _parameter_file(source, prefix)
+        if not os.path.isfile(theirs) or not os.path.isfile(ours):
+            continue
+        if facts_of.crc32(theirs) != facts_of.crc32(ours):
+            raise UserError(
+                f"the export of checkpoint {source} would lie beside another checkpoint, {target} "
+                f"({runs.describe(facts_of.read(target, prefix))}): set runner.model_save_path to "
+                "another folder, or runner.infer_load_path to this one"
+            )
 
 
 def _locate(config: Config) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 import paddle
 
+from engine.checkpoints import model_record
 from engine.config.config import Config
 from engine.deployment.exported_model import graph_files
 from engine.deployment.exported_model.model import (
@@ -50,6 +51,7 @@ def describe_model(
         "outputs": [asdict(spec) for spec in outputs],
         "tasks": list(tasks or names),
         "paddle": paddle.__version__,
+        "record": model_record.of(config),
         # A reader needs these to yield rows in the form of the training data.
         "hyper_parameters": {
             key[len(_HYPER) :]: value for key, value in config.items() if key.startswith(_HYPER)

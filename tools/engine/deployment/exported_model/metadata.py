@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.checkpoints import facts as facts_of
+from engine.checkpoints import runs
 from engine.deployment.exported_model.model import (
     GRAPH_FORMATS,
     METADATA_ENDING,
@@ -34,6 +36,7 @@ def read_metadata(graph: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             metadata = json.load(file)
         tensor_specs([*metadata["inputs"], *metadata["outputs"]])
+        facts_of.check_kinds(metadata.get("record", {}), facts_of.KINDS["model"], "record.")
         for entry in metadata.get("files", {}).values():
             entry["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -43,13 +46,19 @@ def read_metadata(graph: str) -> dict[str, Any]:
     return metadata
 
 
-def write_metadata(models: Sequence[ExportedModel], checkpoint: str) -> None:
+def write_metadata(
+    models: Sequence[ExportedModel], checkpoint: str, facts: Mapping[str, Any] | None = None
+) -> None:
     """Writes ``<prefix>.meta.json`` for one model.
 
     Args:
         models: the model in each format that was exported.
         checkpoint: the parameter file of the checkpoint that was exported.
+        facts: the checkpoint's facts, if they are known.
     """
+    source = {"checkpoint": os.path.basename(checkpoint), "sha256": sha256(checkpoint)}
+    if facts:
+        source["of"] = runs.describe(facts)
     formats = {}
     for model in models:
         formats[model.graph] = GRAPH_FORMATS[os.path.splitext(model.graph)[1]]
@@ -61,7 +70,7 @@ def write_metadata(models: Sequence[ExportedModel], checkpoint: str) -> None:
             os.path.basename(path): {"format": name, "sha256": sha256(path)}
             for path, name in formats.items()
         },
-        "source": {"checkpoint": os.path.basename(checkpoint), "sha256": sha256(checkpoint)},
+        "source": source,
     }
     with open(models[0].prefix + METADATA_ENDING, "w", encoding="utf-8") as file:
         json.dump(metadata, file, indent=2, ensure_ascii=False, default=str)

@@ -9,6 +9,7 @@ import os
 from engine.deployment.exported_model.metadata import check_hashes, read_metadata
 from engine.deployment.exported_model.model import (
     GRAPH_ENDINGS,
+    METADATA_ENDING,
     PARAMETERS_ENDING,
     ExportedModel,
 )
@@ -73,6 +74,27 @@ def find_for_engine(model: ExportedModel, engine: str | None) -> ExportedModel:
         if os.path.isfile(model.prefix + ending):
             return find(model_file=model.prefix + ending)
     return model
+
+
+def announce(action: str, model: ExportedModel) -> None:
+    """Logs which model a command uses, and from which checkpoint it was exported.
+
+    Args:
+        action: what the command does, such as ``serving``.
+        model: the model.
+    """
+    name = os.path.basename(model.prefix) + METADATA_ENDING
+    if not model.metadata:
+        logger.warning(
+            "%s model %s: there is no %s, so a damaged file is not noticed, and the names of tasks "
+            "are unknown",
+            action,
+            model.graph,
+            name,
+        )
+        return
+    origin = model.metadata.get("source", {}).get("of", "its run is not recorded")
+    logger.info("%s model %s (exported from a checkpoint: %s)", action, model.graph, origin)
 
 
 def _open(graph: str, parameters: str | None) -> ExportedModel:

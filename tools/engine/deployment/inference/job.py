@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from engine.checkpoints import choice
+from engine.checkpoints import choice, model_record
 from engine.config.config import Config
 from engine.data import sources
 from engine.data.sources import Source
@@ -86,6 +86,7 @@ def open_job(arguments: argparse.Namespace, config: Config | None) -> Job:
         batch_size=_option_or_yaml(arguments.batchsize, config, "infer_batch_size") or 1,
     )
     model = _find_model(arguments, config)
+    model_files.announce("running", model)
     if config:
         _check_tasks(model, config)
     reader = arguments.reader_file
@@ -119,20 +120,17 @@ def _find_model(arguments: argparse.Namespace, config: Config | None) -> Exporte
     return model_files.find(folder, file, arguments.params_file, arguments.engine)
 
 
-def trained_encoding(arguments: argparse.Namespace, config: Config) -> str:
-    """Returns the encoding that the model was trained with; see `engine.data.encoding`.
+def used_export(arguments: argparse.Namespace, config: Config) -> choice.Used:
+    """Returns the facts of the model that a command line names, as those of a checkpoint.
 
     Raises:
-        UserError: there is no such model, or its metadata lack the encoding.
+        UserError: there is no such model.
     """
     model = _find_model(arguments, config)
-    encoding = model.hyper_parameters.get("encoding")
-    if encoding is None:
-        raise UserError(
-            f"{model.prefix}{METADATA_ENDING} has no hyper_parameters.encoding, which the reader "
-            "needs; export the model again"
-        )
-    return encoding
+    facts = {"encoding": model.hyper_parameters.get("encoding")}
+    if "record" in model.metadata:
+        facts[model_record.KEY] = model.metadata["record"]
+    return choice.Used(f"{model.prefix}{METADATA_ENDING}", facts)
 
 
 def _check_tasks(model: ExportedModel, config: Config) -> None:
