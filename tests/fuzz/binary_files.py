@@ -55,19 +55,15 @@ def _only_numbers(value: object, seen: set[int]) -> None:
 
 
 def check_copy(content: bytes) -> None:
-    """Whatever stands where a parsed copy should: a table of the right form comes, or a line."""
+    """Whatever stands where a parsed copy should has other checksums, and the file is parsed."""
     with watched("copy") as folder:
         path = put(folder, "x.csv", b"1,2\n3,4\n")
         text_matrix.load(path, 2, folder)
         (copy,) = (name for name in os.listdir(folder) if name.startswith(".x.csv"))
         put(folder, copy, content)
         found = text_matrix.load(path, 2, folder)
-        if found.ndim != 2 or found.shape[1] != 2 or found.dtype != np.float32:
-            raise FaultError(f"a table {found.dtype} {found.shape}")
-        found.tobytes()
-        parsed = found.tolist() == [[1, 2], [3, 4]]
-        if not parsed and content[:6] != b"\x93NUMPY":
-            raise FaultError(f"what is no array was read as {found.tolist()}")
+        if found.dtype != np.float32 or found.tolist() != [[1, 2], [3, 4]]:
+            raise FaultError(f"it was read as {found.dtype} {found.tolist()}")
 
 
 def check_pairs(content: bytes, name: str) -> None:

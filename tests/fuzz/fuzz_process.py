@@ -159,7 +159,7 @@ def _run(name: str, target: Any, folder: str, failures: str, options: list[str])
     output = os.open(os.path.join(folder, "output"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.environ["HOME"] = tempfile.tempdir = folder
+    os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = tempfile.tempdir = folder
     import atheris
     import fuzz_guard
 
