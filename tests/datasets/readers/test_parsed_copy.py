@@ -72,6 +72,11 @@ def copies(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
+def said(caplog):
+    """The messages of the readers, without those about progress."""
+    return [each.getMessage() for each in caplog.records if each.name != "progress"]
+
+
 def only(folder):
     (name,) = os.listdir(folder)
     return Path(folder, name)
@@ -166,7 +171,7 @@ def test_every_flipped_bit_is_noticed(write, parses, cache, caplog):
         copy.write_bytes(damaged)
         caplog.clear()
         assert load(path, 3).tolist() == VALUES
-        assert caplog.messages == [f"{copy} is damaged: {path} is parsed again"]
+        assert said(caplog) == [f"{copy} is damaged: {path} is parsed again"]
         assert copy.read_bytes() == content
     assert len(parses) == 1 + len(content)
 
@@ -306,8 +311,7 @@ def test_one_process_parses_and_the_others_wait(write, parses, cache, monkeypatc
     assert parses == ["rows.txt"]
     assert len(copies(cache)) == 1
     assert (
-        caplog.messages
-        == [f"waiting for the process that writes the parsed copy {only(cache)}"] * 2
+        said(caplog) == [f"waiting for the process that writes the parsed copy {only(cache)}"] * 2
     )
 
 
@@ -420,7 +424,7 @@ def test_a_home_that_cannot_be_written(write, environment, read_only, tmp_path, 
         assert load(path, 3).tolist() == VALUES
     assert parses == ["rows.txt"]
     assert len(copies(temporary)) == 1
-    assert caplog.messages == [f"cannot write {cache}: parsed copies go to {temporary}"]
+    assert said(caplog) == [f"cannot write {cache}: parsed copies go to {temporary}"]
 
 
 def test_a_copy_serves_where_nothing_can_be_written(write, read_only, parses, cache):
@@ -470,8 +474,8 @@ def test_the_least_recently_used_copies_make_room(write, cache, monkeypatch, cap
         os.utime(copy, ns=(age, age))
     load(paths[3], 3)
     assert [name[1] for name in copies(cache)] == ["a", "c", "d"]
-    assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith(f"removed the parsed copy {cache}/.b.txt.")
+    assert len(said(caplog)) == 1
+    assert said(caplog)[0].startswith(f"removed the parsed copy {cache}/.b.txt.")
     load(paths[2], 3)  # c is the last one used
     load(paths[1], 3)
     assert [name[1] for name in copies(cache)] == ["a", "b", "c"]
