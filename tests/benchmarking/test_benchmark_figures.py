@@ -5,6 +5,7 @@ import pytest
 import benchmark
 from benchmarking import figures, table
 from benchmarking.cases import PARSED, Case
+from benchmarking.command_line import CommandLine
 from benchmarking.runs import Run
 
 
@@ -109,3 +110,13 @@ def test_programs_alternate_and_each_has_its_phases(tmp_path):
     assert (measured["phases_ms"], other["phases_ms"]) == ({"read": 0.5}, {"read": 0.75})
     lines = [line.split()[:3] for line in table.phases_table([measured])[1:]]
     assert lines == [["1", "A", "0.500"], ["1", "C", "0.750"]]
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_epochs_are_timed_by_log_lines_on_either_stream(stream, tmp_path):
+    line = "- INFO - epoch: {} done, auc_a: 0.5, epoch time: {} s"
+    lines = [line.format(0, "1.50"), line.format(1, "0.25")]
+    command = f"sh -c \"printf '%s\\n' '{lines[0]}' '{lines[1]}' >&{stream}\" {{data}}"
+    case = Case("train", "dygraph", 1, 32, PARSED, 2, None, {"train": ["rows"]})
+    run = CommandLine(command).run(case, str(tmp_path))
+    assert run.extra["epoch_seconds"] == 1.75

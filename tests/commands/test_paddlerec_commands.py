@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 import yaml
@@ -99,6 +100,11 @@ def test_demo_ends_with_one_table(checkout):
     )
     header, *rows = [line.split() for line in done.stdout.splitlines()]
     assert header[:2] == ["model", "rows/s"]
+    *begun, last = [line for line in done.stderr.splitlines() if " - INFO - " in line]
+    assert len(begun) == len(rows)
+    log = Path(re.search(r"wrote the logs of all runs to (\S+)$", last)[1])
+    assert sum(bool(DONE.search(line)) for line in log.read_text().splitlines()) >= 6
+    log.unlink()
     found = {}
     for model, speed, *metrics in rows:
         assert float(speed) > 0

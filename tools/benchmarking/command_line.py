@@ -85,6 +85,10 @@ class CommandLine:
             if isinstance(reported.get(name), (int, float)) and reported[name] > 0:
                 setattr(run, name, reported[name])
         if run.rows_per_second is None:
-            with open(os.path.join(folder, "stderr"), encoding="utf-8", errors="replace") as file:
-                run.extra["epoch_seconds"] = sum(map(float, _EPOCH_TIME.findall(file.read())))
+            texts = []
+            for name in ("stderr", "stdout"):  # PaddleRec's log, and the results of this project
+                with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                    texts.append(file.read())
+            seconds = map(float, _EPOCH_TIME.findall("\n".join(texts)))
+            run.extra["epoch_seconds"] = sum(seconds)
         return run

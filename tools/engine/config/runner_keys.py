@@ -235,7 +235,9 @@ RUNNER = {
         False,
         "Write loss, metrics, learning rate, speed and a picture of the gates for VisualDL.",
     ),
-    "visual_dir": Key("output path", "visualDL_log", "Folder for the files of VisualDL."),
+    "visual_dir": Key(
+        "output path", "visualDL_log", "Folder for VisualDL, with one sub-folder per run."
+    ),
     "use_auc": Key(
         "bool",
         True,
