@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
 
 import httpx
 
+from datasets.preparing import progress
 from datasets.preparing.command import DataError
 from datasets.readers.atomic_file import naming, no_link
 
@@ -82,22 +80,9 @@ def _continue(client: httpx.Client, url: str, part: Path, have: int) -> str | No
         with (
             naming(part),
             open(part, "ab" if have else "wb", opener=no_link) as file,
-            _progress(part, total, have) as advance,
+            progress.shown(part.name.rsplit(".", 2)[0], total, "B", have) as advance,
         ):
             for block in response.iter_raw():
                 file.write(block)
                 advance(len(block))
     return None
-
-
-@contextlib.contextmanager
-def _progress(part: Path, total: int | None, have: int) -> Iterator[Callable[[int], object]]:
-    """Shows a progress line in a terminal; yields a function that takes the received bytes."""
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    from tqdm import tqdm  # only downloads in a terminal need it
-
-    label = part.name.rsplit(".", 2)[0]
-    with tqdm(desc=label, total=total, initial=have, unit="B", unit_scale=True) as bar:
-        yield bar.update

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Callable, TypedDict
 
+from datasets.preparing import progress
 from datasets.preparing.command import DataError, exclusive
 from datasets.preparing.fetch import RawFile
 from datasets.readers.atomic_file import naming
@@ -23,6 +24,7 @@ from datasets.readers.atomic_file import naming
 HIDDEN = ".prepared"  # folder of the manifest and of the staging folder
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20
+_ROWS = 1000  # between two updates of the progress
 
 
 class Output(TypedDict):
@@ -127,11 +129,17 @@ def _staging(output_dir: Path) -> Iterator[Path]:
 def _write(path: Path, rows: Iterable[bytes]) -> Output:
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, count = hashlib.sha256(), 0
-    with naming(path), path.open("wb") as file:
+    with (
+        naming(path),
+        path.open("wb") as file,
+        progress.shown(f"writing {path.parent.name}/{path.name}") as advance,
+    ):
         for row in rows:
             file.write(row)
             digest.update(row)
             count += 1
+            if count % _ROWS == 0:
+                advance(_ROWS)
         file.flush()
         os.fsync(file.fileno())  # on the disk before it is moved into place
     return {"rows": count, "sha256": digest.hexdigest()}

@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from datasets.preparing import download
+from datasets.preparing import download, progress
 from datasets.preparing.command import DataError
 from datasets.preparing.fetch import RawFile, obtain
 from datasets.preparing.raw_rows import open_text
@@ -248,5 +248,22 @@ def test_raw_dir_that_cannot_be_used(tmp_path, files, complaint):
 def test_progress_line_on_a_terminal(server, raw, tmp_path, monkeypatch, capsys):
     pytest.importorskip("tqdm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
     obtain(raw, tmp_path)
     assert f"{NAME}.gz: 100%" in capsys.readouterr().err
+
+
+def test_progress_lines_elsewhere(monkeypatch, capsys):
+    seconds = iter([0.0, 1.0, 2.5, 4.0, 8.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(seconds))
+    with progress.shown("raw.gz", total=40_000_000, unit="B", done=10_000_000) as advance:
+        for _ in range(4):
+            advance(5_000_000)
+    assert capsys.readouterr().err.splitlines() == [
+        "raw.gz: 20.0 MB of 40.0 MB, 50 %, 5 s left",
+        "raw.gz: 30.0 MB of 40.0 MB, 75 %, 4 s left",
+    ]
+    seconds = iter([0.0, 3.0])
+    with progress.shown("writing train/rows.txt") as advance:
+        advance(120_000)
+    assert capsys.readouterr().err == "writing train/rows.txt: 120,000 rows\n"

@@ -109,7 +109,7 @@ class Display(logging.Handler):
 
     def _end(self, now: float) -> None:
         self.close_bar()
-        if self._is_shown:
+        if self._is_shown and now - self._began >= _PATIENCE:
             _logger.info("%s: done in %s", self._title, _duration(now - self._began))
             self._next_line = now + _INTERVAL
         self._title, self._ended, self._is_shown = "", now, False
