@@ -9,11 +9,11 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from replaced_net import replace_net
 
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
-from engine.model_folder import loading
 from engine.system.clock import Clock
 from engine.system.errors import UserError
 from models.common.contract.net import MultiTaskNet
@@ -62,9 +62,7 @@ class Chain(MultiTaskNet):
 @pytest.fixture
 def chain(configure, monkeypatch):
     def make(*options):
-        config = configure("mmoe", *options)
-        for load in (loading.dygraph_model, loading.static_model):
-            monkeypatch.setattr(load(config).__class__, "net_class", Chain)
+        replace_net(configure, monkeypatch, Chain)
         return configure("mmoe", "hyper_parameters.optimizer.learning_rate=0.01", *options)
 
     return make

@@ -6,10 +6,10 @@ import numpy as np
 import paddle
 import pytest
 from paddle import nn
+from replaced_net import replace_net
 
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
-from engine.model_folder import loading
 from engine.system.clock import Clock
 from models.common.contract.net import MultiTaskNet
 from models.common.fast_step import code
@@ -108,8 +108,7 @@ class Custom(MultiTaskNet):
 
 @pytest.mark.parametrize("composed", [False, True])
 def test_other_functions_are_left_to_autograd(composed, configure, caplog, monkeypatch):
-    module = loading.dygraph_model(configure("mmoe")).__class__
-    monkeypatch.setattr(module, "net_class", Custom)
+    replace_net(configure, monkeypatch, Custom)
     options = [f"hyper_parameters.composed={composed}", "runner.train_batch_size=50"]
     config = configure("mmoe", *options)
     with caplog.at_level(logging.INFO):

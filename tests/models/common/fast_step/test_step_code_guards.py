@@ -5,6 +5,7 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 from paddle import nn
+from replaced_net import replace_net
 
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
@@ -245,8 +246,7 @@ NETS = {
 
 def trained(net_class, configure, monkeypatch, writable=True, between=None, epochs=3):
     """The parameters after some epochs of the sample, and the session."""
-    module = loading.dygraph_model(configure("mmoe")).__class__
-    monkeypatch.setattr(module, "net_class", net_class)
+    replace_net(configure, monkeypatch, net_class)
     monkeypatch.setattr(net_class, "writable", writable)
     session = DygraphSession(configure("mmoe", "runner.print_interval=100000"))
     source = sources.training_source(session._config)
