@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -18,6 +19,7 @@ from datasets.readers.stored_rows import StoredRows
 
 logger = logging.getLogger(__name__)
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _VERSION = 2  # of the parsers and of the copies; a new version parses all files again
 
 
@@ -71,7 +73,9 @@ def load(
                 shutil.copymode(path, temporary)
                 os.replace(temporary, copy)
     except OSError as error:
-        raise ValueError(f"{path}: cannot write {copy}: {error.strerror or error}") from error
+        hint = "; set runner.cache_dir to a folder with room" if error.errno in _FULL else ""
+        reason = f"{error.strerror or error}{hint}"
+        raise ValueError(f"{path}: cannot write {copy}: {reason}") from error
     table = _open(copy, path, dtype, columns)
     if table is None:
         raise ValueError(f"{path}: another program removed or changed its parsed copy {copy}")

@@ -72,7 +72,9 @@ def test_training_and_evaluation_first_and_parsed(checkout):
     before = parsed_copies()
     output = (checkout / "models/multitask/mmoe/output_model_mmoe").stat().st_mtime_ns
     (cases, phases), report = measured(
-        checkout, "--batch_size", 8, "--repeat", 1, "--first_run", "--split_batches", 5
+        checkout,
+        *("--batch_size", 8, "--repeat", 1, "--first_run", "--split_batches", 5),
+        *("-o", "runner.print_interval=2"),
     )
     assert cases[0].startswith("A = ")
     header, *rows = [line.split() for line in cases[1:]]

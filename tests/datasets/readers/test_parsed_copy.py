@@ -323,7 +323,8 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(write, monkeypatch, cache):
 
     monkeypatch.setattr(os, "replace", full)
     assert refusal(path).startswith(f"{path}: cannot write {cache}/.rows.txt.")
-    assert refusal(path).endswith(": No space left on device")
+    expected = ": No space left on device; set runner.cache_dir to a folder with room"
+    assert refusal(path).endswith(expected)
     assert copies(cache) == []
 
 
