@@ -17,6 +17,7 @@ from typing import Any, Callable
 from engine.system.errors import UserError
 
 FILES, CRC32 = "files", "crc32"
+_SMALL = 1 << 22  # bytes; to start a thread takes longer than the CRC-32 of so few
 
 Kind = tuple[str, Callable[[Any], bool]]  # what is expected, and whether a value is that
 
@@ -225,14 +226,17 @@ def read_checked(path: str, folder: str, facts: Mapping[str, Any], reader: Calla
     expected = facts[FILES].get(name)
     if expected is None:
         raise UserError(f"{path} is not a file of this checkpoint: its .json does not list it")
-    # In a thread: zlib and reading release Python's lock, so that both cores work.
-    with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(crc32, path)
-        content = reader(path)
-    if found.result() != expected:
+    if os.path.getsize(path) < _SMALL:
+        found, content = crc32(path), reader(path)
+    else:  # in a thread: zlib and reading release Python's lock, so that both cores work
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(crc32, path)
+            content = reader(path)
+        found = future.result()
+    if found != expected:
         raise UserError(
             f"{path} is damaged: expected the CRC-32 {expected} of its checkpoint, found "
-            f"{found.result()}; take another checkpoint, or remove the .json if the file was "
+            f"{found}; take another checkpoint, or remove the .json if the file was "
             "replaced on purpose"
         )
     return content

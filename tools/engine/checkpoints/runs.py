@@ -23,6 +23,7 @@ from engine.checkpoints import facts as facts_of
 from engine.checkpoints import store
 from engine.checkpoints.layout import BEST, INTERRUPTED, is_epoch
 from engine.config.config import Config
+from engine.config.runner_keys import REQUIRED, RUNNER
 from engine.model_folder import loading
 from engine.system.errors import UserError
 
@@ -164,5 +165,8 @@ def _settings(config: Config) -> dict[str, Any]:
     for key, value in config.items():
         if key.startswith("hyper_parameters.") and key not in config.derived:
             values[key] = value
-    values.update((f"runner.{name}", config.runner(name)) for name in _KEYS)
+    for name in _KEYS:
+        is_set = config.get(f"runner.{name}") is not None
+        has_value = is_set or RUNNER[name].default is not REQUIRED
+        values[f"runner.{name}"] = config.runner(name) if has_value else None
     return json.loads(json.dumps(values, default=str, sort_keys=True))
