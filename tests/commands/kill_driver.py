@@ -78,6 +78,7 @@ def kill_inside_saving(operation, when):
 def run(order):
     """Runs a command's file as ``__main__`` in this process."""
     descriptor = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if "operation" in order:

@@ -140,6 +140,9 @@ def test_an_import_of_paddlerecs_own_tools(stand_in, refused, name, line):
     path = folder / f"{COMMANDS[name]}.py"
     path.write_text(f"import paddle\n{line}\n" + path.read_text())
     module = line.split()[1]
+    for epoch in range(2):  # which evaluation looks for first
+        (folder / "output_model_dssm" / str(epoch)).mkdir(parents=True)
+        (folder / "output_model_dssm" / str(epoch) / "rec.pdparams").touch()
     assert refused(name, folder) == (
         f"{path}:2 imports {module}: of PaddleRec's own tools there are utils.utils_single and "
         "utils.save_load; copy other modules into the folder (docs/compatibility.md)"

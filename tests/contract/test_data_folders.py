@@ -26,6 +26,7 @@ def parameters(run_command):
 
     def run(folder, graph="", *options):
         common = ["runner.epochs=1", "runner.infer_start_epoch=0", "runner.infer_end_epoch=1"]
+        common.append("runner.overwrite=True")  # a test edits the YAML and trains again
         logs = []
         for command in ("trainer", "infer"):
             yaml = folder / "config.yaml"
@@ -85,7 +86,7 @@ def test_a_reader_gets_sub_folders_as_entries(stand_in, parameters, run_command)
         (data / "day1").mkdir()
         (data / "part-0").rename(data / "day1" / "part-0")
         (data / ".hidden").write_text("no row")
-    done = run_command("trainer", "-m", folder / "config.yaml")
+    done = run_command("trainer", "-m", folder / "config.yaml", "-o", "runner.overwrite=True")
     assert done.code == 2
     assert re.search(
         r"error: criteo_reader: IsADirectoryError: .*day1' \(criteo_reader.py, line \d+\); the "
@@ -120,7 +121,7 @@ def test_a_path_relative_to_the_current_folder(stand_in, run_command, parameters
     expected, _ = parameters(folder)
     old = 'os.path.join(config["config_abs_dir"], config.get("hyper_parameters.vocab_path"))'
     edit(folder / "dict_reader.py", (old, 'config.get("hyper_parameters.vocab_path")'))
-    done = run_command("trainer", "-m", folder / "config.yaml")
+    done = run_command("trainer", "-m", folder / "config.yaml", "-o", "runner.overwrite=True")
     assert done.code == 2
     assert done.stderr.endswith(
         "error: dict_reader: FileNotFoundError: [Errno 2] No such file or directory: "

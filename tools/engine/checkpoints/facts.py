@@ -181,7 +181,7 @@ def write(folder: str, prefix: str, facts: Mapping[str, Any]) -> None:
     files = {path: crc32(os.path.join(folder, path)) for path in own}
     content = json.loads(json.dumps({**facts, FILES: files}))
     with open(_path(folder, prefix), "w", encoding="utf-8") as file:
-        file.write(_text(content))
+        json.dump(_with_checksum(content), file, indent=2)
 
 
 def _path(folder: str, prefix: str) -> str:
@@ -189,10 +189,15 @@ def _path(folder: str, prefix: str) -> str:
 
 
 def _text(facts: Mapping[str, Any]) -> str:
-    """Returns the content of the file, with the CRC-32 of the facts at its end."""
+    """Returns the content of the file."""
+    return json.dumps(_with_checksum(facts), indent=2)
+
+
+def _with_checksum(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns facts with their own CRC-32 at the end."""
     content = {name: value for name, value in facts.items() if name != CRC32}
     checksum = zlib.crc32(json.dumps(content, indent=2).encode())
-    return json.dumps({**content, CRC32: f"{checksum:08x}"}, indent=2)
+    return {**content, CRC32: f"{checksum:08x}"}
 
 
 def crc32(path: str) -> str:
