@@ -99,6 +99,8 @@ def test_a_training_shows_its_data_warns_and_keeps_the_table(tmp_path, log):
     kept = json.loads((tmp_path / "training_data.json").read_text(encoding="utf-8"))
     assert kept == FOUND
     (tmp_path / "4").mkdir()
+    assert column_statistics.find(str(tmp_path / "run_1" / "0")) is not None  # moved there
+    assert column_statistics.find(str(tmp_path / "other" / "0")) is None
     path, shares = column_statistics.find(str(tmp_path / "4"))
     assert path == str(tmp_path / "training_data.json")
     assert shares["history", "sequence"] == {"missing": 0.1, "unknown": None}

@@ -89,20 +89,29 @@ def of(source: Any) -> Statistics | None:
 
 
 def find(folder: str) -> Kept | None:
-    """Returns the shares that a training kept in a folder or the one above; None without any."""
-    folder = os.path.abspath(folder)
-    for path in (os.path.join(place, FILE) for place in (folder, os.path.dirname(folder))):
+    """Returns the shares that a training kept with the checkpoint in a folder; None without any.
+
+    They are in this folder, as after a copy, or above it. Above ``run_<id>`` are those of a later
+    run of the same training.
+    """
+    above = os.path.dirname(os.path.abspath(folder))
+    places = [folder, above]
+    if os.path.basename(above).startswith("run_"):
+        places.append(os.path.dirname(above))
+    for path in (os.path.join(os.path.abspath(place), FILE) for place in places):
         if os.path.isfile(path):
-            try:
-                with open(path, encoding="utf-8") as file:
-                    return path, _shares(json.load(file))
-            except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                logger.warning("%s is damaged: no data are compared with it: %s", path, reason)
-            except ArithmeticError:
-                logger.warning("%s is damaged: no data are compared with it", path)
-                return None
+            return _read(path)
     return None
+
+
+def _read(path: str) -> Kept | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return path, _shares(json.load(file))
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        logger.warning("%s is damaged: no data are compared with it: %s", path, reason)
+        return None
 
 
 def _shares(statistics: Statistics) -> Shares:
