@@ -10,7 +10,6 @@ from engine.system.errors import UserError
     ("option", "problem"),
     [
         ("runner.valid_data_dir=data/test", "no trainer has all parameters"),
-        ("runner.early_stopping_patience=2", "trainers do not evaluate"),
         ("runner.save_metrics=out.json", "each trainer has only the metrics of its own rows"),
         ("runner.ema_decay=0.9", "parameter servers do not average parameters"),
         ("hyper_parameters.optimizer.schedule=cosine", "the learning rate of the servers' tables"),

@@ -36,7 +36,6 @@ _UNSUPPORTED = {
     "use_inference": "trainers do not export: run to_static.py on a checkpoint afterwards",
     "ema_decay": "parameter servers do not average parameters",
     "valid_data_dir": "no trainer has all parameters: run static_infer.py on the checkpoints",
-    "early_stopping_patience": "trainers do not evaluate",
     "save_metrics": "each trainer has only the metrics of its own rows",
 }
 
