@@ -41,10 +41,11 @@ def parsed_arguments() -> argparse.Namespace:
         metavar="PATTERN",
         help="run only cells data/model/seed that match a pattern, such as 'census/MMoE/*'",
     )
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--list", action="store_true", help="show the state of each cell and run nothing"
     )
-    parser.add_argument(
+    instead.add_argument(
         "--no_run", action="store_true", help="write the pages again without running a cell"
     )
     return parser.parse_args()

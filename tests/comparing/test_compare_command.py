@@ -121,6 +121,12 @@ def test_a_bad_yaml_is_one_line_and_nothing_is_written(
     assert not (tmp_path / "pages").exists()
 
 
+def test_to_list_and_to_write_pages_exclude_each_other(compare, small):
+    done = compare(small, "--list", "--no_run")
+    assert done.code == 2
+    assert "--no_run: not allowed with argument --list" in done.stderr.splitlines()[-1]
+
+
 def test_a_damaged_file_of_a_cell_says_what_to_do(compare, small, tmp_path):
     path = tmp_path / "cells" / "few" / "ShareBottom" / "1.json"
     path.parent.mkdir(parents=True)
