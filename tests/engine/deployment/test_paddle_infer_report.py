@@ -32,8 +32,9 @@ def report(infer, tmp_path):
 
 
 @pytest.mark.parametrize(("option", "on"), [("True", True), ("False", False), (None, False)])
-def test_onednn_runs_only_if_enabled(report, monkeypatch, option, on):
+def test_onednn_runs_only_if_enabled(report, exports, monkeypatch, option, on):
     """Paddle enables it by default."""
+    exports(FOLDER, "to_static")  # before the recording: an export runs its model too
     configs = []
     create = paddle_predictor.inference.create_predictor
 

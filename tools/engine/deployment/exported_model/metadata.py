@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.checkpoints import facts as facts_of
-from engine.checkpoints import runs
 from engine.deployment.exported_model.model import (
     GRAPH_FORMATS,
     METADATA_ENDING,
@@ -58,6 +57,8 @@ def write_metadata(
     """
     source = {"checkpoint": os.path.basename(checkpoint), "sha256": sha256(checkpoint)}
     if facts:
+        from engine.checkpoints import runs  # here: it imports Paddle, which ONNX does not need
+
         source["of"] = runs.describe(facts)
     formats = {}
     for model in models:
