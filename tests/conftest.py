@@ -102,8 +102,15 @@ class Done(NamedTuple):
 
     @property
     def log(self):
-        """All lines: the results, then the others."""
-        return self.stdout + self.stderr
+        """All lines, in the order of their times."""
+        records = []
+        for place, text in enumerate((self.stderr, self.stdout)):  # results come last in a moment
+            time = ""
+            for line in text.splitlines(keepends=True):
+                time = line[:23] if line[23:26] == " - " else time
+                time = "~" if line.startswith("error: ") else time  # the last line
+                records.append((time, place, line))
+        return "".join(line for *_, line in sorted(records, key=lambda each: each[:2]))
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_an_epoch_that_other_processes_have_started_continues(settings):
     session = DygraphSession(config)
     session.train_step = lambda batch, clock: seen.append(session.learning_rate())
     source = sources.training_source(config)
-    training = loop.Training(session, config, source, None, None)
+    training = loop.Training(session, config, source, None)
     training._position = Position(0, first_row=200, same=False)
     training._log = log = SimpleNamespace(epoch=0, batches=0)
     for log.epoch, log.batches in ((0, 0), (0, 9), (1, 0)):
