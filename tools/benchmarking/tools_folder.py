@@ -61,11 +61,7 @@ class ToolsFolder:
             case: the case.
             folder: an empty folder for its output.
         """
-        output = self._output
-        if case.data != PARSED:
-            output = os.path.join(folder, "output")
-            if case.mode == "eval":
-                shutil.copytree(self._output, output)
+        output = self._output_of(case, folder)
         process, measured = self._work(case, case.mode, output, folder, case.epochs, case.batches)
         return Run(
             process["seconds"],
@@ -82,13 +78,27 @@ class ToolsFolder:
     def phases(self, case: Case, batches: int) -> dict[str, Any]:
         """Returns the milliseconds of each phase of a step, measured over some batches."""
         folder = self._new_folder()
-        _, measured = self._work(case, case.mode, self._output, folder, limit=batches, phases=True)
+        output = self._output_of(case, folder)
+        _, measured = self._work(case, case.mode, output, folder, limit=batches, phases=True)
         done = measured["steady_batches"]
         return {
             "phases_ms": {name: 1e3 * value / done for name, value in measured["phases"].items()},
             "split_ms_per_step": 1e3 * measured["steady_seconds"] / done,
             "split_batches": done,
         }
+
+    def _output_of(self, case: Case, folder: str) -> str:
+        """Returns the output folder of a run. A training gets one without checkpoints.
+
+        It has the vocabularies of the prepared folder, so that only first runs build them.
+        """
+        if case.mode == "eval" and case.data == PARSED:
+            return self._output
+        output = os.path.join(folder, "output")
+        if case.mode == "eval" or case.data == PARSED:
+            epochs = ("[0-9]*", "best", "interrupted") if case.mode == "train" else ()
+            shutil.copytree(self._output, output, ignore=shutil.ignore_patterns(*epochs))
+        return output
 
     def _new_folder(self) -> str:
         return tempfile.mkdtemp(prefix="run-", dir=self._workspace)
