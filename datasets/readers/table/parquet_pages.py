@@ -52,6 +52,8 @@ def rows_at_once(path: str, metadata: Any, columns: Collection[str]) -> int:
 
 def _pages(path: str, file: Any, chunk: Any) -> Iterator[tuple[int, int]]:
     """Yields the size in memory and the number of values of each page of a column."""
+    if not chunk.num_values:  # it has no page, and its offsets are 0
+        return
     start = chunk.data_page_offset
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
         start = min(start, chunk.dictionary_page_offset)

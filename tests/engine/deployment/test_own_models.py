@@ -62,7 +62,7 @@ def test_a_model_without_input_specs(write_model, run_command, tmp_path):
         "[paddle.static.InputSpec([None, 499], 'float32', 'input')]"
     )
     assert sorted(folder.iterdir()) == before
-    assert sorted(path.name for path in folder.parent.iterdir()) == ["0"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["0", "config.yaml"]
 
 
 def test_a_model_with_input_specs_is_exported(write_model, run_command, tmp_path):

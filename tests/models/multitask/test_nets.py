@@ -128,7 +128,7 @@ def test_the_video_naming_of_the_table(folder, configure):
     """Task names and label columns come from the YAML alone."""
     metrics = {}
     for yaml in ("config.yaml", "config_video.yaml"):
-        config = configure(folder, "runner.epochs=1", yaml=yaml)
+        config = configure(folder, "runner.epochs=1", "runner.overwrite=True", yaml=yaml)
         metrics[yaml] = loop.train(
             DygraphSession(config), config, sources.training_source(config)
         ).metrics[0]
