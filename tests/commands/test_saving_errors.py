@@ -78,6 +78,8 @@ def test_a_file_that_cannot_be_written_completely(train, tmp_path, name, epochs)
     assert output.exists() == bool(before)
     if epochs == "same":  # the new training moved the earlier checkpoint
         del before[str(output / "config.yaml")]
+        data = str(output / "training_data.json")  # the same for both trainings
+        assert content(output)[data] == before.pop(data)
         root, (output,) = output, output.glob("run_*")
         assert {
             path.replace(str(output), str(root)): value for path, value in content(output).items()
