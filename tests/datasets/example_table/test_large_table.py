@@ -104,7 +104,7 @@ def test_it_is_trained_on_and_learned_from(run_command, tmp_path, made, form):
     for command in ("trainer", "infer"):
         done = run_command(command, "-m", yaml_path, "-o", *options)
         assert done.code == 0, done.stderr
-    last = done.stderr.splitlines()[-1]
+    last = done.stdout.splitlines()[-1]
     found = [float(part.split(": ")[1]) for part in last.split(", ") if part.startswith("auc")]
     assert len(found) == 2
     assert min(found) > 0.6, last
