@@ -52,7 +52,7 @@ def test_a_dygraph_script_takes_the_steps_of_the_trainer(stand_in, script, run_c
     assert done.code == 0, done.stderr
     for ours, theirs in zip(lines(done.log)["done"], inferred):
         assert ours["auc"] == theirs["auc"]
-    done = run_command("trainer", "-m", yaml)
+    done = run_command("trainer", "-m", yaml, "-o", "runner.overwrite=True")
     assert done.code == 0, done.stderr
     assert lines(done.log)["done"][-1]["auc"] == trained[-1]["auc"]
     for mine, expected in zip(found, saved(folder / "out", "rec")):
@@ -89,7 +89,7 @@ def test_a_static_script_takes_the_steps_of_the_trainer(stand_in, script, run_co
     assert done.code == 0, done.stderr
     ours = lines(done.log)["done"]
     assert [each["auc"] for each in ours] == [each["auc"] for each in inferred]
-    done = run_command("static_trainer", "-m", yaml)
+    done = run_command("static_trainer", "-m", yaml, "-o", "runner.overwrite=True")
     assert done.code == 0, done.stderr
     ours, theirs = lines(done.log)["done"], lines(printed.stdout)["done"]
     assert [each["auc"] for each in ours] == [each["auc"] for each in theirs]
