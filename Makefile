@@ -20,9 +20,10 @@ test: $(VENV)/.requirements-dev
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 # Paddle 2.6: the newest paddlepaddle-gpu on PyPI is of this version. Left out is what does not
-# depend on Paddle's version.
+# depend on Paddle's version. These are tests of configurations and of commands that start others.
 test-legacy: $(LEGACY)/.requirements-legacy
-	$(LEGACY)/bin/python -m pytest -n auto --dist loadfile tests/models tests/engine tests/commands tests/contract
+	$(LEGACY)/bin/python -m pytest -n auto --dist loadfile tests/models tests/engine tests/commands tests/contract \
+	  --ignore=tests/engine/config --ignore=tests/commands/test_benchmark.py --ignore=tests/commands/test_new_model.py
 
 # GPU_PYTHON names a Python that has Paddle, its CPU build too, and onnxruntime-gpu; then nothing is
 # installed. One process: the tests share the card.

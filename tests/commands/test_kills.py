@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,12 @@ class Driver:
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kill_driver.py")
         self._argv = [os.path.join(loading.REPOSITORY, "tools", f"{name}.py")]
         self._argv += ["-m", str(model / "config.yaml"), "-o", f"runner.model_save_path={output}"]
-        self._argv += ["hyper_parameters.dropout=0.1", "runner.resume=True"]
+        # A line a step shows when an epoch has begun, and makes its steps longer beside its save.
+        self._argv += [
+            "hyper_parameters.dropout=0.1",
+            "runner.resume=True",
+            "runner.print_interval=1",
+        ]
         self.process = subprocess.Popen(
             [sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -50,6 +56,15 @@ class Driver:
                     return
             time.sleep(0.01)
         raise AssertionError(f"no {text!r} in a minute: {self.read()}")
+
+    def wait_for_step(self):
+        """Waits until the last line is of one of an epoch's first steps, so not of its save."""
+        for _ in range(60_000):
+            *_, last = self.read().splitlines()
+            if re.search(r", batch_id: [1-4],", last):
+                return
+            time.sleep(0.001)
+        raise AssertionError(f"no step in a minute: {self.read()}")
 
     def end(self):
         """Waits for the run's end; returns its status as `subprocess` does."""
@@ -101,6 +116,8 @@ def stop(driver, child, number, rng):
     """Sends a run a signal at a random moment of its training."""
     driver.wait_for(", batch_id: 0")
     time.sleep(rng.uniform(0.0, 0.25))
+    if number == signal.SIGTERM:
+        driver.wait_for_step()
     os.kill(child, number)
 
 

@@ -20,6 +20,7 @@ from engine import command_line
 from engine.config import listing
 from engine.config.config import Config
 from engine.config.load import load_config
+from engine.config.runner_key import PATHS
 from engine.config.runner_keys import RUNNER
 from engine.system.errors import UserError
 from models.common.tasks.declaration import tasks_of
@@ -88,7 +89,7 @@ def _use(config: Config, length: int) -> None:
     for name in RUNNER:
         with contextlib.suppress(UserError):
             value = config.runner(name)
-            if isinstance(value, str) and RUNNER[name].kind in ("path", "output path"):
+            if isinstance(value, str) and RUNNER[name].kind in PATHS:
                 os.path.exists(value)
                 os.fsencode(value)
     stream = io.StringIO()
@@ -145,7 +146,7 @@ def check_options(texts: list[str]) -> None:
 def _compare_option(key: str, text: str, found: object) -> None:
     kind = RUNNER[key[7:]].kind if key.startswith("runner.") and key[7:] in RUNNER else None
     current = DECLARED.get(key.partition(".")[2])
-    if kind in ("text", "path", "output path"):
+    if kind in ("text", *PATHS) and not (kind == "paths" and text.startswith("[")):
         expected = None if found is None else text
     elif isinstance(current, str):
         expected = text

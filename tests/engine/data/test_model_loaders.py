@@ -26,7 +26,7 @@ def run(run_command, tmp_path, configure):
 
 def test_dygraph_uses_the_reader(run, tmp_path):
     parameters, metrics = [], []
-    for options in ([], [LOADER]):
+    for options in ([], [LOADER, "runner.overwrite=True"]):
         assert run("trainer", *options).code == 0
         parameters.append(formats.read(str(tmp_path / "output" / "0" / "rec.pdparams")))
         done = run("infer", *options)
@@ -38,8 +38,11 @@ def test_dygraph_uses_the_reader(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["static_trainer", "static_infer"])
-def test_static_graph_needs_the_models_loader(run, name):
+def test_static_graph_needs_the_models_loader(run, tmp_path, name):
     """The error comes before data are read: there are none."""
+    if name == "static_infer":
+        (tmp_path / "output" / "0").mkdir(parents=True)
+        (tmp_path / "output" / "0" / "rec_static.pdparams").touch()
     nowhere = ["runner.train_data_dir=/nowhere", "runner.test_data_dir=/nowhere"]
     done = run(name, LOADER, *nowhere)
     assert done.code == 2
