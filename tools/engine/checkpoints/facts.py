@@ -68,6 +68,7 @@ def _or_none(kind: Kind) -> Kind:
 
 
 _COUNT: Kind = ("an integer of at least 0", _is_count)
+_POSITIVE: Kind = ("an integer of at least 1", lambda value: _is_count(value) and value > 0)
 _NUMBER: Kind = ("a number", _is_number)
 _FLAG: Kind = ("true or false", lambda value: isinstance(value, bool))
 _TEXT: Kind = ("a text", lambda value: isinstance(value, str))
@@ -88,9 +89,9 @@ KINDS: dict[str, Any] = {
     "skipped": _COUNT,
     "length": _or_none(_COUNT),
     "rows": _or_none(_COUNT),
-    "ranks": ("an integer of at least 1", lambda value: _is_count(value) and value > 0),
+    "ranks": _POSITIVE,
     "first_row": _COUNT,
-    "train_batch_size": ("an integer of at least 1", lambda value: _is_count(value) and value > 0),
+    "train_batch_size": _POSITIVE,
     "shuffle": _FLAG,
     "tables": ("mappings with id and shape", _is_tables),
     "controls": {
@@ -105,10 +106,7 @@ KINDS: dict[str, Any] = {
         "net": _TEXT,
         "tasks": _NAMED,
         "inputs": _NAMED,
-        "columns": (
-            "lists of texts",
-            lambda v: isinstance(v, dict) and all(map(_is_texts, v.values())),
-        ),
+        "columns": ("lists of texts", _is_lists),
         "hyper_parameters": _MAPPING,
     },
     FILES: ("texts", lambda value: isinstance(value, dict) and _is_texts(list(value.values()))),
@@ -181,7 +179,7 @@ def write(folder: str, prefix: str, facts: Mapping[str, Any]) -> None:
     files = {path: crc32(os.path.join(folder, path)) for path in own}
     content = json.loads(json.dumps({**facts, FILES: files}))
     with open(_path(folder, prefix), "w", encoding="utf-8") as file:
-        json.dump(_with_checksum(content), file, indent=2)
+        file.write(_text(content))
 
 
 def _path(folder: str, prefix: str) -> str:
