@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from paddle.static import InputSpec
 
-from models.common import hyper_parameters
+from models.common import checks, hyper_parameters
 from models.common.contract import record
 from models.common.contract.net import MultiTaskNet
 from models.common.inputs.inputs import Inputs, input_specs, inputs_of
 from models.common.paddlerec import translation
 from models.common.tasks.declaration import IGNORED, Task, conditions, tasks_of
-from models.common.tasks.label_smoothing import Smoothing
+from models.common.tasks.losses.label_smoothing import Smoothing
 from models.common.tasks.metrics import Accuracy, Auc, Choices, Scores
 
 VALID_METRIC = "runner.valid_metric"
@@ -81,8 +81,9 @@ class MultiTaskModel:
                 f"{section}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
         net.inputs, net.tasks = inputs, self.tasks
-        smoothing = Smoothing(config, net.class_num)
-        net.smoothing = smoothing if smoothing.share else None
+        share = hyper_parameters.value(config, "label_smoothing")
+        share = checks.probability("label_smoothing", share)
+        net.smoothing = Smoothing(share, net.class_num) if share else None
         self._class_num = net.class_num
         self._weights = np.array([task.weight for task in self.tasks], np.float32)
         self._conditions = conditions(self.tasks)

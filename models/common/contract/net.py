@@ -26,7 +26,7 @@ class MultiTaskNet(nn.Layer):
         class_num: the number of classes of every task.
         tasks: the tasks' declarations, once the model is built.
         inputs: the layer that turns inputs into features; None if the input is the features.
-        smoothing: label smoothing (`tasks.label_smoothing.Smoothing`); None for none.
+        smoothing: label smoothing (`tasks.losses.label_smoothing.Smoothing`); None for none.
         gate_names: the names of the columns of ``gate_weights``; None for ``expert 0`` and so on.
         writable: whether the fast step may write this net's training step. ``logits`` is then not
             called in every step, so attributes that are set between steps, other than by

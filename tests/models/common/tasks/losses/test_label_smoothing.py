@@ -10,7 +10,7 @@ from engine.graphs.static import StaticSession
 from engine.model_folder import loading
 from engine.training import loop
 from models.common.fast_step import code
-from models.common.tasks.label_smoothing import Smoothing
+from models.common.tasks.losses import registry
 
 SHARE = 0.2
 OPTION = f"hyper_parameters.label_smoothing={SHARE}"
@@ -128,8 +128,8 @@ def test_metrics_are_those_of_the_labels_as_they_are(configure):
 
 @pytest.mark.parametrize("value", [1.0, -0.1, "much", True])
 def test_a_share_that_is_none_is_an_error(value):
-    with pytest.raises(ValueError, match=r"hyper_parameters\.label_smoothing"):
-        Smoothing({"hyper_parameters.label_smoothing": value}, 2)
+    with pytest.raises(ValueError, match=r"label_smoothing: expected a number in \[0, 1\)"):
+        registry.create("binary", 2, None, value)
 
 
 def test_without_it_the_step_is_as_it_was(configure):

@@ -12,35 +12,31 @@ import numpy as np
 import paddle
 from paddle import _C_ops
 
-from models.common.checks import probability
-from models.common.hyper_parameters import value
-
 
 class Smoothing:
     """The addition of label smoothing to a loss.
 
     Args:
-        config: the configuration; ``hyper_parameters.label_smoothing`` is e.
-        class_num: the number of classes of every task.
+        share: e, in [0, 1).
+        class_num: the number of classes of the task.
 
     Attributes:
         share: e.
-
-    Raises:
-        ValueError: e is not in [0, 1).
     """
 
-    def __init__(self, config, class_num: int):
-        self.share = probability("label_smoothing", value(config, "label_smoothing"))
-        rows = self.share * (np.eye(class_num) - 1 / class_num)
+    def __init__(self, share: float, class_num: int):
+        self.share = share
+        rows = share * (np.eye(class_num) - 1 / class_num)
         self._table = np.concatenate([np.zeros([1, class_num]), rows]).astype(np.float32)
         self._last = class_num - 1.0
-        self._tensor = paddle.to_tensor(self._table) if paddle.in_dynamic_mode() else None
+        self._tensor = None
 
     def pull(self, labels):
         """Returns t, ``[..., class_num]``, for labels ``[..., 1]``; 0 where a label is negative."""
-        if self._tensor is None:
+        if not paddle.in_dynamic_mode():
             return paddle.gather_nd(paddle.assign(self._table), paddle.clip(labels, min=-1) + 1)
+        if self._tensor is None:
+            self._tensor = paddle.to_tensor(self._table)
         rows = _C_ops.scale(_C_ops.clip(labels, -1.0, self._last), 1.0, 1.0, True)  # plus 1
         return _C_ops.gather_nd(self._tensor, rows)
 
