@@ -194,7 +194,12 @@ def main() -> None:
         arguments.model_name or exported.metadata.get("model") or os.path.basename(exported.prefix)
     )
     model = protocol.ServedModel(
-        name, arguments.model_version, opened.engine, opened.inputs, opened.outputs
+        name,
+        arguments.model_version,
+        opened.engine,
+        opened.inputs,
+        opened.outputs,
+        exported.task_facts,
     )
     if writes_example:
         example.write_request(model, arguments.example_rows, arguments.example_request)

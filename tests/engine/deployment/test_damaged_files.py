@@ -1,5 +1,6 @@
 """Files of an exported model that are damaged or belong to another model."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -145,3 +146,23 @@ def test_a_model_of_paddle_3_on_paddle_2(infer_error, model, monkeypatch, engine
         f"error: {path} was exported by Paddle 3, but this is Paddle {paddle.__version__}; "
         "export the model again here, or install Paddle 3"
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"type": "ordinal"}, "ValueError: task_facts: income: type 'ordinal', expected one of "),
+        ({"type": "regression"}, "ValueError: task_facts: income: regression, but its output has "),
+        (
+            {"type": "multiclass", "class_num": 2, "classes": ["a"]},
+            r"ValueError: task_facts: income: classes ['a'], expected 2 names",
+        ),
+        ({"type": "multiclass", "class_num": 3}, "ValueError: task_facts: income: multiclass, but"),
+        ({}, "KeyError: 'type'"),
+    ],
+)
+def test_facts_of_tasks_that_cannot_be_right(infer_error, model, facts, reason):
+    path = model / "tostatic.meta.json"
+    metadata = json.loads(path.read_text())
+    path.write_text(json.dumps({**metadata, "task_facts": [{"name": "income", **facts}]}))
+    assert infer_error().startswith(f"error: {path} is damaged ({reason}")

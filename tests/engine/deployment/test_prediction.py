@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from engine.deployment.export import output_check
+from engine.deployment.exported_model import task_facts
 from engine.deployment.exported_model.tensors import TensorSpec
 from engine.deployment.inference import command, prediction
+from engine.deployment.inference.labels import LabelFields
 from engine.evaluation import task_metrics
 from engine.system.errors import UserError
 
@@ -69,7 +72,7 @@ def test_a_limit_ends_every_pass(limit, sizes):
 
 
 def test_labels_are_named_by_their_tasks():
-    result = prediction.predict(Doubling(["b"]), Rows(), None, 0, 1, ["a", "b"])
+    result = prediction.predict(Doubling(["b"]), Rows(), None, 0, 1, LabelFields(["a", "b"]))
     assert list(result.outputs) == ["b"]
     np.testing.assert_array_equal(result.labels["b"], np.arange(10) % 3)
 
@@ -98,11 +101,48 @@ def test_the_number_of_labels_must_be_that_of_the_tasks():
 def test_columns_of_an_output(shape, names):
     """Two classes give P(label = 1); three or more give all probabilities."""
     output = np.arange(np.prod(shape), dtype="float32").reshape(shape)
-    columns = task_metrics.named_columns({"a": prediction.task_probabilities(output)})
+    columns = task_metrics.named_columns({"a": task_facts.prediction(output, None)})
     assert list(columns) == names
     flat = output.reshape(6, -1)
     expected = flat[:, 1:] if shape == [6, 2] else flat
     np.testing.assert_array_equal(np.stack(list(columns.values()), axis=1), expected)
+
+
+@pytest.mark.parametrize(
+    ("facts", "size", "expected"),
+    [
+        ({"type": "binary", "class_num": 2}, 2, [1, 3, 5]),
+        ({"type": "multiclass", "class_num": 2}, 2, [[0, 1], [2, 3], [4, 5]]),
+        ({"type": "multiclass", "class_num": 1}, 1, [[0], [1], [2]]),
+        ({"type": "regression", "class_num": None}, 1, [0, 1, 2]),
+        ({"type": "count", "class_num": None}, 1, [0, 1, 2]),
+    ],
+)
+def test_the_type_of_a_task_decides_what_its_output_predicts(facts, size, expected):
+    """A multiclass task of two classes has two columns, which a shape alone does not tell."""
+    output = np.arange(3 * size, dtype="float32").reshape(3, size)
+    np.testing.assert_array_equal(task_facts.prediction(output, facts), expected)
+
+
+def test_weights_follow_the_labels():
+    """Two of three tasks share a column; weights are fields after the labels."""
+    fields = LabelFields(["a", "b", "c"], ["w", None, "w"])
+    rows = [np.array([[1], [0]]), np.array([[2.5], [np.nan]]), np.array([[3], [4]])]
+    weights = np.array([[0.5], [2.0]])
+    labels, found = fields.split([[*rows, weights], [*rows, weights]])
+    np.testing.assert_array_equal(labels["b"], [2.5, np.nan, 2.5, np.nan])
+    assert list(found) == ["a", "c"]
+    np.testing.assert_array_equal(found["c"], [0.5, 2, 0.5, 2])
+    assert fields.split([rows])[1] == {}  # a reader of one's own may yield none
+    assert fields.split([[], []]) == ({}, {})
+
+
+@pytest.mark.parametrize(("numbers", "found"), [([4], "4"), ([2, 0], "0 or 2"), ([2, 3], "2 or 3")])
+def test_batches_with_other_numbers_of_fields(numbers, found):
+    """Labels in some batches only would go to other rows than their own."""
+    batches = [[np.zeros([2, 1])] * number for number in numbers]
+    with pytest.raises(UserError, match=f"the reader yields {found} labels per row, expected one"):
+        LabelFields(["a", "b"], [None, "w"]).split(batches)
 
 
 def test_an_undefined_auc_has_a_reason():
@@ -116,3 +156,12 @@ def test_an_undefined_auc_has_a_reason():
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4)])
 def test_outputs_that_are_not_probabilities_of_the_labels_have_no_metrics(shape):
     assert command._metric_lines("rating", np.array([5, 0]), np.zeros(shape)) == []
+
+
+def test_the_difference_of_outputs_is_relative_above_one():
+    """By hand: 0.5 of 1000.5 is 5e-4, and 1e-6 of a probability stays 1e-6."""
+    expected = np.array([[1000.5, -4.0], [0.25, 0.0]])
+    found = np.array([[1001.0, -4.0], [0.250001, 0.0]])
+    assert output_check.difference(found, expected) == pytest.approx(0.5 / 1000.5)
+    assert output_check.difference(found[1:], expected[1:]) == pytest.approx(1e-6)
+    assert np.isnan(output_check.difference(found * np.nan, expected))

@@ -40,11 +40,11 @@ def make_app():
     for name in EXTRAS:
         pytest.importorskip(name)
 
-    def make(run=arithmetic, inputs=INPUTS, outputs=OUTPUTS, gate=None, **limits):
+    def make(run=arithmetic, inputs=INPUTS, outputs=OUTPUTS, gate=None, facts=None, **limits):
         from engine.serving.app import Limits, create_app
         from engine.serving.protocol import ServedModel
 
-        model = ServedModel("toy", "1", "paddle", inputs, outputs)
+        model = ServedModel("toy", "1", "paddle", inputs, outputs, facts)
         run = gate(run) if gate else run
         return create_app(model, run, Limits(**limits))
 

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from engine.deployment.exported_model.tensors import TensorSpec
+
 pytest.importorskip("fastapi")
 
 URL = "/v2/models/toy/infer"
@@ -51,6 +53,31 @@ def test_optional_fields(client, good):
     answer = client.post("/v2/models/toy/versions/1/infer", json=good).json()
     assert answer["id"] == "a1"
     assert [output["name"] for output in answer["outputs"]] == ["doubles"]
+
+
+def test_typed_tasks_have_parameters(client_of, request_of):
+    """Metadata give types and class names; an answer repeats the names beside probabilities."""
+    sizes = {"click": 2, "rating": 3, "stars": 3, "watch": 1}
+    names = ["bad", "so", "gut, ü"]
+    facts = [
+        {"name": "click", "type": "binary", "class_num": 2},
+        {"name": "rating", "type": "multiclass", "class_num": 3, "classes": names},
+        {"name": "stars", "type": "multiclass", "class_num": 3, "classes": None},
+        {"name": "watch", "type": "regression"},
+    ]
+    specs = [TensorSpec(name, (None, size), "float32") for name, size in sizes.items()]
+
+    def run(arrays):
+        return [np.full([len(arrays[1]), size], 1.5, "float32") for size in sizes.values()]
+
+    client = client_of(run, outputs=specs, facts=facts)
+    named = {"type": "multiclass", "class_0": "bad", "class_1": "so", "class_2": "gut, ü"}
+    expected = [{"type": "binary"}, named, {"type": "multiclass"}, {"type": "regression"}]
+    outputs = client.get("/v2/models/toy").json()["outputs"]
+    assert [output["parameters"] for output in outputs] == expected
+    answer = client.post(URL, json=request_of([[1, 2, 3]], [1])).json()["outputs"]
+    assert [output.get("parameters") for output in answer] == [None, named, None, None]
+    assert answer[3] == {"name": "watch", "shape": [1, 1], "datatype": "FP32", "data": [1.5]}
 
 
 @pytest.mark.parametrize(

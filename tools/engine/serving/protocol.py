@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ class ServedModel:
         engine: the engine that runs it, ``paddle`` or ``onnxruntime``.
         inputs: its inputs, in the predictor's order.
         outputs: its outputs, in the predictor's order.
+        facts: the export's ``task_facts``; None for an older export.
 
     Raises:
         UserError: the name or version cannot be part of a path, or the protocol's JSON form cannot
@@ -44,6 +45,7 @@ class ServedModel:
     engine: str
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
+    facts: Sequence[Mapping[str, Any]] | None = None
 
     def __post_init__(self):
         for option, text in (("--model_name", self.name), ("--model_version", self.version)):
@@ -79,8 +81,27 @@ class ServedModel:
             "versions": [self.version],
             "platform": _PLATFORMS.get(self.engine, self.engine),
             "inputs": [tensor_metadata(spec) for spec in self.inputs],
-            "outputs": [tensor_metadata(spec) for spec in self.outputs],
+            "outputs": [
+                {**tensor_metadata(spec), **self.parameters(spec.name)} for spec in self.outputs
+            ],
         }
+
+    def parameters(self, output: str, only_named: bool = False) -> dict[str, dict[str, str]]:
+        """Returns an output's ``parameters``: its task's type and the names of its classes.
+
+        They are texts by name, because the protocol allows no lists there. The result is empty if
+        the export does not say what the output predicts.
+
+        Args:
+            output: the output's name.
+            only_named: whether the result is also empty for a task without class names.
+        """
+        task = next((each for each in self.facts or () if each["name"] == output), {})
+        names = task.get("classes") or ()
+        if not task or (only_named and not names):
+            return {}
+        classes = {f"class_{number}": name for number, name in enumerate(names)}
+        return {"parameters": {"type": task["type"], **classes}}
 
 
 def tensor_metadata(spec: TensorSpec) -> dict[str, Any]:

@@ -25,11 +25,13 @@ def encode(model: ServedModel, request: InferRequest, outputs: Sequence[np.ndarr
     answer = {"model_name": model.name, "model_version": model.version}
     if request.id is not None:
         answer["id"] = request.id
-    answer["outputs"] = [_tensor(model.outputs[i].name, outputs[i]) for i in request.outputs]
+    answer["outputs"] = [_tensor(model, i, outputs[i]) for i in request.outputs]
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _tensor(name: str, array: np.ndarray) -> dict:
+def _tensor(model: ServedModel, number: int, array: np.ndarray) -> dict:
+    """Returns an output; one of named classes with their names, beside its probabilities."""
+    name = model.outputs[number].name
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise FloatingPointError(f"output '{name}' has NaN or infinite values")
     return {
@@ -37,4 +39,5 @@ def _tensor(name: str, array: np.ndarray) -> dict:
         "shape": array.shape,
         "datatype": DATATYPES[array.dtype.name],
         "data": np.ascontiguousarray(array).reshape(-1),
+        **model.parameters(name, only_named=True),
     }

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.checkpoints import facts as facts_of
+from engine.deployment.exported_model import task_facts
 from engine.deployment.exported_model.model import (
     GRAPH_FORMATS,
     METADATA_ENDING,
@@ -36,6 +37,7 @@ def read_metadata(graph: str) -> dict[str, Any]:
             metadata = json.load(file)
         tensor_specs([*metadata["inputs"], *metadata["outputs"]])
         facts_of.check_kinds(metadata.get("record", {}), facts_of.KINDS["model"], "record.")
+        task_facts.check(metadata)
         for entry in metadata.get("files", {}).values():
             entry["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -56,10 +56,24 @@ class ExportedModel:
         """The outputs in the metadata, in the model's order; empty without metadata."""
         return tensor_specs(self.metadata.get("outputs", ()))
 
+    @property
+    def task_facts(self) -> list[Mapping[str, Any]] | None:
+        """What the metadata say of the tasks; None if they say nothing. See `task_facts`."""
+        return self.metadata.get("task_facts")
+
     def row_conditions(self) -> dict[str, str]:
         """Returns the tasks with ``rows``: task name -> the task whose label must be 1."""
         tasks = self.hyper_parameters.get("tasks") or ()
         return {task["name"]: task["rows"] for task in tasks if task.get("rows")}
+
+    def weight_columns(self) -> list[str | None]:
+        """Returns the column of each task's sample weights, in the order of the tasks.
+
+        A task's own column replaces that of the table. None is a task without weights.
+        """
+        of_table = self.hyper_parameters.get("table.sample_weight")
+        tasks = self.hyper_parameters.get("tasks") or ()
+        return [task.get("sample_weight") or of_table for task in tasks]
 
 
 def tensor_specs(entries: Sequence[Mapping[str, Any]]) -> list[TensorSpec]:

@@ -10,6 +10,7 @@ import numpy as np
 from engine.data import column_statistics
 from engine.deployment.inference import benchmark_report, prediction
 from engine.deployment.inference.job import Job
+from engine.deployment.inference.labels import fields_of
 from engine.deployment.predictors import opening
 from engine.evaluation import exact_metrics, predictions, task_metrics
 from engine.system import logs
@@ -18,11 +19,17 @@ from engine.system import logs
 def run_job(job: Job, arguments: argparse.Namespace) -> None:
     """Predicts a job's rows and writes the results that the command line selects."""
     predictor = opening.open_predictor(job.model, job.options)
-    tasks = job.model.metadata.get("tasks")
+    fields = fields_of(job.model, [spec.name for spec in predictor.outputs])
     source = job.source()
     column_statistics.report(source, "prediction data", os.path.dirname(job.model.prefix))
     result = prediction.predict(
-        predictor, source, job.limit, arguments.warmup, arguments.repeat, tasks
+        predictor,
+        source,
+        job.limit,
+        arguments.warmup,
+        arguments.repeat,
+        fields,
+        job.model.task_facts,
     )
     columns = task_metrics.named_columns(result.outputs)
     if arguments.show:

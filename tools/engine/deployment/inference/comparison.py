@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.deployment.export.output_check import TOLERANCE
+from engine.deployment.export.output_check import TOLERANCE, difference
 from engine.deployment.exported_model import model_files, tensors
 from engine.deployment.inference.job import Job
 from engine.deployment.predictors import opening
@@ -37,7 +37,7 @@ class Runner:
         name: its name in the table.
         predictor: the opened predictor.
         milliseconds: batch size -> the time of each batch.
-        difference: the largest absolute difference from the outputs of the first runner.
+        difference: the largest `output_check.difference` from the outputs of the first runner.
     """
 
     name: str
@@ -134,7 +134,7 @@ def _measure(
     expected = runners[0].predictor.run(batches[0])
     for runner in runners:
         pairs = zip(runner.predictor.run(batches[0]), expected)
-        runner.difference = max(float(np.abs(output - other).max()) for output, other in pairs)
+        runner.difference = max(difference(*pair) for pair in pairs)
         runner.milliseconds[size] = []
         for batch in itertools.islice(itertools.cycle(batches), warmup):
             runner.predictor.run(batch)

@@ -134,15 +134,18 @@ def used_export(arguments: argparse.Namespace, config: Config) -> choice.Used:
 
 
 def _check_tasks(model: ExportedModel, config: Config) -> None:
-    """Checks that the YAML has the model's tasks, in the order of its labels."""
+    """Checks that the YAML has the model's tasks, with labels of the same meaning."""
     exported = model.hyper_parameters.get("tasks")
     tasks = config.get("hyper_parameters.tasks")
-    if exported and tasks and _label_columns(exported) != _label_columns(tasks):
+    if exported and tasks and _labels(exported) != _labels(tasks):
         raise config.error("hyper_parameters.tasks", f"expected the model's tasks, {exported}")
 
 
-def _label_columns(tasks: list[dict]) -> list[tuple]:
-    return [(task.get("name"), task.get("label_column")) for task in tasks]
+def _labels(tasks: list[dict]) -> list[tuple]:
+    """Returns what a reader's labels of the tasks depend on."""
+    names = ("name", "label_column", "type", "class_num", "classes")
+    defaults = {"type": "binary"}
+    return [tuple(task.get(name, defaults.get(name)) for name in names) for task in tasks]
 
 
 def _config_of_metadata(model: ExportedModel) -> Config:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from engine.data.sources import Source
-from engine.deployment.exported_model import tensors
+from engine.deployment.exported_model import task_facts, tensors
 from engine.deployment.inference.gpu_usage import GpuUsage
+from engine.deployment.inference.labels import LabelFields
 from engine.deployment.predictors.predictor import Predictor
 from engine.system import progress
-from engine.system.errors import UserError
 
 PHASES = ("preprocess", "inference", "postprocess")
 
@@ -25,9 +25,11 @@ class TimedPredictions:
     """The predictions for all rows, with the time that they took.
 
     Attributes:
-        outputs: output name -> P(label = 1) ``[rows]`` of a binary task, or the probabilities of
-            all classes ``[rows, classes]``.
-        labels: task -> labels ``[rows]``; empty if the reader yields none.
+        outputs: output name -> P(label = 1) ``[rows]`` of a binary task, the probabilities of all
+            classes ``[rows, classes]``, or numbers ``[rows]`` in the label's unit.
+        labels: task -> labels ``[rows]``, negative or NaN where a row has none; empty if the
+            reader yields none.
+        weights: task -> sample weights ``[rows]``; empty without weights.
         milliseconds: phase -> the time of each batch, in all passes.
         rows: the number of rows that were timed, in all passes.
         device_usage: memory and utilisation of the GPU if the model ran there.
@@ -35,6 +37,7 @@ class TimedPredictions:
 
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
     labels: dict[str, np.ndarray] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
     milliseconds: dict[str, list[float]] = field(
         default_factory=lambda: {phase: [] for phase in PHASES}
     )
@@ -53,7 +56,8 @@ def predict(
     limit: int | None,
     warmup: int,
     repeat: int,
-    tasks: Sequence[str] | None = None,
+    fields: LabelFields | None = None,
+    facts: Sequence[Mapping[str, Any]] | None = None,
 ) -> TimedPredictions:
     """Predicts all rows, including those of a last partial batch.
 
@@ -63,7 +67,8 @@ def predict(
         limit: use only that many rows from the start; None for all.
         warmup: untimed batches before the measurement.
         repeat: timed passes over the rows; the predictions of the first pass are returned.
-        tasks: the tasks in the order of the reader's labels; default: the outputs' names.
+        fields: the fields of a row after the inputs; default: one label an output.
+        facts: the export's ``task_facts``.
 
     Raises:
         UserError: the rows do not fit the model, or cannot be read.
@@ -71,10 +76,12 @@ def predict(
     endless = itertools.chain.from_iterable(_batches(source, limit) for _ in itertools.count())
     for columns in itertools.islice(endless, warmup):
         predictor.run(tensors.prepare_inputs(predictor.inputs, columns))
+    fields = fields or LabelFields([spec.name for spec in predictor.outputs])
+    by_task = {each["name"]: each for each in facts or ()}
     if predictor.runtime["device"] != "gpu":
-        return _predict_timed(predictor, source, limit, repeat, tasks)
+        return _predict_timed(predictor, source, limit, repeat, fields, by_task)
     with GpuUsage() as usage:
-        result = _predict_timed(predictor, source, limit, repeat, tasks)
+        result = _predict_timed(predictor, source, limit, repeat, fields, by_task)
     result.device_usage = usage.summary()
     return result
 
@@ -84,13 +91,16 @@ def _predict_timed(
     source: Source,
     limit: int | None,
     repeat: int,
-    tasks: Sequence[str] | None,
+    fields: LabelFields,
+    facts: Mapping[str, Mapping[str, Any]],
 ) -> TimedPredictions:
     result = TimedPredictions()
     rows = getattr(source, "rows", None)
     total = min(rows, limit or rows) * repeat if rows else None
     outputs: list[list[np.ndarray]] = []
-    labels: list[Sequence[np.ndarray]] = []
+    others: list[Sequence[np.ndarray]] = []
+    names = [spec.name for spec in predictor.outputs]
+    facts_of_outputs = [facts.get(name) for name in names]
     for number in range(repeat):
         began = time.perf_counter()
         for columns in _batches(source, limit):
@@ -98,10 +108,10 @@ def _predict_timed(
             prepared = time.perf_counter()
             fetched = predictor.run(arrays)
             predicted = time.perf_counter()
-            probabilities = [task_probabilities(array) for array in fetched]
+            predictions = [task_facts.prediction(*pair) for pair in zip(fetched, facts_of_outputs)]
             if number == 0:
-                outputs.append(probabilities)
-                labels.append(columns[len(arrays) :])
+                outputs.append(predictions)
+                others.append(columns[len(arrays) :])
             ended = time.perf_counter()
             seconds = (prepared - began, predicted - prepared, ended - predicted)
             for phase, duration in zip(PHASES, seconds):
@@ -110,9 +120,8 @@ def _predict_timed(
             progress.report("predicting", result.rows, total)
             began = time.perf_counter()
     progress.report("predicting", None)
-    names = [spec.name for spec in predictor.outputs]
     result.outputs = dict(zip(names, (np.concatenate(parts) for parts in zip(*outputs))))
-    result.labels = _labels(tasks or names, [np.concatenate(parts) for parts in zip(*labels)])
+    result.labels, result.weights = fields.split(others)
     return result
 
 
@@ -127,22 +136,3 @@ def _batches(source: Source, limit: int | None) -> Iterator[list[np.ndarray]]:
         yield columns
         if left is not None:
             left -= len(columns[0])
-
-
-def task_probabilities(output: np.ndarray) -> np.ndarray:
-    """Returns P(label = 1) ``[n]`` of an output ``[n, 2]`` or ``[n, 1]``, else the output."""
-    if output.ndim == 2 and output.shape[1] in (1, 2):
-        return output[:, -1]
-    return output
-
-
-def _labels(tasks: Sequence[str], arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns the labels by task: the fields of a row after the inputs."""
-    if not arrays:
-        return {}
-    if len(arrays) != len(tasks):
-        raise UserError(
-            f"the reader yields {len(arrays)} labels per row, expected one for each of the "
-            f"model's {len(tasks)} tasks: {', '.join(tasks)}"
-        )
-    return {task: array.reshape(len(array), -1)[:, 0] for task, array in zip(tasks, arrays)}
