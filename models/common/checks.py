@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Union
 
 Sizes = Union[int, Sequence[int]]
+# What a net reads of a row: a number of features, or an image ``(1, height, width)``.
+FeatureSize = Union[int, tuple]
 
 
 def whole(name: str, value, minimum: int = 1) -> int:
@@ -30,6 +33,17 @@ def layer_sizes(name: str, value: Sizes, minimum: int = 0) -> tuple[int, ...]:
     if len(sizes) < minimum:
         raise ValueError(f"hyper_parameters.{name}: expected at least {minimum} layer, found none")
     return tuple(whole(name, size) for size in sizes)
+
+
+def flat_size(feature_size: FeatureSize) -> int:
+    """Returns the number of features of a row, or of an image's pixels.
+
+    Raises:
+        ValueError: it is no positive integer.
+    """
+    if isinstance(feature_size, tuple):
+        return math.prod(feature_size)
+    return whole("feature_size", feature_size)
 
 
 def positive(name: str, value, or_zero: bool = False) -> float:

@@ -14,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "tasks": None,
     # inputs
     "feature_size": 499,
+    "image_size": 0,  # 0 for features
     "dense_input_dim": 11,  # 0 if there are sparse fields
     "standardize": True,
     "dense_bins": 0,

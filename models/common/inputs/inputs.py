@@ -10,7 +10,7 @@ from paddle import nn
 from paddle.static import InputSpec
 
 from datasets.readers.sparse_fields import fields_of
-from models.common.checks import flag, whole
+from models.common.checks import FeatureSize, flag, whole
 from models.common.hyper_parameters import DEFAULTS, SECTION, value
 from models.common.inputs.embeddings import FieldEmbedding
 from models.common.inputs.scaling import PiecewiseLinear, Standardize
@@ -26,15 +26,23 @@ class Inputs(nn.Layer):
         embedding: the layer that looks up the ids, or None.
 
     Attributes:
-        size: the number of features.
+        size: the number of features of a row; of images, the shape of one, ``(1, size, size)``.
     """
 
     def __init__(self, specs: Sequence[InputSpec], scale=None, embedding=None):
         super().__init__()
         self.specs, self.scale, self.embedding = list(specs), scale, embedding
+        if self.are_images:
+            self.size: FeatureSize = tuple(self.specs[0].shape[1:])
+            return
         dense = self.specs[0].shape[1] if self.has_dense else 0
         dense = scale.out_size if scale else dense
         self.size = dense + (embedding.out_size if embedding else 0)
+
+    @property
+    def are_images(self) -> bool:
+        """Whether the input is images ``[batch, 1, size, size]``."""
+        return len(self.specs[0].shape) > 2
 
     @property
     def has_dense(self) -> bool:
@@ -47,7 +55,7 @@ class Inputs(nn.Layer):
         return any(not parameter.stop_gradient for parameter in self.parameters())
 
     def forward(self, *inputs):
-        """Returns features ``[batch, size]`` of inputs as a reader yields them.
+        """Returns features ``[batch, size]``, or images, of inputs as a reader yields them.
 
         Ids that are out of range count as unknown, because a deployed model meets new ids.
         """
@@ -79,9 +87,15 @@ def input_specs(config) -> list[InputSpec]:
         ValueError: a hyper-parameter is out of range, or contradicts another.
     """
     fields = fields_of(config)
-    image = whole("image_size", config.get(f"{SECTION}.image_size", 0), minimum=0)
+    image = whole("image_size", value(config, "image_size"), minimum=0)
     if image:
-        for key in ("feature_size", "dense_input_dim", "sparse_fields", "dense_bins"):
+        for key in (
+            "feature_size",
+            "dense_input_dim",
+            "standardize",
+            "sparse_fields",
+            "dense_bins",
+        ):
             if config.get(f"{SECTION}.{key}"):
                 raise ValueError(
                     f"{SECTION}.image_size: the inputs are images, so {key} must not be set"

@@ -306,7 +306,16 @@ def test_a_hyper_parameter_that_the_net_needs_is_named():
         NeedyModel().create_model(config())
 
 
-@pytest.mark.parametrize(("key", "value"), [("feature_size", 9), ("sparse_fields", FIELDS)])
+def test_images_are_known_by_their_shape():
+    found = inputs_of(config(image_size=28))
+    assert found.are_images
+    assert found.size == (1, 28, 28)
+    assert not inputs_of(config(feature_size=9, dense_input_dim=0)).are_images
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("feature_size", 9), ("sparse_fields", FIELDS), ("standardize", True)]
+)
 def test_images_come_alone(key, value):
     problem = f"hyper_parameters.image_size: the inputs are images, so {key} must not be set"
     with pytest.raises(ValueError, match=problem):

@@ -6,7 +6,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from models.common.layers.image_experts import ImageExperts
+from models.common.layers.image_experts import ImageExpert, ImageExperts
 
 EXPERTS, OUT = 8, 5
 
@@ -84,6 +84,31 @@ def test_they_give_and_learn_what_separate_experts_do(image_size):
             np.testing.assert_allclose(
                 own[name], value.grad.numpy(), rtol=1e-4, atol=1e-5 * scale, err_msg=message
             )
+
+
+@pytest.mark.parametrize("sizes", [[OUT], [OUT, 4, 3]])
+def test_one_expert_alone_and_deeper_layers(sizes):
+    """Against the plain expert and NumPy's products."""
+    together, plain = pair(28)
+    values = {name: value.numpy() for name, value in together.named_parameters()}
+    alone = ImageExpert(28, sizes)
+    own = {
+        "first_weight": values["first_weight"][:, :10],
+        "first_bias": values["first_bias"][:10],
+        "second.weight": values["second.weight"][:20],
+        "second_bias": values["second_bias"][:20],
+        "last.weight": values["last.weight"][:1],
+        "last.bias": values["last.bias"][:1],
+    }
+    alone.set_state_dict({**alone.state_dict(), **own})
+    images = paddle.to_tensor(np.random.default_rng(3).random((6, 1, 28, 28), "f4"))
+    expected = plain[0](images).numpy()
+    for layer in alone.deeper.layers:
+        expected = np.maximum(expected @ layer.weight.numpy()[0] + layer.bias.numpy()[0], 0)
+    found = alone(images).numpy()
+    assert found.shape == (6, sizes[-1])
+    assert (found > 0).any()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_experts_start_as_separate_ones_would():

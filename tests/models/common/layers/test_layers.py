@@ -129,6 +129,27 @@ def test_a_gate_gives_no_weight_to_experts_of_other_tasks(gate_size):
     assert (weights[:, 0, [0, 1, 4, 5]] > 0).all()
 
 
+@pytest.mark.parametrize("gate_size", [(), (6, 4)])
+def test_gates_of_images_read_the_pixels(gate_size):
+    """Gates by NumPy; the experts are `ImageExperts`, which its own test compares."""
+    group = ExpertsAndGates((1, 16, 16), [5, 3], [4], [[4, 4]], gate_size)
+    randomise(group)
+    images = np.random.default_rng(6).random((7, 1, 16, 16), "f4")
+    experts, logits = group([paddle.to_tensor(images)])
+    expected = group.image_experts(paddle.to_tensor(images)).numpy().transpose(1, 0, 2)
+    assert experts.shape == [7, 4, 3]
+    np.testing.assert_array_equal(experts.numpy(), expected)
+    values = arrays(group)
+    x = images.reshape(7, -1).astype(np.float64) @ values["inputs.0.weight"]
+    x = x + values["inputs.0.bias"]
+    if gate_size:
+        own = np.split(relu(x), 2, axis=1)
+        own = [stacked_mlp(values, "deeper_gates", gate, each) for gate, each in enumerate(own)]
+        weight, bias = values["gate_logits.weight"], values["gate_logits.bias"]
+        x = np.concatenate([own[gate] @ weight[gate] + bias[gate] for gate in (0, 1)], axis=1)
+    np.testing.assert_allclose(logits.numpy(), x, rtol=1e-4, atol=1e-3)
+
+
 def test_every_expert_is_trained_and_only_by_the_tasks_that_see_it():
     group = Group(7, 4, CGC, [6], [2])
     group([paddle.rand([9, 7])])[:, 0].sum().backward()
