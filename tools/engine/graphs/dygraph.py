@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,11 +13,9 @@ from paddle.utils import unique_name
 
 from engine.checkpoints import formats
 from engine.config.config import Config
-from engine.data.batch import batch_rows, map_arrays
-from engine.data.block_source import BlockSource
-from engine.data.prefetch import prefetched
 from engine.data.sources import Source
 from engine.graphs import finite_check, moving_averages
+from engine.graphs.batch_lists import Batches, batch_lists
 from engine.graphs.gate_weights import mean_over_rows
 from engine.model_folder import loading, seeds, sparse_gradients
 from engine.system import device
@@ -65,24 +64,13 @@ class DygraphSession:
 
     def batches(self, source: Source, epoch: int) -> Iterator[tuple[Any, int]]:
         """Yields an epoch's batches and their numbers of rows; see `Session`."""
-        prepare = getattr(self._contract, "prepare", None)
-        if prepare is None or not isinstance(source, BlockSource):
-            for columns in source.batches(epoch):
-                yield map_arrays(paddle.to_tensor, columns), batch_rows(columns)
-            return
-        blocks = self._prepared(source, epoch, prepare)
-        # A GPU's batches are prepared here: the device is set for this thread only.
-        for batches in prefetched(blocks) if self._device == "cpu" else blocks:
+        for batches in self._batch_lists(source, epoch):
             yield from batches
 
-    def _prepared(self, source: BlockSource, epoch: int, prepare: Callable) -> Iterator[list]:
-        """Yields lists of an epoch's batches, each batch with its number of rows."""
-        size = source.batch_size
-        for block in source.blocks(epoch):
-            total = len(block[0])
-            with loading.model_errors(self._config):
-                batches = prepare(self.net, block, size)
-            yield [(batch, min(size, total - n * size)) for n, batch in enumerate(batches)]
+    def _batch_lists(self, source: Source, epoch: int) -> Iterator[Batches]:
+        prepare = getattr(self._contract, "prepare", None)
+        of_net = partial(prepare, self.net) if prepare else None
+        return batch_lists(source, epoch, of_net, self._config, self._device)
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step and returns the values that the model wants to show."""

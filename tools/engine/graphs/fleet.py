@@ -27,8 +27,9 @@ class FleetSession(DygraphSession):
     """Trains or evaluates a DygraphModel together with other processes.
 
     A scalar loss is taken as the mean over the batch's rows, so each process's gradients are
-    weighted by its fraction of the step's rows. A loss of several numbers has one number a row,
-    and its gradients are summed.
+    weighted by its fraction of the step's rows. In a model with ``weight_sums`` a task may count
+    in some rows only, or have sample weights. A loss of several numbers has one number a row, and
+    its gradients are summed.
 
     Args:
         config: the configuration.
@@ -54,9 +55,39 @@ class FleetSession(DygraphSession):
         A process without rows in the last step gets one row of weight 0 in training, and None in
         evaluation.
         """
-        for step, (batch, _) in enumerate(super().batches(source, epoch)):
-            self._own_rows, self._total_rows = source.row_counts(epoch, step)
-            yield (batch if self._own_rows or self._training else None), self._total_rows
+        step = 0
+        for batches in self._batch_lists(source, epoch):
+            counts = [source.row_counts(epoch, step + place) for place in range(len(batches))]
+            feeds = [batch for batch, _ in batches]
+            if self._training:
+                feeds = self._weighted(feeds, np.array(counts, np.float64))
+            for batch, (self._own_rows, self._total_rows) in zip(feeds, counts):
+                yield (batch if self._own_rows or self._training else None), self._total_rows
+            step += len(batches)
+
+    def _weighted(self, batches: list, counts: np.ndarray) -> list:
+        """Returns batches whose rows have the weights that they would have in one process.
+
+        A model that divides each task's loss by a sum of weights offers these sums. Gradients are
+        averaged by rows afterwards, so a process's weights are multiplied by what its rows and its
+        sum lack to the rows and the sum of all. Where all rows count alike, that is exactly 1.
+
+        Args:
+            batches: the batches of a block.
+            counts: ``[batches, 2]``: each step's rows in this process, and in all.
+        """
+        weight_sums = getattr(self._contract, "weight_sums", None)
+        if weight_sums is None:
+            return batches
+        own, total = counts[:, :1], counts[:, 1:]
+        sums = np.where(own > 0, weight_sums(self.net, batches), 0.0)
+        (of_all,) = self._world.all_reduce([sums])
+        defined = (own > 0) & (of_all > 0)
+        factors = np.where(defined, sums * total, 1.0) / np.where(defined, of_all * own, 1.0)
+        return [
+            batch if (each == 1).all() else self._contract.reweighted(self.net, batch, each)
+            for batch, each in zip(batches, factors)
+        ]
 
     def train_step(self, batch: Any, clock: Clock) -> dict[str, Any]:
         """Takes one optimizer step with all processes; returns the values to show, of its rows."""
