@@ -1,0 +1,150 @@
+r"""Which rows count for a task, and each row's share of the loss.
+
+The loss of a batch is :math:`\sum_t W_t \frac{\sum_i w_{ti} c_t(y_{ti}) l_{ti}}{\sum_i w_{ti}}` over
+the rows i that count for task t. W is the task's weight, w the row's sample weight (1 without), c
+the factor of its label (`positive_weight`, `class_weights`), and l its loss. A task without such
+rows adds 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import paddle
+
+from datasets.readers.sparse_fields import fields_of
+from models.common.hyper_parameters import SECTION
+from models.common.tasks.declaration import (
+    IGNORED,
+    Task,
+    conditions,
+    weight_columns,
+)
+
+_LEAST = 1e-30  # instead of a sum of weights of 0
+
+
+class RowWeights:
+    """The rows that count and their shares of the loss.
+
+    Args:
+        tasks: the tasks.
+        config: the configuration.
+
+    Attributes:
+        columns: the columns of sample weights, in the order of a reader's arrays.
+        partial: whether a row may not count for a task, or count more than another.
+    """
+
+    def __init__(self, tasks: Sequence[Task], config):
+        self.columns, self._places = weight_columns(tasks, config)
+        self._tasks, self._conditions = tasks, conditions(tasks)
+        self._weights = np.array([task.weight for task in tasks], np.float32)
+        self._factors = [_factors(task) for task in tasks]
+        of_table = f"{SECTION}.encoding" in config  # the reader of a table sets it
+        missing = of_table or any(task.missing_label is not None for task in tasks)
+        weighted = bool(self.columns) or any(each is not None for each in self._factors)
+        self.weighted = weighted
+        self.partial = weighted or missing or bool(self._conditions)
+
+    def equal_shares(self, rows: int) -> np.ndarray:
+        """Returns the shares ``[tasks, rows, 1]`` of rows that all count alike."""
+        return np.repeat(self._weights.reshape(-1, 1, 1) / rows, rows, axis=1)
+
+    def truth(self, labels: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns labels ``[n, 1]`` by task, `IGNORED` or NaN in rows that do not count."""
+        truth = list(labels)
+        for task, condition in self._conditions:
+            absent = np.nan if self._tasks[task].is_number else IGNORED
+            truth[task] = np.where(labels[condition] == 1, labels[task], absent)
+            truth[task] = truth[task].astype(labels[task].dtype, copy=False)
+        return truth
+
+    def sample_weights(self, samples: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+        """Returns each task's sample weights ``[n, 1]`` of a reader's arrays; None without."""
+        if self.columns and not samples:  # rows to predict
+            return [None] * len(self._tasks)
+        return [None if place is None else samples[place] for place in self._places]
+
+    def shares(
+        self, truth: Sequence[np.ndarray], samples: Sequence[np.ndarray], size: int
+    ) -> np.ndarray | None:
+        """Returns each row's share of its batch's loss, ``[tasks, n, 1]``.
+
+        Args:
+            truth: the result of `truth`.
+            samples: the reader's arrays of sample weights ``[n, 1]``, by column.
+            size: rows of a batch; the last batch may have fewer.
+
+        Returns:
+            The shares; None if all rows count alike.
+        """
+        counted = [counts(labels) for labels in truth]
+        if not self.weighted and all(each.all() for each in counted):
+            return None
+        shares = np.zeros([len(truth), len(truth[0]), 1], np.float32)
+        starts = np.arange(0, len(truth[0]), size)
+        lengths = np.diff(np.append(starts, len(truth[0])))
+        parts = zip(truth, counted, self.sample_weights(samples), self._factors, self._weights)
+        for place, (labels, count, sample, factors, weight) in enumerate(parts):
+            rows = count.astype(np.float64) if sample is None else count * sample[:, 0]
+            sums = np.repeat(np.add.reduceat(rows, starts), lengths)
+            if factors is not None:
+                rows = rows * factors[labels[:, 0].clip(min=0)]
+            shares[place, :, 0] = weight * rows / np.maximum(sums, _LEAST)
+        return shares
+
+    def in_graph(self, labels: Sequence, samples: Sequence) -> tuple[list, list]:
+        """Returns truth and shares, ``[n, 1]`` by task, as variables of a static program.
+
+        Numbers are 0 where they do not count.
+        """
+        truth, shares = [], []
+        chosen = self.sample_weights(samples)
+        place_of = dict(self._conditions)
+        for place, task in enumerate(self._tasks):
+            label = labels[place]
+            count = paddle.isfinite(label) if task.is_number else label >= 0
+            if place in place_of:
+                count = paddle.logical_and(count, labels[place_of[place]] == 1)
+            absent = 0.0 if task.is_number else IGNORED
+            label = paddle.where(count, label, paddle.full_like(label, absent))
+            rows = count.astype("float32")
+            rows = rows if chosen[place] is None else rows * chosen[place]
+            total = paddle.clip(rows.sum(), min=_LEAST)
+            if self._factors[place] is not None:
+                table = paddle.assign(self._factors[place].reshape(-1, 1))
+                rows = rows * paddle.gather(table, paddle.clip(label, min=0).flatten())
+            truth.append(label)
+            shares.append(rows * (task.weight / total))
+        return truth, shares
+
+
+def counts(labels: np.ndarray) -> np.ndarray:
+    """Returns whether each row's label ``[n, 1]`` counts, ``[n]``."""
+    return ~np.isnan(labels[:, 0]) if labels.dtype.kind == "f" else labels[:, 0] >= 0
+
+
+def _factors(task: Task) -> np.ndarray | None:
+    """Returns the factor of each class, or None if all are 1."""
+    if task.class_weights:
+        return np.array(task.class_weights, np.float32)
+    if task.positive_weight != 1:
+        return np.array([1.0, task.positive_weight], np.float32)
+    return None
+
+
+def group_column(config, field: str) -> int:
+    """Returns the column of a batch's ids that holds a sparse field of one id.
+
+    Raises:
+        ValueError: there is no such field.
+    """
+    column = 0
+    for each in fields_of(config):
+        if each.name == field and each.max_len == 1:
+            return column
+        column += each.max_len
+    known = ", ".join(each.name for each in fields_of(config) if each.max_len == 1) or "none"
+    raise ValueError(f"within: expected a sparse field of one id ({known}), found {field!r}")
