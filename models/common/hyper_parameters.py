@@ -12,6 +12,7 @@ SECTION = "hyper_parameters"
 
 DEFAULTS: dict[str, Any] = {
     "tasks": None,
+    "class_num": 2,  # of tasks without class_num
     # inputs
     "feature_size": 499,
     "image_size": 0,  # 0 for features
@@ -30,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "table.delimiter": None,
     "table.column_names": None,
     "table.encoding": None,
+    "table.sample_weight": None,
     # the loss and the optimizer
     "label_smoothing": 0.0,
     "optimizer.class": "adam",

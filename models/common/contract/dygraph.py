@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 
 from models.common.contract.model import VALID_METRIC, MultiTaskModel
 from models.common.contract.net import MultiTaskNet
@@ -24,11 +23,15 @@ class Feeds(NamedTuple):
 
     Attributes:
         inputs: the net's inputs; dense ones are scaled.
-        labels: ``[tasks, n, 1]``.
+        labels: ``[tasks, n, 1]``, or a list with an entry a task if the net is not stacked.
+        weights: each row's share of the loss, in the form of the labels; None if all count alike.
+        columns: the reader's labels and sample weights; empty for rows to predict.
     """
 
     inputs: Sequence[paddle.Tensor]
-    labels: paddle.Tensor
+    labels: paddle.Tensor | list[paddle.Tensor]
+    weights: paddle.Tensor | list[paddle.Tensor] | None = None
+    columns: Sequence[np.ndarray] = ()
 
 
 class MultiTaskDygraphModel(MultiTaskModel):
@@ -58,44 +61,81 @@ class MultiTaskDygraphModel(MultiTaskModel):
         return self._net
 
     def create_feeds(self, batch, config) -> Feeds:
-        """Returns a reader's batch (inputs, then one label column a task) as feeds, unscaled."""
-        places = len(batch) - len(self.tasks)
-        columns = [np.asarray(label).reshape([-1, 1]).astype("int64") for label in batch[places:]]
-        labels = self.labels_that_count(np.stack(columns))
-        return Feeds(batch[:places], paddle.to_tensor(labels))
+        """Returns a reader's batch as feeds, unscaled.
+
+        A batch is the inputs, a label column a task, and the columns of sample weights.
+        """
+        inputs, columns = self._divided(batch)
+        rows = len(inputs[0])
+        ((labels, weights),) = self._targets(columns, rows, rows)
+        return Feeds(inputs, labels, weights, columns)
 
     def prepare(self, net: MultiTaskNet, block: Sequence[np.ndarray], size: int) -> list[Feeds]:
         """Returns the rows of many batches as feeds whose inputs are scaled.
 
         Optional: work that does not depend on trained parameters is done once for many batches.
         """
-        places = len(net.inputs.specs)
-        inputs, labels = block[:places], block[places:]
-        if len(labels) != len(self.tasks):
-            names = ", ".join(task.name for task in self.tasks)
-            raise ValueError(
-                f"hyper_parameters.tasks: the reader yields {len(labels)} labels a row, "
-                f"the tasks are {names}"
-            )
-        rows = len(labels[0])
-        sizes = [size] * (rows // size) + ([rows % size] if rows % size else [])
-        stacked = np.stack(labels).astype(np.int64).reshape(len(labels), rows, 1)
+        inputs, columns = self._divided(block)
+        rows = len(inputs[0])
+        targets = self._targets(columns, rows, size)
         with paddle.no_grad():
-            labels = paddle.split(ops.tensor(self.labels_that_count(stacked)), sizes, axis=1)
-            parts = [paddle.split(ops.tensor(array), sizes) for array in net.inputs.scaled(inputs)]
-        return [Feeds(*piece) for piece in zip(zip(*parts), labels)]
+            parts = [_pieces(array, rows, size) for array in net.inputs.scaled(inputs)]
+        starts = range(0, rows, size)
+        batches = zip(zip(*parts), targets, starts)
+        return [
+            Feeds(piece, *target, [column[start : start + size] for column in columns])
+            for piece, target, start in batches
+        ]
 
-    def create_loss(self, logits, labels):
-        """Returns the net's loss of logits ``[tasks, n, classes]`` and labels ``[tasks, n, 1]``."""
-        return self._net.checked_loss(logits, labels, self._row_weights(labels.shape[1]))
+    def _divided(self, columns: Sequence) -> tuple[list, list[np.ndarray]]:
+        """Returns a reader's arrays as the inputs and the others."""
+        places = len(self._net.inputs.specs)
+        return list(columns[:places]), [np.asarray(column) for column in columns[places:]]
+
+    @paddle.no_grad()
+    def _targets(self, columns: Sequence[np.ndarray], rows: int, size: int) -> list[tuple]:
+        """Returns labels and weights of each batch, as in `Feeds`."""
+        labels, samples = self.rows_of(columns)
+        truth = self._weights_of_rows.truth(labels or self._missing(rows))
+        shares = self._weights_of_rows.shares(truth, samples, size)
+        if self._net.stacked:
+            targets = _pieces(np.stack(truth), rows, size, axis=1)
+        else:
+            heads = zip(self._net.heads, truth)
+            targets = [_pieces(head.target(labels), rows, size) for head, labels in heads]
+            targets = list(map(list, zip(*targets)))
+        if shares is None:
+            return [(target, None) for target in targets]
+        weights = _pieces(shares, rows, size, axis=1)
+        if not self._net.stacked:
+            weights = [paddle.unbind(each) for each in weights]
+        return list(zip(targets, weights))
+
+    def create_loss(self, logits, labels, weights=None):
+        """Returns the net's loss.
+
+        Args:
+            logits: the net's logits.
+            labels: as in `Feeds`.
+            weights: as in `Feeds`.
+        """
+        rows = labels.shape[1] if self._net.stacked else labels[0].shape[0]
+        weights = self._row_weights(rows) if weights is None else weights
+        return self._net.checked_loss(logits, labels, weights)
+
+    def _loss_of(self, logits, feeds: Feeds):
+        """Returns the loss of a batch's logits."""
+        for field, column in self._groups.items():
+            self._net.groups[field] = feeds.inputs[-1][:, column : column + 1]
+        return self.create_loss(logits, feeds.labels, feeds.weights)
 
     def _row_weights(self, rows: int):
-        """Returns each row's share of the loss, ``[task_num, rows, 1]``."""
+        """Returns the shares of rows that all count alike, in the form of the labels."""
         if self._rows != rows:
             self._rows = rows
-            shares = np.repeat(self._weights.reshape(-1, 1, 1) / rows, rows, axis=1)
-            self._weights_of_rows = paddle.to_tensor(shares)
-        return self._weights_of_rows
+            shares = paddle.to_tensor(self._weights_of_rows.equal_shares(rows))
+            self._equal_shares = shares if self._net.stacked else paddle.unbind(shares)
+        return self._equal_shares
 
     def create_optimizer(self, model: MultiTaskNet, config):
         """Returns the optimizer."""
@@ -105,8 +145,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """Returns the loss, the metrics and what to show (the loss)."""
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
-        loss = self.create_loss(logits, feeds.labels)
-        self._scores.add(logits.detach(), feeds.labels)
+        loss = self._loss_of(logits, feeds)
+        self._add_scores(logits, feeds)
         return loss, metrics, {"loss": loss}
 
     def step_forward(self, model, metrics, batch, config):
@@ -118,9 +158,12 @@ class MultiTaskDygraphModel(MultiTaskModel):
         if step is None:
             return self.train_forward(model, metrics, batch, config)
         feeds = self._ready(model, batch)
-        weights = self._row_weights(feeds.labels.shape[1])
-        logits, loss = step(model.inputs.joined(feeds.inputs), feeds.labels, weights)
-        self._scores.add(logits, feeds.labels)
+        labels, weights = feeds.labels, feeds.weights
+        if weights is None:
+            rows = labels.shape[1] if model.stacked else labels[0].shape[0]
+            weights = self._row_weights(rows)
+        logits, loss = step(model.inputs.joined(feeds.inputs), labels, weights)
+        self._add_scores(logits, feeds)
         return loss, metrics, {"loss": loss.detach()}
 
     def _step_of(self, model: MultiTaskNet) -> Callable | None:
@@ -135,27 +178,48 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """Returns the metrics and what to show: the loss, if ``runner.valid_metric`` is that."""
         feeds = self._ready(model, batch)
         logits = model.logits(model.inputs.joined(feeds.inputs))
-        self.add_evaluated(logits, feeds.labels)
+        self._scores.keep_rows()
+        self._add_scores(logits, feeds)
         if config.get(VALID_METRIC) != "loss":
             return metrics, None
-        return metrics, {"loss": self.create_loss(logits, feeds.labels)}
+        return metrics, {"loss": self._loss_of(logits, feeds)}
+
+    def _add_scores(self, logits, feeds: Feeds) -> None:
+        """Adds a batch to the metrics."""
+        if self._net.stacked:
+            self._scores.add(logits.detach(), feeds.labels)
+            return
+        rows = feeds.labels[0].shape[0]
+        labels = self.rows_of(feeds.columns)[0] or self._missing(rows)
+        scores = [each.detach() for each in self._net.by_task(logits)]
+        self._scores.add(scores, self._weights_of_rows.truth(labels))
 
     def row_losses(self, model, batch) -> dict[str, np.ndarray]:
         """Returns each task's loss in each row, ``[n]``, to find the one that is not finite."""
         feeds = self._ready(model, batch)
-        logits = model.logits(model.inputs.joined(feeds.inputs))
-        return self.losses_of(logits.numpy(), feeds.labels.numpy())
+        logits = model.by_task(model.logits(model.inputs.joined(feeds.inputs)))
+        return self.losses_of([each.numpy() for each in logits], feeds.columns)
 
     def predict(self, model, batch) -> dict[str, paddle.Tensor]:
-        """Returns P(label = 1) ``[n]`` of each binary task, or each class's probability."""
+        """Returns P(label = 1) ``[n]`` of each binary task, class probabilities, or numbers."""
         feeds = self._ready(model, batch)
-        probabilities = F.softmax(model.logits(model.inputs.joined(feeds.inputs)))
-        return self.named_columns(paddle.unbind(probabilities))
+        logits = model.logits(model.inputs.joined(feeds.inputs))
+        return self.named_columns(model.predictions(logits))
 
     def labels(self, batch) -> dict[str, np.ndarray]:
-        """Returns each task's labels ``[n]``; negative in rows that do not count."""
-        feeds = batch if isinstance(batch, Feeds) else self.create_feeds(batch, None)
-        return self.labels_by_task(feeds.labels.numpy())
+        """Returns each task's labels ``[n]``; negative or NaN in rows that do not count."""
+        return self.truth_of(*self._columns(batch))
+
+    def weights(self, batch) -> dict[str, np.ndarray] | None:
+        """Returns each task's sample weights ``[n]``; None if no task has any."""
+        return self.sample_weights_of(*self._columns(batch))
+
+    def _columns(self, batch) -> tuple[Sequence[np.ndarray], int]:
+        """Returns a batch's labels and sample weights, and its number of rows."""
+        inputs, columns = (
+            (batch.inputs, batch.columns) if isinstance(batch, Feeds) else self._divided(batch)
+        )
+        return columns, inputs[0].shape[0]
 
     def gate_weights(self, net: MultiTaskNet, batch) -> dict[str, np.ndarray] | None:
         """Returns each task's mean weights over the experts; None for a net without gates."""
@@ -184,4 +248,13 @@ class MultiTaskDygraphModel(MultiTaskModel):
             return batch
         feeds = self.create_feeds(batch, None)
         arrays = model.inputs.scaled([np.asarray(array) for array in feeds.inputs])
-        return Feeds([paddle.to_tensor(array) for array in arrays], feeds.labels)
+        return feeds._replace(inputs=[paddle.to_tensor(array) for array in arrays])
+
+    def _built(self) -> MultiTaskNet:
+        return self._net
+
+
+def _pieces(array: np.ndarray, rows: int, size: int, axis: int = 0) -> list[paddle.Tensor]:
+    """Returns an array's rows as tensors of ``size`` rows, the last one of the rest."""
+    sizes = [size] * (rows // size) + ([rows % size] if rows % size else [])
+    return paddle.split(ops.tensor(array), sizes, axis=axis)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import paddle
+from paddle.base.dygraph import guard as dygraph_guard
 from paddle.static import InputSpec
 
-from models.common import checks, hyper_parameters
+from models.common import hyper_parameters
 from models.common.contract import record
 from models.common.contract.net import MultiTaskNet
 from models.common.inputs.inputs import Inputs, input_specs, inputs_of
 from models.common.paddlerec import translation
-from models.common.tasks.declaration import IGNORED, Task, conditions, tasks_of
-from models.common.tasks.losses.label_smoothing import Smoothing
-from models.common.tasks.metrics import Accuracy, Auc, Choices, Scores
+from models.common.tasks.declaration import IGNORED, Task, tasks_of
+from models.common.tasks.declaration import KEY as TASKS
+from models.common.tasks.heads import Head
+from models.common.tasks.metrics.task_streams import TaskStreams
+from models.common.tasks.row_weights import RowWeights, counts, group_column
 
 VALID_METRIC = "runner.valid_metric"
+OUTPUT_SIZES = "output_sizes"  # an argument of nets that follows from the tasks
 
 
 class MultiTaskModel:
@@ -74,20 +79,48 @@ class MultiTaskModel:
                     f"{section}.feature_size: the inputs give {inputs.size} features, found {given}"
                 )
             arguments["feature_size"] = inputs.size
-        net = self.net_class(**arguments)
+        heads = [Head(task) for task in self.tasks]
+        net = self.net_class(**arguments, **self._output_sizes(heads))
         if net.task_num != len(self.tasks):
             names = ", ".join(task.name for task in self.tasks)
             raise ValueError(
                 f"{section}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
-        net.inputs, net.tasks = inputs, self.tasks
-        share = hyper_parameters.value(config, "label_smoothing")
-        share = checks.probability("label_smoothing", share)
-        net.smoothing = Smoothing(share, net.class_num) if share else None
-        self._class_num = net.class_num
-        self._weights = np.array([task.weight for task in self.tasks], np.float32)
-        self._conditions = conditions(self.tasks)
+        net.inputs, net.tasks, net.heads = inputs, self.tasks, heads
+        for head in heads:
+            if head.scale is not None:  # the net's parameters include its statistics
+                net.add_sublayer(f"target_{head.task.name}", head.scale)
+        net.stacked = _are_stacked(heads)
+        net.smoothing = heads[0].loss.smoothing if net.stacked else None
+        self._weights_of_rows = RowWeights(self.tasks, config)
+        withins = dict.fromkeys(head.loss.within for head in heads if head.loss.within)
+        self._groups = {field: group_column(config, field) for field in withins}
         return net
+
+    def _output_sizes(self, heads: Sequence[Head]) -> dict[str, list[int]]:
+        """Returns the net's argument for the sizes of the outputs.
+
+        Raises:
+            ValueError: the net cannot have a task of such a type.
+        """
+        kind = self.net_class
+        for head in heads:
+            if head.task.type not in kind.task_types:
+                raise ValueError(
+                    f"{TASKS}: {head.task.name}: type: {kind.__name__} takes "
+                    f"{' and '.join(kind.task_types)} tasks only, found {head.task.type}"
+                )
+        sizes = [head.size for head in heads]
+        if OUTPUT_SIZES in inspect.signature(kind.__init__).parameters:
+            return {OUTPUT_SIZES: sizes}
+        for head in heads:
+            if head.size != kind.class_num:
+                raise ValueError(
+                    f"{TASKS}: {head.task.name}: it needs {head.size} logits, and "
+                    f"{kind.__name__} has {kind.class_num} a task: give its constructor an "
+                    "argument output_sizes"
+                )
+        return {}
 
     def create_inputs(self, config) -> Inputs:
         """Returns the layer that turns inputs into features."""
@@ -101,44 +134,95 @@ class MultiTaskModel:
         """Returns the tasks' names, in the order of the net's outputs."""
         return [task.name for task in self.tasks]
 
+    def task_facts(self) -> list[dict[str, Any]]:
+        """Returns each task's name, type, classes and ``rows``, for metrics and exports."""
+        return [task.facts() for task in self.tasks]
+
     def create_metrics(self) -> tuple[list, list[str]]:
-        """Returns each task's AUC, or accuracy if it has more than two classes; and their names."""
-        if self._class_num == 2:
-            self._scores, metric, prefix = Scores(len(self.tasks)), Auc, "auc"
-        else:
-            self._scores, metric, prefix = Choices(len(self.tasks)), Accuracy, "acc"
-        metrics = [metric(self._scores, number) for number in range(len(self.tasks))]
-        return metrics, [f"{prefix}_{task.name}" for task in self.tasks]
+        """Returns the tasks' streaming metrics and their names; see `TaskStreams`."""
+        stacked = self._built().stacked
+        self._scores = TaskStreams(self.tasks, self._predicted, stacked)
+        return self._scores.metrics, self._scores.names
 
-    def add_evaluated(self, scores, labels) -> None:
-        """Adds an evaluated batch to the metrics, whose AUCs are exact where buckets are too wide.
+    def _built(self) -> MultiTaskNet:
+        """Returns the net of `build_net`."""
+        raise NotImplementedError
 
-        Args:
-            scores: ``[task_num, batch, class_num]``: logits or log-probabilities.
-            labels: ``[task_num, batch, 1]``.
-        """
-        if self._class_num == 2:
-            self._scores.keep_rows()
-        self._scores.add(scores, labels)
+    def _predicted(self, place: int, scores: np.ndarray) -> np.ndarray:
+        """Returns predictions ``[n, 1]`` of a task's logits ``[n, size]``."""
+        with dygraph_guard(), paddle.no_grad():
+            return self._built().heads[place].predictions(paddle.to_tensor(scores)).numpy()
 
     def forget_batch(self) -> None:
         """Removes the last batch, whose step is skipped, from the metrics."""
         self._scores.forget_batch()
 
-    def losses_of(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns each task's cross-entropy in each row, ``[n]``, for an error message.
+    def rows_of(self, columns: Sequence[np.ndarray]) -> tuple[list[np.ndarray], ...]:
+        """Returns the arrays after a batch's inputs: labels by task, sample weights by column.
+
+        Rows to predict may have neither: their labels are missing.
+
+        Raises:
+            ValueError: the reader yields another number of arrays.
+        """
+        tasks, names = len(self.tasks), self._weights_of_rows.columns
+        if len(columns) not in (0, tasks, tasks + len(names)):
+            named = ", ".join(task.name for task in self.tasks)
+            weights = f" and the weights {', '.join(names)}" if names else ""
+            raise ValueError(
+                f"{TASKS}: the reader yields {len(columns)} labels a row, the tasks are "
+                f"{named}{weights}"
+            )
+        labels = [
+            np.asarray(column).reshape(-1, 1).astype("float32" if task.is_number else "int64")
+            for task, column in zip(self.tasks, columns)
+        ]
+        samples = [np.asarray(c, np.float32).reshape(-1, 1) for c in columns[tasks:]]
+        return labels, samples
+
+    def _missing(self, rows: int) -> list[np.ndarray]:
+        """Returns the labels ``[rows, 1]`` of rows to predict: all are missing."""
+        return [
+            np.full([rows, 1], np.nan, np.float32)
+            if task.is_number
+            else np.full([rows, 1], IGNORED)
+            for task in self.tasks
+        ]
+
+    def truth_of(self, columns: Sequence[np.ndarray], rows: int) -> dict[str, np.ndarray]:
+        """Returns labels ``[rows]`` by task; negative or NaN in rows that do not count."""
+        labels = self.rows_of(columns)[0] or self._missing(rows)
+        truth = self._weights_of_rows.truth(labels)
+        return {task.name: label[:, 0] for task, label in zip(self.tasks, truth)}
+
+    def sample_weights_of(
+        self, columns: Sequence[np.ndarray], rows: int
+    ) -> dict[str, np.ndarray] | None:
+        """Returns sample weights ``[rows]`` by task; None if no task has any."""
+        if not self._weights_of_rows.columns:
+            return None
+        weights = self._weights_of_rows.sample_weights(self.rows_of(columns)[1])
+        return {
+            task.name: np.ones(rows, np.float32) if weight is None else weight[:, 0]
+            for task, weight in zip(self.tasks, weights)
+        }
+
+    def losses_of(self, logits: Any, columns: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns each task's loss in each row, ``[n]``, for an error message.
 
         Args:
-            logits: ``[task_num, n, class_num]``.
-            labels: ``[task_num, n, 1]``.
+            logits: all tasks' logits, as arrays.
+            columns: labels and sample weights of a batch.
         """
-        labels = self.labels_that_count(labels)
-        with np.errstate(all="ignore"):
-            shifted = logits - logits.max(axis=2, keepdims=True)
-            chosen = np.take_along_axis(shifted, labels.clip(min=0), axis=2)[:, :, 0]
-            rows = np.log(np.exp(shifted).sum(axis=2)) - chosen
-        rows = np.where(labels[:, :, 0] == IGNORED, 0.0, rows)
-        return {task.name: row for task, row in zip(self.tasks, rows)}
+        truth = self._weights_of_rows.truth(self.rows_of(columns)[0])
+        losses = {}
+        with dygraph_guard(), paddle.no_grad():
+            for head, scores, labels in zip(self._built().heads, logits, truth):
+                target = head.target(labels)
+                arrays = (np.asarray(scores), target)
+                rows = head.row_losses(*map(paddle.to_tensor, arrays)).numpy()[:, 0]
+                losses[head.task.name] = np.where(counts(labels), rows, 0.0)
+        return losses
 
     def from_paddlerec(self, net: MultiTaskNet, saved: translation.Arrays) -> dict | None:
         """Returns a net's parameters from PaddleRec's; None if they have other names.
@@ -159,36 +243,56 @@ class MultiTaskModel:
             raise ValueError(f"PaddleRec's {type(net).__name__} has other parameters")
         return translation.to_paddlerec(net, self.paddlerec, saved, static)
 
-    def named_columns(self, probabilities: Sequence) -> dict:
-        """Returns each task's probabilities ``[n, class_num]`` as named columns ``[n]``."""
+    def named_columns(self, predictions: Sequence) -> dict:
+        """Returns each task's predictions ``[n, size]`` as named columns ``[n]``.
+
+        A column of class probabilities has the name of the task and of the class.
+        """
         named = {}
-        for task, table in zip(self.tasks, probabilities):
-            if self._class_num == 2:
-                named[task.name] = table[:, 1]
+        for task, table in zip(self.tasks, predictions):
+            if task.type == "multiclass":
+                names = task.classes or range(task.class_num)
+                named.update({f"{task.name}_{c}": table[:, n] for n, c in enumerate(names)})
             else:
-                columns = {f"{task.name}_{c}": table[:, c] for c in range(self._class_num)}
-                named.update(columns)
+                named[task.name] = table[:, -1]  # P(label = 1), or the number
         return named
 
-    def labels_by_task(self, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns labels ``[task_num, n, 1]`` as ``[n]`` a task, `IGNORED` in rows without."""
-        counted = self.labels_that_count(labels).astype(np.int64)
-        return {task.name: row.reshape(-1) for task, row in zip(self.tasks, counted)}
-
-    def labels_that_count(self, labels: np.ndarray) -> np.ndarray:
-        """Returns labels ``[task_num, ...]`` with `IGNORED` in rows where a task does not count."""
-        if not self._conditions:
-            return labels
-        counted = labels.copy()
-        for task, condition in self._conditions:
-            counted[task][labels[condition] != 1] = IGNORED
-        return counted
-
     def _fit(self, net: MultiTaskNet, blocks: Iterable[Sequence[np.ndarray]]) -> dict:
-        if net.inputs.scale is None:
-            return {}
-        fitted = net.inputs.scale.fit(block[0] for block in blocks)
-        return {f"inputs.scale.{name}": value for name, value in fitted.items()}
+        """Returns the statistics of inputs and labels by the names of their parameters."""
+        scales = [(place, head) for place, head in enumerate(net.heads) if head.scale is not None]
+        places, found = len(net.inputs.specs), {place: [] for place, _ in scales}
+        blocks = iter(blocks)  # the inputs' statistics may need a part of the rows only
+
+        def inputs() -> Iterator[np.ndarray]:
+            for block in blocks:
+                labels = self._weights_of_rows.truth(self.rows_of(block[places:])[0])
+                for place in found:
+                    found[place].append(labels[place][counts(labels[place]), 0])
+                yield block[0]
+
+        fitted = {}
+        if net.inputs.scale is not None:
+            fitted = {f"inputs.scale.{k}": v for k, v in net.inputs.scale.fit(inputs()).items()}
+        if scales:
+            for _ in inputs():
+                pass
+        for place, head in scales:
+            values = head.scale.fit(np.concatenate(found[place]))
+            fitted.update({f"target_{head.task.name}.{k}": v for k, v in values.items()})
+        return fitted
+
+
+def _are_stacked(heads: Sequence[Head]) -> bool:
+    """Returns whether one cross-entropy is the loss of all tasks."""
+    first = heads[0].loss
+    share = first.smoothing and first.smoothing.share
+    return all(
+        head.loss.is_cross_entropy
+        and head.size == first.size
+        and head.task.type == heads[0].task.type
+        and (head.loss.smoothing and head.loss.smoothing.share) == share
+        for head in heads
+    )
 
 
 def _arguments(net_class: type) -> dict[str, Any]:
@@ -198,7 +302,7 @@ def _arguments(net_class: type) -> dict[str, Any]:
     return {
         name: shared.get(name) if each.default is each.empty else each.default
         for name, each in arguments.items()
-        if name != "self"
+        if name not in ("self", OUTPUT_SIZES)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import paddle
@@ -10,6 +11,8 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from models.common.layers import ops
+from models.common.tasks.declaration import TYPES
+from models.common.tasks.heads import Head
 
 # Attributes of an object, in which a person may expect a loss or a part of it.
 _NOT_ATTRIBUTES = ("penalty", "loss", "row_losses", "create_loss")
@@ -37,7 +40,10 @@ class MultiTaskNet(nn.Layer):
 
     task_num: int
     class_num: int = 2
+    task_types: tuple[str, ...] = TYPES
     tasks: tuple = ()
+    heads: Sequence[Head] = ()
+    stacked = True
     gate_names: list[str] | None = None
     writable = True
     training_only: tuple[str, ...] = ("dropout",)
@@ -47,6 +53,7 @@ class MultiTaskNet(nn.Layer):
         self.task_num = task_num
         self.inputs = None
         self.smoothing = None
+        self.groups: dict = {}  # of the batch: the ids [batch, 1] of fields that losses group by
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _NOT_ATTRIBUTES:
@@ -57,13 +64,27 @@ class MultiTaskNet(nn.Layer):
         super().__setattr__(name, value)
 
     def forward(self, x, ids=None) -> list[paddle.Tensor]:
-        """Returns each task's class probabilities, ``[batch, class_num]``.
+        """Returns each task's predictions.
+
+        They are class probabilities ``[batch, class_num]``, or ``[batch, 1]`` in the label's unit.
 
         Args:
             x: the first input, as a reader yields it.
             ids: the second input, if there are two.
         """
-        return paddle.unbind(F.softmax(self.logits(self.features(x, ids))))
+        return self.predictions(self.logits(self.features(x, ids)))
+
+    def predictions(self, logits) -> list[paddle.Tensor]:
+        """Returns each task's predictions for logits; see `forward`."""
+        if self.stacked:
+            return paddle.unbind(F.softmax(logits))
+        return [head.predictions(each) for head, each in zip(self.heads, self.by_task(logits))]
+
+    def by_task(self, logits) -> list:
+        """Returns logits as a list with an entry a task, ``[batch, size]``."""
+        if isinstance(logits, (list, tuple)):
+            return list(logits)
+        return list(ops.unbind(logits, axis=0, count=self.task_num))
 
     def features(self, x, ids=None):
         """Returns the features of inputs as a reader yields them."""
@@ -72,19 +93,28 @@ class MultiTaskNet(nn.Layer):
         return self.inputs(x) if ids is None else self.inputs(x, ids)
 
     def loss(self, logits, labels, weights):
-        """Returns the loss of a batch, a scalar: the weighted sum of all cross-entropies.
+        """Returns the loss of a batch, a scalar: the weighted sum of all tasks' losses.
 
         A subclass may return something else, such as ``super().loss(...)`` plus a constraint.
-        Tasks' weights and label smoothing have an effect only if it uses ``weights`` and
+        Tasks' weights, losses and label smoothing have an effect only if it uses ``weights`` and
         ``row_losses``. Static graph calls it once, with -1 for the batch in the shapes.
 
         Args:
-            logits: all tasks' logits, ``[task_num, batch, class_num]``.
-            labels: all tasks' labels, ``[task_num, batch, 1]``; -100 in rows that do not count.
-            weights: each row's share of the loss, ``[task_num, batch, 1]``: the task's weight
-                divided by the number of rows.
+            logits: all tasks' logits; see `logits` above.
+            labels: all tasks' labels, ``[task_num, batch, 1]``; -100 in rows that do not count. A
+                list if the net is not `stacked`: numbers are transformed there, and 0 in rows that
+                do not count.
+            weights: each row's share of the loss, in the form of the labels: the task's weight
+                divided by the number of rows that count; see `tasks.row_weights`.
         """
-        return (self.row_losses(logits, labels) * weights).sum()
+        if self.stacked:
+            return (self.row_losses(logits, labels) * weights).sum()
+        parts = zip(self.heads, self.by_task(logits), labels, weights)
+        return paddle.add_n([self._task_loss(*part) for part in parts])
+
+    def _task_loss(self, head: Head, logits, labels, weights):
+        groups = self.groups.get(head.loss.within) if head.loss.within else None
+        return head.loss.total(logits, labels, weights, groups)
 
     def checked_loss(self, logits, labels, weights):
         """Returns `loss`.
@@ -101,7 +131,10 @@ class MultiTaskNet(nn.Layer):
         return loss
 
     def row_losses(self, logits, labels):
-        """Returns the cross-entropy of each row, with label smoothing, ``[task_num, batch, 1]``."""
+        """Returns the loss of each row, in the form of the labels."""
+        if not self.stacked:
+            parts = zip(self.heads, self.by_task(logits), labels)
+            return [head.row_losses(each, label) for head, each, label in parts]
         losses = ops.softmax_cross_entropy(logits, labels)
         return losses if self.smoothing is None else self.smoothing.added_to(losses, logits, labels)
 

@@ -44,7 +44,7 @@ def record(
         for name, default in arguments.items()
         if name not in unused
     }
-    tasks = [{"name": task.name, "label_column": task.label_column} for task in tasks_of(config)]
+    tasks = [task.meaning() for task in tasks_of(config)]
     return {
         "net": net_class.__name__,
         "tasks": tasks,

@@ -80,12 +80,12 @@ class StepCode:
             (added,) = self.backward(f"_C_ops.add({before}, {added})")
         self._gradients[name] = added
 
-    def finish(self, features: Any, logits: Any, loss: str) -> None:
+    def finish(self, features: Any, logits: str, loss: str) -> None:
         """Writes all backward lines and joins the text.
 
         Args:
             features: the symbol of the step's input.
-            logits: the symbol of the logits; its gradient is written.
+            logits: what the step returns as the logits; their gradients are written.
             loss: the name of the loss.
         """
         while self._rules:
@@ -93,7 +93,7 @@ class StepCode:
         gradients = ", ".join([str(features.gradient), *self._gradients.values()])
         inner = [f"        {line}" for line in [*self._backward, f"return [{gradients}]"]]
         outer = [f"    {line}" for line in self._forward]
-        last = f"    return {loss}, {logits.name}, backward"
+        last = f"    return {loss}, {logits}, backward"
         source = ["def step(x, labels, weights):", *outer, "    def backward():", *inner, last]
         self.source = "\n".join(source)
 

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter, is_
+from typing import Any
 
 import numpy as np
 import paddle
@@ -98,6 +99,9 @@ def _impossible(net: nn.Layer) -> str:
     """Returns why no step can be written for a net; an empty text if one may be."""
     if not AVAILABLE:
         return f"Paddle {paddle.__version__} lacks operators that the fast step calls"
+    for head in net.heads:
+        if head.loss.within:
+            return f"the loss {head.loss.name} compares the rows of one {head.loss.within}"
     return "" if net.writable else "its class says writable = False"
 
 
@@ -178,21 +182,19 @@ def _code(net: nn.Layer) -> StepCode:
     code = StepCode()
     features = Symbol("x", code, 2 if flat else None, net.inputs.trained)
     logits = net.logits(features)
-    write = _own_loss if net.has_own_loss else _cross_entropy
-    code.finish(features, logits, write(net, code, logits))
+    if net.stacked:
+        write = _own_loss if net.has_own_loss else _cross_entropy
+        code.finish(features, logits.name, write(net, code, logits))
+        return code
+    each = net.by_task(logits)
+    loss = _own_loss(net, code, *each) if net.has_own_loss else _task_losses(net, code, each)
+    code.finish(features, f"[{', '.join(symbol.name for symbol in each)}]", loss)
     return code
 
 
 def _cross_entropy(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
     """Writes the weighted sum of cross-entropies and its gradient; returns the loss's name."""
-    call = f"_C_ops.cross_entropy_with_softmax({logits.name}, labels, {_CROSS_ENTROPY})"
-    softmax, rows = code.forward(call, 2)
-    weighted = f"_C_ops.multiply({rows}, weights)"
-    (loss,) = code.forward(f"_C_ops.sum({weighted}, [], None, False)")
-    # The loss is the sum over rows of a row's loss times its weight: the weight is its gradient.
-    logits.add_gradient(
-        f"_C_ops.cross_entropy_with_softmax_grad(labels, {softmax}, weights, {_CROSS_ENTROPY})"
-    )
+    loss = _kernel(code, logits, "labels", "weights")
     if net.smoothing is not None:  # linear in the logits, so the factor is the gradient
         pull = code.constant(net.smoothing.pull)
         (pulled,) = code.forward(f"_C_ops.multiply({pull}(labels), weights)")
@@ -203,18 +205,61 @@ def _cross_entropy(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
     return loss
 
 
-def _own_loss(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
+def _kernel(code: StepCode, logits: Symbol, labels: str, weights: str) -> str:
+    """Writes a weighted sum of cross-entropies by Paddle's kernel; returns its name."""
+    call = f"_C_ops.cross_entropy_with_softmax({logits.name}, {labels}, {_CROSS_ENTROPY})"
+    softmax, rows = code.forward(call, 2)
+    weighted = f"_C_ops.multiply({rows}, {weights})"
+    (loss,) = code.forward(f"_C_ops.sum({weighted}, [], None, False)")
+    # The loss is the sum over rows of a row's loss times its weight: the weight is its gradient.
+    logits.add_gradient(
+        f"_C_ops.cross_entropy_with_softmax_grad({labels}, {softmax}, {weights}, {_CROSS_ENTROPY})"
+    )
+    return loss
+
+
+def _task_losses(net: nn.Layer, code: StepCode, logits: Sequence[Symbol]) -> str:
+    """Writes the sum of the tasks' losses; autograd finds the gradients of all but one kind."""
+    losses, others = [], []
+    for place, (head, symbol) in enumerate(zip(net.heads, logits)):
+        if head.loss.is_cross_entropy and head.loss.smoothing is None:
+            losses.append(_kernel(code, symbol, f"labels[{place}]", f"weights[{place}]"))
+        else:
+            others.append(place)
+    if others:
+
+        def total(values: list, labels: Sequence, weights: Sequence) -> paddle.Tensor:
+            parts = zip(others, values)
+            return paddle.add_n(
+                [net.heads[t].loss.total(z, labels[t], weights[t]) for t, z in parts]
+            )
+
+        losses.append(_by_autograd(code, total, [logits[place] for place in others]))
+    return code.forward(f"_C_ops.add_n([{', '.join(losses)}])")[0]
+
+
+def _own_loss(net: nn.Layer, code: StepCode, *logits: Symbol) -> str:
     """Writes a call of the net's own ``loss``, whose gradient autograd finds in each step."""
 
-    def call(values: paddle.Tensor, labels: paddle.Tensor, weights: paddle.Tensor) -> tuple:
-        # A copy of the leaf: the loss may change it in place.
-        return autograd.recorded(
-            lambda leaf: net.checked_loss(paddle.assign(leaf), labels, weights), values
-        )
+    def total(values: list, labels: Any, weights: Any) -> paddle.Tensor:
+        # Copies of the leaves: the loss may change them in place.
+        copies = [paddle.assign(value) for value in values]
+        return net.checked_loss(copies[0] if net.stacked else copies, labels, weights)
 
-    loss, leaves = code.forward(f"{code.constant(call)}({logits.name}, labels, weights)", 2)
+    return _by_autograd(code, total, logits)
+
+
+def _by_autograd(code: StepCode, total: Callable, logits: Sequence[Symbol]) -> str:
+    """Writes a call of ``total(values, labels, weights)``; autograd finds its gradients."""
+
+    def call(values: list, labels: Any, weights: Any) -> tuple:
+        return autograd.recorded(lambda *leaves: total(list(leaves), labels, weights), *values)
+
+    values = ", ".join(symbol.name for symbol in logits)
+    loss, leaves = code.forward(f"{code.constant(call)}([{values}], labels, weights)", 2)
     (found,) = code.backward(f"{code.constant(autograd.gradients)}({loss}, {leaves}, None)")
-    logits.add_gradient(f"{found}[0]")
+    for place, symbol in enumerate(logits):
+        symbol.add_gradient(f"{found}[{place}]")
     return loss
 
 

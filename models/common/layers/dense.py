@@ -112,18 +112,18 @@ def activate(x, dropout: float, training: bool):
 
 
 class Towers(Part):
-    """One tower per task: hidden layers, then one logit per class.
+    """One tower per task: hidden layers, then the logits of the task.
 
     Args:
         task_num: number of tasks.
         in_size: inputs of a tower.
         tower_size: size of the hidden layer, or of each of several.
         dropout: probability that a hidden output is dropped while training.
-        class_num: classes of every task.
+        output_sizes: the number of logits of each task; 2 each if empty.
 
     Shapes:
         ``[task_num, batch, in_size]``, or ``[batch, in_size]`` shared by all towers, to logits
-        ``[task_num, batch, class_num]``.
+        ``[task_num, batch, size]``. If tasks have different sizes: a list of ``[batch, size]``.
     """
 
     def __init__(
@@ -132,13 +132,35 @@ class Towers(Part):
         in_size: int,
         tower_size: Sizes,
         dropout: float = 0.0,
-        class_num: int = 2,
+        output_sizes: Sequence[int] = (),
     ):
         super().__init__()
         sizes = layer_sizes("tower_size", tower_size)
         self.hidden = stacked_mlp(task_num, in_size, sizes, dropout)
-        self.output = StackedLinear(task_num, sizes[-1] if sizes else in_size, class_num)
+        in_size = sizes[-1] if sizes else in_size
+        output_sizes = tuple(output_sizes) or (2,) * task_num
+        self._places = {
+            size: [task for task, each in enumerate(output_sizes) if each == size]
+            for size in dict.fromkeys(output_sizes)
+        }
+        self._task_num = task_num
+        if len(self._places) == 1:
+            self.output = StackedLinear(task_num, in_size, output_sizes[0])
+        else:  # tasks of one size share a product
+            outputs = [StackedLinear(len(p), in_size, size) for size, p in self._places.items()]
+            self.outputs = nn.LayerList(outputs)
 
     def forward(self, x):
         """Returns the logits."""
-        return self.output(self.hidden(x))
+        x = self.hidden(x)
+        if len(self._places) == 1:
+            return self.output(x)
+        is_shared = ops.rank(x) == 2
+        parts = None if is_shared else ops.unbind(x, axis=0, count=self._task_num)
+        logits = [None] * self._task_num
+        for places, layer in zip(self._places.values(), self.outputs):
+            own = x if is_shared else ops.stack([parts[place] for place in places])
+            of_group = ops.unbind(layer(own), axis=0, count=len(places))
+            for place, each in zip(places, of_group):
+                logits[place] = each
+        return logits

@@ -41,6 +41,11 @@ def tensor(array: np.ndarray) -> paddle.Tensor:
     return from_dlpack(np.ascontiguousarray(array).__dlpack__())
 
 
+def rank(x) -> int | None:
+    """Returns the number of axes; None if it is unknown while a fast step is written."""
+    return x.rank if is_symbolic(x) else len(x.shape)
+
+
 @_operator
 def linear(x, weight, bias=None):
     """Returns ``x @ weight + bias``, ``[batch, in]`` to ``[batch, out]``."""

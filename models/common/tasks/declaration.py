@@ -242,7 +242,8 @@ def _check_values(task: Task) -> None:
         or (len(weights) == task.class_num and all(_is_positive(each) for each in weights)),
         "classes": all(isinstance(each, str) for each in task.classes)
         and len(set(task.classes)) == len(task.classes),
-        "transform": list(task.transform) == [each for each in TRANSFORMS if each in task.transform],
+        "transform": list(task.transform)
+        == [each for each in TRANSFORMS if each in task.transform],
         "missing_label": task.missing_label is None or abs(task.missing_label) < float("inf"),
     }
     for key, is_valid in valid.items():

@@ -8,8 +8,8 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from models.common.tasks import losses
 from models.common.tasks.declaration import KEY, Task
+from models.common.tasks.losses import registry
 from models.common.tasks.losses.base import bounded_exp
 
 
@@ -33,7 +33,7 @@ class Head:
         self.task = task
         try:
             arguments = (task.type, task.class_num, task.loss)
-            self.loss = losses.create(*arguments, label_smoothing=task.label_smoothing)
+            self.loss = registry.create(*arguments, label_smoothing=task.label_smoothing)
         except ValueError as error:
             raise ValueError(f"{KEY}: {task.name}: loss: {error}") from error
         self.size = self.loss.size
@@ -68,6 +68,12 @@ class Head:
         labels = np.nan_to_num(labels, nan=0.0, posinf=np.inf, neginf=-np.inf)
         return labels if self.scale is None else self.scale.scaled(labels)
 
+    def target_in_graph(self, labels):
+        """Returns labels ``[n, 1]`` of a static program as the loss takes them; see `target`."""
+        if not self.task.is_number:
+            return labels if self.loss.is_cross_entropy else paddle.clip(labels, min=0)
+        return labels if self.scale is None else self.scale(labels)
+
     def _check(self, labels: np.ndarray) -> None:
         lowest = np.nanmin(labels) if labels.size and not np.isnan(labels).all() else 0.0
         loss = self.loss
@@ -97,9 +103,7 @@ class TargetScale(nn.Layer):
             self.mean, self.deviation = self._fitted(0.0), self._fitted(1.0)
 
     def _fitted(self, value: float):
-        attr = paddle.ParamAttr(
-            initializer=nn.initializer.Constant(value), trainable=False
-        )
+        attr = paddle.ParamAttr(initializer=nn.initializer.Constant(value), trainable=False)
         parameter = self.create_parameter([1], attr=attr)
         parameter.stop_gradient = True
         return parameter

@@ -1,9 +1,9 @@
 r"""Which rows count for a task, and each row's share of the loss.
 
-The loss of a batch is :math:`\sum_t W_t \frac{\sum_i w_{ti} c_t(y_{ti}) l_{ti}}{\sum_i w_{ti}}` over
-the rows i that count for task t. W is the task's weight, w the row's sample weight (1 without), c
-the factor of its label (`positive_weight`, `class_weights`), and l its loss. A task without such
-rows adds 0.
+The loss of a batch is :math:`\sum_t W_t \frac{\sum_i w_{ti} c_t(y_{ti}) l_{ti}}{\sum_i w_{ti}}`
+over the rows i that count for task t. W is the task's weight, w the row's sample weight (1
+without), c the factor of its label (`positive_weight`, `class_weights`), and l its loss. A task
+without such rows adds 0.
 """
 
 from __future__ import annotations

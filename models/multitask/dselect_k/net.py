@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import paddle
 import paddle.nn.functional as F
 
@@ -36,6 +38,7 @@ class DSelectKLayer(MultiTaskNet):
         per_example: gates that look at each example, instead of one choice a task.
         entropy: weight :math:`\lambda` of the penalty that makes selectors decide.
         dropout: probability that a hidden output is dropped while training.
+        output_sizes: the number of logits of each task; ``class_num`` each if empty.
 
     Raises:
         ValueError: an argument is out of range.
@@ -59,6 +62,7 @@ class DSelectKLayer(MultiTaskNet):
         per_example: bool = False,
         entropy: float = 0.01,
         dropout: float = 0.0,
+        output_sizes: Sequence[int] = (),
     ):
         super().__init__(whole("task_num", task_num))
         whole("expert_num", expert_num, minimum=2)
@@ -87,11 +91,12 @@ class DSelectKLayer(MultiTaskNet):
         else:
             looks_at = in_size if flag("per_example", per_example) else None
             self.gates = DSelectK(task_num, expert_num, k, gamma, looks_at)
-        self.expert_num, self.class_num = expert_num, whole("class_num", class_num, minimum=2)
-        self.towers = Towers(task_num, sizes[-1], tower_size, dropout, class_num)
+        self.expert_num = expert_num
+        output_sizes = output_sizes or [whole("class_num", class_num, minimum=2)] * task_num
+        self.towers = Towers(task_num, sizes[-1], tower_size, dropout, output_sizes)
 
     def logits(self, features):
-        """Returns logits ``[task_num, batch, class_num]`` of features or images."""
+        """Returns logits ``[task_num, batch, size]`` of features or images."""
         experts = self.experts(features)  # [experts, batch, size]
         weights = self._weights(features.flatten(1))
         # One product mixes for all tasks.

@@ -30,6 +30,8 @@ class ESMMLayer(MultiTaskNet):
         ValueError: an argument is out of range.
     """
 
+    task_types = ("binary",)  # it multiplies probabilities
+
     def __init__(
         self,
         feature_size: int,

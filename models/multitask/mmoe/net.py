@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.common.checks import Sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers import ops
@@ -24,6 +26,7 @@ class MMoELayer(MultiTaskNet):
         gate_num: number of gates, one a task.
         gate_size: hidden layers of a gate before its softmax (``[]`` for none).
         dropout: probability that a hidden output is dropped while training.
+        output_sizes: the number of logits of each task; 2 each if empty.
 
     Raises:
         ValueError: an argument is out of range.
@@ -38,6 +41,7 @@ class MMoELayer(MultiTaskNet):
         gate_num: int = 2,
         gate_size: Sizes = (),
         dropout: float = 0.0,
+        output_sizes: Sequence[int] = (),
     ):
         super().__init__(whole("gate_num", gate_num))
         whole("feature_size", feature_size)
@@ -51,10 +55,10 @@ class MMoELayer(MultiTaskNet):
             gate_size=gate_size,
             dropout=dropout,
         )
-        self.towers = Towers(gate_num, self.experts.out_size, tower_size, dropout)
+        self.towers = Towers(gate_num, self.experts.out_size, tower_size, dropout, output_sizes)
 
     def logits(self, features):
-        """Returns logits ``[gate_num, batch, 2]`` of features ``[batch, feature_size]``."""
+        """Returns logits ``[gate_num, batch, size]`` of features ``[batch, feature_size]``."""
         experts, gates = self._experts_and_gates(features)
         mixed = ops.matmul(gates, experts)  # sum_i g_k(x)_i f_i(x), [batch, gate_num, size]
         return self.towers(ops.transpose(mixed, [1, 0, 2]))  # h_k

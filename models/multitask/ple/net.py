@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from paddle import nn
 
 from models.common.checks import Sizes, layer_sizes, probability, whole
@@ -32,6 +34,7 @@ class PLELayer(MultiTaskNet):
         level_number: number of levels.
         gate_size: hidden layers of a gate before its softmax (``[]`` for none).
         dropout: probability that a hidden output is dropped while training.
+        output_sizes: the number of logits of each task; 2 each if empty.
 
     Raises:
         ValueError: an argument is out of range.
@@ -48,6 +51,7 @@ class PLELayer(MultiTaskNet):
         level_number: int = 1,
         gate_size: Sizes = (),
         dropout: float = 0.0,
+        output_sizes: Sequence[int] = (),
     ):
         super().__init__(whole("task_num", task_num))
         whole("exp_per_task", exp_per_task)
@@ -61,10 +65,10 @@ class PLELayer(MultiTaskNet):
             levels.append(Level(in_size, expert_size, experts, place, gate_size, dropout))
             in_size = levels[-1].out_size
         self.levels = nn.LayerList(levels)
-        self.towers = Towers(task_num, in_size, tower_size, dropout)
+        self.towers = Towers(task_num, in_size, tower_size, dropout, output_sizes)
 
     def logits(self, features):
-        """Returns logits ``[task_num, batch, 2]`` of features ``[batch, feature_size]``."""
+        """Returns logits ``[task_num, batch, size]`` of features ``[batch, feature_size]``."""
         mixed = self.levels[-1](self._inputs_of_last(features))
         return self.towers(ops.transpose(mixed, [1, 0, 2]))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.common.checks import Sizes, layer_sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers.dense import Towers, mlp
@@ -18,6 +20,7 @@ class ShareBottomLayer(MultiTaskNet):
         bottom_size: size of the shared layer :math:`f`, or of each of its layers.
         tower_size: size of a tower's hidden layer, or of each of several (``[]`` for none).
         dropout: probability that a hidden output is dropped while training.
+        output_sizes: the number of logits of each task; 2 each if empty.
 
     Raises:
         ValueError: an argument is out of range.
@@ -30,14 +33,15 @@ class ShareBottomLayer(MultiTaskNet):
         bottom_size: Sizes = 117,
         tower_size: Sizes = 8,
         dropout: float = 0.0,
+        output_sizes: Sequence[int] = (),
     ):
         super().__init__(whole("task_num", task_num))
         whole("feature_size", feature_size)
         sizes = layer_sizes("bottom_size", bottom_size, minimum=1)
         probability("dropout", dropout)
         self.bottom = mlp(feature_size, sizes, dropout)
-        self.towers = Towers(task_num, sizes[-1], tower_size, dropout)
+        self.towers = Towers(task_num, sizes[-1], tower_size, dropout, output_sizes)
 
     def logits(self, features):
-        """Returns logits ``[task_num, batch, 2]`` of features ``[batch, feature_size]``."""
+        """Returns logits ``[task_num, batch, size]`` of features ``[batch, feature_size]``."""
         return self.towers(self.bottom(features))

@@ -5,8 +5,10 @@ import paddle
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from models.common.tasks import metrics as metrics_module
-from models.common.tasks.metrics import _PENDING, Accuracy, Auc, Choices, Scores
+from models.common.tasks.metrics import stream
+from models.common.tasks.metrics.accuracy import Accuracy, Choices
+from models.common.tasks.metrics.auc import Auc, Scores
+from models.common.tasks.metrics.stream import _PENDING
 
 
 def logits(odds):
@@ -74,7 +76,7 @@ def test_scores_in_one_bucket_are_rough_if_their_rows_are_not_kept(monkeypatch):
     (evaluated, _), _ = collected(odds, labels, keep=True)
     summed = collected(odds, labels, keep=True)[0][0]
     summed.set_state_dict(evaluated.state_dict())
-    monkeypatch.setattr(metrics_module, "_KEPT", 1999)
+    monkeypatch.setattr(stream, "_KEPT", 1999)
     (many, _), _ = collected(odds, labels, keep=True)
     for metric in (trained, summed, many):
         difference = abs(metric.accumulate() - exact)
