@@ -65,7 +65,7 @@ def gradients(session, batch, seed=7):
         if parameter.grad is not None:
             found[name] = arrays(parameter.grad)
     net.clear_gradients()
-    return loss.item(), model._scores._pending[-1][0].numpy(), found
+    return loss.item(), model._scores._streams[0]._pending[-1][0].numpy(), found
 
 
 @needs_kernels
