@@ -65,6 +65,11 @@ class MultiTaskModel:
         self.tasks = tasks_of(config)
         inputs = self.create_inputs(config)
         section = hyper_parameters.SECTION
+        if inputs.are_images and self.net_class.no_images:
+            raise ValueError(
+                f"{section}.image_size: {self.net_class.__name__} reads no images: "
+                f"{self.net_class.no_images}"
+            )
         arguments = {
             name: config.get(f"{section}.{name}", default)
             for name, default in _arguments(self.net_class).items()
@@ -87,6 +92,8 @@ class MultiTaskModel:
                 f"{section}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
         net.inputs, net.tasks, net.heads = inputs, self.tasks, heads
+        if inputs.are_images:
+            self.paddlerec = None  # its net of this name has no convolutions
         for head in heads:
             if head.scale is not None:  # the net's parameters include its statistics
                 net.add_sublayer(f"target_{head.task.name}", head.scale)

@@ -21,8 +21,9 @@ _NOT_ATTRIBUTES = ("penalty", "loss", "row_losses", "create_loss")
 class MultiTaskNet(nn.Layer):
     """A net with one output a task.
 
-    A subclass defines ``logits(features)``: ``[batch, features]`` to ``[task_num, batch,
-    class_num]``. It may define a ``loss`` of its own, which both graphs and the fast step call.
+    A subclass defines ``logits(features)``: ``[batch, features]``, or images, to ``[task_num,
+    batch, class_num]``. It may define a ``loss`` of its own, which both graphs and the fast step
+    call.
 
     Attributes:
         task_num: the number of tasks.
@@ -30,6 +31,8 @@ class MultiTaskNet(nn.Layer):
         tasks: the tasks' declarations, once the model is built.
         inputs: the layer that turns inputs into features; None if the input is the features.
         smoothing: label smoothing (`tasks.losses.label_smoothing.Smoothing`); None for none.
+        no_images: why the net reads no images, for an error; empty if it reads them. Its argument
+            ``feature_size`` is then the shape of an image, ``(1, height, width)``.
         gate_names: the names of the columns of ``gate_weights``; None for ``expert 0`` and so on.
         writable: whether the fast step may write this net's training step. ``logits`` is then not
             called in every step, so attributes that are set between steps, other than by
@@ -44,6 +47,7 @@ class MultiTaskNet(nn.Layer):
     tasks: tuple = ()
     heads: Sequence[Head] = ()
     stacked = True
+    no_images: str = "its layers take a number of features"
     gate_names: list[str] | None = None
     writable = True
     training_only: tuple[str, ...] = ("dropout",)

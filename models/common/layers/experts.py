@@ -96,6 +96,9 @@ class ExpertsAndGates(Part):
 
     def forward(self, inputs: Sequence):
         """Returns the experts' outputs and the gates' logits."""
+        return self._experts_and_logits(inputs)
+
+    def _experts_and_logits(self, inputs: Sequence):
         if self._of_images:
             (layer,), (x,) = self.inputs, inputs
             logits = self._gate_logits(layer(ops.reshape(x, [-1, self._flat_size])))

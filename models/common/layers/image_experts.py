@@ -109,7 +109,7 @@ class ImageExpert(ImageExperts):
 
     def forward(self, images):
         """Returns the expert's outputs."""
-        outputs = ImageExperts.forward(self, images)  # Paddle 2.6 exports no super()
+        outputs = ops.composite(self._outputs, images)  # Paddle 2.6 exports no super()
         return ops.reshape(outputs, [-1, self._size])
 
 

@@ -180,7 +180,6 @@ def stop_gradient(x):
     return x.detach()
 
 
-@_operator
 def composite(function: Callable, *inputs):
     """Returns ``function(*inputs)`` for any function of Paddle's; autograd finds its gradient.
 
@@ -188,7 +187,8 @@ def composite(function: Callable, *inputs):
         function: takes tensors and returns one.
         inputs: its arguments; parameters that it uses need not be among them.
     """
-    return function(*inputs)
+    # Not by the decorator: an export has to translate a function that uses parameters.
+    return operators.composite(function, *inputs) if is_symbolic(*inputs) else function(*inputs)
 
 
 def softmax_cross_entropy(logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:

@@ -7,11 +7,20 @@ from collections.abc import Sequence
 import paddle
 import paddle.nn.functional as F
 
-from models.common.checks import Sizes, flag, layer_sizes, positive, probability, whole
+from models.common.checks import (
+    FeatureSize,
+    Sizes,
+    flag,
+    flat_size,
+    layer_sizes,
+    positive,
+    probability,
+    whole,
+)
 from models.common.contract.net import MultiTaskNet
-from models.common.layers.dense import Linear, Towers, stacked_mlp
+from models.common.layers.dense import Linear, Towers
 from models.common.layers.dselect_k_gates import DSelectK
-from models.common.layers.image_experts import ImageExperts
+from models.common.layers.experts import stacked_experts
 
 GATES = ("dselect_k", "softmax")
 
@@ -25,12 +34,12 @@ class DSelectKLayer(MultiTaskNet):
     features. With ``gate: softmax`` the net is the paper's MMoE, for comparison.
 
     Args:
-        feature_size: number of input features; not used for images.
-        image_size: height and width of the images, or 0 for features.
+        feature_size: number of input features, or the shape of an image, ``(1, height, width)``.
         task_num: number of tasks.
         class_num: classes of every task.
         expert_num: number of experts.
-        expert_size: outputs of an expert; for features, of each of its layers.
+        expert_size: outputs of an expert's layer, or of each of its layers; for images, of those
+            after the convolutions.
         tower_size: size of a tower's hidden layer, or of each of several (``[]`` for none).
         gate: ``dselect_k`` or ``softmax``.
         k: the most experts that a task uses (``topk`` in some implementations).
@@ -45,12 +54,12 @@ class DSelectKLayer(MultiTaskNet):
     """
 
     training_only = ("dropout", "entropy")
+    no_images = ""
     writable = False  # convolutions take most of its time, so the fast step would not help
 
     def __init__(
         self,
-        feature_size: int,
-        image_size: int = 0,
+        feature_size: FeatureSize,
         task_num: int = 2,
         class_num: int = 2,
         expert_num: int = 8,
@@ -76,16 +85,8 @@ class DSelectKLayer(MultiTaskNet):
         positive("gamma", gamma)
         self.entropy = positive("entropy", entropy, or_zero=True)
         probability("dropout", dropout)
-        in_size = image_size**2 if whole("image_size", image_size, minimum=0) else feature_size
-        if image_size and len(sizes) > 1:
-            raise ValueError(
-                f"hyper_parameters.expert_size: expected one size for images, found {expert_size}"
-            )
-        if image_size:
-            self.experts = ImageExperts(image_size, expert_num, sizes[-1], dropout)
-        else:
-            whole("feature_size", feature_size)
-            self.experts = stacked_mlp(expert_num, feature_size, sizes, dropout)
+        in_size = flat_size(feature_size)
+        self.experts = stacked_experts(feature_size, expert_num, sizes, dropout)
         if gate == "softmax":
             self.gates = Linear(in_size, task_num * expert_num, fan_out=expert_num)
         else:

@@ -31,6 +31,7 @@ class ESMMLayer(MultiTaskNet):
     """
 
     task_types = ("binary",)  # it multiplies probabilities
+    no_images = "clicks and conversions are binary labels of features"
 
     def __init__(
         self,

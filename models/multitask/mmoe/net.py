@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.common.checks import Sizes, probability, whole
+from models.common.checks import FeatureSize, Sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers import ops
 from models.common.layers.dense import Towers
@@ -19,7 +19,7 @@ class MMoELayer(MultiTaskNet):
     Mixture-of-Experts").
 
     Args:
-        feature_size: number of input features.
+        feature_size: number of input features, or the shape of an image, ``(1, height, width)``.
         expert_num: number of experts.
         expert_size: size of an expert's layer, or of each of its layers.
         tower_size: size of a tower's hidden layer, or of each of several (``[]`` for none).
@@ -32,9 +32,11 @@ class MMoELayer(MultiTaskNet):
         ValueError: an argument is out of range.
     """
 
+    no_images = ""
+
     def __init__(
         self,
-        feature_size: int,
+        feature_size: FeatureSize,
         expert_num: int = 8,
         expert_size: Sizes = 16,
         tower_size: Sizes = 8,
@@ -44,7 +46,6 @@ class MMoELayer(MultiTaskNet):
         output_sizes: Sequence[int] = (),
     ):
         super().__init__(whole("gate_num", gate_num))
-        whole("feature_size", feature_size)
         self.expert_num = whole("expert_num", expert_num)
         probability("dropout", dropout)
         self.experts = ExpertsAndGates(
@@ -58,7 +59,7 @@ class MMoELayer(MultiTaskNet):
         self.towers = Towers(gate_num, self.experts.out_size, tower_size, dropout, output_sizes)
 
     def logits(self, features):
-        """Returns logits ``[gate_num, batch, size]`` of features ``[batch, feature_size]``."""
+        """Returns logits ``[gate_num, batch, size]`` of features or images."""
         experts, gates = self._experts_and_gates(features)
         mixed = ops.matmul(gates, experts)  # sum_i g_k(x)_i f_i(x), [batch, gate_num, size]
         return self.towers(ops.transpose(mixed, [1, 0, 2]))  # h_k

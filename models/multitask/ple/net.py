@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from paddle import nn
 
-from models.common.checks import Sizes, layer_sizes, probability, whole
+from models.common.checks import FeatureSize, Sizes, layer_sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers import ops
 from models.common.layers.dense import Towers
@@ -25,7 +25,7 @@ class PLELayer(MultiTaskNet):
     Novel Multi-Task Learning Model for Personalized Recommendations").
 
     Args:
-        feature_size: number of input features.
+        feature_size: number of input features, or the shape of an image, ``(1, height, width)``.
         task_num: number of tasks.
         exp_per_task: experts of each task's own, in every level.
         shared_num: experts that all tasks share, in every level; may be 0.
@@ -40,9 +40,11 @@ class PLELayer(MultiTaskNet):
         ValueError: an argument is out of range.
     """
 
+    no_images = ""
+
     def __init__(
         self,
-        feature_size: int,
+        feature_size: FeatureSize,
         task_num: int = 2,
         exp_per_task: int = 3,
         shared_num: int = 2,
@@ -58,7 +60,7 @@ class PLELayer(MultiTaskNet):
         whole("shared_num", shared_num, minimum=0)
         probability("dropout", dropout)
         self.exp_per_task, self.shared_num = exp_per_task, shared_num
-        levels, in_size = [], whole("feature_size", feature_size)
+        levels, in_size = [], feature_size
         for number in range(whole("level_number", level_number)):
             experts = (task_num, exp_per_task, shared_num)
             place = (number == 0, number == level_number - 1)
@@ -68,7 +70,7 @@ class PLELayer(MultiTaskNet):
         self.towers = Towers(task_num, in_size, tower_size, dropout, output_sizes)
 
     def logits(self, features):
-        """Returns logits ``[task_num, batch, size]`` of features ``[batch, feature_size]``."""
+        """Returns logits ``[task_num, batch, size]`` of features or images."""
         mixed = self.levels[-1](self._inputs_of_last(features))
         return self.towers(ops.transpose(mixed, [1, 0, 2]))
 
@@ -99,7 +101,7 @@ class Level(ExpertsAndGates):
     """One level: each task's experts, the shared experts, and the gates that mix them.
 
     Args:
-        in_size: the size of every input.
+        in_size: the size of every input; the shape of an image in a first level of images.
         expert_size: size of an expert's layer, or of each of its layers.
         experts: number of tasks, experts of each task, shared experts.
         place: whether this is the first level, and whether it is the last one.
@@ -115,7 +117,7 @@ class Level(ExpertsAndGates):
 
     def __init__(
         self,
-        in_size: int,
+        in_size: FeatureSize,
         expert_size: Sizes,
         experts: tuple[int, int, int],
         place: tuple[bool, bool],
@@ -144,5 +146,6 @@ class Level(ExpertsAndGates):
 
     def experts_and_weights(self, inputs):
         """Returns outputs ``[batch, experts, size]`` and weights ``[batch, gates, experts]``."""
-        experts, logits = ExpertsAndGates.forward(self, inputs)  # Paddle 2.6 exports no super()
+        # Neither super(), which Paddle 2.6 cannot export, nor the class's forward, as 3.3 cannot.
+        experts, logits = self._experts_and_logits(inputs)
         return experts, self.gates(logits)

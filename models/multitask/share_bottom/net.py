@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.common.checks import Sizes, layer_sizes, probability, whole
+from models.common.checks import FeatureSize, Sizes, flat_size, layer_sizes, probability, whole
 from models.common.contract.net import MultiTaskNet
 from models.common.layers.dense import Towers, mlp
+from models.common.layers.image_experts import ImageExpert
 
 
 class ShareBottomLayer(MultiTaskNet):
@@ -15,7 +16,7 @@ class ShareBottomLayer(MultiTaskNet):
     Caruana 1997, "Multitask Learning"; the baseline of Ma et al. 2018.
 
     Args:
-        feature_size: number of input features.
+        feature_size: number of input features, or the shape of an image, ``(1, height, width)``.
         task_num: number of tasks.
         bottom_size: size of the shared layer :math:`f`, or of each of its layers.
         tower_size: size of a tower's hidden layer, or of each of several (``[]`` for none).
@@ -26,9 +27,11 @@ class ShareBottomLayer(MultiTaskNet):
         ValueError: an argument is out of range.
     """
 
+    no_images = ""
+
     def __init__(
         self,
-        feature_size: int,
+        feature_size: FeatureSize,
         task_num: int = 2,
         bottom_size: Sizes = 117,
         tower_size: Sizes = 8,
@@ -36,12 +39,14 @@ class ShareBottomLayer(MultiTaskNet):
         output_sizes: Sequence[int] = (),
     ):
         super().__init__(whole("task_num", task_num))
-        whole("feature_size", feature_size)
         sizes = layer_sizes("bottom_size", bottom_size, minimum=1)
         probability("dropout", dropout)
-        self.bottom = mlp(feature_size, sizes, dropout)
+        if isinstance(feature_size, tuple):
+            self.bottom = ImageExpert(feature_size[-1], sizes, dropout)
+        else:
+            self.bottom = mlp(flat_size(feature_size), sizes, dropout)
         self.towers = Towers(task_num, sizes[-1], tower_size, dropout, output_sizes)
 
     def logits(self, features):
-        """Returns logits ``[task_num, batch, size]`` of features ``[batch, feature_size]``."""
+        """Returns logits ``[task_num, batch, size]`` of features or images."""
         return self.towers(self.bottom(features))

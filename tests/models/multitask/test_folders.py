@@ -1,37 +1,25 @@
 """What every model folder promises, whichever it is."""
 
 import logging
+from functools import partial
 
 import numpy as np
 import paddle
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
+from trials import assert_equal_states, losses, losses_from_one_start, resumed_and_whole
 
-from engine.checkpoints import store
 from engine.config.load import load_config
 from engine.data import sources
 from engine.evaluation import evaluator
 from engine.graphs.dygraph import DygraphSession
 from engine.graphs.static import StaticSession
 from engine.model_folder import loading
-from engine.system.clock import Clock
-from engine.training import loop, resume
+from engine.training import loop
 
-STEPS = 20
 TIE = 5e-6
 # After the sample's few steps: an AUC, or the accuracy of a task with several classes.
 USEFUL = {"auc": 0.8, "acc": 0.3}
-
-
-def losses(session, source, steps=STEPS):
-    """Trains and returns the loss of each step."""
-    session.start_epoch(training=True)
-    found = []
-    for batch, _ in session.batches(source, 0):
-        found.append(float(np.asarray(session.train_step(batch, Clock())["loss"]).item()))
-        if len(found) == steps:
-            break
-    return np.array(found)
 
 
 def first_rows(config, number):
@@ -91,24 +79,11 @@ def test_training_on_the_sample_reaches_a_useful_auc(folder, configure):
 
 def test_dygraph_and_static_take_the_same_steps(folder, configure, tmp_path):
     # Sparse gradients have lazy moments in dygraph, but not in Paddle 3's static graph.
-    options = ["runner.train_batch_size=16", f"runner.model_init_path={tmp_path / 'init'}"]
-    options.append("hyper_parameters.optimizer.learning_rate=0.005")
-    first = configure(folder)
-    if first.get("hyper_parameters.sparse_fields"):
+    options = ["runner.train_batch_size=16", "hyper_parameters.optimizer.learning_rate=0.005"]
+    if configure(folder).get("hyper_parameters.sparse_fields"):
         options.append("hyper_parameters.sparse_gradients=False")
-    session = DygraphSession(first)
-    session.fit_inputs(sources.training_source(first))
-    parts = {"pdparams": session.state()["pdparams"]}
-    store.save(str(tmp_path), 0, "rec", parts, {})
-    (tmp_path / "0").rename(tmp_path / "init")
-
-    config = configure(folder, *options)
-    source = sources.training_source(config)
-    found = []
-    for make in (DygraphSession, lambda config: StaticSession(config, training=True)):
-        session = make(config)
-        resume.start(session, config, source)
-        found.append(losses(session, source))
+    variants = [("dygraph", options), ("static", options)]
+    found = losses_from_one_start(partial(configure, folder), tmp_path, variants)
     np.testing.assert_allclose(*found, rtol=0, atol=1e-5)
     assert found[0][-5:].mean() < found[0][:5].mean()
 
@@ -153,32 +128,8 @@ def test_every_row_is_predicted_and_auc_is_scikit_learns(folder, configure, tmp_
 @pytest.mark.parametrize("graph", ["dygraph", "static"])
 def test_a_resumed_run_reaches_the_numbers_of_an_undisturbed_one(folder, configure, graph):
     """Dropout is on, so that the random state counts too."""
-
-    def session(config):
-        return DygraphSession(config) if graph == "dygraph" else StaticSession(config, True)
-
-    def trained(root, *options):
-        overrides = [f"runner.model_save_path={root}", "hyper_parameters.dropout=0.2", *options]
-        config = configure(folder, "runner.train_batch_size=16", *overrides)
-        run = session(config)
-        loop.train(run, config, sources.training_source(config))
-        state = run.state()
-        return {
-            **{name: np.asarray(value) for name, value in state["pdparams"].items()},
-            **{
-                name: np.asarray(value)
-                for name, value in state["pdopt"].items()
-                if name != "LR_Scheduler"
-            },
-        }
-
-    root = configure(folder).runner("model_save_path")
-    whole = trained(f"{root}-whole", "runner.epochs=3")
-    trained(f"{root}-parts", "runner.epochs=1")
-    resumed = trained(f"{root}-parts", "runner.epochs=3", "runner.resume=True")
-    assert whole.keys() == resumed.keys()
-    for name in whole:
-        np.testing.assert_array_equal(whole[name], resumed[name], err_msg=name)
+    options = ["runner.train_batch_size=16", "hyper_parameters.dropout=0.2"]
+    assert_equal_states(*resumed_and_whole(partial(configure, folder, *options), graph))
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(folder, configure):
