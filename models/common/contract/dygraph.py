@@ -137,6 +137,30 @@ class MultiTaskDygraphModel(MultiTaskModel):
             self._equal_shares = shares if self._net.stacked else paddle.unbind(shares)
         return self._equal_shares
 
+    def weight_sums(self, model: MultiTaskNet, batches: Sequence) -> np.ndarray:
+        """Returns the sums of the weights of the rows that count, ``[len(batches), tasks]``.
+
+        Optional: several processes then divide a task's loss by the sum over all of them.
+        """
+        columns = [self._ready(model, batch).columns for batch in batches]
+        labels, samples = self.rows_of([np.concatenate(parts) for parts in zip(*columns)])
+        truth, lengths = self._weights_of_rows.truth(labels), [len(each[0]) for each in columns]
+        return self._weights_of_rows.sums(truth, samples, lengths)
+
+    def reweighted(self, model: MultiTaskNet, batch, factors: np.ndarray) -> Feeds:
+        """Returns a batch whose tasks' losses are multiplied by factors ``[tasks]``.
+
+        Optional: see `weight_sums`.
+        """
+        feeds = self._ready(model, batch)
+        weights = feeds.weights
+        if weights is None:
+            weights = self._row_weights(len(feeds.columns[0]))
+        factors = paddle.to_tensor(factors.astype(np.float32))
+        if model.stacked:
+            return feeds._replace(weights=weights * factors.reshape([-1, 1, 1]))
+        return feeds._replace(weights=[each * factor for each, factor in zip(weights, factors)])
+
     def create_optimizer(self, model: MultiTaskNet, config):
         """Returns the optimizer."""
         return create_optimizer(config, model.parameters())

@@ -86,14 +86,36 @@ class RowWeights:
         shares = np.zeros([len(truth), len(truth[0]), 1], np.float32)
         starts = np.arange(0, len(truth[0]), size)
         lengths = np.diff(np.append(starts, len(truth[0])))
-        parts = zip(truth, counted, self.sample_weights(samples), self._factors, self._weights)
-        for place, (labels, count, sample, factors, weight) in enumerate(parts):
-            rows = count.astype(np.float64) if sample is None else count * sample[:, 0]
+        parts = zip(truth, self._counting(truth, samples), self._factors, self._weights)
+        for place, (labels, rows, factors, weight) in enumerate(parts):
             sums = np.repeat(np.add.reduceat(rows, starts), lengths)
             if factors is not None:
                 rows = rows * factors[labels[:, 0].clip(min=0)]
             shares[place, :, 0] = weight * rows / np.maximum(sums, _LEAST)
         return shares
+
+    def sums(
+        self, truth: Sequence[np.ndarray], samples: Sequence[np.ndarray], lengths: Sequence[int]
+    ) -> np.ndarray:
+        """Returns the sums of the weights of the rows that count, ``[batches, tasks]``.
+
+        Args:
+            truth: the result of `truth`, of the rows of several batches.
+            samples: the reader's arrays of sample weights ``[n, 1]``, by column.
+            lengths: the rows of each batch.
+        """
+        starts = np.cumsum([0, *lengths[:-1]])
+        weights = self._counting(truth, samples)
+        return np.stack([np.add.reduceat(rows, starts) for rows in weights], axis=1)
+
+    def _counting(
+        self, truth: Sequence[np.ndarray], samples: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Returns each row's weight by task ``[n]``, float64; 0 in rows that do not count."""
+        return [
+            counts(labels) * (1.0 if sample is None else sample[:, 0].astype(np.float64))
+            for labels, sample in zip(truth, self.sample_weights(samples))
+        ]
 
     def in_graph(self, labels: Sequence, samples: Sequence) -> tuple[list, list]:
         """Returns truth and shares, ``[n, 1]`` by task, as variables of a static program.

@@ -74,7 +74,7 @@ def test_losses_and_gradients_are_those_of_one_process(configure, rows, loss):
     assert any(new is not old for new, old in zip(weighted[0], parts[0]))
     for step, batch in enumerate(whole):
         expected, gradients = loss_and_gradients(model, net, config, batch)
-        found, total = 0.0, {name: 0.0 for name in gradients}
+        found, total = 0.0, dict.fromkeys(gradients, 0.0)
         for rank in range(ranks):
             own, of_all = counts[rank, step]
             value, mine = loss_and_gradients(model, net, config, weighted[rank][step])
