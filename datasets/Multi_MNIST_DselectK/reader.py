@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from paddle.io import IterableDataset
 
-from datasets.Multi_MNIST_DselectK.overlay import CANVAS
+from datasets.Multi_MNIST_DselectK.overlay import CANVAS, CLASSES
 from datasets.Multi_MNIST_DselectK.pairs import DigitPairs
 from datasets.readers import checks
-from datasets.readers.labelled_table import label_columns
+from datasets.readers.labels.declarations import check_numbers, labels_of
 from datasets.readers.text_matrix import Rows
 
 
@@ -39,7 +39,9 @@ class RecDataset(IterableDataset):
         if size not in (None, CANVAS):
             expected = f"{CANVAS}, the size of Multi-MNIST's images"
             checks.fail("hyper_parameters.image_size", expected, size)
-        self._label_columns = label_columns(config, len(self.TASKS), self.TASKS)
+        names = [task["name"] for task in self.TASKS]
+        self._tasks = labels_of(config, names, self.TASKS, class_num=CLASSES)
+        check_numbers(self._tasks, ())
         self._pairs = DigitPairs(file_list)
 
     def __len__(self) -> int:
@@ -52,13 +54,13 @@ class RecDataset(IterableDataset):
             rows: a slice, or row numbers.
 
         Returns:
-            Images float32 ``[n, 1, 36, 36]`` from 0 (black) to 1 (white), and the digit of each
-            task, int64 ``[n, 1]``.
+            Images float32 ``[n, 1, 36, 36]`` from 0 (black) to 1 (white), and the label of each
+            task ``[n, 1]``: the digit, int64, unless the task declares another type.
         """
         images, labels = self._pairs.take(rows)
         scaled = np.divide(images[:, None], np.float32(255), dtype=np.float32)
-        labels = labels.astype(np.int64)
-        return [scaled, *(labels[:, column : column + 1] for column in self._label_columns)]
+        columns = [labels[:, label.column : label.column + 1] for label in self._tasks]
+        return [scaled, *(each.of_numbers(c) for each, c in zip(self._tasks, columns))]
 
     def __iter__(self) -> Iterator[list[np.ndarray]]:
         for row in range(len(self)):

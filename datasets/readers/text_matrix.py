@@ -86,13 +86,16 @@ class TextMatrix(TextTable):
         paths: the files, in order; names that end in ``.gz`` are decompressed.
         columns: number of columns.
         cache_dir: folder of the parsed copies; the user's cache folder if None.
+        labels: number of leading columns whose cells may be empty; the number is then NaN.
 
     Raises:
         ValueError: a line is malformed; the message names file and line.
     """
 
-    def __init__(self, paths: Sequence[str], columns: int, cache_dir: str | None = None):
-        super().__init__(paths, lambda path: load(path, columns, cache_dir))
+    def __init__(
+        self, paths: Sequence[str], columns: int, cache_dir: str | None = None, labels: int = 0
+    ):
+        super().__init__(paths, lambda path: load(path, columns, cache_dir, labels))
 
 
 def _line(path: str, row: int) -> str:
@@ -107,22 +110,26 @@ def _take(part: np.ndarray | StoredRows, rows: Rows, columns: slice) -> np.ndarr
     return part[:, columns][rows]
 
 
-def load(path: str, columns: int, cache_dir: str | None = None) -> np.ndarray:
-    """Returns a file's numbers ``[rows, columns]``, float32, from its copy if up to date."""
+def load(path: str, columns: int, cache_dir: str | None = None, labels: int = 0) -> np.ndarray:
+    """Returns a file's numbers ``[rows, columns]``, float32, from its copy if up to date.
+
+    The first ``labels`` columns are NaN where a cell is empty or says so.
+    """
     return parsed_copy.load(
         path,
         columns,
         np.float32,
-        lambda temporary, source: _parse_into(temporary, source, columns),
+        lambda temporary, source: _parse_into(temporary, source, columns, labels),
         cache_dir,
+        f"labels {labels}" if labels else "",
     )
 
 
-def _parse_into(temporary: str, path: str, columns: int) -> None:
-    parsed_copy.write(temporary, path, columns, np.float32, _blocks(path, columns))
+def _parse_into(temporary: str, path: str, columns: int, labels: int) -> None:
+    parsed_copy.write(temporary, path, columns, np.float32, _blocks(path, columns, labels))
 
 
-def _blocks(path: str, columns: int) -> Iterator[np.ndarray]:
+def _blocks(path: str, columns: int, labels: int) -> Iterator[np.ndarray]:
     """Yields the file's rows in blocks ``[n, columns]``."""
     with open_text(path) as file:
         first = 1
@@ -130,41 +137,57 @@ def _blocks(path: str, columns: int) -> Iterator[np.ndarray]:
             lines = file.readlines(_TEXT_AT_ONCE)
             if not lines:
                 return
-            yield _parse(path, first, lines, columns)
+            yield _parse(path, first, lines, columns, labels)
             first += len(lines)
 
 
-def _parse(path: str, first: int, lines: list[str], columns: int) -> np.ndarray:
+def _parse(path: str, first: int, lines: list[str], columns: int, labels: int) -> np.ndarray:
     rows = [line for line in lines if line.strip()]
     if not rows:
         return np.empty((0, columns), np.float32)
-    block = _numbers(rows)
+    block = _numbers(rows, labels)
     if block is None or block.shape[1] != columns:
-        raise _first_fault(path, first, lines, columns)
+        raise _first_fault(path, first, lines, columns, labels)
     return block
 
 
-def _numbers(lines: list[str]) -> np.ndarray | None:
+def _numbers(lines: list[str], labels: int) -> np.ndarray | None:
     """Returns the numbers of non-blank lines, or None if they are not a finite table."""
+    block = _parsed(lines)
+    if block is None and labels:
+        block = _parsed([_without_empty(line, labels) for line in lines])
+    if block is None or np.isfinite(block).all():
+        return block
+    missing = np.isnan(block[:, :labels])
+    return block if np.isfinite(block).sum() + missing.sum() == block.size else None
+
+
+def _parsed(lines: list[str]) -> np.ndarray | None:
     try:
         with np.errstate(over="ignore"):
-            block = np.loadtxt(lines, np.float32, comments=None, delimiter=",", ndmin=2)
+            return np.loadtxt(lines, np.float32, comments=None, delimiter=",", ndmin=2)
     except ValueError:  # NumPy's message counts rows, not lines
         return None
-    return block if np.isfinite(block).all() else None
 
 
-def _first_fault(path: str, first: int, lines: list[str], columns: int) -> ValueError:
+def _without_empty(line: str, labels: int) -> str:
+    """Returns a line with ``nan`` in the empty ones of its first ``labels`` cells."""
+    cells = line.split(",", labels)
+    return ",".join([cell if cell.strip() else "nan" for cell in cells[:labels]] + cells[labels:])
+
+
+def _first_fault(path: str, first: int, lines: list[str], columns: int, labels: int) -> ValueError:
     for number, line in enumerate(lines, first):
         cells = line.strip().split(",")
         if not line.strip():
             continue
         if len(cells) != columns:
             return WidthError(f"{path}:{number}: expected {columns} numbers, found {len(cells)}")
-        if _numbers([line]) is not None:
+        if _numbers([line], labels) is not None:
             continue
         for column, cell in enumerate(map(str.strip, cells), 1):
-            if not cell or _numbers([cell]) is None:
+            label = int(column <= labels)
+            if _numbers([cell or "nan"], label) is None:
                 problem = f"expected a number, found {cell[:40]!r}"
                 return ValueError(f"{path}:{number}: column {column}: {problem}")
     return ValueError(f"{path}:{first}: expected a table of numbers from this line on")

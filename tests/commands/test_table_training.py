@@ -194,7 +194,10 @@ def test_invalid_data_is_one_line_and_writes_nothing(run_command, own_yaml, tmp_
     table.write_text("\n".join(lines))
     done = run_command("trainer", "-m", path)
     assert done.code == 2
-    problem = f"error: table_reader: {table}:101: column click: expected a label 0 or 1, found '2'"
+    problem = (
+        f"error: table_reader: {table}:101: column click: expected a label 0 or 1, found '2' (task "
+        "click: set its positive or missing_label, or leave cells without a label empty)"
+    )
     assert done.stderr.splitlines()[-1] == problem
     assert not (tmp_path / "output").exists()
     assert list(table.parent.iterdir()) == [table]

@@ -30,6 +30,7 @@ class Family:
         ending: of the files' names.
         header: the first line, if there is one.
         label: of a line's cells, the first label.
+        labels: number of labels at the start of a line.
         number: a cell that has to be a number.
         short, long: what an error says of a line with a cell less, or more.
         bad_label, bad_number: what it says of such cells, with their text.
@@ -44,6 +45,7 @@ class Family:
     bad_number: str
     label: int = 0
     number: int = 2
+    labels: int = 2
     header: str = ""
 
     def text(self, rows: int = ROWS) -> str:
@@ -116,6 +118,7 @@ FAMILIES = {
         _of(KuaiRand, tasks=TWO, dense_input_dim=7, sparse_fields=FIELDS),
         short=f"expected {7 + KuaiRand.DENSE} numbers, found {6 + KuaiRand.DENSE}",
         long=f"expected {7 + KuaiRand.DENSE} numbers, found {8 + KuaiRand.DENSE}",
+        labels=len(KuaiRand.LABELS),
         **_MATRIX,
     ),
     "ali_ccp": Family(

@@ -12,6 +12,7 @@ from datasets.census.reader import RecDataset as CensusRows
 from datasets.readers import text_matrix
 from datasets.readers.field_matrix import FieldDataset
 
+_UNLABELLED = re.compile(r"|[+-]?nan", re.IGNORECASE)
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 SPARSE = [{"name": "city", "size": 5}, {"name": "tags", "size": 4, "max_len": 2}]
 
@@ -41,16 +42,29 @@ def number(cell: str) -> tuple[float | None, bool]:
     return (value, bool(_PLAIN.fullmatch(cell.strip()))) if np.isfinite(value) else (None, False)
 
 
-def plain_parse(content: bytes, columns: int) -> tuple[np.ndarray | None, bool]:
-    """Returns the table that a text is, None if it is none, and whether it must be read."""
+def plain_parse(content: bytes, columns: int, labels: int = 0) -> tuple[np.ndarray | None, bool]:
+    """Returns the table that a text is, None if it is none, and whether it must be read.
+
+    The first ``labels`` cells of a line may be empty or nan: there is no label.
+    """
     rows, plain = [], True
     for _, line in lines_of(content):
-        cells = [number(cell) for cell in line.strip().split(",")]
+        cells = [
+            (np.float32(np.nan), not cell.strip())
+            if place < labels and _UNLABELLED.fullmatch(cell.strip())
+            else number(cell)
+            for place, cell in enumerate(line.strip().split(","))
+        ]
         if len(cells) != columns or any(value is None for value, _ in cells):
             return None, False
         plain = plain and all(certain for _, certain in cells)
         rows.append([value for value, _ in cells])
     return (np.array(rows, np.float32), plain) if rows else (None, False)
+
+
+def _labels(column: np.ndarray) -> np.ndarray:
+    """Returns labels as a binary task has them: -100 without one."""
+    return np.where(np.isnan(column), -100, column).astype(np.int64)
 
 
 def check_numbers(content: bytes, columns: int, compressed: bool = False) -> None:
@@ -77,8 +91,8 @@ def check_labels(content: bytes, size: int) -> None:
     with watched("labels") as folder:
         path = put(folder, "x.csv", content)
         config = {"hyper_parameters.feature_size": size, "runner.cache_dir": folder}
-        expected, plain = plain_parse(content, 2 + size)
-        good = expected is not None and bool(np.isin(expected[:, :2], (0, 1)).all())
+        expected, plain = plain_parse(content, 2 + size, 2)
+        good = expected is not None and _are_labels(expected[:, :2])
         found = _taken(CensusRows, path, config, len(content), plain and good)
         if found is None:
             return
@@ -86,8 +100,8 @@ def check_labels(content: bytes, size: int) -> None:
             raise FaultError("rows were read that are none")
         features, income, marital = found
         _same(features, expected[:, 2:])
-        _same(income, expected[:, 1:2].astype(np.int64))
-        _same(marital, expected[:, :1].astype(np.int64))
+        _same(income, _labels(expected[:, 1:2]))
+        _same(marital, _labels(expected[:, :1]))
 
 
 def check_fields(content: bytes, hashed: bool) -> None:
@@ -101,9 +115,9 @@ def check_fields(content: bytes, hashed: bool) -> None:
             "hyper_parameters.hash_ids": hashed,
             "runner.cache_dir": folder,
         }
-        expected, plain = plain_parse(content, 6)
+        expected, plain = plain_parse(content, 6, 2)
         ids = None if expected is None else _ids(expected[:, 3:].tolist(), hashed)
-        good = ids is not None and bool(np.isin(expected[:, :2], (0, 1)).all())
+        good = ids is not None and _are_labels(expected[:, 1:2])  # the task's column
         found = _taken(FieldRows, path, config, len(content), plain and good)
         if found is None:
             return
@@ -111,7 +125,11 @@ def check_fields(content: bytes, hashed: bool) -> None:
             raise FaultError("rows were read that are none")
         _same(found[0], expected[:, 2:3])
         _same(found[1], np.array(ids, np.int64))
-        _same(found[2], expected[:, 1:2].astype(np.int64))
+        _same(found[2], _labels(expected[:, 1:2]))
+
+
+def _are_labels(columns: np.ndarray) -> bool:
+    return bool((np.isin(columns, (0, 1)) | np.isnan(columns)).all())
 
 
 def _ids(rows: list[list[float]], hashed: bool) -> list[list[int]] | None:
@@ -186,6 +204,7 @@ def label_seeds() -> list[bytes]:
         b"\0011,0,2.5,1\n0,1,3,1\n",
         b"\0001,2,2.5\n",
         b"\0000,nan,1\n",
+        b"\000,1,1\n1,,2\n",
     ]
 
 

@@ -28,6 +28,7 @@ TABLE = {
     ],
 }
 _MISSING = ("", *MISSING)
+_TRUTH = {"true": 1, "false": 0}
 
 
 def check(content: bytes, suffix: str) -> None:
@@ -78,7 +79,8 @@ def _plain(content: bytes, delimiter: str) -> list[dict[str, str]] | bool | None
     certain = True
     for row in rows:
         label = number(row["y"])
-        if row["y"].strip().lower() not in ("0", "1", "true", "false") and label[0] not in (0, 1):
+        known = row["y"].strip() in _MISSING or row["y"].strip().lower() in _TRUTH
+        if not known and label[0] not in (0, 1):
             return None
         dense = number(row["d"])
         if row["d"].strip() not in _MISSING and (dense[0] is None or "_" in row["d"]):
@@ -112,8 +114,10 @@ def _integer(text: str) -> str:
 
 def _compare(found: list[np.ndarray], rows: list[dict[str, str]]) -> None:
     dense, ids, labels = found
-    truth = {"false": 0, "true": 1}
-    wanted = [truth.get(row["y"].strip().lower(), number(row["y"])[0]) for row in rows]
+    cells = [row["y"].strip() for row in rows]
+    wanted = [
+        -100 if cell in _MISSING else _TRUTH.get(cell.lower(), number(cell)[0]) for cell in cells
+    ]
     if labels.ravel().tolist() != wanted:
         raise FaultError(f"labels {labels.tolist()}, expected {wanted}")
     numbers = [-1 if row["d"].strip() in _MISSING else number(row["d"])[0] for row in rows]

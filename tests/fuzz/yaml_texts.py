@@ -13,7 +13,7 @@ from unittest import mock
 import core_schema
 from fuzz_guard import FaultError, put, refusal, watched
 
-from datasets.readers.labelled_table import label_columns
+from datasets.readers.labels.declarations import labels_of
 from datasets.readers.sparse_fields import fields_of
 from datasets.readers.table.columns import table_of
 from engine import command_line
@@ -104,7 +104,7 @@ def _use(config: Config, length: int) -> None:
 
 def check_blocks_of(config, length: int) -> None:
     """Readers and models accept their nested hyper-parameters, or name the key in an error."""
-    for read in (table_of, fields_of, tasks_of, lambda config: label_columns(config, 2, [])):
+    for read in (table_of, fields_of, tasks_of, lambda config: labels_of(config, "ab")):
         try:
             read(config)
         except ValueError as error:

@@ -70,7 +70,7 @@ class Table:
     """The columns of a table and their types.
 
     Attributes:
-        labels: the label columns (0 or 1), in the order of ``label_column``.
+        labels: the label columns, in the order of ``label_column``.
         dense: the columns of numbers.
         sparse: the columns of categories.
         missing: texts that mean a missing value; an empty cell does too. None for the default:
@@ -94,11 +94,11 @@ class Table:
     cell_rules: int | None = None
 
     @property
-    def names(self) -> list[str]:
-        """All columns that are read, each once: a column may be both dense and sparse."""
+    def features(self) -> list[str]:
+        """The columns of features, each once: a column may be both dense and sparse."""
         numbers = [column.name for column in self.dense]
         categories = [name for column in self.sparse for name in column.sources]
-        return list(dict.fromkeys([*self.labels, *numbers, *categories]))
+        return list(dict.fromkeys([*numbers, *categories]))
 
     @property
     def meaning(self) -> dict[str, Any]:

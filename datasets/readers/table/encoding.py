@@ -22,17 +22,22 @@ class Encoding:
         fills: the value of a missing number, by column.
         vocabularies: the values of the ids from 1 on, by column. Hashed columns and columns with
             ``share`` have none.
+        classes: the classes that were learned, by task: their ``names``, and the ``column`` and
+            ``missing_label`` that they follow from.
     """
 
     table: Table
     fills: Mapping[str, float]
     vocabularies: Mapping[str, Sequence[str]]
+    classes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _ids: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
 
     @property
     def sha256(self) -> str:
         """The hash of everything that determines numbers and ids; it identifies the encoding."""
         content = [self.table.meaning, dict(self.fills), dict(self.vocabularies)]
+        if self.classes:  # so that encodings without classes stay valid
+            content.append(dict(self.classes))
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -12,9 +12,11 @@ from datasets.readers.table.cells import odd_cells, values
 from datasets.readers.table.cells.categories import category_cells, located
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.encoding import Encoding
+from datasets.readers.table.targets import Targets
+from datasets.readers.table.training_labels import TrainingLabel, learned_classes
 
 
-def learn(paths: Sequence[str], table: Table) -> Encoding:
+def learn(paths: Sequence[str], table: Table, targets: Targets) -> Encoding:
     """Returns the encoding of training files and checks all their cells.
 
     Ids are in the order of frequency, then of the text, so they do not depend on the order of rows.
@@ -29,11 +31,12 @@ def learn(paths: Sequence[str], table: Table) -> Encoding:
         name: Counter() for name, owner in owners.items() if owner.name == name
     }
     odd = np.zeros((len(table.sparse), 1 + len(odd_cells.KINDS)))
+    labels = [TrainingLabel(label, targets.missing) for label in targets.stored]
+    names = [*targets.names, *table.features]
     for path in paths:
-        for columns, place in files.batches(path, table):
-            for name in table.labels:
-                with located(place, name):
-                    values.labels(columns[name], table.missing)
+        for columns, place in files.batches(path, table, names):
+            for label in labels:
+                label.add(columns, place)
             for number, dense in enumerate(table.dense):
                 with located(place, dense.name):
                     numbers = values.numbers(columns[dense.name], table.missing)
@@ -68,4 +71,4 @@ def learn(paths: Sequence[str], table: Table) -> Encoding:
                     f"training rows, found none (lower {KEY}.sparse: {column.name}: min_count)"
                 )
             vocabularies[column.name] = sorted(kept, key=lambda text: (-count_of[text], text))
-    return Encoding(table, fills, vocabularies)
+    return Encoding(table, fills, vocabularies, learned_classes(targets, labels))

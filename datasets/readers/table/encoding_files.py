@@ -36,6 +36,7 @@ def save(encoding: Encoding, folder: str, source: Source) -> str:
         "table": encoding.table.meaning,
         "fills": encoding.fills,
         "vocabularies": encoding.vocabularies,
+        **({"classes": encoding.classes} if encoding.classes else {}),
     }
     try:
         os.makedirs(folder, exist_ok=True)
@@ -70,7 +71,8 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
             content[key] for key in ("table", "learned_from", "encoding")
         )
         table = table.as_trained(learned_for)
-        encoding = Encoding(table, content["fills"], content["vocabularies"])
+        classes = content.get("classes", {})
+        encoding = Encoding(table, content["fills"], content["vocabularies"], classes)
         complete = encoding.sha256 == sha256
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
@@ -95,9 +97,12 @@ def _check_form(content: Any, table: Table) -> None:
         if not isinstance(content[key], kind):
             found = type(content[key]).__name__
             raise TypeError(f"{key}: expected {kind.__name__}, found {found}")
-    for values in content["vocabularies"].values():
+    classes = content.get("classes", {})
+    if not isinstance(classes, dict) or not all(isinstance(c, dict) for c in classes.values()):
+        raise TypeError("classes: expected a mapping of mappings")
+    for values in [*content["vocabularies"].values(), *(c.get("names") for c in classes.values())]:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise TypeError("vocabularies: expected lists of texts")
+            raise TypeError("vocabularies and classes: expected lists of texts")
 
 
 def _first_difference(old: Any, new: Any) -> tuple[Any, Any]:

@@ -41,23 +41,30 @@ def table_files(paths: Sequence[str]) -> list[str]:
     return tables
 
 
-def has_label(path: str, table: Table) -> bool:
-    """Returns whether a file has one of the table's label columns.
+def present(path: str, table: Table, names: Sequence[str]) -> list[str]:
+    """Returns those of the names that are columns of a file.
 
     Raises:
         ValueError: the file is damaged, or empty.
     """
     if _is_parquet(path):
-        try:
-            names = arrow.parquet.read_schema(path).names
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{path}: {_first_line(error)}") from error
+        header = _schema(path)
     else:
-        names = table.column_names or _first_row(path, table)[1]
-    return any(_cells_of(label, names) for label in table.labels)
+        header = table.column_names or _first_row(path, table)[1]
+    return [name for name in names if _cells_of(name, header)]
 
 
-def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Place]]:
+def check_columns(path: str, table: Table, names: Sequence[str]) -> None:
+    """Raises a ValueError if a file lacks one of the columns, is damaged, or is empty."""
+    if _is_parquet(path):
+        _check_columns(path, names, _schema(path))
+    else:
+        _header(path, table, names)
+
+
+def batches(
+    path: str, table: Table, names: Sequence[str]
+) -> Iterator[tuple[dict[str, pa.Array], Place]]:
     """Yields a file's columns by name, a batch of rows at a time.
 
     Space around the names in a file does not count.
@@ -65,15 +72,20 @@ def batches(path: str, table: Table) -> Iterator[tuple[dict[str, pa.Array], Plac
     Each batch comes with a function that returns the place of its rows: ``file:line`` in text, the
     number of the row from 1 in Parquet.
 
+    Args:
+        path: the file.
+        table: how it is read.
+        names: the columns.
+
     Raises:
         ValueError: the file is damaged, lacks a column, or has no rows.
     """
     parquet = _is_parquet(path)
     count = 0
-    for batch in _parquet(path, table) if parquet else _text(path, table):
+    for batch in (_parquet if parquet else _text)(path, table, names):
         if batch.num_rows:
             arrays = dict(zip(batch.schema.names, batch.columns))
-            columns = {name: arrays[_cells_of(name, arrays)[0]] for name in table.names}
+            columns = {name: arrays[_cells_of(name, arrays)[0]] for name in names}
             yield columns, _places(path, table, parquet, count)
         count += batch.num_rows
     if not count:
@@ -121,13 +133,13 @@ def _delimiter(path: str, table: Table) -> str:
     return table.delimiter or ("\t" if _stem(path).endswith(".tsv") else ",")
 
 
-def _check_columns(path: str, table: Table, columns: Sequence[str], hint: str = "") -> None:
-    for name in table.names:
+def _check_columns(path: str, names: Sequence[str], columns: Sequence[str], hint="") -> None:
+    for name in names:
         found = _cells_of(name, columns)
         if not found:
-            names = ", ".join(name.strip() for name in columns[:20])
-            names += ", ..." if len(columns) > 20 else ""
-            raise ValueError(f"{path}: there is no column {name} among {names}{hint}")
+            among = ", ".join(name.strip() for name in columns[:20])
+            among += ", ..." if len(columns) > 20 else ""
+            raise ValueError(f"{path}: there is no column {name} among {among}{hint}")
         if len(found) > 1:
             raise ValueError(f"{path}: expected each column only once, found {name} again")
 
@@ -137,13 +149,20 @@ def _cells_of(name: str, header: Iterable[str]) -> list[str]:
     return [cell for cell in header if name in (cell, cell.strip())]
 
 
-def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
+def _schema(path: str) -> list[str]:
+    try:
+        return arrow.parquet.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path}: {_first_line(error)}") from error
+
+
+def _parquet(path: str, table: Table, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     try:
         # pre_buffer would keep the data of all row groups in memory until the end.
         with arrow.parquet.ParquetFile(path, pre_buffer=False) as file:
             header = file.schema_arrow.names
-            _check_columns(path, table, header)
-            names = [_cells_of(name, header)[0] for name in table.names]
+            _check_columns(path, names, header)
+            names = [_cells_of(name, header)[0] for name in names]
             rows = 0
             at_once = parquet_pages.rows_at_once(path, file.metadata, names)
             for batch in file.iter_batches(at_once, columns=names, use_threads=False):
@@ -155,10 +174,10 @@ def _parquet(path: str, table: Table) -> Iterator[pa.RecordBatch]:
         raise ValueError(f"{path}: {_first_line(error)}") from error
 
 
-def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
-    header = _header(path, table)
+def _text(path: str, table: Table, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    header = _header(path, table, names)
     # The last column shows whether a quotation mark was not closed.
-    found = (_cells_of(name, header)[0] for name in table.names)
+    found = (_cells_of(name, header)[0] for name in names)
     names = list(dict.fromkeys([*found, header[-1]]))
     last = None
     try:
@@ -196,7 +215,7 @@ def _text(path: str, table: Table) -> Iterator[pa.RecordBatch]:
         _check_closed(path, table)
 
 
-def _header(path: str, table: Table) -> Sequence[str]:
+def _header(path: str, table: Table, names: Sequence[str]) -> Sequence[str]:
     """Returns the columns of a text file.
 
     Raises:
@@ -204,7 +223,7 @@ def _header(path: str, table: Table) -> Sequence[str]:
     """
     line, cells = _first_row(path, table)
     if table.column_names is not None:
-        _check_columns(f"{KEY}.column_names", table, table.column_names)
+        _check_columns(f"{KEY}.column_names", names, table.column_names)
         if len(cells) != len(table.column_names):
             raise ValueError(
                 f"{path}:{line}: expected {len(table.column_names)} columns, as in "
@@ -212,7 +231,7 @@ def _header(path: str, table: Table) -> Sequence[str]:
             )
         return table.column_names
     hint = f" ({KEY}.delimiter is {_delimiter(path, table)!r})" if len(cells) == 1 else ""
-    _check_columns(f"{path}:{line}", table, cells, hint)
+    _check_columns(f"{path}:{line}", names, cells, hint)
     return cells
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from datasets.readers.table import files
 from datasets.readers.table.cells import values
 from datasets.readers.table.cells.categories import located
-from datasets.readers.table.columns import Sparse, Table
+from datasets.readers.table.columns import Table
 
 
 def groups(paths: Sequence[str], table: Table, column: str) -> np.ndarray:
@@ -21,11 +20,10 @@ def groups(paths: Sequence[str], table: Table, column: str) -> np.ndarray:
     Raises:
         ValueError: a file is damaged, has no such column, or the column holds lists.
     """
-    single_column = replace(table, labels=(), dense=(), sparse=(Sparse(column),))
     group_of: dict[str, int] = {}
     parts = []
     for path in paths:
-        for columns, place in files.batches(path, single_column):
+        for columns, place in files.batches(path, table, [column]):
             with located(place, column):
                 cells = values.categories(columns[column], table.missing, table.cell_rules)
             texts, where = values.distinct(cells)

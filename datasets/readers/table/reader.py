@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from glob import escape, glob
 from typing import Any
 
@@ -12,17 +12,22 @@ import numpy as np
 
 from datasets.readers import progress
 from datasets.readers.labelled_table import LabelledTable
-from datasets.readers.table import (
-    encoding_builder,
-    encoding_files,
-    grouping,
-    rows,
-)
+from datasets.readers.labels.label import Label
+from datasets.readers.table import encoding_builder, encoding_files, grouping, rows
 from datasets.readers.table.cells import counts as cell_counts
 from datasets.readers.table.columns import KEY, Table, table_of
 from datasets.readers.table.encoding import Encoding
-from datasets.readers.table.files import has_label, place, table_files
+from datasets.readers.table.files import check_columns, place, present, table_files
+from datasets.readers.table.targets import (
+    Targets,
+    completed_tasks,
+    default_tasks,
+    is_learned_as,
+    targets_of,
+)
 from datasets.readers.text_matrix import Rows, TextTable
+
+logger = logging.getLogger(__name__)
 
 _HYPER = "hyper_parameters."
 _DERIVED = ("dense_input_dim", "sparse_fields", "feature_size", "hash_ids")
@@ -32,10 +37,11 @@ class RecDataset(LabelledTable):
     """Rows of dense numbers, ids and one label a task: ``[dense [D], ids [S], label [1], ...]``.
 
     ``hyper_parameters.table`` describes the columns; docs/table.md explains it. Dense numbers are
-    float32, ids and labels int64. A row has no dense array without dense columns, and no ids
-    without sparse columns. S is the sum of the sparse columns' ``max_len``. The id 0 is
-    out-of-vocabulary, missing, or padding. Files without any of the label columns are rows to
-    predict: their rows have no labels.
+    float32, ids int64. A row has no dense array without dense columns, and no ids without sparse
+    columns. S is the sum of the sparse columns' ``max_len``. The id 0 is out-of-vocabulary,
+    missing, or padding. `LabelledTable.take` describes labels and weights. A file may lack their
+    columns: its rows then have no label and weight 1. If no file has a label column,
+    rows have neither.
 
     Args:
         file_list: files that end in ``.csv``, ``.tsv``, ``.txt`` (also with ``.gz``), ``.parquet``
@@ -61,13 +67,30 @@ class RecDataset(LabelledTable):
         folders = [beside, os.path.dirname(beside), trained]
         self._encoding, _ = encoding_files.load(_find(sha256, folders), table, sha256)
         table = self._encoding.table
-        paths = self._paths = table_files(file_list)
-        if not any(has_label(path, table) for path in paths):
-            table = replace(table, labels=())
-            self._encoding = replace(self._encoding, table=table)
+        self._paths = table_files(file_list)
+        targets = targets_of(config, table).learned_from(self._encoding.classes)
         self.LABELS = table.labels
-        self._first_id = len(table.labels) + len(table.dense)
-        super().__init__(paths, config, rows.width(self._encoding) - len(table.labels), KEY)
+        if not self._has_labels(targets):
+            targets, self.LABELS = Targets((), ()), ()
+        self._targets = targets
+        super().__init__(self._paths, config, rows.width(self._encoding), KEY)
+
+    def _has_labels(self, targets: Targets) -> bool:
+        """Returns whether a file has a label; logs columns that only some files have."""
+        lacking: dict[str, list[str]] = {name: [] for name in targets.names}
+        for path in self._paths:
+            found = present(path, self._encoding.table, targets.names)
+            for name in lacking.keys() - found:
+                lacking[name].append(path)
+        if all(len(lacking[name]) == len(self._paths) for name in targets.label_names):
+            return False
+        for name, paths in lacking.items():
+            if paths:
+                uses = [f"no label of {each.task}" for each in targets.labels if each.name == name]
+                uses += ["weight 1"] * (name in targets.weights)
+                some = f"{len(paths)} of {len(self._paths)} files, such as {paths[0]}"
+                logger.warning("no column %s in %s: %s", name, some, ", ".join(uses))
+        return True
 
     @classmethod
     def hyper_parameters_from_data(
@@ -76,7 +99,7 @@ class RecDataset(LabelledTable):
         """Returns the hyper-parameters that follow from the training data.
 
         They are ``sparse_fields`` with their sizes, ``dense_input_dim``, ``encoding``, the path of
-        the vocabulary, and ``tasks`` if the YAML has none.
+        the vocabulary, and ``tasks`` if the YAML has none or if their classes are learned.
 
         Args:
             config: the configuration.
@@ -88,10 +111,15 @@ class RecDataset(LabelledTable):
             ValueError: a file is invalid, or the checkpoint's vocabulary is missing.
         """
         table = table_of(config)
+        targets = targets_of(config, table)
         for key in _DERIVED:
             if config.get(_HYPER + key) is not None:
                 raise ValueError(f"{_HYPER}{key}: it follows from {KEY}, remove it from the YAML")
         root = config.runner("model_save_path")
+        if files is not None:
+            files = table_files(files)
+            for file in files:
+                check_columns(file, table, [*targets.names, *table.features])
         if encoding is not None:
             start = config.runner("model_init_path")
             folders = [root, config.runner("infer_load_path")]
@@ -101,22 +129,22 @@ class RecDataset(LabelledTable):
             if files is not None and os.path.dirname(path) != root:
                 path = encoding_files.save(result, root, source)
         else:
-            files = table_files(files)
             source = [_stamp(path) for path in files]
             table = table.for_training()
-            path, result = _reusable(root, table, source)
+            targets = targets_of(config, table)
+            path, result = _reusable(root, table, targets, source)
             if result is None:
                 with progress.titled("building the vocabulary from"):
-                    result = encoding_builder.learn(files, table)
+                    result = encoding_builder.learn(files, table, targets)
                 for file, stamp in zip(files, source):
                     if _stamp(file) != stamp:
                         raise ValueError(f"{file}: the file changed while it was read")
                 path = encoding_files.save(result, root, source)
         values = {**result.hyper_parameters(), "table.vocabulary": path}
         if config.get(f"{_HYPER}tasks") is None:
-            values["tasks"] = [
-                {"name": name, "label_column": place} for place, name in enumerate(table.labels)
-            ]
+            values["tasks"] = default_tasks(table)
+        elif any(label.learned for label in targets.labels):
+            values["tasks"] = completed_tasks(config, targets.learned_from(result.classes))
         return values
 
     def groups(self, column: str) -> np.ndarray:
@@ -130,32 +158,50 @@ class RecDataset(LabelledTable):
         """
         return grouping.groups(self._paths, self._encoding.table, column)
 
+    def _declared(self, config) -> list[Label]:
+        return list(self._targets.labels)
+
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
         self._counts: list[np.ndarray] = []
 
         def load(path: str) -> np.ndarray:
-            stored, counts = rows.load(path, self._encoding, cache_dir)
+            stored, counts = rows.load(path, self._encoding, self._targets, cache_dir)
             self._counts.append(counts)
             return stored
 
-        return TextTable(paths, load, lambda path, row: place(path, self._encoding.table, row))
+        return TextTable(paths, load, self._place_in)
+
+    def _place_in(self, path: str, row: int) -> str:
+        return place(path, self._encoding.table, row)
 
     def _form(self) -> str:
-        return rows.form_of(self._encoding)
+        return rows.form_of(self._encoding, self._targets)
 
     def _column_statistics(self) -> list[dict[str, Any]]:
         return cell_counts.describe(self._encoding, self._counts)
 
     def _features(self, numbers: Rows) -> list[np.ndarray]:
-        first = len(self.LABELS)
+        first, table = self._targets.width, self._encoding.table
+        first_id = first + len(table.dense)
         features = []
-        if self._first_id > first:
-            dense = self._matrix.take(numbers, slice(first, self._first_id))
-            features.append(dense.view(np.float32))
-        if self._encoding.table.sparse:
-            ids = self._matrix.take(numbers, slice(self._first_id, None))
+        if table.dense:
+            features.append(self._matrix.take(numbers, slice(first, first_id)).view(np.float32))
+        if table.sparse:
+            ids = self._matrix.take(numbers, slice(first_id, None))
             features.append(ids.astype(np.int64))
         return features
+
+    def _labels(self, numbers: Rows) -> list[np.ndarray]:
+        targets = self._targets
+        if not targets.labels:
+            return []
+        stored = self._matrix.take(numbers, slice(0, targets.width))
+        columns = [stored[:, place : place + 1] for place in range(targets.width)]
+        found = [
+            columns[place].view(np.float32) if label.is_number else columns[place].astype(np.int64)
+            for label, place in zip(targets.labels, targets.places)
+        ]
+        return found + [column.view(np.float32) for column in columns[len(targets.stored) :]]
 
 
 def _find(sha256: str, folders: Sequence[str | None]) -> str:
@@ -172,7 +218,7 @@ def _find(sha256: str, folders: Sequence[str | None]) -> str:
 
 
 def _reusable(
-    root: str, table: Table, source: encoding_files.Source
+    root: str, table: Table, targets: Targets, source: encoding_files.Source
 ) -> tuple[str | None, Encoding | None]:
     """Returns the path and the encoding of an earlier run on the same files, or twice None."""
     for path in sorted(glob(os.path.join(escape(root), "vocabulary-*.json"))):
@@ -180,7 +226,12 @@ def _reusable(
             encoding, learned_from = encoding_files.load(path, table)
         except ValueError:  # it has other columns, or is damaged: a new one is built
             continue
-        if learned_from == source:
+        learned = {label.task: label for label in targets.labels if label.learned}
+        if (
+            learned_from == source
+            and learned.keys() == encoding.classes.keys()
+            and all(is_learned_as(label, encoding.classes[task]) for task, label in learned.items())
+        ):
             return path, encoding
     return None, None
 

@@ -14,33 +14,36 @@ from datasets.readers.table.cells.categories import category_cells, located
 from datasets.readers.table.cells.counts import CellCounts
 from datasets.readers.table.columns import Sparse
 from datasets.readers.table.encoding import Encoding
+from datasets.readers.table.targets import Targets
 
-_FORMAT_VERSION = 1  # of the stored rows; a new version encodes all files again
+_FORMAT_VERSION = 2  # of the stored rows; a new version encodes all files again
 
 
 def load(
-    path: str, encoding: Encoding, cache_dir: str | None = None
+    path: str, encoding: Encoding, targets: Targets, cache_dir: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a file's rows and the counts of its cells, from their copies if up to date.
 
-    The rows are ``[rows, labels + dense + ids]``, int32. Dense numbers are stored as the bits of
-    float32: ``rows[:, columns].view(np.float32)``. The counts are those of `CellCounts`.
+    The rows are ``[rows, labels + weights + dense + ids]``, int32. Numbers are stored as the bits
+    of float32: ``rows[:, columns].view(np.float32)``. The counts are those of `CellCounts`.
 
     Args:
         path: the file.
         encoding: the encoding of its values.
+        targets: the labels and weights. Their columns may lack.
         cache_dir: folder of the copy; the user's cache folder if None.
 
     Raises:
         ValueError: the file or a cell is invalid, or the copy cannot be written.
     """
-    form, counts = form_of(encoding), CellCounts(encoding)
+    form, counts = form_of(encoding, targets), CellCounts(encoding)
+    columns = targets.width + width(encoding)
     stored = parsed_copy.load(
         path,
-        width(encoding),
+        columns,
         np.int32,
         lambda temporary, source: parsed_copy.write(
-            temporary, source, width(encoding), np.int32, encoded(source, encoding, counts)
+            temporary, source, columns, np.int32, encoded(source, encoding, targets, counts)
         ),
         cache_dir,
         form,
@@ -48,7 +51,7 @@ def load(
 
     def count() -> np.ndarray:
         if not counts.complete:  # the rows were stored by an earlier run, whose counts are gone
-            for _ in encoded(path, encoding, counts):
+            for _ in encoded(path, encoding, targets, counts):
                 pass
         return counts.array
 
@@ -56,31 +59,32 @@ def load(
     return stored, parsed_copy.load_counts(path, width_of_counts, count, cache_dir, form)
 
 
-def form_of(encoding: Encoding) -> str:
+def form_of(encoding: Encoding, targets: Targets) -> str:
     """Returns a text that identifies everything that a file's rows depend on."""
     table = encoding.table
     read_as = (table.delimiter, table.column_names, table.encoding)
-    return repr((_FORMAT_VERSION, encoding.sha256, *read_as))
+    return repr((_FORMAT_VERSION, encoding.sha256, targets.form, *read_as))
 
 
 def width(encoding: Encoding) -> int:
-    """Returns the number of columns of the stored rows."""
+    """Returns the number of columns of the stored features."""
     table = encoding.table
-    return len(table.labels) + len(table.dense) + sum(c.max_len for c in table.sparse)
+    return len(table.dense) + sum(c.max_len for c in table.sparse)
 
 
-def encoded(path: str, encoding: Encoding, counts: CellCounts) -> Iterator[np.ndarray]:
+def encoded(
+    path: str, encoding: Encoding, targets: Targets, counts: CellCounts
+) -> Iterator[np.ndarray]:
     """Yields a file's rows in blocks ``[n, width]`` int32, and counts their cells.
 
     Raises:
         ValueError: the file or a cell is invalid, or most cells of a column are odd.
     """
     table = encoding.table
-    for columns, place in files.batches(path, table):
-        parts = []
-        for name in table.labels:
-            with located(place, name):
-                parts.append(values.labels(columns[name], table.missing))
+    names = [*files.present(path, table, targets.names), *table.features]
+    for columns, place in files.batches(path, table, names):
+        total = len(columns[names[0]])
+        parts = targets.encoded(columns, total, place)
         for number, dense in enumerate(table.dense):
             with located(place, dense.name):
                 numbers = values.numbers(columns[dense.name], table.missing)
@@ -91,7 +95,6 @@ def encoded(path: str, encoding: Encoding, counts: CellCounts) -> Iterator[np.nd
             categories, rows = category_cells(sparse, columns, table, place)
             texts, where = values.distinct(categories)
             ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]
-            total = len(columns[sparse.sources[0]])
             counts.add_categories(number, categories, rows, ids, total)
             parts.append(_padded(ids, rows, sparse, total))
         yield np.column_stack(parts).astype(np.int32, copy=False)

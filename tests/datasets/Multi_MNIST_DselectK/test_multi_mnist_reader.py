@@ -180,7 +180,7 @@ def test_tasks_without_a_label_column(write, tasks):
 
 @pytest.mark.parametrize("column", [2, -1, True, "0"])
 def test_label_columns_that_there_are_not(write, column):
-    with pytest.raises(ValueError, match="label_column must be 0 or 1, found"):
+    with pytest.raises(ValueError, match="label_column: expected an integer from 0 to 1"):
         read(write("npz", IMAGES, LABELS), [{"name": "left", "label_column": column}])
 
 

@@ -121,8 +121,8 @@ def test_another_width_names_what_it_follows_from(write):
 
 
 def test_a_label_other_than_0_or_1(write):
-    path = write("0,1,3,0,0,0,0,0,0\n")
-    with pytest.raises(ValueError, match="column 3: expected a label 0 or 1, found 3") as caught:
+    path = write("0,3,1,0,0,0,0,0,0\n")
+    with pytest.raises(ValueError, match="column 2: expected a label 0 or 1, found 3") as caught:
         dataset(path).take(slice(0, 1))
     assert str(caught.value).startswith(f"{path}:1: ")
 
@@ -131,7 +131,10 @@ def test_a_label_other_than_0_or_1(write):
     ("values", "problem"),
     [
         ({"tasks": None}, r"hyper_parameters\.tasks: expected a list of tasks.* found None"),
-        ({"tasks": [{"name": "a", "label_column": 3}]}, r"must be 0 to 2, found \[3\]"),
+        (
+            {"tasks": [{"name": "a", "label_column": 3}]},
+            r"tasks: a: label_column: expected an .* 0 to 2 \(click, buy, spare\), found 3",
+        ),
         ({"dense_input_dim": -1}, r"dense_input_dim: expected an integer of .* found -1"),
         ({"dense_input_dim": "2"}, r"dense_input_dim: expected an integer of .* found '2'"),
         ({"hash_ids": 1}, r"hash_ids: expected True or False, found 1"),

@@ -47,9 +47,9 @@ def parses(monkeypatch):
     found = []
     parse = text_matrix._parse_into
 
-    def counted(temporary, path, columns):
+    def counted(temporary, path, *given):
         found.append(os.path.basename(path))
-        return parse(temporary, path, columns)
+        return parse(temporary, path, *given)
 
     monkeypatch.setattr(text_matrix, "_parse_into", counted)
     return found
@@ -236,10 +236,10 @@ def test_an_interrupted_parse_leaves_no_copy(write, monkeypatch, cache, fault):
     path = write(ROWS)
     parse = text_matrix._parse
 
-    def interrupted(path, first, lines, columns):
+    def interrupted(path, first, *given):
         if first > 1:
             raise fault
-        return parse(path, first, lines, columns)
+        return parse(path, first, *given)
 
     with monkeypatch.context() as patch:
         patch.setattr(text_matrix, "_parse", interrupted)

@@ -70,7 +70,8 @@ def test_reading_a_table(tmp_path, reports, name):
     )
     with progress.titled("building the vocabulary from"):
         assert (
-            sum(len(columns["user"]) for columns, _ in files.batches(str(path), table)) == 4 * ROWS
+            sum(len(columns["user"]) for columns, _ in files.batches(str(path), table, ["user"]))
+            == 4 * ROWS
         )
     found = [each for each in reports if each[0].startswith("building")]
     rows = ("rows",) if name.endswith("parquet") else ()

@@ -16,7 +16,7 @@ TABLE = table_of({"hyper_parameters.table.labels": ["a"], "hyper_parameters.tabl
 READERS = {
     "numbers": lambda path: load(path, 2),
     "ali_ccp": lambda path: list(table_blocks(path, [Kept("101", 1)])),
-    "table": lambda path: list(files.batches(path, TABLE)),
+    "table": lambda path: list(files.batches(path, TABLE, ["a", "b"])),
 }
 FIRST = {"numbers": b"1,2\n", "ali_ccp": b"1,0,0,101:5\n", "table": b"a,b\n1,2\n"}
 

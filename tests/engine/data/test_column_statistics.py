@@ -10,6 +10,7 @@ import pytest
 
 from engine.config.config import Config
 from engine.data import column_statistics
+from engine.system.errors import UserError
 
 COLUMNS = [
     {"column": "age", "kind": "dense", "rows": 200, "missing": 3, "least": -1.5, "most": 80.0},
@@ -191,3 +192,65 @@ def test_readers_without_statistics_and_runs_without_the_file(tmp_path, log):
     column_statistics.report(source(changed("age", missing=200)), "test data", str(tmp_path))
     assert log() == []
     assert list(tmp_path.iterdir()) == []
+
+
+LABELS = [
+    {
+        "task": "like",
+        "label": "like",
+        "type": "binary",
+        "rows": 150,
+        "missing": 50,
+        "positives": 30,
+        "sample_weight": "w",
+        "weights": 120.5,
+        "zero_weights": 3,
+    },
+    {
+        "task": "watch",
+        "label": "seconds",
+        "type": "regression",
+        "rows": 50,
+        "missing": 0,
+        "mean": 3.25,
+        "least": 0.0,
+        "most": 9.5,
+        "where": "like",
+    },
+    {
+        "task": "rating",
+        "label": "rating",
+        "type": "multiclass",
+        "rows": 200,
+        "missing": 0,
+        "classes": {"bad": 50, "good": 150},
+    },
+]
+LABEL_TABLE = """\
+column                 kind   rows  missing  values                                               OOV  cells cut
+like                   label  150   25.0%    30 positive (20.00%), weights 120.5 in all, 3 are 0
+watch (label seconds)  label  50             0 to 9.5, mean 3.25
+rating                 label  200            2 classes: bad 25.0%, good 75.0%"""  # noqa: E501
+
+
+def test_labels_of_every_type():
+    assert column_statistics.table({"rows": 200, "columns": [], "tasks": LABELS}) == LABEL_TABLE
+
+
+@pytest.mark.parametrize(
+    ("place", "counts", "problem"),
+    [
+        (0, {"rows": 0, "missing": 200}, "task like: no row has a label in column like"),
+        (1, {"rows": 0}, "task watch: no row counts, because like is never 1 where a row has a"),
+        (0, {"zero_weights": 150}, "task like: all its rows have weight 0 in column w: it is not"),
+    ],
+)
+def test_a_task_that_no_row_trains(tmp_path, log, place, counts, problem):
+    tasks = [{**entry, **counts} if entry is LABELS[place] else entry for entry in LABELS]
+    found = {"rows": 200, "columns": [], "tasks": tasks}
+    if "missing" in counts:  # an error in a new training, a warning in one that goes on
+        with pytest.raises(UserError, match=f"training data: {problem}: fill the column, or rem"):
+            column_statistics.report_training(config(tmp_path), source(found), None)
+        column_statistics.save(source(FOUND), str(tmp_path))
+    column_statistics.report_training(config(tmp_path, resume=True), source(found), None)
+    assert [line for level, line in log() if level == "WARNING" and problem in line]

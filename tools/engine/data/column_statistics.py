@@ -2,7 +2,8 @@
 
 A RecDataset may have a method ``column_statistics()``. It returns a mapping with ``rows``, the
 number of rows, ``columns``, a list of mappings with a ``column``, a ``kind`` and counts, and
-``tasks``, a list of mappings with a ``task`` and its ``positives``. docs/table.md explains them.
+``tasks``, a list of mappings with a ``task``, its ``label`` column, ``type`` and counts.
+docs/table.md explains them.
 Training keeps them, and every command that reads other rows compares these with them.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 from engine.config.config import Config
 from engine.distributed import processes
 from engine.system import atomic_files
+from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ FILE = "training_data.json"
 # A share is far above that of the training rows if it is larger by both.
 _TIMES, _POINTS = 3, 0.05
 _SHARES = {"missing": "of the cells are missing", "unknown": "of the values are out-of-vocabulary"}
+_CLASSES = 10  # that are shown
 _HEADER = ("column", "kind", "rows", "missing", "values", "OOV", "cells cut")
 
 Statistics = Mapping[str, Any]
@@ -42,6 +45,9 @@ def report_training(config: Config, source: Any, validation: Any) -> None:
         config: the configuration.
         source: the training batches.
         validation: the validation batches; None without any.
+
+    Raises:
+        UserError: no row has a label of a task, and the run continues no other.
     """
     found = of(source)
     if found is None:
@@ -49,6 +55,7 @@ def report_training(config: Config, source: Any, validation: Any) -> None:
     logger.info("training data\n%s", table(found))
     root, start = config.runner("model_save_path"), config.runner("model_init_path")
     earlier = find(root) if config.runner("resume") else find(start) if start else None
+    _check_labels(found, is_new=earlier is None)
     _warn("training data", found, earlier)
     if validation is not None:
         _compare(validation, "validation data", ("", _shares(found)))
@@ -135,6 +142,31 @@ def _warn(name: str, found: Statistics, kept: Kept | None) -> None:
             logger.warning("%s: %s%s", name, difference, kept[0] and f" ({kept[0]})")
 
 
+def _check_labels(found: Statistics, is_new: bool) -> None:
+    """Finds tasks that no row trains.
+
+    Raises:
+        UserError: no row has a label of a task, and the training is a new one. In a day's data,
+            with which a training goes on, the labels of a task may still be unknown.
+    """
+    for entry in found["tasks"]:
+        task, problem = f"training data: task {entry['task']}", None
+        if entry["rows"]:
+            if entry.get("zero_weights") == entry["rows"]:
+                problem = f"all its rows have weight 0 in column {entry['sample_weight']}"
+        elif entry.get("missing") == found.get("rows"):
+            problem = f"no row has a label in column {entry['label']}"
+            if is_new:
+                advice = "fill the column, or remove the task from hyper_parameters.tasks"
+                raise UserError(f"{task}: {problem}: {advice}")
+        else:
+            problem = "no row counts"
+            if entry.get("where"):
+                problem += f", because {entry['where']} is never 1 where a row has a label"
+        if problem:
+            logger.warning("%s: %s: it is not trained", task, problem)
+
+
 def _outside(entry: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> str | None:
     """Returns what is wrong with a task's positives that lie outside its rows; None if nothing."""
     number = entry.get("outside")
@@ -174,7 +206,7 @@ def _share(entry: Mapping[str, Any], key: str) -> float | None:
 def table(statistics: Statistics) -> str:
     """Returns a line for each task and each column."""
     rows = [_HEADER]
-    rows += [_task_cells(entry) for entry in statistics["tasks"]]
+    rows += [_task_cells(entry, statistics.get("rows")) for entry in statistics["tasks"]]
     rows += [_column_cells(entry) for entry in statistics["columns"]]
     widths = [max(map(_width, cells)) for cells in zip(*rows)]
     lines = (
@@ -184,13 +216,30 @@ def table(statistics: Statistics) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _task_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
+def _task_cells(entry: Mapping[str, Any], total: int | None) -> tuple[str, ...]:
     name = entry["task"]
     if entry["label"] != name:
         name = f"{name} (label {entry['label']})"
-    rows, positives = entry["rows"], entry["positives"]
-    share = f" ({positives / rows:.2%})" if rows else ""
-    return name, "label", str(rows), "", f"{positives} positive{share}", "", ""
+    missing = _percent(entry["missing"] / total) if entry.get("missing") and total else ""
+    values = _label_values(entry)
+    if "weights" in entry:
+        values += f", weights {_number(entry['weights'])} in all"
+        values += f", {entry['zero_weights']} are 0" if entry["zero_weights"] else ""
+    return name, "label", str(entry["rows"]), missing, values, "", ""
+
+
+def _label_values(entry: Mapping[str, Any]) -> str:
+    """Returns what the labels of a task's rows are, by its type."""
+    rows = entry["rows"]
+    if "classes" in entry:
+        counts = entry["classes"]
+        shown = [f"{name} {count / max(rows, 1):.1%}" for name, count in counts.items()]
+        more = ", ..." if len(shown) > _CLASSES else ""
+        return f"{len(counts)} classes: {', '.join(shown[:_CLASSES])}{more}"
+    if "mean" in entry:
+        return f"{_values(entry)}, mean {_number(entry['mean'])}" if rows else ""
+    share = f" ({entry['positives'] / rows:.2%})" if rows else ""
+    return f"{entry['positives']} positive{share}"
 
 
 def _column_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:

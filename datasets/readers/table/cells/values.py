@@ -1,6 +1,6 @@
-"""Converts columns of a record batch into labels, numbers and texts.
+"""Converts columns of a record batch into numbers and texts.
 
-Each function takes one column of one batch. An invalid cell raises :class:`CellError`.
+Each function takes one column of one batch. An invalid cell raises a `CellError`.
 """
 
 from __future__ import annotations
@@ -10,23 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from datasets.readers.labels.label import CellError, as_number
 from datasets.readers.table.arrow import pa, pc
 from datasets.readers.table.cells import printed_lists
 from datasets.readers.table.columns import KEY
-
-_LABELS = {"0": 0, "1": 1, "false": 0, "true": 1}
-
-
-class CellError(ValueError):
-    """A cell is invalid.
-
-    Attributes:
-        row: the cell's row in the batch.
-    """
-
-    def __init__(self, row: int, message: str):
-        super().__init__(message)
-        self.row = int(row)
 
 
 def categories(column: pa.Array, missing: Sequence[str], cell_rules: int) -> pa.Array:
@@ -82,25 +69,6 @@ def _float_texts(numbers: pa.Array) -> pa.Array:
     return pc.if_else(pa.array(np.isnan(plain)), pa.scalar(None, pa.string()), texts)
 
 
-def labels(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
-    """Returns labels ``[n]``, each 0 or 1.
-
-    Raises:
-        CellError: a label has another value or is missing.
-    """
-    cells = texts(column, missing).dictionary_encode()
-    label_of = np.array([_label(text) for text in cells.dictionary.to_pylist()] + [-1])
-    values = label_of[_indices(cells)]
-    if (values < 0).any():
-        row = np.argmax(values < 0)
-        raise CellError(row, f"expected a label 0 or 1, found {_quoted(cells[row].as_py())}")
-    return values
-
-
-def _label(text: str) -> int:
-    return _LABELS.get(text.lower(), {0.0: 0, 1.0: 1}.get(_float(text), -1))
-
-
 def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
     """Returns numbers ``[n]``, float64, with NaN where they are missing.
 
@@ -112,7 +80,7 @@ def numbers(column: pa.Array, missing: Sequence[str]) -> np.ndarray:
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        missing_numbers = [number for text in missing if np.isfinite(number := _float(text))]
+        missing_numbers = [number for text in missing if np.isfinite(number := as_number(text))]
         if missing_numbers:
             values = np.where(np.isin(values, missing_numbers), np.nan, values)
     else:
@@ -128,7 +96,9 @@ def _parse(column: pa.Array) -> np.ndarray:
     try:
         values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:  # PyArrow does not name the row, and does not read +1
-        values = np.array([np.nan if text is None else _float(text) for text in column.to_pylist()])
+        values = np.array(
+            [np.nan if text is None else as_number(text) for text in column.to_pylist()]
+        )
     invalid = np.isnan(values) & column.is_valid().to_numpy(zero_copy_only=False)
     if invalid.any():
         raise _no_number(column, np.argmax(invalid))
@@ -138,15 +108,8 @@ def _parse(column: pa.Array) -> np.ndarray:
 def _no_number(column: pa.Array, row: int) -> CellError:
     found = column[int(row)].as_py()
     hint = f" (if it means a missing value, add it to {KEY}.missing)"
-    expected = f"expected a number, found {_quoted(found)}"
+    expected = f"expected a number, found {quoted(found)}"
     return CellError(row, expected + hint if isinstance(found, str) else expected)
-
-
-def _float(text: str) -> float:
-    try:
-        return np.nan if "_" in text else float(text)
-    except ValueError:
-        return np.nan
 
 
 def lists(
@@ -178,14 +141,16 @@ def lists(
 def distinct(column: pa.Array) -> tuple[list[str], np.ndarray]:
     """Returns the distinct texts and each cell's index in them ``[n]``; -1 where it is null."""
     encoded = column.dictionary_encode()
-    return encoded.dictionary.to_pylist(), _indices(encoded)
+    return encoded.dictionary.to_pylist(), indices(encoded)
 
 
-def _indices(encoded: pa.DictionaryArray) -> np.ndarray:
+def indices(encoded: pa.DictionaryArray) -> np.ndarray:
+    """Returns each cell's index in the dictionary ``[n]``; -1 where it is null."""
     return pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """Returns a cell as an error shows it."""
     if value is None:
         return "nothing"
     return repr(value if len(repr(value)) <= 40 else str(value)[:40])

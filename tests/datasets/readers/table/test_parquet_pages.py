@@ -55,7 +55,7 @@ def test_a_cell_of_64_mb_in_a_small_file(tmp_path, dictionary):
     before = pa.total_allocated_bytes()
     tracemalloc.start()
     with pytest.raises(ValueError, match="expected cells of at most 4 MB") as caught:
-        next(files.batches(path, TABLE))
+        next(files.batches(path, TABLE, ["y", "s"]))
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
     assert pa.total_allocated_bytes() - before < 1 << 20
@@ -69,7 +69,7 @@ def test_a_long_cell_that_is_repeated_is_read_in_few_rows(tmp_path):
     """The dictionary of the file has it once, the rows in memory have it a thousand times."""
     path = write(tmp_path / "a.parquet", ["x" * (2 << 20)] * 1000)
     assert parquet_pages.rows_at_once(path, pa_parquet.read_metadata(path), ["s"]) == 127
-    columns, _ = next(files.batches(path, TABLE))
+    columns, _ = next(files.batches(path, TABLE, ["y", "s"]))
     assert len(columns["s"]) == 127
 
 
@@ -80,4 +80,4 @@ def test_a_damaged_page_header_is_one_line(tmp_path):
         file.seek(start)
         file.write(b"\xff" * 40)
     with pytest.raises(ValueError, match=rf"^{path}: the header of a page at byte {start} is dam"):
-        next(files.batches(path, TABLE))
+        next(files.batches(path, TABLE, ["y", "s"]))

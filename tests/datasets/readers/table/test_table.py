@@ -439,7 +439,7 @@ def test_a_file_is_read_in_bounded_memory(tmp_path, monkeypatch, name):
             for _ in range(parts):
                 writer.write_table(part)
         before, most, rows_read = pa.total_allocated_bytes(), 0, 0
-        for batch, _ in files.batches(path, table):
+        for batch, _ in files.batches(path, table, ["x", "y"]):
             rows_read += len(batch["x"])
             most = max(most, pa.total_allocated_bytes() - before)
         assert rows_read == parts * len(values)
@@ -541,8 +541,11 @@ def test_rows_to_predict_have_no_labels(tmp_path, name):
     assert len(found) == 2
     for one, other in zip(found, expected):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(ValueError, match="there is no column click among"):
-        RecDataset([train, path], config)  # labelled in part
+    dense, ids, click, like = arrays(RecDataset([train, path], config))  # labelled in part
+    for found, one in zip((dense, ids), expected):
+        np.testing.assert_array_equal(found, np.concatenate([one, one]))
+    assert (np.stack([click, like])[:, 5:] == -100).all()
+    np.testing.assert_array_equal(click[:5], expected[2])
 
 
 @pytest.mark.parametrize("write", [write_text, write_parquet])

@@ -21,9 +21,10 @@ USER = {**USER, "values": 4, "unknown": None, "odd": []}
 # a|b, b, c|b|a|d, nothing, a||b: nine values in four cells, one of them longer than max_len.
 TAGS = {"column": "tags", "kind": "sequence", "rows": 5, "missing": 1, "ids": 4, "hashed": False}
 TAGS = {**TAGS, "values": 9, "unknown": 0, "odd": [], "cut": 1, "max_len": 3, "keep": "last"}
+BINARY = {"type": "binary", "missing": 0}
 TASKS = [
-    {"task": "click", "label": "click", "rows": 5, "positives": 3},
-    {"task": "like", "label": "like", "rows": 5, "positives": 3},
+    {"task": "click", "label": "click", **BINARY, "rows": 5, "positives": 3},
+    {"task": "like", "label": "like", **BINARY, "rows": 5, "positives": 3},
 ]
 
 
@@ -69,16 +70,17 @@ def test_a_task_that_counts_in_some_rows(tmp_path):
     ]
     data = trained(tmp_path, write_text(tmp_path / "a.csv"), tasks=tasks)
     assert data.column_statistics()["tasks"] == [
-        {"task": "ctr", "label": "click", "rows": 5, "positives": 3},
+        {"task": "ctr", "label": "click", **BINARY, "rows": 5, "positives": 3},
         {
             "task": "cvr",
             "label": "like",
+            **BINARY,
             "rows": 3,
             "positives": 2,
             "where": "ctr",
             "outside": 1,
         },
-        {"task": "ctcvr", "label": "like", "rows": 5, "positives": 3},
+        {"task": "ctcvr", "label": "like", **BINARY, "rows": 5, "positives": 3},
     ]
 
 
