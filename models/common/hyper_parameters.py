@@ -28,7 +28,6 @@ DEFAULTS: dict[str, Any] = {
     "table.dense": None,
     "table.sparse": None,
     "table.missing": None,
-    "table.sample_weight": None,
     "table.delimiter": None,
     "table.column_names": None,
     "table.encoding": None,

@@ -29,8 +29,8 @@ def labels_of(
         columns: the names of the label columns.
         default: the tasks if the configuration has none; None if it must have them.
         numbers: the label columns that hold numbers and no classes.
-        class_num: number of classes of tasks that declare neither a type nor classes; None for 2,
-            unless ``hyper_parameters.class_num`` says it.
+        class_num: number of classes of tasks that declare neither type nor classes, if
+            ``hyper_parameters.class_num`` is not set either; None for 2.
 
     Raises:
         ValueError: there are no tasks, or a task's declaration is malformed.
@@ -87,9 +87,11 @@ def _label(
     if type(column) is not int or not 0 <= column <= last:
         names = f"{last} ({', '.join(columns)})" if len(columns) <= 20 else last
         checks.fail(f"{place}: label_column", f"an integer from 0 to {names}", column)
-    many = type(shared) is int and shared > 2  # PaddleRec's and DSelect-k's key for all tasks
     kind = entry.get("type")
-    kind = ("multiclass" if many else "binary") if kind is None else kind
+    if kind is None:  # hyper_parameters.class_num is PaddleRec's and DSelect-k's for all tasks
+        many = entry.get("class_num", shared)
+        many = bool(entry.get("classes")) or (type(many) is int and many > 2)
+        kind = "multiclass" if many else "binary"
     checks.choice(f"{place}: type", kind, KINDS)
     for key, user in (("positive", "binary"), ("classes", "multiclass")):
         if entry.get(key) is not None and kind != user:

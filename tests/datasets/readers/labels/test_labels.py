@@ -41,6 +41,8 @@ def read(label, numbers, dtype=np.float32):
         ({"type": "multiclass", "classes": ["bad", "good"]}, [1, 0], [1, 0]),
         ({"type": "multiclass", "default": TEN}, [9, 0], [9, 0]),
         ({"default": TEN}, [9, 0], [9, 0]),  # PaddleRec's key for all tasks
+        ({"class_num": 3}, [2, 0], [2, 0]),
+        ({"classes": ["bad", "good"]}, [1, NAN], [1, MISSING]),
         ({"type": "regression"}, [-2.5, 16777217.0, 0], [-2.5, 16777216.0, 0]),
         ({"type": "regression", "missing_label": -1}, [-1, 0.25], [NAN, 0.25]),
         ({"type": "count"}, [0, 3, 1.5, NAN], [0, 3, 1.5, NAN]),
@@ -114,7 +116,10 @@ def test_texts_become_classes(declared, texts):
             {"type": "multiclass", "classes": ["a", "b"], "class_num": 3},
             "t: class_num: expected 2, the number of classes, found 3",
         ),
-        ({"classes": ["a", "b"]}, "t: classes: expected no value for a binary task, found"),
+        (
+            {"classes": ["a", "b"], "type": "binary"},
+            "t: classes: expected no value for a binary task, found",
+        ),
         ({"type": "count", "positive": 1}, "t: positive: expected no value for a count task"),
         ({"positive": []}, "t: positive: expected the value that means 1, or a list of values"),
         ({"positive": {}}, "t: positive: expected the value that means 1"),
