@@ -121,4 +121,8 @@ def assert_same_lines(one, two, tolerance):
     for first, second in zip(parse_log(one), parse_log(two)):
         assert [name for name, _ in first] == [name for name, _ in second]
         for (name, left), (_, right) in zip(first, second):
-            assert float(left) == pytest.approx(float(right), abs=tolerance), (name, first, second)
+            assert float(left) == pytest.approx(float(right), abs=tolerance, nan_ok=True), (
+                name,
+                first,
+                second,
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -155,7 +155,8 @@ class DygraphSession:
         self.net.eval()
         trained = self.parameters() if self._averages else {}
         self.load(self._averages.values() if self._averages else {}, "rec")
-        some = islice(self.batches(source, 0), batches)
+        # Not self.batches: with several processes only rank 0 is here, and it must not wait.
+        some = islice(chain.from_iterable(self._batch_lists(source, 0)), batches)
         means = mean_over_rows(lambda batch: weights(self.net, batch), some)
         self.load(trained, "rec")
         return means
