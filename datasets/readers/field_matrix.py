@@ -81,7 +81,7 @@ class FieldDataset(LabelledTable):
         """
         single = [field.name for field in self._fields if field.max_len == 1]
         if column not in single:
-            checks.fail("runner.gauc_column", f"a field of one id, {', '.join(single)}", column)
+            checks.fail("groups", f"a field of one id, {', '.join(single)}", column)
         position = self._first_id + self._names.index(column)
         ids = self._matrix.take(slice(0, len(self)), slice(position, position + 1))[:, 0]
         return np.where(ids == 0, -1, ids).astype(np.int64)

@@ -12,10 +12,10 @@ from datasets.readers.table.cells.categories import located
 from datasets.readers.table.columns import Table
 
 
-def groups(paths: Sequence[str], table: Table, column: str) -> np.ndarray:
-    """Returns the number of each row's group, int64 ``[rows]``; -1 where the value is missing.
+def groups(paths: Sequence[str], table: Table, column: str) -> tuple[np.ndarray, list[str]]:
+    """Returns the number of each row's group, -1 where the value is missing, and the groups' texts.
 
-    Groups follow from the values in the files, not from a vocabulary.
+    Groups follow from the values in the files, not from a vocabulary. Numbers are int64 ``[rows]``.
 
     Raises:
         ValueError: a file is damaged, has no such column, or the column holds lists.
@@ -29,4 +29,4 @@ def groups(paths: Sequence[str], table: Table, column: str) -> np.ndarray:
             texts, where = values.distinct(cells)
             numbers = [group_of.setdefault(text, len(group_of)) for text in texts]
             parts.append(np.array([*numbers, -1], np.int64)[where])
-    return np.concatenate(parts)
+    return np.concatenate(parts), list(group_of)

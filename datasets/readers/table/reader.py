@@ -69,6 +69,7 @@ class RecDataset(LabelledTable):
         table = self._encoding.table
         self._paths = table_files(file_list)
         targets = targets_of(config, table).learned_from(self._encoding.classes)
+        self._groups: dict[str, tuple[np.ndarray, list[str]]] = {}
         self.LABELS = table.labels
         if not self._has_labels(targets):
             targets, self.LABELS = Targets((), ()), ()
@@ -156,7 +157,16 @@ class RecDataset(LabelledTable):
         Raises:
             ValueError: a file has no such column, or the column holds lists.
         """
-        return grouping.groups(self._paths, self._encoding.table, column)
+        return self._grouped(column)[0]
+
+    def group_names(self, column: str) -> list[str]:
+        """Returns the values of a column by the numbers that `groups` gives them."""
+        return self._grouped(column)[1]
+
+    def _grouped(self, column: str) -> tuple[np.ndarray, list[str]]:
+        if column not in self._groups:  # the files are read once
+            self._groups[column] = grouping.groups(self._paths, self._encoding.table, column)
+        return self._groups[column]
 
     def _declared(self, config) -> list[Label]:
         return list(self._targets.labels)

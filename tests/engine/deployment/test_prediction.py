@@ -8,7 +8,7 @@ from engine.deployment.exported_model import task_facts
 from engine.deployment.exported_model.tensors import TensorSpec
 from engine.deployment.inference import command, prediction
 from engine.deployment.inference.labels import LabelFields
-from engine.evaluation import task_metrics
+from engine.evaluation import task_columns
 from engine.system.errors import UserError
 
 
@@ -101,7 +101,7 @@ def test_the_number_of_labels_must_be_that_of_the_tasks():
 def test_columns_of_an_output(shape, names):
     """Two classes give P(label = 1); three or more give all probabilities."""
     output = np.arange(np.prod(shape), dtype="float32").reshape(shape)
-    columns = task_metrics.named_columns({"a": task_facts.prediction(output, None)})
+    columns = task_columns.named_columns({"a": task_facts.prediction(output, None)})
     assert list(columns) == names
     flat = output.reshape(6, -1)
     expected = flat[:, 1:] if shape == [6, 2] else flat

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -122,7 +123,8 @@ def test_a_task_may_count_only_some_rows(evaluated):
 def test_tasks_of_ten_classes_have_no_auc_and_a_warning(evaluated):
     done, found, table = evaluated("dselect_k", f"runner.metrics={BINARY}")
     figures = found["epochs"]["0"]["tasks"]["left"]
-    assert "left has 10 classes: auc of runner.metrics needs a task with two" in done.stderr
+    warning = "left is a multiclass task: it has no auc of runner.metrics; it may have macro_auc"
+    assert warning in done.stderr
     assert "auc" not in figures
     chosen = np.stack([table[f"left_{digit}"] for digit in range(10)], axis=1)
     assert figures["logloss"] > 0
@@ -148,7 +150,7 @@ def own_table(tmp_path):
     return content
 
 
-def test_gauc_groups_by_any_column_of_a_table(own_table, evaluated, tmp_path):
+def test_gauc_and_slices_group_by_any_column_of_a_table(own_table, evaluated, tmp_path):
     folder = tmp_path / "mmoe"
     folder.mkdir()
     for name in ("dygraph_model.py", "static_model.py", "net.py", "table_reader.py"):
@@ -156,7 +158,7 @@ def test_gauc_groups_by_any_column_of_a_table(own_table, evaluated, tmp_path):
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(own_table), encoding="utf-8")
     options = ["runner.metrics=[gauc]", "runner.gauc_column=person"]
-    done, found, table = evaluated(None, *options, yaml_path=path)
+    done, found, table = evaluated(None, *options, "runner.slice_by=person", yaml_path=path)
     assert done.code == 0, done.stderr
     with open(tmp_path / "data" / "test_all" / "test.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -171,6 +173,11 @@ def test_gauc_groups_by_any_column_of_a_table(own_table, evaluated, tmp_path):
         assert len(aucs) > 5
         assert figures["gauc_groups"] == len(aucs)
         assert figures["gauc"] == pytest.approx(np.average(aucs, weights=weights), abs=1e-9)
+        sizes = Counter(row["person"] for row in rows)
+        for person, of_person in figures["slices"]["values"].items():
+            assert of_person["rows"] == sizes[person]
+        assert figures["slices"]["rows_without_value"] == sizes[""]
+    assert ", person = p" in done.log
     done, *_ = evaluated(None, options[0], "runner.gauc_column=persona", yaml_path=path)
     assert done.code == 2
     assert "there is no column persona among" in done.stderr
@@ -179,17 +186,34 @@ def test_gauc_groups_by_any_column_of_a_table(own_table, evaluated, tmp_path):
 @pytest.mark.parametrize(
     ("model", "options", "problem"),
     [
-        ("mmoe", ["runner.metrics=[auc,f1]"], "expected a list of auc, gauc, logloss"),
+        ("mmoe", ["runner.metrics=[auc,f2]"], "expected a list of auc, gauc, pr_auc"),
         ("mmoe", ["runner.metrics=[gauc]"], "gauc needs runner.gauc_column"),
         (
             "mmoe",
             ["runner.metrics=[gauc]", "runner.gauc_column=user"],
-            "runner.gauc_column needs census_reader.RecDataset.groups: not defined",
+            "runner.gauc_column = 'user': it needs census_reader.RecDataset.groups: not defined",
         ),
         (
             "esmm",
             ["runner.metrics=[gauc]", "runner.gauc_column=user"],
             "expected a field of one id, 101, 121",
+        ),
+        (
+            "mmoe",
+            ["runner.metrics=[auc]", "runner.slice_by=user"],
+            "runner.slice_by = 'user': it needs census_reader.RecDataset.groups: not defined",
+        ),
+        ("mmoe", ["runner.slice_by=user"], "it has no effect without runner.metrics"),
+        (
+            "mmoe",
+            ["runner.metrics=[auc]", "runner.threshold=0.3"],
+            "it has no effect without acc or precision or recall or f1 in runner.metrics",
+        ),
+        ("mmoe", ["runner.weighted_metrics=True"], "no effect without a metric in runner.metrics"),
+        (
+            "mmoe",
+            ["runner.metrics=[auc]", "runner.weighted_metrics=True"],
+            "no sample weights are declared; set hyper_parameters.table.sample_weight",
         ),
         ("mmoe", ["runner.save_metrics=metrics.txt"], "a file name that ends in .json"),
     ],

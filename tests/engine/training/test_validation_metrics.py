@@ -6,7 +6,7 @@ import os
 import numpy as np
 import paddle
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from engine.checkpoints import formats, layout
 from engine.data import sources
@@ -135,6 +135,18 @@ def test_a_log_loss_selects_the_evaluation_with_the_lowest(graph, settings, capl
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
+def test_any_metric_of_a_task_selects_the_evaluation_with_the_best(graph, settings):
+    more = ["runner.valid_metric=f1_marital", "runner.threshold=0.3", "runner.valid_interval=5"]
+    config = settings("run", *more)
+    summary = train(graph, config)
+    values = [metrics["f1_marital"] for metrics in summary.valid.values()]
+    assert summary.best.value == max(values) > min(values)
+    columns, labels = predicted(graph, config, "best")
+    expected = f1_score(labels["marital"], columns["marital"] > 0.3)
+    assert summary.best.value == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
 def test_the_loss_is_the_weighted_sum_of_the_log_losses(graph, settings):
     """200 rows in batches of 64: the last one is smaller."""
     config = settings("run", "runner.valid_metric=loss")
@@ -169,7 +181,10 @@ def test_the_loss_has_what_the_net_adds_to_it(configure):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("logloss_incom", "expected one of logloss_income, logloss_marital"),
+        ("logloss_incom", "expected one of logloss_income, logloss_marital; did you mean"),
+        ("mae_income", r"not defined for income, a binary task; expected auc, .* and _income"),
+        ("calibration_income", "neither higher nor lower is better for calibration; expected auc"),
+        ("gauc_income", r"gauc needs runner\.gauc_column"),
         ("rmse", r"expected one of mean, auc_income, auc_marital, loss, logloss_<task>"),
     ],
 )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from engine.config.runner_key import REQUIRED, Key, at_least, is_names, names
 
-METRICS = ("auc", "gauc", "logloss", "calibration", "ece", "acc")
+METRICS = ("auc", "gauc", "pr_auc", "macro_auc", "acc", "precision", "recall", "f1", "logloss")
+METRICS += ("normalized_entropy", "calibration", "ece")
+METRICS += ("xauc", "spearman", "mae", "rmse", "r2", "poisson_deviance")
 SYNC_MODES = ("async", "sync", "geo", "heter", "gpubox")
 READER_TYPES = ("DataLoader", "QueueDataset", "InmemoryDataset", "CustomizeDataLoader")
 
@@ -136,9 +138,10 @@ RUNNER = {
     "valid_metric": Key(
         "text",
         "mean",
-        "Metric that selects the best evaluation: its name in the log, `mean` of all AUCs (without "
-        "an AUC, of all metrics), `loss`, or `logloss_<task>`. For a loss, a cost or an error, "
-        "lower is better. See [training.md](training.md).",
+        "Metric that selects the best evaluation: its name in the log, `mean` of all AUCs, "
+        "accuracies and XAUCs, `loss`, or any of `metrics` with a task's name, such as "
+        "`logloss_<task>`. For a loss, a cost or an error, lower is better. See "
+        "[training.md](training.md).",
     ),
     "early_stopping_patience": at_least(
         1, None, "Training stops after this many consecutive evaluations without improvement."
@@ -183,10 +186,30 @@ RUNNER = {
         "any",
         None,
         "Metrics that evaluation computes for each task in addition to the model's, exactly and "
-        "over all rows: a list of `auc`, `gauc`, `logloss`, `calibration`, `ece` and `acc`. See "
+        f"over all rows: a list of {', '.join(f'`{name}`' for name in METRICS)}. See "
         "[results.md](results.md).",
         f"a list of {', '.join(METRICS)}",
         lambda value: is_names(value) and set(value) <= set(METRICS),
+    ),
+    "threshold": Key(
+        "any",
+        0.5,
+        "Probability above which a row of a binary task is predicted 1, for `acc`, `precision`, "
+        "`recall` and `f1`.",
+        "a number between 0 and 1",
+        lambda value: type(value) in (int, float) and 0 < value < 1,
+    ),
+    "weighted_metrics": Key(
+        "bool",
+        False,
+        "Weight the rows of `metrics` by the sample weights of the tasks. See "
+        "[results.md](results.md).",
+    ),
+    "slice_by": Key(
+        "text",
+        None,
+        "Column by whose values `metrics` are also computed, like `gauc_column`: a line for each "
+        "task and value.",
     ),
     "gauc_column": Key(
         "text",

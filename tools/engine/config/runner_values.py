@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.config.config import Config
 from engine.config.runner_key import PATHS, Key
-from engine.config.runner_keys import RUNNER
+from engine.config.runner_keys import METRICS, RUNNER
 from engine.config.yaml_scalars import suggest
 from engine.system import integers
 
@@ -23,9 +23,15 @@ _NEEDED = {
     "early_stopping_patience": "valid_data_dir",
     "early_stopping_min_delta": "valid_data_dir",
     "init_scope": "model_init_path",
+    "slice_by": "metrics",
 }
-# Keys that have no effect unless ``runner.metrics`` contains a metric.
-_OF_METRICS = {"gauc_column": "gauc", "ece_bins": "ece"}
+# Keys that have no effect unless ``runner.metrics`` or ``runner.valid_metric`` has such a metric.
+_OF_METRICS = {
+    "gauc_column": ("gauc",),
+    "ece_bins": ("ece",),
+    "threshold": ("acc", "precision", "recall", "f1"),
+    "weighted_metrics": METRICS,
+}
 
 
 def check(config: Config) -> None:
@@ -45,10 +51,17 @@ def check(config: Config) -> None:
         if _is_set(config, name) and config.get(f"runner.{needed}") is None:
             problem = f"it has no effect without runner.{needed}"
             raise config.error(f"runner.{name}", problem)
-    for name, metric in _OF_METRICS.items():
-        if _is_set(config, name) and metric not in (config.get("runner.metrics") or ()):
-            problem = f"it has no effect without {metric} in runner.metrics"
+    for name, metrics in _OF_METRICS.items():
+        if _is_set(config, name) and not _uses(config, metrics):
+            named = " or ".join(metrics) if metrics != METRICS else "a metric"
+            problem = f"it has no effect without {named} in runner.metrics"
             raise config.error(f"runner.{name}", problem)
+
+
+def _uses(config: Config, metrics: tuple[str, ...]) -> bool:
+    chosen = config.get("runner.valid_metric") or ""
+    names = config.get("runner.metrics") or ()
+    return any(metric in names or chosen.startswith(f"{metric}_") for metric in metrics)
 
 
 def _is_set(config: Config, name: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from engine.data.batch import Columns
 from engine.data.prefetch import prefetched
 from engine.data.reader_errors import no_rows, reader_errors
-from engine.data.row_order import epoch_order, read_groups, read_statistics
+from engine.data.row_order import epoch_order, read_group_names, read_groups, read_statistics
 from engine.distributed.row_shares import RowShares
 from engine.system import progress
 
@@ -122,6 +122,10 @@ class BlockSource:
     def groups(self, column: str) -> np.ndarray:
         """Returns every row's group, in file order; see `read_groups`."""
         return read_groups(self._dataset, self._reader, column, self._rows)
+
+    def group_names(self, column: str) -> list[str]:
+        """Returns the groups' texts by number; see `read_group_names`."""
+        return read_group_names(self._dataset, self._reader, column)
 
     def column_statistics(self) -> dict[str, Any] | None:
         """Returns the statistics of the columns; see `read_statistics`."""

@@ -62,7 +62,7 @@ def read_groups(dataset: Any, reader: str, column: str, rows: int | None) -> np.
     """
     find = getattr(dataset, "groups", None)
     if find is None:
-        raise UserError(f"runner.gauc_column needs {reader}.RecDataset.groups: not defined")
+        raise UserError(f"it needs {reader}.RecDataset.groups: not defined")
     with reader_errors(reader):
         groups = np.asarray(find(column))
     if groups.dtype.kind not in "iu" or groups.shape != (groups.size if rows is None else rows,):
@@ -72,3 +72,12 @@ def read_groups(dataset: Any, reader: str, column: str, rows: int | None) -> np.
             f"shape {list(groups.shape)}"
         )
     return groups
+
+
+def read_group_names(dataset: Any, reader: str, column: str) -> list[str]:
+    """Returns the texts of a column's groups by their number; empty if the reader has none."""
+    find = getattr(dataset, "group_names", None)
+    if find is None:
+        return []
+    with reader_errors(reader):
+        return list(find(column))

@@ -11,7 +11,13 @@ from paddle.io import IterableDataset
 
 from engine.data.batch import Columns, as_arrays, batch_rows, collate
 from engine.data.reader_errors import no_rows, reader_errors
-from engine.data.row_order import epoch_order, has_length, read_groups, read_statistics
+from engine.data.row_order import (
+    epoch_order,
+    has_length,
+    read_group_names,
+    read_groups,
+    read_statistics,
+)
 from engine.distributed.row_shares import RowShares
 
 
@@ -95,6 +101,10 @@ class RowSource:
         """Returns every row's group, in the reader's order; see `read_groups`."""
         rows = self.rows if self.batch_size else None  # of batches, the rows are unknown
         return read_groups(self._dataset, self._reader, column, rows)
+
+    def group_names(self, column: str) -> list[str]:
+        """Returns the groups' texts by number; see `read_group_names`."""
+        return read_group_names(self._dataset, self._reader, column)
 
     def column_statistics(self) -> dict[str, Any] | None:
         """Returns the statistics of the columns; see `read_statistics`."""

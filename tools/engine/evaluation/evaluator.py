@@ -8,6 +8,7 @@ from engine.data import column_statistics
 from engine.data.sources import ModelSource, Source, length
 from engine.distributed import processes
 from engine.evaluation import predictions, task_metrics
+from engine.evaluation.label_presence import LabelPresence
 from engine.evaluation.progress import RunLog
 from engine.evaluation.steps import end_epoch, run_steps
 from engine.evaluation.summary import Summary
@@ -46,10 +47,22 @@ def evaluate(session: Session, config: Config, source: Source | ModelSource) -> 
         log.start_epoch(epoch)
         saved_at = facts.get("saved_at")
         world.check_equal(f"checkpoint {folder}, saved at", saved_at, "all need the same folder")
-        table = predictions.Predictions(labels=bool(requested)) if output or requested else None
+        weighted = bool(requested) and requested.weighted
+        table = predictions.Predictions(bool(requested), weighted) if output or requested else None
         step = table.collecting_step(session) if table else session.infer_step
-        summary.rows += run_steps(session, session.batches(source, epoch), step, clock, log)
-        summary.metrics[epoch] = end_epoch(session, clock, log, undefined)
+        labels = LabelPresence(session, world)
+        summary.rows += run_steps(
+            session,
+            session.batches(source, epoch),
+            labels.noting(step),
+            clock,
+            log,
+            select=labels.evaluated,
+        )
+        labels.gather()
+        summary.metrics[epoch] = end_epoch(session, clock, log, undefined, labels.evaluated)
+        if epoch == next(iter(folders)):
+            labels.log()
         if table:
             table.gather(world)
         if output:
@@ -58,7 +71,11 @@ def evaluate(session: Session, config: Config, source: Source | ModelSource) -> 
         if requested:
             summary.tasks[epoch] = world.on_main_process(
                 lambda epoch=epoch, table=table: requested.report(
-                    f"epoch: {epoch}", table.columns, table.labels
+                    f"epoch: {epoch}",
+                    table.columns,
+                    table.labels,
+                    table.weights,
+                    session.task_facts(),
                 )
             )
     summary.seconds = clock.total()

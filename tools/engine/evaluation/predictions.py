@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -23,21 +23,23 @@ class Predictions:
 
     Args:
         labels: whether to collect labels, too.
+        weights: whether to collect sample weights, too.
     """
 
-    def __init__(self, labels: bool = False):
+    def __init__(self, labels: bool = False, weights: bool = False):
         self._columns: dict[str, list[np.ndarray]] = {}
         self._labels: dict[str, list[np.ndarray]] | None = {} if labels else None
+        self._weights: dict[str, list[np.ndarray]] | None = {} if weights else None
 
     def collecting_step(self, session: Session) -> Callable[[Any, Clock], dict]:
         """Returns an evaluation step that also collects the predictions of its batch."""
 
         def step(batch: Any, clock: Clock) -> dict:
             if self._labels is not None:
-                for name, values in session.labels(batch).items():
-                    self._labels.setdefault(name, []).append(values)
-            for name, values in session.predict(batch).items():
-                self._columns.setdefault(name, []).append(values)
+                _add(self._labels, session.labels(batch))
+            if self._weights is not None:
+                _add(self._weights, sample_weights(session, batch))
+            _add(self._columns, session.predict(batch))
             return session.infer_step(batch, clock)
 
         return step
@@ -49,13 +51,12 @@ class Predictions:
         """
         if world.size == 1:
             return
-        for collected in (self._columns, self._labels):
+        for collected in (self._columns, self._labels, self._weights):
             if collected is None:
                 continue
             of_ranks = world.all_gather(collected)
             for name, batches in collected.items():
-                steps = zip_longest(*(columns.get(name, []) for columns in of_ranks))
-                batches[:] = [batch for step in steps for batch in step if batch is not None]
+                batches[:] = in_order([columns.get(name, []) for columns in of_ranks])
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -64,8 +65,15 @@ class Predictions:
 
     @property
     def labels(self) -> dict[str, np.ndarray]:
-        """Every row's label by task, ``[rows]`` each; negative where a row does not count."""
+        """Every row's label by task, ``[rows]`` each; see `Session.labels`."""
         return {name: np.concatenate(values) for name, values in (self._labels or {}).items()}
+
+    @property
+    def weights(self) -> dict[str, np.ndarray] | None:
+        """Every row's sample weight by task, ``[rows]`` each; None if they are not collected."""
+        if self._weights is None:
+            return None
+        return {name: np.concatenate(values) for name, values in self._weights.items()}
 
     def save(self, path: str, epoch: int | None) -> None:
         """Writes the predictions with one column for each task; see `write`.
@@ -80,6 +88,31 @@ class Predictions:
         stem, ending = os.path.splitext(path)
         path = path if epoch is None else f"{stem}.{epoch}{ending}"
         write(path, self.columns)
+
+
+def _add(collected: dict[str, list[np.ndarray]], arrays: Mapping[str, np.ndarray]) -> None:
+    for name, values in arrays.items():
+        collected.setdefault(name, []).append(values)
+
+
+def in_order(of_ranks: Sequence[Sequence[Any]]) -> list:
+    """Returns the batches of all processes, which alternate, in the order of the rows."""
+    return [batch for step in zip_longest(*of_ranks) for batch in step if batch is not None]
+
+
+def sample_weights(session: Session, batch: Any) -> Mapping[str, np.ndarray]:
+    """Returns each task's sample weights, for ``runner.weighted_metrics``.
+
+    Raises:
+        UserError: the model has none.
+    """
+    weights = session.weights(batch)
+    if weights is None:
+        raise UserError(
+            "runner.weighted_metrics = True: no sample weights are declared; set "
+            "hyper_parameters.table.sample_weight, or sample_weight of a task"
+        )
+    return weights
 
 
 def check(path: str) -> None:

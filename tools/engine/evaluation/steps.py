@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from typing import Any, Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from engine.evaluation.progress import RunLog
 from engine.evaluation.undefined_metrics import UndefinedMetrics
@@ -20,6 +21,7 @@ def run_steps(
     log: RunLog,
     at_log_line: Callable[[int, int], None] | None = None,
     after_step: Callable[[], None] | None = None,
+    select: Callable[[Mapping[str, Any]], dict[str, Any]] = dict,
 ) -> int:
     """Takes a step for each batch and returns the number of rows.
 
@@ -31,6 +33,7 @@ def run_steps(
         log: the run's log lines.
         at_log_line: called with epoch and batch when a line is logged.
         after_step: called after each step; its time does not count.
+        select: returns the metrics to log; by default all.
 
     Raises:
         Interrupted: a signal arrived; the step in progress was completed.
@@ -47,7 +50,7 @@ def run_steps(
         if log.count(rows):
             metrics, shown = session.metrics(), session.mean_over_processes(shown)
             clock.lap("metrics")
-            log.line(metrics, shown, session.learning_rate())
+            log.line(select(metrics), shown, session.learning_rate())
             if at_log_line:
                 at_log_line(log.epoch, log.batches - 1)
         if after_step:
@@ -59,13 +62,17 @@ def run_steps(
 
 
 def end_epoch(
-    session: Session, clock: Clock, log: RunLog, undefined: UndefinedMetrics
+    session: Session,
+    clock: Clock,
+    log: RunLog,
+    undefined: UndefinedMetrics,
+    select: Callable[[Mapping[str, Any]], dict[str, Any]] = dict,
 ) -> dict[str, Any]:
-    """Logs an epoch's metrics, warns of undefined ones, and returns them.
+    """Logs an epoch's metrics, warns of undefined ones, and returns them; see `run_steps`.
 
     For a folder written for PaddleRec the line also has the values of the last batch, as there.
     """
-    metrics = session.metrics()
+    metrics = select(session.metrics())
     clock.lap("metrics")
     last = session.mean_over_processes(log.shown) if session.shows_last_batch else {}
     log.end_epoch({**metrics, **last, **metrics}, session.skipped)

@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 
 from engine.config.config import Config
-from engine.evaluation import exact_metrics
+from engine.evaluation.metrics import catalogue
+from engine.evaluation.metrics.catalogue import METRICS
+from engine.evaluation.slices import Slices
+from engine.evaluation.task_columns import Facts, counted, predictions_of, typed
 from engine.system import logs
 from engine.system.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-_BINARY_ONLY = ("auc", "gauc")  # metrics of tasks with two classes
+_SHOWN = {"acc": "accuracy", "logloss": "log loss"}
+
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass
@@ -27,83 +32,151 @@ class TaskMetrics:
         names: the names in ``runner.metrics``.
         bins: the number of bins in a reliability diagram.
         groups: each row's group in file order, ``[rows]``; None without ``gauc``.
+        threshold: the probability above which a row is predicted 1.
+        weighted: whether sample weights count.
+        slices: the rows by a column's values; None without ``runner.slice_by``.
+        warns: whether to warn of metrics that a task does not have.
     """
 
     names: list[str]
-    bins: int
+    bins: int = 20
     groups: np.ndarray | None = None
+    threshold: float = 0.5
+    weighted: bool = False
+    slices: Slices | None = None
+    warns: bool = True
     _warned: set[str] = field(default_factory=set)
 
     def report(
-        self, title: str, predictions: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+        self,
+        title: str,
+        predictions: Arrays,
+        labels: Arrays,
+        weights: Arrays | None = None,
+        facts: Facts | None = None,
     ) -> dict[str, dict[str, Any]]:
         """Logs one line for each task; returns each task's results with its reliability diagram.
+
+        A task without labels is left out.
 
         Args:
             title: the start of the lines, such as ``epoch: 2``.
             predictions: all rows' predictions, in columns as `named_columns` returns them.
-            labels: all rows' labels by task; rows with a negative label do not count.
+            labels: all rows' labels by task; `counted` says which rows count.
+            weights: all rows' sample weights by task; None if there are none.
+            facts: the tasks' types and classes.
 
         Raises:
             UserError: a task has no predictions, or rows have no groups.
         """
         results = {}
         for task, truth in labels.items():
-            result = self._compute(task, truth, predictions_of(task, predictions))
-            results[task] = result
-            shown = ", ".join(
-                f"{name}: {value:.6f}" for name, value in result.items() if name in self.names
-            )
-            groups = result.get("gauc_groups")
-            of_groups = "" if groups is None else f", of {groups} groups"
-            line = f"{title}, {task} on {result['rows']} rows, {shown}{of_groups}"
-            logger.info(line, extra=logs.RESULT)
+            if not counted(truth).any():
+                continue
+            predicted = predictions_of(task, predictions, facts)
+            kind, truth = typed(task, truth, predicted, facts)
+            rows = self._rows(truth, predicted, weights.get(task) if weights else None)
+            names = self._names_for(task, kind)
+            results[task] = result = self._compute(names, rows)
+            self._log(f"{title}, {task}", result)
+            if self.slices:
+                result["slices"] = self._sliced(f"{title}, {task}", names, truth, rows)
+        if self.slices and results:
+            self._log_rest(title)
         return results
 
-    def _compute(self, task: str, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-        counted = labels >= 0
-        truth, predicted = labels[counted], predictions[counted]
-        names = self._names_for(task, predicted)
-        result: dict[str, Any] = {"rows": int(counted.sum())}
-        if predicted.ndim == 1:
-            result["positives"] = int(truth.sum())
-            events = truth, predicted
-        else:
-            events = exact_metrics.top_class(truth, predicted)
-        if "auc" in names:
-            result["auc"] = exact_metrics.auc(truth, predicted)
-        if "gauc" in names:
-            if len(self.groups) != len(counted):
+    def value(
+        self,
+        task: str,
+        labels: np.ndarray,
+        predictions: np.ndarray,
+        weights: np.ndarray | None = None,
+        facts: Facts | None = None,
+    ) -> float:
+        """Returns the first of `names` for one task's rows; NaN if no row counts. See `report`."""
+        _, truth = typed(task, labels, predictions, facts)
+        rows = self._rows(truth, predictions, weights)
+        return self._compute(self.names[:1], rows)[self.names[0]] if len(rows.labels) else np.nan
+
+    def _rows(
+        self, truth: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None
+    ) -> catalogue.Rows:
+        kept = counted(truth)
+        for key, groups in self._groups_by_key():
+            if len(groups) != len(kept):
                 raise UserError(
-                    f"runner.gauc_column: the reader's groups are for {len(self.groups)} rows, "
-                    f"but it yielded {len(counted)}"
+                    f"runner.{key}: the reader's groups are for {len(groups)} rows, "
+                    f"but it yielded {len(kept)}"
                 )
-            grouped = exact_metrics.grouped_auc(truth, predicted, self.groups[counted])
-            result.update(gauc=grouped.value, gauc_groups=grouped.groups, gauc_rows=grouped.rows)
-        if "acc" in names:
-            result["acc"] = exact_metrics.accuracy(truth, predicted)
-        if "logloss" in names:
-            result["logloss"] = exact_metrics.log_loss(truth, predicted)
-        if "calibration" in names:
-            result["calibration"] = exact_metrics.calibration(*events)
-        if "ece" in names:
-            bins = exact_metrics.reliability(*events, self.bins)
-            result["ece"] = bins.error
-            result["reliability"] = [
-                [float(number) for number in point] for point in zip(*bins)
-            ]  # predicted, observed, rows
+        return catalogue.Rows(
+            truth[kept],
+            predictions[kept],
+            None if weights is None else weights[kept],
+            None if self.groups is None else self.groups[kept],
+            self.threshold,
+            self.bins,
+        )
+
+    def _groups_by_key(self) -> list[tuple[str, np.ndarray]]:
+        found = [("gauc_column", self.groups)] if self.groups is not None else []
+        return found + ([("slice_by", self.slices.groups)] if self.slices else [])
+
+    def _compute(self, names: list[str], rows: catalogue.Rows) -> dict[str, Any]:
+        result: dict[str, Any] = {"rows": len(rows.labels)}
+        if rows.weights is not None:
+            result["weight"] = float(rows.weights.sum(dtype=np.float64))
+        if rows.predictions.ndim == 1 and rows.labels.dtype.kind != "f":
+            result["positives"] = int(rows.labels.sum())
+        for name in names:
+            result.update(catalogue.compute(name, rows))
         return result
 
-    def _names_for(self, task: str, predictions: np.ndarray) -> list[str]:
+    def _sliced(
+        self, title: str, names: list[str], truth: np.ndarray, rows: catalogue.Rows
+    ) -> dict[str, Any]:
+        """Logs a line for each value of the column; returns the values' results."""
+        kept, found = counted(truth), {}
+        for value, own in self.slices.largest():
+            own = own[kept]
+            if own.any():
+                arrays = [None if each is None else each[own] for each in rows[:4]]
+                found[value] = self._compute(names, catalogue.Rows(*arrays, *rows[4:]))
+                self._log(f"{title}, {self.slices.column} = {value}", found[value])
+        return {"column": self.slices.column, "values": found, **self.slices.rest()}
+
+    def _log(self, title: str, result: Mapping[str, Any]) -> None:
+        shown = [f"{name}: {result[name]:.6f}" for name in METRICS if name in result]
+        weight = f" of weight {result['weight']:g}" if "weight" in result else ""
+        if "gauc_groups" in result:
+            shown.append(f"of {result['gauc_groups']} groups")
+        line = ", ".join([f"{title} on {result['rows']} rows{weight}", *shown])
+        logger.info(line, extra=logs.RESULT)
+
+    def _log_rest(self, title: str) -> None:
+        """Logs how many values and rows have no line of their own."""
+        rest, column = self.slices.rest(), self.slices.column
+        parts = []
+        if rest["more_values"]:
+            parts.append(f"{rest['more_values']} more values on {rest['more_rows']} rows")
+        if rest["rows_without_value"]:
+            parts.append(f"{rest['rows_without_value']} rows without a value")
+        if parts:
+            logger.info(f"{title}, {column}: {', '.join(parts)}", extra=logs.RESULT)
+
+    def _names_for(self, task: str, kind: str) -> list[str]:
         """Returns the metrics that exist for a task; warns once of the others."""
-        if predictions.ndim == 1:
-            return self.names
-        binary_only = [name for name in _BINARY_ONLY if name in self.names]
-        if binary_only and task not in self._warned:
-            self._warned.add(task)
-            text = "%s has %d classes: %s of runner.metrics needs a task with two"
-            logger.warning(text, task, predictions.shape[1], " and ".join(binary_only))
-        return [name for name in self.names if name not in _BINARY_ONLY]
+        names = [name for name in METRICS if name in self.names and kind in METRICS[name].types]
+        others = [name for name in self.names if name not in names]
+        if others and self.warns and task not in self._warned:
+            known = ", ".join(name for name in METRICS if kind in METRICS[name].types)
+            text = "%s is a %s task: it has no %s of runner.metrics; it may have %s"
+            logger.warning(text, task, kind, ", ".join(others), known)
+        unweighted = [name for name in names if self.weighted and not METRICS[name].has_weights]
+        if unweighted and task not in self._warned:
+            text = "runner.weighted_metrics: %s of %s has no weighted form, every row counts once"
+            logger.warning(text, ", ".join(unweighted), task)
+        self._warned.add(task)
+        return names
 
 
 def requested(config: Config, source: Any) -> TaskMetrics | None:
@@ -111,7 +184,8 @@ def requested(config: Config, source: Any) -> TaskMetrics | None:
 
     Args:
         config: the configuration.
-        source: the evaluation batches; its reader returns the groups of ``gauc``.
+        source: the evaluation batches; its reader returns the groups of ``gauc`` and the values
+            of ``runner.slice_by``.
 
     Raises:
         UserError: ``runner.gauc_column`` is not set, or the reader has no such groups.
@@ -119,61 +193,72 @@ def requested(config: Config, source: Any) -> TaskMetrics | None:
     names = config.runner("metrics")
     if not names:
         return None
-    column = config.runner("gauc_column")
-    if "gauc" not in names:
-        return TaskMetrics(names, config.runner("ece_bins"))
-    if column is None:
-        raise config.error(
-            "runner.metrics", "gauc needs runner.gauc_column, the column of the groups"
-        )
+    found = of_names(config, source, names)
+    column = config.runner("slice_by")
+    if column is not None:
+        groups = _groups(config, source, "slice_by", column)
+        found.slices = Slices(column, groups, source.group_names(column))
+    return found
+
+
+def summary(
+    task: str, labels: np.ndarray, predictions: np.ndarray | None, facts: Facts | None
+) -> dict[str, float]:
+    """Returns the main metrics of a task's type, by their names in the log of ``paddle_infer.py``.
+
+    Args:
+        task: the task.
+        labels: ``[n]``; `counted` says which rows count.
+        predictions: ``[n]`` or ``[n, classes]``; None if the task has no predictions.
+        facts: the tasks' types and classes.
+
+    Returns:
+        The metrics; empty if no row counts, there are no predictions, or without ``facts`` if the
+        labels are not classes.
+    """
+    if predictions is None:
+        return {}
+    kind, truth = typed(task, labels, predictions, facts)
+    kept = counted(truth)
+    if not kept.any() or (facts is None and kind in catalogue.NUMBERS):
+        return {}
+    rows = catalogue.Rows(truth[kept], predictions[kept])
+    names = catalogue.main_metrics(kind)
+    return {_SHOWN.get(name, name): catalogue.compute(name, rows)[name] for name in names}
+
+
+def main_names(facts: Facts | None) -> list[str]:
+    """Returns the metrics of all types of tasks that a model has, where none are named."""
+    kinds = dict.fromkeys(each["type"] for each in facts or ())
+    names = [name for kind in kinds or [catalogue.BINARY] for name in catalogue.main_metrics(kind)]
+    return list(dict.fromkeys(names))
+
+
+def of_names(
+    config: Config, source: Any, names: list[str], key: str = "runner.metrics"
+) -> TaskMetrics:
+    """Returns the metrics that a key of a configuration names, with their options."""
+    groups = None
+    if "gauc" in names:
+        column = config.runner("gauc_column")
+        if column is None:
+            reason = "gauc needs runner.gauc_column, the column of the groups"
+            raise config.error(key, reason)
+        groups = _groups(config, source, "gauc_column", column)
+    return TaskMetrics(
+        names,
+        config.runner("ece_bins"),
+        groups,
+        config.runner("threshold"),
+        config.runner("weighted_metrics"),
+    )
+
+
+def _groups(config: Config, source: Any, key: str, column: str) -> np.ndarray:
     find = getattr(source, "groups", None)
     if find is None:
-        raise config.error("runner.gauc_column", "groups need a reader; the model loads the rows")
-    return TaskMetrics(names, config.runner("ece_bins"), find(column))
-
-
-def predictions_of(task: str, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns a task's predictions: ``[n]``, or ``[n, classes]`` with more than two classes."""
-    if task in predictions:
-        return predictions[task]
-    columns = []
-    while f"{task}_{len(columns)}" in predictions:
-        columns.append(predictions[f"{task}_{len(columns)}"])
-    if not columns:
-        raise UserError(f"runner.metrics: the model has no predictions of task {task}")
-    return np.stack(columns, axis=1)
-
-
-def named_columns(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns tasks' outputs as columns ``[n]``, called ``<task>`` or ``<task>_<class>``.
-
-    Args:
-        outputs: the outputs by task, ``[n]`` or ``[n, classes]``.
-    """
-    columns = {}
-    for name, array in outputs.items():
-        if array.ndim == 1:
-            columns[name] = array
-            continue
-        flat = array.reshape(len(array), -1)
-        columns.update({f"{name}_{number}": flat[:, number] for number in range(flat.shape[1])})
-    return columns
-
-
-def counting_labels(
-    labels: Mapping[str, np.ndarray], conditions: Mapping[str, str]
-) -> dict[str, np.ndarray]:
-    """Returns labels ``[n]`` by task, with -1 in rows that do not count.
-
-    Args:
-        labels: ``[n]`` by task.
-        conditions: the tasks that count only in some rows, each with the task whose label must be
-            1 in these rows.
-    """
-    counting = {}
-    for name, truth in labels.items():
-        truth = truth.astype(np.int64)
-        if name in conditions:
-            truth = np.where(labels[conditions[name]] == 1, truth, -1)
-        counting[name] = truth
-    return counting
+        raise config.error(f"runner.{key}", "groups need a reader; the model loads the rows")
+    try:
+        return find(column)
+    except UserError as error:
+        raise config.error(f"runner.{key}", str(error)) from error

@@ -146,6 +146,16 @@ class DygraphSession:
         """Returns each task's labels for a batch."""
         return loading.hook(self._contract, "labels", "runner.metrics")(batch)
 
+    def weights(self, batch: Any) -> dict[str, np.ndarray] | None:
+        """Returns each task's sample weights for a batch; see `Session`."""
+        weights = getattr(self._contract, "weights", None)
+        return weights(batch) if weights else None
+
+    def task_facts(self) -> list[dict[str, Any]] | None:
+        """Returns the tasks' names, types and classes; see `Session`."""
+        facts = getattr(self._contract, "task_facts", None)
+        return facts() if facts else None
+
     @paddle.no_grad()
     def gate_weights(self, source: Source, batches: int | None = 1) -> dict[str, np.ndarray] | None:
         """Returns each task's mean weights over the experts; see `Session`."""

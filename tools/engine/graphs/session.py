@@ -82,7 +82,19 @@ class Session(Protocol):
         """Returns each task's predictions for a batch, ``[rows]`` each."""
 
     def labels(self, batch: Any) -> dict[str, np.ndarray]:
-        """Returns each task's labels, ``[rows]`` each; negative where a row does not count."""
+        """Returns each task's labels, ``[rows]`` each.
+
+        A class number is negative, and another number NaN, where a row does not count.
+        """
+
+    def weights(self, batch: Any) -> dict[str, np.ndarray] | None:
+        """Returns each task's sample weights, ``[rows]`` each; None if none are declared."""
+
+    def task_facts(self) -> list[dict[str, Any]] | None:
+        """Returns each task's ``name``, ``type``, ``classes`` (names), ``class_num`` and ``rows``.
+
+        It is None for a folder written for PaddleRec.
+        """
 
     def gate_weights(
         self, source: Source | ModelSource, batches: int | None = 1

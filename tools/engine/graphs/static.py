@@ -119,6 +119,16 @@ class StaticSession:
         """Returns each task's labels for a batch."""
         return loading.hook(self._contract, "labels", "runner.metrics")(batch)
 
+    def weights(self, batch: Any) -> dict[str, np.ndarray] | None:
+        """Returns each task's sample weights for a batch; see `Session`."""
+        weights = getattr(self._contract, "weights", None)
+        return weights(batch) if weights else None
+
+    def task_facts(self) -> list[dict[str, Any]] | None:
+        """Returns the tasks' names, types and classes; see `Session`."""
+        facts = getattr(self._contract, "task_facts", None)
+        return facts() if facts else None
+
     def _run(self, batch: Any) -> dict[str, np.ndarray]:
         feed = self._feeds.named(batch)
         # Not run(scope=...): under PIR a learning-rate scheduler uses the current scope.

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from engine.config.config import Config
+from engine.evaluation.metrics import catalogue
+from engine.evaluation.metrics.catalogue import METRICS
 from engine.system.errors import UserError, nearest
 
-MEAN = "mean"  # of all AUCs
+MEAN = "mean"  # of all AUCs, accuracies and XAUCs
 LOSS = "loss"  # of the validation rows
 LOGLOSS = "logloss_"  # before a task's name
+_IN_MEAN = ("auc_", "acc_", "xauc_")  # each lies between 0 and 1, and higher is better
 _HIGHER = ("auc", "acc", "accuracy")
 _LOWER = ("loss", "cost", "error", "entropy", "deviance", "divergence", "perplexity", "brier")
 _LOWER += ("mae", "mape", "mse", "msle", "nll", "bce")  # rmse, smape and logloss end so, too
@@ -21,23 +24,35 @@ _LOWER_WORDS = ("ece", "mce", "err", "ppl")  # other words may end so: piece
 
 
 def lower_is_better(metric: str) -> bool:
-    """Returns whether lower values of a metric are better, by the words of its name.
+    """Returns whether lower values of a metric are better.
 
-    `LOSS` and ``logloss_<task>`` are. For other names words decide, which are runs of letters; case
-    does not matter. Higher is better if a word ends in one of `_HIGHER`. Else lower is better if a
-    word ends in one of `_LOWER` or is one of `_LOWER_WORDS`. For every other name higher is better.
+    The catalogue knows it for ``<metric>_<task>``, and lower is better for `LOSS`. For other names
+    words decide, which are runs of letters; case does not matter. Higher is better if a word ends
+    in one of `_HIGHER`. Else lower is better if a word ends in one of `_LOWER` or is one of
+    `_LOWER_WORDS`. For every other name higher is better.
     """
-    if metric == LOSS or metric.startswith(LOGLOSS):
-        return True
+    found = catalogue.split(metric)
+    if metric == LOSS or found:
+        return metric == LOSS or METRICS[found[0]].higher_is_better is False
     words = re.findall("[a-z]+", metric.lower())
     if any(word.endswith(_HIGHER) for word in words):
         return False
     return any(word.endswith(_LOWER) or word in _LOWER_WORDS for word in words)
 
 
-def metrics_in_mean(metrics: Mapping[str, Any]) -> list[str]:
-    """Returns the names of the metrics that `MEAN` averages: the AUCs, or all if there is none."""
-    return [name for name in metrics if "auc" in name.lower()] or list(metrics)
+def metrics_in_mean(metrics: Mapping[str, Any], typed: bool = True) -> list[str]:
+    """Returns the names of the metrics that `MEAN` averages, or all if there is none of these.
+
+    Args:
+        metrics: the metrics by name.
+        typed: whether tasks declare their types. If so the mean is that of each task's AUC,
+            accuracy or XAUC. If not, it is that of all metrics with ``auc`` in their names.
+    """
+    if typed:
+        names = [name for name in metrics if name.startswith(_IN_MEAN)]
+    else:
+        names = [name for name in metrics if "auc" in name.lower()]
+    return names or list(metrics)
 
 
 class EarlyStopping:
@@ -51,6 +66,7 @@ class EarlyStopping:
         best: the best value so far; None before the first evaluation.
         place: the epoch of the best evaluation, and its batches done before it.
         waited: the number of evaluations since then; none was better.
+        typed: whether tasks declare their types; see `metrics_in_mean`.
     """
 
     def __init__(self, config: Config):
@@ -60,6 +76,7 @@ class EarlyStopping:
         self._min_delta = float(config.runner("early_stopping_min_delta"))
         self._lower = lower_is_better(self._metric)
         self._names: list[str] | None = None  # of the metrics in the mean; the first one fixes them
+        self.typed = True
         self.value: float | None = None
         self.best: float | None = None
         self.place = (0, 0)
@@ -131,7 +148,7 @@ class EarlyStopping:
             raise self._error("the model has no metric to select the best evaluation by")
         single = {name: each for name, each in metrics.items() if np.size(each) == 1}
         if self._metric == MEAN:
-            names = metrics_in_mean(single)
+            names = metrics_in_mean(single, self.typed)
             losses = [name for name in names if lower_is_better(name)]
             if losses:
                 reason = f"lower is better for {', '.join(losses)}"
@@ -140,7 +157,8 @@ class EarlyStopping:
             names = [name for name in single if name == self._metric]
         if not names:
             known = ", ".join(dict.fromkeys([MEAN, *single, LOSS, f"{LOGLOSS}<task>"]))
-            problem = f"expected one of {known}{nearest(self._metric, single)}"
+            more = "or another of runner.metrics with a task's name"
+            problem = f"expected one of {known}, {more}{nearest(self._metric, single)}"
             raise self._error(problem)
         return {name: float(np.asarray(single[name]).item()) for name in names}
 

@@ -61,9 +61,10 @@ class Monitor:
             return
         self._validation = Validation(config, session.prefix)
         self.every_step = bool(self._interval)
+        self.early_stopping.typed = self._validation.typed
         names = self._validation.metric_names
         if names or session.prefix == "rec":  # else the program's fetches are the metrics
-            self.early_stopping.check(names, self._validation.loss_name)
+            self.early_stopping.check(names, self._validation.computed_name)
 
     @property
     def validation_source(self) -> Source | None:

@@ -15,7 +15,7 @@ from engine.graphs.opening import graph_of, open_session
 from engine.model_folder import seeds
 from engine.system import interrupts
 from engine.system.clock import Clock
-from engine.training import validation_loss
+from engine.training import validation_metric
 from engine.training.early_stopping import MEAN
 
 
@@ -41,9 +41,7 @@ class Validation:
             self.source = sources.validation_source(config)
         with seeds.restored_state():
             self._session = open_session(config, graph_of(prefix), training=False)
-            batches = self._session.batches(self.source, 0)
-            self._loss = validation_loss.requested(config, self._session, batches)
-            batches.close()
+            self._metric = validation_metric.requested(config, self._session, self.source)
         left_out = "; the mean leaves it out" if config.runner("valid_metric") == MEAN else ""
         self._undefined = UndefinedMetrics(left_out)
 
@@ -58,9 +56,14 @@ class Validation:
         return self._session.metric_names
 
     @property
-    def loss_name(self) -> str | None:
-        """The loss that is computed because ``runner.valid_metric`` names it; None for none."""
-        return self._loss.name if self._loss else None
+    def typed(self) -> bool:
+        """Whether the tasks declare their types; a folder written for PaddleRec has none."""
+        return self._session.task_facts() is not None
+
+    @property
+    def computed_name(self) -> str | None:
+        """The metric that is computed because ``runner.valid_metric`` names it; None for none."""
+        return self._metric.name if self._metric else None
 
     def __call__(self, parameters: Mapping[str, Any], prefix: str, log: RunLog) -> dict[str, Any]:
         """Evaluates parameters on all rows; logs and returns the metrics, NaN if undefined.
@@ -78,15 +81,15 @@ class Validation:
             session.load(session.select_parameters(parameters, prefix), prefix)
             session.start_epoch(training=False)
             clock = Clock()
-            if self._loss:
-                self._loss.reset()
+            if self._metric:
+                self._metric.reset()
             for batch, rows in session.batches(self.source, 0):
                 shown = {} if batch is None else session.infer_step(batch, clock)
-                if self._loss:
-                    self._loss.add(session, batch, rows, shown)
+                if self._metric:
+                    self._metric.add(session, batch, rows, shown)
                 interrupts.check()
             metrics = session.metrics()
-            if self._loss:
-                metrics = {**metrics, **self._loss.result()}
+            if self._metric:
+                metrics = {**metrics, **self._metric.result()}
         log.validation(metrics, time.perf_counter() - began)
         return self._undefined.warn(session, metrics)

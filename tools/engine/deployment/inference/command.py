@@ -12,13 +12,15 @@ from engine.deployment.inference import benchmark_report, prediction
 from engine.deployment.inference.job import Job
 from engine.deployment.inference.labels import fields_of
 from engine.deployment.predictors import opening
-from engine.evaluation import exact_metrics, predictions, task_metrics
+from engine.evaluation import predictions, task_columns, task_metrics
+from engine.evaluation.task_columns import Facts
 from engine.system import logs
 
 
 def run_job(job: Job, arguments: argparse.Namespace) -> None:
     """Predicts a job's rows and writes the results that the command line selects."""
     predictor = opening.open_predictor(job.model, job.options)
+    facts = job.model.task_facts
     fields = fields_of(job.model, [spec.name for spec in predictor.outputs])
     source = job.source()
     column_statistics.report(source, "prediction data", os.path.dirname(job.model.prefix))
@@ -29,9 +31,9 @@ def run_job(job: Job, arguments: argparse.Namespace) -> None:
         arguments.warmup,
         arguments.repeat,
         fields,
-        job.model.task_facts,
+        facts,
     )
-    columns = task_metrics.named_columns(result.outputs)
+    columns = task_columns.named_columns(result.outputs, facts)
     if arguments.show:
         logs.show(_first_rows(columns, result.labels, arguments.show))
     if arguments.save_predictions:
@@ -39,9 +41,9 @@ def run_job(job: Job, arguments: argparse.Namespace) -> None:
     rows = len(next(iter(columns.values())))
     runtime = ", ".join(f"{name} {value}" for name, value in predictor.runtime.items())
     logs.show(f"{rows} rows, {result.rows_per_second:.0f} rows/s, {runtime}")
-    labels = task_metrics.counting_labels(result.labels, job.model.row_conditions())
+    labels = task_columns.counting_labels(result.labels, job.model.row_conditions())
     for task, truth in labels.items():
-        for line in _metric_lines(task, truth, result.outputs.get(task)):
+        for line in _metric_lines(task, truth, result.outputs.get(task), facts):
             logs.show(line)
     if arguments.benchmark or arguments.save_log_path:
         report = benchmark_report.collect(job, predictor, result, arguments)
@@ -52,17 +54,22 @@ def run_job(job: Job, arguments: argparse.Namespace) -> None:
             logs.wrote("the report", arguments.save_log_path)
 
 
-def _metric_lines(task: str, labels: np.ndarray, output: np.ndarray | None) -> list[str]:
-    """Returns the lines with a task's metrics; none if its output is not of class probabilities."""
+def _metric_lines(
+    task: str, labels: np.ndarray, output: np.ndarray | None, facts: Facts | None
+) -> list[str]:
+    """Returns the lines with a task's metrics; none if its output is not what its type predicts."""
+    counted = task_columns.counted(labels)
+    if not counted.any() and output is not None:
+        return [f"task {task}: no labels in the data: predicted, not evaluated"]
     if output is not None and output.ndim > 1:
-        is_probability = output.ndim == 2 and labels.max(initial=-1) < output.shape[1]
+        is_probability = output.ndim == 2 and labels[counted].max(initial=-1) < output.shape[1]
         output = output if is_probability else None
-    metrics = exact_metrics.summary(labels, output)
+    metrics = task_metrics.summary(task, labels, output, facts)
     if not metrics:
         return []
     lines = [f"{task}: " + ", ".join(f"{name} {value:.6f}" for name, value in metrics.items())]
     if np.isnan(metrics.get("auc", 0.0)):
-        has_nan = np.isnan(output[labels >= 0]).any()
+        has_nan = np.isnan(output[counted]).any()
         reason = "a prediction is NaN" if has_nan else "all counted rows have the same label"
         lines.append(f"{task}: the AUC is undefined because {reason}")
     return lines
