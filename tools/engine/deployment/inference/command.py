@@ -55,7 +55,7 @@ def run_job(job: Job, arguments: argparse.Namespace) -> None:
 
 
 def _metric_lines(
-    task: str, labels: np.ndarray, output: np.ndarray | None, facts: Facts | None
+    task: str, labels: np.ndarray, output: np.ndarray | None, facts: Facts | None = None
 ) -> list[str]:
     """Returns the lines with a task's metrics; none if its output is not what its type predicts."""
     counted = task_columns.counted(labels)
