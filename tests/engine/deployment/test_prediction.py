@@ -8,7 +8,7 @@ from engine.deployment.exported_model import task_facts
 from engine.deployment.exported_model.tensors import TensorSpec
 from engine.deployment.inference import command, prediction
 from engine.deployment.inference.labels import LabelFields
-from engine.evaluation import task_columns
+from engine.evaluation.metrics import task_columns
 from engine.system.errors import UserError
 
 

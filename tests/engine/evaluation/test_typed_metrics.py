@@ -9,8 +9,8 @@ from sklearn import metrics as sklearn_metrics
 from engine.data.row_source import RowSource
 from engine.distributed.processes import World
 from engine.evaluation.label_presence import LabelPresence
+from engine.evaluation.metrics.slices import Slices
 from engine.evaluation.predictions import Predictions
-from engine.evaluation.slices import Slices
 from engine.evaluation.task_metrics import TaskMetrics, main_names
 from engine.system.clock import Clock
 from engine.system.errors import UserError

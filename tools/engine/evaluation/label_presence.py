@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.distributed.processes import World
-from engine.evaluation.task_columns import counted
+from engine.evaluation.metrics.task_columns import counted
 from engine.graphs.session import Session
 from engine.system import logs
 from engine.system.clock import Clock

@@ -12,8 +12,8 @@ import numpy as np
 from engine.config.config import Config
 from engine.evaluation.metrics import catalogue
 from engine.evaluation.metrics.catalogue import METRICS
-from engine.evaluation.slices import Slices
-from engine.evaluation.task_columns import Facts, counted, predictions_of, typed
+from engine.evaluation.metrics.slices import Slices
+from engine.evaluation.metrics.task_columns import Facts, counted, predictions_of, typed
 from engine.system import logs
 from engine.system.errors import UserError
 

@@ -17,12 +17,13 @@ from engine.data.sources import Source
 from engine.graphs import finite_check, moving_averages
 from engine.graphs.batch_lists import Batches, batch_lists
 from engine.graphs.gate_weights import mean_over_rows
+from engine.graphs.task_queries import TaskQueries
 from engine.model_folder import loading, seeds, sparse_gradients
 from engine.system import device
 from engine.system.clock import Clock
 
 
-class DygraphSession:
+class DygraphSession(TaskQueries):
     """Trains or evaluates the DygraphModel of a configuration's folder."""
 
     prefix = "rec"
@@ -141,20 +142,6 @@ class DygraphSession:
         """Returns each task's predictions for a batch."""
         predict = loading.hook(self._contract, "predict", "runner.save_predictions")
         return {name: value.numpy() for name, value in predict(self.net, batch).items()}
-
-    def labels(self, batch: Any) -> dict[str, np.ndarray]:
-        """Returns each task's labels for a batch."""
-        return loading.hook(self._contract, "labels", "runner.metrics")(batch)
-
-    def weights(self, batch: Any) -> dict[str, np.ndarray] | None:
-        """Returns each task's sample weights for a batch; see `Session`."""
-        weights = getattr(self._contract, "weights", None)
-        return weights(batch) if weights else None
-
-    def task_facts(self) -> list[dict[str, Any]] | None:
-        """Returns the tasks' names, types and classes; see `Session`."""
-        facts = getattr(self._contract, "task_facts", None)
-        return facts() if facts else None
 
     @paddle.no_grad()
     def gate_weights(self, source: Source, batches: int | None = 1) -> dict[str, np.ndarray] | None:

@@ -16,13 +16,14 @@ from engine.data.batch import batch_rows
 from engine.data.sources import ModelSource, Source
 from engine.graphs import feeds, finite_check, moving_averages
 from engine.graphs.static_program import Built, build, remember_program
+from engine.graphs.task_queries import TaskQueries
 from engine.model_folder import loading, running_auc
 from engine.system.clock import Clock
 
 _RATE = "learning_rate"  # prefix of the learning rate's variable; under PIR it is a parameter
 
 
-class StaticSession:
+class StaticSession(TaskQueries):
     """Trains or evaluates the StaticModel of a configuration's folder.
 
     Under PIR a program cannot be cloned for testing, so training and evaluation build separate
@@ -114,20 +115,6 @@ class StaticSession:
         return loading.hook(self._contract, "predictions", "runner.save_predictions")(
             self._run(batch)
         )
-
-    def labels(self, batch: Any) -> dict[str, np.ndarray]:
-        """Returns each task's labels for a batch."""
-        return loading.hook(self._contract, "labels", "runner.metrics")(batch)
-
-    def weights(self, batch: Any) -> dict[str, np.ndarray] | None:
-        """Returns each task's sample weights for a batch; see `Session`."""
-        weights = getattr(self._contract, "weights", None)
-        return weights(batch) if weights else None
-
-    def task_facts(self) -> list[dict[str, Any]] | None:
-        """Returns the tasks' names, types and classes; see `Session`."""
-        facts = getattr(self._contract, "task_facts", None)
-        return facts() if facts else None
 
     def _run(self, batch: Any) -> dict[str, np.ndarray]:
         feed = self._feeds.named(batch)

@@ -15,8 +15,8 @@ from engine.distributed import processes
 from engine.evaluation import task_metrics
 from engine.evaluation.metrics import catalogue
 from engine.evaluation.metrics.catalogue import METRICS
+from engine.evaluation.metrics.task_columns import Facts, named_columns, predictions_of, typed
 from engine.evaluation.predictions import in_order, sample_weights
-from engine.evaluation.task_columns import Facts, named_columns, predictions_of, typed
 from engine.evaluation.task_metrics import TaskMetrics
 from engine.graphs.session import Session
 from engine.model_folder import loading

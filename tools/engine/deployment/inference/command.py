@@ -12,8 +12,9 @@ from engine.deployment.inference import benchmark_report, prediction
 from engine.deployment.inference.job import Job
 from engine.deployment.inference.labels import fields_of
 from engine.deployment.predictors import opening
-from engine.evaluation import predictions, task_columns, task_metrics
-from engine.evaluation.task_columns import Facts
+from engine.evaluation import predictions, task_metrics
+from engine.evaluation.metrics import task_columns
+from engine.evaluation.metrics.task_columns import Facts
 from engine.system import logs
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score
 
-from engine.evaluation import task_columns, task_metrics
+from engine.evaluation import task_metrics
+from engine.evaluation.metrics import task_columns
 
 FACTS = [
     {"name": "like", "type": "binary", "classes": None, "class_num": 2, "rows": None},
