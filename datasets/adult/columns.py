@@ -59,6 +59,7 @@ LABELS = (
     ),
 )
 
+# hours_per_week is the last, so that the first five are the features of a task that predicts it.
 NUMERICS = (
     "age",
     "fnlwgt",
@@ -67,6 +68,10 @@ NUMERICS = (
     "capital_loss",
     "hours_per_week",
 )
+
+# A numeric that is also a label: the last label column.
+NUMBER_LABEL = "hours_per_week"
+LABEL_NAMES = (*(label.task for label in LABELS), NUMBER_LABEL)
 
 FIELDS = (
     Field("workclass", 10),
@@ -82,4 +87,4 @@ FIELDS = (
     Field("capital_loss", 91),
 )
 
-WIDTH = len(LABELS) + len(NUMERICS) + len(FIELDS)
+WIDTH = len(LABEL_NAMES) + len(NUMERICS) + len(FIELDS)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.adult.columns import FIELDS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH
+from datasets.adult.columns import FIELDS, LABELS, NUMBER_LABEL, NUMERICS, RAW_COLUMNS, WIDTH
 from datasets.preparing.command import DataError, run_preparation
 from datasets.preparing.fetch import RawFile, Source, obtain
 from datasets.preparing.publish import publish, recipe_of
@@ -82,7 +82,7 @@ def prepare(
         OSError: reading or writing failed.
     """
     train, test = train or TRAIN, test or TEST
-    settings = (LABELS, NUMERICS, FIELDS, SEED, VALIDATION_SHARE)
+    settings = (LABELS, NUMBER_LABEL, NUMERICS, FIELDS, SEED, VALIDATION_SHARE)
     recipe = recipe_of((train.file, test.file), settings)
 
     def contents() -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -121,7 +121,7 @@ def _head(row: _Row) -> Iterator[str]:
             known = ", ".join(label.values)
             raise ValueError(f"column {label.column}: expected one of {known}, found '{value}'")
         yield str(label.values[value])
-    for column in NUMERICS:
+    for column in (NUMBER_LABEL, *NUMERICS):
         if not re.fullmatch(r"\d+", row[column], re.ASCII):
             raise ValueError(f"column {column}: expected a number, found '{row[column]}'")
         yield row[column]

@@ -12,6 +12,8 @@ the features. Each condition counts 0 or 1, and `noise` is uniform on {-1, 0, 1}
                                         + 1 [hours_per_week > 40] + noise >= 6
     marital (has been married) = 1  if  4 [husband or wife] + 3 [age >= 33] + 1 [unmarried]
                                         - 2 [own child] + noise >= 2
+    hours_per_week             = 24 + 12 [executive or professional] + 8 [male] + 4 [age >= 30]
+                                 + an integer from 0 to 8
 
 About 18 % and 72 % of the labels are positive. A capital gain or loss of 0 has the id 1; the id of
 any other amount follows from its remainder. The same seed gives the same bytes on every platform
@@ -26,7 +28,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from datasets.adult.columns import FIELDS, NUMERICS
+from datasets.adult.columns import FIELDS, NUMBER_LABEL, NUMERICS
 from datasets.preparing.sampling import Draw, run_sample, table_of
 
 # Positions refer to the sorted values of the real table; an id is the position plus one.
@@ -59,7 +61,6 @@ def person(draw: Draw) -> str:
         "education_num": EDUCATION_NUM[education],
         "capital_gain": draw.heavy_tail(2_000) if draw.chance(8) else 0,
         "capital_loss": 1_300 + draw.below(1_200) if draw.chance(5) else 0,
-        "hours_per_week": 40 if draw.chance(47) else 20 + draw.below(50),
     }
     places = {
         "workclass": draw.share(WORKCLASS),
@@ -71,15 +72,18 @@ def person(draw: Draw) -> str:
         "native_country": draw.usual(COUNTRIES, UNITED_STATES, 90),
     }
 
+    leads = places["occupation"] in (EXECUTIVE, PROFESSIONAL)
+    hours = 24 + 12 * leads + 8 * male + 4 * (age >= 30) + draw.below(9)
+    numerics["hours_per_week"] = hours
+
     couple = relationship in (HUSBAND, WIFE)
     income = 3 * couple + 3 * (numerics["education_num"] >= 13)
-    income += 2 * (places["occupation"] in (EXECUTIVE, PROFESSIONAL))
-    income += 2 * (numerics["capital_gain"] > 0) + (numerics["hours_per_week"] > 40)
+    income += 2 * leads + 2 * (numerics["capital_gain"] > 0) + (hours > 40)
     marital = 4 * couple + 3 * (age >= 33) + (relationship == UNMARRIED)
     marital -= 2 * (relationship == OWN_CHILD)
     labels = (income + draw.below(3) - 1 >= 6, marital + draw.below(3) - 1 >= 2)
 
-    row = [int(label) for label in labels]
+    row = [*map(int, labels), numerics[NUMBER_LABEL]]
     row += [numerics[column] for column in NUMERICS]
     for field in FIELDS:
         amount = numerics.get(field.column)

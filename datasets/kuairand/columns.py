@@ -33,14 +33,21 @@ TRAIN_DAYS = 6
 FIT_DAYS = 5
 
 # ctcvr is a click and a long view. About 0.1 % of the rows are long views without a click.
-LABELS = ("click", "ctcvr", "like", "long_view")
+FLAG_LABELS = (
+    *("click", "ctcvr", "like", "long_view"),
+    *("profile_enter", "comment", "follow", "forward", "hate"),
+)
+# Seconds, and their share of the duration, at most 1. The share is missing if the duration is 0.
+NUMBER_LABELS = ("watch_time", "watch_ratio")
+LABELS = (*FLAG_LABELS, *NUMBER_LABELS)
 
 LOG_DENSE = ("duration_ms",)
 USER_DENSE = ("follow_user_num", "fans_user_num", "friend_user_num", "register_days")
 VIDEO_DENSE = ("server_width", "server_height")
 DENSE = (*LOG_DENSE, *USER_DENSE, *VIDEO_DENSE)
 
-# The keys of the history, and the labels whose rates it has beside the count.
+# The keys of the history, and the labels whose rates it has beside the count. The later columns
+# follow, so that the earlier ones keep their places: of watch_time, the mean of log(1 + seconds).
 HISTORY_OF = {
     "user": ("click", "ctcvr", "like"),
     "video": ("click", "ctcvr", "like"),
@@ -48,7 +55,11 @@ HISTORY_OF = {
     "user_tab": ("click", "ctcvr"),
     "video_tab": ("click", "ctcvr"),
 }
-HISTORY = tuple(f"{of}_{what}" for of, rates in HISTORY_OF.items() for what in ("count", *rates))
+LATER_HISTORY = ("profile_enter", "watch_time", "watch_ratio")
+HISTORY = (
+    *(f"{of}_{what}" for of, rates in HISTORY_OF.items() for what in ("count", *rates)),
+    *(f"{of}_{what}" for of in HISTORY_OF for what in LATER_HISTORY),
+)
 SMOOTHING = 20  # rows with the average rate that are added to the observed rows
 
 # Upper limits of the duration buckets in milliseconds: four per octave, from 4 s to 17 min.

@@ -70,50 +70,58 @@ def history(key: np.ndarray, day: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Args:
         key: each row's user, video or other key ``[rows]``; any integers.
         day: each row's day ``[rows]``.
-        labels: labels ``[rows, labels]``.
+        labels: labels ``[rows, labels]``, float64; NaN where a label is missing.
 
     Returns:
-        ``[rows, 1 + labels]``: log(1 + number of rows), then the difference of each label's rate to
-        the rate over all keys. ``SMOOTHING`` rows with the average rate are added to each key. All
+        ``[rows, 1 + labels]``: log(1 + number of rows), then the difference of each label's mean to
+        the mean over all keys. ``SMOOTHING`` rows with the average are added to each key. All
         numbers are 0 for a key without rows, and so on the first day.
     """
     _, key = np.unique(key, return_inverse=True)
     keys = int(key.max()) + 1
     result = np.zeros((len(key), 1 + labels.shape[1]))
-    rows, sums = np.zeros(keys), np.zeros((labels.shape[1], keys))
+    rows, seen, sums = np.zeros(keys), *np.zeros((2, labels.shape[1], keys))
+    present, labels = ~np.isnan(labels), np.nan_to_num(labels)
     for number in range(TRAIN_DAYS + 1):
         today = day == number if number < TRAIN_DAYS else day >= number
         if number:
-            deviations = (sums - rows * (sums.sum(axis=1) / rows.sum())[:, None]).T
-            rates = deviations / (rows + SMOOTHING)[:, None]
+            averages = sums.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+            rates = (sums - seen * averages[:, None]) / (seen + SMOOTHING)
             result[today, 0] = np.log1p(rows)[key[today]]
-            result[today, 1:] = rates[key[today]]
+            result[today, 1:] = rates.T[key[today]]
         rows += np.bincount(key[today], minlength=keys)
-        for total, label in zip(sums, labels[today].T):
-            total += np.bincount(key[today], weights=label, minlength=keys)
+        for total, column in ((seen, present), (sums, labels)):
+            for of_label, label in zip(total, column[today].T):
+                of_label += np.bincount(key[today], weights=label, minlength=keys)
     return np.round(result, 6) + 0.0  # no negative zeros
 
 
 class _Texts(dict):
-    """A cache of numbers as text: the same numbers are frequent."""
+    """A cache of numbers as text: the same numbers are frequent. NaN is an empty text."""
 
     def __missing__(self, number: float) -> str:
+        if number != number:
+            return ""
         text = self[number] = f"{number:.6f}".rstrip("0").rstrip(".")
         return text
 
 
-def lines(integers: np.ndarray, rates: np.ndarray, ids: np.ndarray) -> Iterator[bytes]:
+def lines(
+    labels: np.ndarray, integers: np.ndarray, rates: np.ndarray, ids: np.ndarray
+) -> Iterator[bytes]:
     """Yields the lines of a file.
 
     Args:
-        integers: labels and dense numbers ``[rows, columns]``.
-        rates: history ``[rows, columns]``, written with six decimal places.
+        labels: labels ``[rows, columns]``, float64; NaN becomes an empty cell.
+        integers: dense numbers ``[rows, columns]``.
+        rates: history ``[rows, columns]``. Labels and history have up to six decimal places.
         ids: ids ``[rows, columns]``.
     """
     text = _Texts().__getitem__
     for start in range(0, len(integers), 4096):
         block = slice(start, start + 4096)
-        parts = (integers[block].tolist(), rates[block].tolist(), ids[block].tolist())
-        for row, row_rates, row_ids in zip(*parts):
-            cells = [*map(str, row), *map(text, row_rates), *map(str, row_ids)]
+        parts = (part[block].tolist() for part in (labels, integers, rates, ids))
+        for row_labels, row, row_rates, row_ids in zip(*parts):
+            cells = [*map(text, row_labels), *map(str, row)]
+            cells += [*map(text, row_rates), *map(str, row_ids)]
             yield ",".join(cells).encode("ascii") + b"\n"

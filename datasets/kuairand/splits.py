@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,15 @@ import numpy as np
 from datasets.kuairand import columns
 from datasets.kuairand.columns import DAYS, FIELDS, FIT_DAYS, HISTORY_OF, LABELS, TRAIN_DAYS
 from datasets.kuairand.features import FieldIds, history, lines
-from datasets.kuairand.tables import Log, Table, read_log, read_users, read_videos
+from datasets.kuairand.tables import (
+    FLAGS,
+    PLAY_TIME,
+    Log,
+    Table,
+    read_log,
+    read_users,
+    read_videos,
+)
 from datasets.preparing.vocabulary import csv_lines
 
 VOCABULARY = "vocabulary.csv"
@@ -52,21 +60,28 @@ def contents_of(
     labels = _labels(log)
     dense = [log.columns[name][:, None] for name in columns.LOG_DENSE]
     dense += [users.dense[user], videos.dense[video]]
-    integers = np.hstack([labels, *dense]).astype(np.int64)
+    integers = np.hstack(dense).astype(np.int64)
     rates = _history(log, videos, video, day, labels)
     fields = _fields(log, users, user, videos, video, day)
     for split in SPLITS:
         rows = np.flatnonzero((day >= split.first) & (day < split.end))
         ids = np.hstack([field.of(rows, split.known) for field in fields])
-        yield split.name, lines(integers[rows], rates[rows], ids)
+        yield split.name, lines(labels[rows], integers[rows], rates[rows], ids)
     yield VOCABULARY, csv_lines(field.vocabulary for field in fields)
 
 
 def _labels(log: Log) -> np.ndarray:
-    click, view = log.columns["is_click"], log.columns["long_view"]
-    labels = {"click": click, "ctcvr": click * view, "like": log.columns["is_like"]}
-    labels["long_view"] = view
-    return np.stack([labels[name] for name in LABELS], axis=1)
+    """Returns the labels ``[rows, labels]``, float64; NaN where a label is missing."""
+    flags = {name.removeprefix("is_"): log.columns[name] for name in FLAGS}
+    watched, duration = log.columns[PLAY_TIME], log.columns["duration_ms"]
+    ratio = np.minimum(watched / np.maximum(duration, 1), 1)
+    labels = {
+        **flags,
+        "ctcvr": flags["click"] * flags["long_view"],
+        "watch_time": watched / 1000,
+        "watch_ratio": np.where(duration > 0, ratio, np.nan),
+    }
+    return np.stack([labels[name].astype(np.float64) for name in LABELS], axis=1)
 
 
 def _history(
@@ -82,12 +97,15 @@ def _history(
     tabs = int(tab.max()) + 1
     keys["user_tab"] = keys["user"] * tabs + tab
     keys["video_tab"] = keys["video"] * tabs + tab
-    return np.hstack(
-        [
-            history(keys[of], day, labels[:, [LABELS.index(rate) for rate in rates]])
-            for of, rates in HISTORY_OF.items()
-        ]
-    )
+    found = dict(zip(LABELS, labels.T))
+    found["watch_time"] = np.log1p(found["watch_time"])
+
+    def of_key(of: str, rates: Sequence[str]) -> np.ndarray:
+        return history(keys[of], day, np.stack([found[rate] for rate in rates], axis=1))
+
+    earlier = [of_key(of, rates) for of, rates in HISTORY_OF.items()]
+    later = [of_key(of, columns.LATER_HISTORY)[:, 1:] for of in HISTORY_OF]  # without the count
+    return np.hstack([*earlier, *later])
 
 
 def _fields(

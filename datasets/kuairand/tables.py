@@ -19,8 +19,15 @@ from datasets.kuairand.columns import (
 from datasets.preparing.command import DataError
 from datasets.preparing.raw_rows import read_named
 
-FLAGS = ("is_click", "is_like", "long_view")
-LOG_COLUMNS = ("user_id", "video_id", "date", "hourmin", "time_ms", "tab", *LOG_DENSE, *FLAGS)
+FLAGS = (
+    *("is_click", "long_view", "is_like", "is_profile_enter"),
+    *("is_comment", "is_follow", "is_forward", "is_hate"),
+)
+PLAY_TIME = "play_time_ms"
+LOG_COLUMNS = (
+    *("user_id", "video_id", "date", "hourmin", "time_ms", "tab"),
+    *(*LOG_DENSE, *FLAGS, PLAY_TIME),
+)
 
 
 class Log(NamedTuple):
@@ -71,7 +78,8 @@ def read_log(path: Path) -> Log:
     """Reads the impressions of ``DAYS``, without repetitions.
 
     Raises:
-        DataError: a cell is not an integer, a flag is not 0 or 1, or a day has no rows.
+        DataError: a cell is not an integer, a flag is not 0 or 1, a play time is negative, or a
+            day has no rows.
     """
     numbers = array("q")
     for line, row in read_named(path, LOG_COLUMNS):
@@ -85,6 +93,9 @@ def read_log(path: Path) -> Log:
         bad = column[(column != 0) & (column != 1)]
         if len(bad):
             raise DataError(f"{path}: column {name}: expected 0 or 1, found {bad[0]}")
+    least = table[:, LOG_COLUMNS.index(PLAY_TIME)].min(initial=0)
+    if least < 0:
+        raise DataError(f"{path}: column {PLAY_TIME}: expected 0 or more, found {least}")
     within = table[np.isin(table[:, LOG_COLUMNS.index("date")], DAYS)]
     first = within[_first_of_each(within[:, [0, 1, LOG_COLUMNS.index("time_ms")]])]
     columns = dict(zip(LOG_COLUMNS, np.ascontiguousarray(first.T)))

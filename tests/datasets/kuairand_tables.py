@@ -55,7 +55,7 @@ class KuaiRandTables:
             "date": str(day),
             "hourmin": str(100 * (number % 24)),
             "time_ms": str(1_650_800_000_000 + number),
-            "duration_ms": str(3_000 + 1_700 * number),
+            "duration_ms": str(3_000 + 1_700 * number if number % 9 else 0),
             "is_rand": "0",
             "tab": str(number % 3),
         }

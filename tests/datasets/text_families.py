@@ -89,7 +89,13 @@ def _labels(number: int) -> str:
 
 def _kuairand(number: int) -> str:
     dense = ",".join(str(number + place / 8) for place in range(KuaiRand.DENSE))
-    return f"{_labels(number)},0,1,{dense},{number},{number % 50},0"
+    labels = ",".join([_labels(number), *"0100000", f"{number}.5", "0.25"])
+    return f"{labels},{dense},{number},{number % 50},0"
+
+
+def _adult(number: int) -> str:
+    dense = ",".join(str(number + place / 8) for place in range(Adult.DENSE))
+    return f"{_labels(number)},40,{dense},{number},{number % 50},0"
 
 
 _MATRIX = {
@@ -107,17 +113,17 @@ FAMILIES = {
         **_MATRIX,
     ),
     "adult": Family(
-        lambda n: f"{_labels(n)},{n}.5,{n},{n % 50},0",
+        _adult,
         _of(Adult, tasks=TWO, dense_input_dim=1, sparse_fields=FIELDS),
-        short="expected 6 numbers, found 5",
-        long="expected 6 numbers, found 7",
+        short="expected 12 numbers, found 11",
+        long="expected 12 numbers, found 13",
         **_MATRIX,
     ),
     "kuairand": Family(
         _kuairand,
         _of(KuaiRand, tasks=TWO, dense_input_dim=7, sparse_fields=FIELDS),
-        short=f"expected {7 + KuaiRand.DENSE} numbers, found {6 + KuaiRand.DENSE}",
-        long=f"expected {7 + KuaiRand.DENSE} numbers, found {8 + KuaiRand.DENSE}",
+        short=f"expected {14 + KuaiRand.DENSE} numbers, found {13 + KuaiRand.DENSE}",
+        long=f"expected {14 + KuaiRand.DENSE} numbers, found {15 + KuaiRand.DENSE}",
         labels=len(KuaiRand.LABELS),
         **_MATRIX,
     ),

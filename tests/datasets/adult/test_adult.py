@@ -12,7 +12,7 @@ from adult_table import STATES, AdultTable
 from raw_table import ROOT
 
 from datasets.adult import prepare
-from datasets.adult.columns import FIELDS, LABELS, NUMERICS, RAW_COLUMNS, WIDTH
+from datasets.adult.columns import FIELDS, LABEL_NAMES, LABELS, NUMERICS, RAW_COLUMNS, WIDTH
 from datasets.adult.reader import RecDataset
 from datasets.preparing.command import DataError
 
@@ -24,7 +24,7 @@ CONFIG = {
     "hyper_parameters.dense_input_dim": 6,
     "hyper_parameters.sparse_fields": [{"name": name, "size": size} for name, size in FIELDS],
 }
-FIRST_ID = len(LABELS) + len(NUMERICS)
+FIRST_ID = len(LABEL_NAMES) + len(NUMERICS)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def vocabulary(output: Path) -> dict[tuple[str, str], int]:
 def test_columns():
     used = {*NUMERICS, *(label.column for label in LABELS), *(field.column for field in FIELDS)}
     assert used == set(RAW_COLUMNS)
-    assert (len(NUMERICS), len(FIELDS), WIDTH) == (6, 9, 17)
+    assert (len(NUMERICS), len(FIELDS), WIDTH) == (6, 9, 18)
 
 
 def test_every_column_of_a_small_table(table, tmp_path):
@@ -57,11 +57,12 @@ def test_every_column_of_a_small_table(table, tmp_path):
     seen = []
     for name, raw_rows in zip(prepare.OUTPUTS, (table.train, table.train, table.test)):
         for row in rows(tmp_path / "out", name):
-            number = row[2]
+            number = row[3]
             seen.append((name, number))
             raw = next(raw for raw in raw_rows if raw["age"] == str(number))
             assert row[:2] == [number % 2, int(raw["marital_status"] != "Never-married")]
-            assert row[2:FIRST_ID] == [100 * index + number for index in range(6)]
+            assert row[2] == int(raw["hours_per_week"])
+            assert row[3:FIRST_ID] == [100 * index + number for index in range(6)]
             assert row[FIRST_ID:] == [ids.get((f.column, raw[f.column]), 0) for f in FIELDS]
     train, valid, test = ([n for name, n in seen if name == out] for out in prepare.OUTPUTS)
     assert len(valid) == 6
@@ -73,7 +74,7 @@ def test_every_column_of_a_small_table(table, tmp_path):
 
 def test_ids_are_learned_from_the_rows_of_train_alone(table, tmp_path):
     table.prepare(tmp_path / "first")
-    valid = {row[2] for row in rows(tmp_path / "first", prepare.OUTPUTS[1])}
+    valid = {row[3] for row in rows(tmp_path / "first", prepare.OUTPUTS[1])}
     for number in valid:
         table.train[number]["race"] = "of validation"
     for row in table.test:
@@ -106,7 +107,7 @@ def test_second_run_says_so_and_force_makes_it_again(table, tmp_path, capsys):
     table.prepare(tmp_path / "out")
     told = capsys.readouterr().out
     assert told.startswith("prepared in ")
-    assert "train_all/train_data.csv: 54 rows of 17 columns" in told
+    assert "train_all/train_data.csv: 54 rows of 18 columns" in told
     first = read(tmp_path / "out")
     table.prepare(tmp_path / "out")
     assert capsys.readouterr().out.startswith("already prepared")
@@ -193,6 +194,22 @@ def test_reader(table, tmp_path):
     assert marital[:, 0].tolist() == expected
 
 
+def test_hours_are_predicted_without_being_an_input(table, tmp_path):
+    table.prepare(tmp_path / "out")
+    files = [str(tmp_path / "out" / prepare.OUTPUTS[2])]
+    tasks = [{"name": "hours", "label_column": 2, "type": "regression"}]
+    config = {**CONFIG, "hyper_parameters.tasks": tasks}
+    with pytest.raises(ValueError, match=r"dense_input_dim: expected an integer from 0 to 5, .* 6"):
+        RecDataset(files, config)
+    dense, _, hours = RecDataset(files, {**config, "hyper_parameters.dense_input_dim": 5}).take(
+        slice(0, 31)
+    )
+    assert dense.shape == (31, 5)
+    assert hours.dtype == np.float32
+    assert hours[:, 0].tolist() == [500 + 3 * number for number in range(31)]
+    assert dense[:, 4].tolist() == [400 + 3 * number for number in range(31)]
+
+
 def test_real_files(tmp_path):
     """The official files, where PADDLEMTL_ADULT_RAW says or beside the checkout."""
     beside = ROOT.parent / "shared" / "data" / "adult"
@@ -201,10 +218,11 @@ def test_real_files(tmp_path):
         pytest.skip(f"no Adult files: {raw_dir}")
     assert prepare.main(["--raw_dir", str(raw_dir), "--output_dir", str(tmp_path)]) == 0
     tables = [np.array(rows(tmp_path, name)) for name in prepare.OUTPUTS]
-    assert [part.shape for part in tables] == [(29_305, 17), (3_256, 17), (16_281, 17)]
+    assert [part.shape for part in tables] == [(29_305, 18), (3_256, 18), (16_281, 18)]
     income, marital = 100 * tables[2][:, :2].mean(axis=0)
     assert income == pytest.approx(23.6226, abs=0.001)
     assert marital == pytest.approx(66.6237, abs=0.001)
+    assert (tables[2][:, 2] == tables[2][:, 8]).all()
     found = Counter(name for name, _ in vocabulary(tmp_path))
     assert found == {field.column: field.size - 1 for field in FIELDS}
     for part in tables:

@@ -81,13 +81,20 @@ def test_labels_dense_numbers_and_ids(tables, tmp_path):
         for raw, row in zip(raw_rows(tables, name), rows(tmp_path, name)):
             assert len(row) == WIDTH
             click, view = int(raw["is_click"]), int(raw["long_view"])
-            assert [int(label) for label in row[:4]] == [
-                *(click, click and view, int(raw["is_like"]), view)
-            ]
+            flags = [click, click and view, int(raw["is_like"]), view]
+            more = ("profile_enter", "comment", "follow", "forward", "hate")
+            flags += [int(raw[f"is_{name}"]) for name in more]
+            assert [int(label) for label in row[:9]] == flags
+            played, duration = int(raw["play_time_ms"]), int(raw["duration_ms"])
+            assert float(row[9]) == played / 1000
+            if duration:
+                assert float(row[10]) == pytest.approx(min(played / duration, 1), abs=1e-6)
+            else:
+                assert row[10] == ""
             user, video = tables.users[int(raw["user_id"])], tables.videos[int(raw["video_id"])]
             dense = [raw["duration_ms"], *(user[column] for column in USER_DENSE)]
             dense += [video["server_width"][:-2], video["server_height"][:-2]]
-            assert row[4:11] == dense
+            assert row[11:18] == dense
             bucket = sum(int(raw["duration_ms"]) >= bound for bound in DURATION_BOUNDS)
             values = {**user, **video, "tab": raw["tab"], "duration": str(bucket)}
             values["hour"] = str(int(raw["hourmin"]) // 100)
@@ -113,7 +120,8 @@ def test_no_feedback_of_the_log_reaches_the_features(tables, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     assert cut(first, WITHOUT_FEEDBACK) == cut(second, WITHOUT_FEEDBACK)
     assert vocabulary(first) == vocabulary(second)
-    assert all(cut(first, [label])[TRAIN] != cut(second, [label])[TRAIN] for label in range(4))
+    for label in range(len(LABELS)):
+        assert cut(first, [label])[TRAIN] != cut(second, [label])[TRAIN], LABELS[label]
 
 
 @pytest.mark.parametrize("place", range(len(DAYS)))
@@ -133,9 +141,10 @@ def test_histories_hold_feedback_of_earlier_training_days_alone(tables, tmp_path
 def test_histories_are_what_they_are_said_to_be(tables, tmp_path):
     tables.prepare(tmp_path)
     labels = {
-        name: [float(row[place]) for row in rows(tmp_path, TRAIN)]
+        name: [float(row[place] or "nan") for row in rows(tmp_path, TRAIN)]
         for place, name in enumerate(LABELS)
     }
+    labels["watch_time"] = np.log1p(labels["watch_time"]).tolist()
     log = raw_rows(tables, TRAIN)
     keys = {
         "user": lambda raw: raw["user_id"],
@@ -148,13 +157,17 @@ def test_histories_are_what_they_are_said_to_be(tables, tmp_path):
         for raw, row in zip(raw_rows(tables, name)[::5], rows(tmp_path, name)[::5]):
             earlier = [number for number, other in enumerate(log) if other["date"] < raw["date"]]
             for place, what in enumerate(HISTORY, len(LABELS) + len(DENSE)):
-                of, rate = what.rsplit("_", 1)
+                of = next(key for key in reversed(keys) if what.startswith(f"{key}_"))
+                rate = what.removeprefix(f"{of}_")
                 seen = [n for n in earlier if keys[of](log[n]) == keys[of](raw)]
                 expected = math.log1p(len(seen))
                 if rate != "count":
-                    average = sum(labels[rate][n] for n in earlier) / max(len(earlier), 1)
-                    expected = sum(labels[rate][n] - average for n in seen)
-                    expected /= len(seen) + SMOOTHING
+                    known, seen = (
+                        [labels[rate][n] for n in numbers if not math.isnan(labels[rate][n])]
+                        for numbers in (earlier, seen)
+                    )
+                    average = sum(known) / max(len(known), 1)
+                    expected = sum(label - average for label in seen) / (len(seen) + SMOOTHING)
                 assert float(row[place]) == pytest.approx(expected, abs=1e-6), what
 
 
@@ -229,7 +242,7 @@ def test_repeats_and_other_days_are_left_out(tables, tmp_path, capsys):
 def test_second_run_knows_the_files_and_another_log(tables, tmp_path, capsys):
     tables.prepare(tmp_path / "out")
     told = capsys.readouterr()
-    assert "test_all/test_data.csv: 96 rows of 66 columns" in told.out
+    assert "test_all/test_data.csv: 96 rows of 88 columns" in told.out
     assert "its columns, days, users and videos are checked instead of its SHA-256" in told.err
     tables.prepare(tmp_path / "out")
     assert capsys.readouterr().out.startswith("already prepared")
@@ -281,6 +294,7 @@ def without(part, name):
         (without("users", "onehot_feat3"), r"users.csv, line 1: no column onehot_feat3"),
         (spoil("log", "user_id", "me"), r"log.csv, line 22: invalid literal .* 'me'"),
         (spoil("log", "is_click", "2"), r"log.csv: column is_click: expected 0 or 1, found 2"),
+        (spoil("log", "play_time_ms", "-1"), r"log.csv: column play_time_ms: expected 0 or more"),
         (spoil("log", "user_id", "77"), r"users.csv: expected user 77, which the log has"),
         (spoil("log", "video_id", "-1"), r"videos.csv: expected video -1, which the log has"),
         (spoil("users", "fans_user_num", "many", 4), r"users.csv, line 6: could not .* 'many'"),
@@ -310,23 +324,43 @@ def test_another_user_table_is_refused(tables, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("dense", [0, 7, 25])
+@pytest.mark.parametrize("dense", [0, 7, 25, 40])
 def test_reader(tables, tmp_path, dense):
     tables.prepare(tmp_path)
     config = {
-        "hyper_parameters.tasks": [{"name": "ctcvr", "label_column": 1}],
+        "hyper_parameters.tasks": [
+            {"name": "ctcvr", "label_column": 1},
+            {"name": "watch", "label_column": 9, "type": "regression"},
+            {"name": "ratio", "label_column": 10, "type": "regression"},
+        ],
         "hyper_parameters.dense_input_dim": dense,
         "hyper_parameters.sparse_fields": [
             {"name": field.name, "size": field.size, "max_len": field.max_len} for field in FIELDS
         ],
     }
-    *numbers, ids, label = RecDataset([str(tmp_path / TEST)], config).take(slice(0, 5))
+    data = RecDataset([str(tmp_path / TEST)], config)
+    *numbers, ids, label, watch, ratio = data.take(slice(0, 5))
     assert [array.shape for array in numbers] == ([(5, dense)] if dense else [])
-    expected = np.array([list(map(float, row)) for row in rows(tmp_path, TEST)[:5]])
+    expected = np.array(
+        [[float(cell or "nan") for cell in row] for row in rows(tmp_path, TEST)[:5]]
+    )
     assert ids.tolist() == expected[:, FIRST_ID:].tolist()
     assert label.tolist() == expected[:, 1:2].tolist()
+    np.testing.assert_array_equal(watch, expected[:, 9:10].astype("f4"))
+    np.testing.assert_array_equal(ratio, expected[:, 10:11].astype("f4"))
+    assert np.isnan(ratio).sum() == 1
     if dense:
-        np.testing.assert_array_equal(numbers[0], expected[:, 4 : 4 + dense].astype("f4"))
+        np.testing.assert_array_equal(numbers[0], expected[:, 11 : 11 + dense].astype("f4"))
+
+
+def test_watch_time_is_no_class(tables, tmp_path):
+    tables.prepare(tmp_path)
+    config = {
+        "hyper_parameters.tasks": [{"name": "watch", "label_column": 9}],
+        "hyper_parameters.dense_input_dim": 25,
+    }
+    with pytest.raises(ValueError, match=r"watch: type: expected regression or count, .* watch_t"):
+        RecDataset([str(tmp_path / TEST)], config)
 
 
 def test_real_files(tmp_path):
@@ -344,3 +378,10 @@ def test_real_files(tmp_path):
     assert list(counts.values()) == [91_805, 71_292, 20_513, 130_639]
     test = np.array([row[:4] for row in rows(tmp_path, TEST)], float)
     assert 100 * test.mean(axis=0) == pytest.approx([45.0953, 31.6927, 1.7376, 31.8044], abs=1e-4)
+    # The counts of the raw log's flags on the test days, counted outside this project.
+    more = np.array([[cell or "nan" for cell in row[4:11]] for row in rows(tmp_path, TEST)], float)
+    assert more[:, :5].sum(axis=0).tolist() == [2373, 358, 163, 118, 124]
+    assert np.median(more[:, 5]) == pytest.approx(4.9, abs=0.1)
+    assert (more[:, 5] == 0).mean() == pytest.approx(0.1, abs=0.01)
+    assert 0.014 < np.isnan(more[:, 6]).mean() < 0.024
+    assert 0 <= np.nanmin(more[:, 6]) < np.nanmax(more[:, 6]) == 1
