@@ -117,6 +117,7 @@ FAMILIES = {
         _of(Adult, tasks=TWO, dense_input_dim=1, sparse_fields=FIELDS),
         short="expected 12 numbers, found 11",
         long="expected 12 numbers, found 13",
+        labels=len(Adult.LABELS),
         **_MATRIX,
     ),
     "kuairand": Family(
