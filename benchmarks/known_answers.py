@@ -4,10 +4,10 @@
 
 writes the table of datasets/example_table/typed.py with each seed, trains and evaluates
 models/multitask/mmoe/config_typed.yaml on it, and compares the predictions of the test rows with
-the labels' expected values. A line of the result is a task and a measure, and has means and standard
-deviations over the seeds: what the expected values reach on the same rows, and what the net reaches.
-`--missing 30` also trains on a copy whose training file lacks 30 % of the labels of `watch`, at
-random, and prints its values beside the others.
+the labels' expected values. A line of the result is a task and a measure, with means and standard
+deviations over the seeds: what the expected values reach on the same rows, and what the net
+reaches. `--missing 30` also trains on a copy whose training file lacks 30 % of the labels of
+`watch`, at random, and prints its values beside the others.
 
 Errors (one line, exit code 2): an option or a key of the YAML is wrong; a training fails.
 """

@@ -80,7 +80,8 @@ class Ziln(NumberLoss):
     def _parameters(self, logits) -> tuple:
         """Returns the log-odds of more than 0, and the lognormal's mu and sigma."""
         odds, mean, deviation = paddle.split(logits, 3, axis=-1)
-        return odds, mean, paddle.clip(F.softplus(deviation), min=_LEAST_DEVIATION)
+        softplus = -F.log_sigmoid(-deviation)  # paddle2onnx converts no softplus of Paddle 3
+        return odds, mean, paddle.clip(softplus, min=_LEAST_DEVIATION)
 
 
 def _increasing(values: Any) -> bool:
