@@ -73,7 +73,7 @@ def test_losses_over_groups_get_the_values_of_their_field(name):
     settings["hyper_parameters.sparse_gradients"] = False
     block = block_of(tasks, [numbers, ids])
     model, net, feeds, loss = check(tasks, block, settings)
-    (logits,) = net.by_task(net.logits(net.features(*feeds.inputs)))
+    (logits,) = net.by_task(net.logits(net.inputs.joined(feeds.inputs)))
     labels = block[2]
     expected = by_loops(name, logits.numpy(), labels[:, 0], ids[:, 2])
     assert loss == pytest.approx(expected, rel=1e-5)
