@@ -134,7 +134,7 @@ def test_a_conversion_loss_of_ones_own_is_on_clicked_rows():
         losses.append(made.train_forward(net, [], batch(ODDS, CLICKS, CONVERSIONS), None)[0])
     cvr = sigmoid(ODDS)[:, 1]
     clicked = entropy(cvr, CONVERSIONS) * np.array(CLICKS)
-    expected = 0.5 * clicked.sum() / len(CLICKS)  # the mean is over all rows, as of every task
+    expected = 0.5 * clicked.sum() / sum(CLICKS)  # the mean is over the rows that count
     assert (losses[1] - losses[0]).item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -159,8 +159,9 @@ def test_both_graphs_have_the_loss_of_a_task_with_rows(configure):
 def test_labels_that_do_not_count_are_those_of_rows_without_a_click():
     made, _ = model()
     labels = np.array([CLICKS, CONVERSIONS, CONVERSIONS])
-    found = made.labels_that_count(labels)
-    assert found.tolist() == [CLICKS, [0, IGNORED, 1, IGNORED], CONVERSIONS]
+    found = made.truth_of([column[:, None] for column in labels], len(CLICKS))
+    expected = [CLICKS, [0, IGNORED, 1, IGNORED], CONVERSIONS]
+    assert [column.tolist() for column in found.values()] == expected
     assert labels[CVR].tolist() == CONVERSIONS  # the reader's own array stays as it is
 
 
