@@ -108,7 +108,11 @@ def test_dropout_changes_no_name_so_evaluation_may_leave_it_out(folder, configur
             "tasks=[{name: a, label_column: 1, wait: 2}]",
             "tasks: a: unknown key wait; a task has name",
         ),
-        ("mmoe", "tasks=[{name: a, label_column: 1, weight: -1}]", "a: weight: expected a number of at least 0"),
+        (
+            "mmoe",
+            "tasks=[{name: a, label_column: 1, weight: -1}]",
+            "a: weight: expected a number of at least 0",
+        ),
         ("mmoe", "tasks=income", "tasks: expected a list of tasks, found 'income'"),
         ("mmoe", "optimizer.learning_rate=.inf", "learning_rate: expected a positive number"),
         ("mmoe", "dense_input_dim=-1", "dense_input_dim: expected an integer of at least 0"),

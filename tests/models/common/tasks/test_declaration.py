@@ -35,7 +35,10 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
             {"name": "a", "label_column": True},
             "a: label_column: expected an integer, found True",
         ),
-        ({"name": "a", "label_column": 0, "weight": -1}, "a: weight: expected a number of at least 0"),
+        (
+            {"name": "a", "label_column": 0, "weight": -1},
+            "a: weight: expected a number of at least 0",
+        ),
         (
             {"name": "a", "label_column": 0, "rows": "a"},
             "a: rows: expected the name of another task",
