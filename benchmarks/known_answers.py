@@ -15,6 +15,7 @@ Errors (one line, exit code 2): an option or a key of the YAML is wrong; a train
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import os
 import statistics
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
 from datasets.example_table import typed  # noqa: E402
+from datasets.preparing.command import Parser, integer_from  # noqa: E402
 
 YAML = ROOT / "models" / "multitask" / "mmoe" / "config_typed.yaml"
 
@@ -100,7 +102,8 @@ def compare(arguments: argparse.Namespace, folder: Path) -> list[tuple[str, ...]
     for seed in range(1, arguments.seeds + 1):
         for missing in kinds:
             data, output = folder / f"data-{seed}-{missing}", folder / f"output-{seed}-{missing}"
-            typed.write(data, seed, (arguments.train_rows, arguments.test_rows), missing)
+            with contextlib.redirect_stdout(sys.stderr):
+                typed.write(data, seed, (arguments.train_rows, arguments.test_rows), missing)
             labels = columns_of(data / "test" / "test.csv")
             options = [f"runner.seed={seed}", *arguments.opt]
             predicted = trained(Path(arguments.config_yaml), data, output, options)
@@ -121,20 +124,22 @@ def _spread(values: Sequence[float]) -> str:
 
 def main() -> int:
     """Runs the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-m", "--config_yaml", default=str(YAML), help="default: %(default)s")
     for option, default in (("seeds", 3), ("train_rows", 40_000), ("test_rows", 10_000)):
-        parser.add_argument(f"--{option}", type=int, default=default, help="default: %(default)s")
-    parser.add_argument("--missing", type=int, default=0, help="percent; default: none")
+        kind = {"type": integer_from(1), "default": default}
+        parser.add_argument(f"--{option}", help="default: %(default)s", **kind)
+    parser.add_argument(
+        "--missing", type=typed.percent, default=0, help="percent of watch; default: 0"
+    )
     parser.add_argument("-o", "--opt", nargs="+", default=[], help="keys of the YAML")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         try:
             lines = compare(arguments, Path(folder))
         except subprocess.CalledProcessError as error:
-            print(f"error: {os.path.basename(error.cmd[1])} ended with {error.returncode}")
+            program = os.path.basename(error.cmd[1])
+            print(f"error: {program} ended with {error.returncode}", file=sys.stderr)
             return 2
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:

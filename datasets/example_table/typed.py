@@ -112,7 +112,8 @@ def _write_csv(path: Path, columns: dict, seed: int) -> None:
         temporary.write_text(text, encoding="ascii")
 
 
-def _percent(text: str) -> int:
+def percent(text: str) -> int:
+    """Returns the argparse value of a percentage: an integer from 0 to 100."""
     if not text.isdecimal() or int(text) > 100:
         raise argparse.ArgumentTypeError(f"expected an integer from 0 to 100, found '{text}'")
     return int(text)
@@ -131,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
         (
             "--missing",
             "percent of empty cells of watch in the training file",
-            {"type": _percent, "metavar": "PERCENT", "default": 0},
+            {"type": percent, "metavar": "PERCENT", "default": 0},
         ),
     ):
         parser.add_argument(option, help=f"{content} (default: %(default)s)", **settings)
