@@ -24,6 +24,7 @@ class RecDataset(FieldDataset):
 
     LABELS = LABEL_NAMES
     NUMBERS = (NUMBER_LABEL,)
+    PREPARE = "datasets/adult/run.sh"
     DENSE = len(NUMERICS)
 
     def __init__(self, file_list: Sequence[str], config):

@@ -17,4 +17,5 @@ class RecDataset(FieldDataset):
 
     LABELS = columns.LABELS
     NUMBERS = columns.NUMBER_LABELS
+    PREPARE = "datasets/kuairand/run.sh"
     DENSE = len(columns.DENSE) + len(columns.HISTORY)

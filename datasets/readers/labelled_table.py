@@ -35,6 +35,7 @@ class LabelledTable(IterableDataset):
     Attributes:
         LABELS: names of the leading columns.
         NUMBERS: those of them that hold numbers; the others hold 0 or 1 or classes.
+        PREPARE: the command that prepares the files; empty if a person writes them.
         TASKS: the tasks if the configuration has none; None if it must have them.
 
     Raises:
@@ -43,6 +44,7 @@ class LabelledTable(IterableDataset):
 
     LABELS: tuple[str, ...] = ()
     NUMBERS: tuple[str, ...] = ()
+    PREPARE = ""
     TASKS: Sequence[dict] | None = None
 
     def __init__(self, file_list: Sequence[str], config, width: int, form: str):
@@ -55,7 +57,8 @@ class LabelledTable(IterableDataset):
         try:
             self._matrix = self._table(file_list, count + width, self._cache_dir)
         except WidthError as error:
-            raise ValueError(f"{error} ({count} labels and {form})") from error
+            earlier = self.PREPARE and f"; an earlier version's files: run {self.PREPARE} again"
+            raise ValueError(f"{error} ({count} labels and {form}{earlier})") from error
 
     def _declared(self, config) -> list[Label]:
         """Returns each task's label."""

@@ -194,6 +194,13 @@ def test_reader(table, tmp_path):
     assert marital[:, 0].tolist() == expected
 
 
+def test_files_of_an_earlier_version_are_prepared_again(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(",".join("1" * 17) + "\n")
+    with pytest.raises(ValueError, match=r":1: expected 18 numbers, found 17 .*adult/run.sh again"):
+        RecDataset([str(path)], CONFIG)
+
+
 def test_hours_are_predicted_without_being_an_input(table, tmp_path):
     table.prepare(tmp_path / "out")
     files = [str(tmp_path / "out" / prepare.OUTPUTS[2])]
