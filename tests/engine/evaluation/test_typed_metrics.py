@@ -66,12 +66,23 @@ def test_every_type_has_its_metrics_of_the_rows_with_a_label(weighted, caplog):
     assert found["watch"]["mae"] == pytest.approx(mae, abs=1e-5)
     deviance = expected("gifts", sklearn_metrics.mean_poisson_deviance, PREDICTIONS["gifts"])
     assert found["gifts"]["poisson_deviance"] == pytest.approx(deviance, abs=1e-9)
-    text = "watch is a regression task: it has no auc, logloss, acc, poisson_deviance of runner."
-    assert caplog.text.count(text) == 1
-    unweighted = "runner.weighted_metrics: spearman of watch has no weighted form"
+    unweighted = "runner.weighted_metrics: spearman has no weighted form, every row counts once"
     assert (unweighted in caplog.text) == weighted
     total = WEIGHTS["gifts"].sum()
     assert (f"gifts on {ROWS} rows of weight {total:g}, xauc: " in caplog.text) == weighted
+
+
+def test_metrics_that_no_task_has_and_tasks_without_metrics_are_said_once(caplog):
+    asked = TaskMetrics(["auc", "macro_auc", "poisson_deviance"])
+    labels = {task: LABELS[task] for task in ("like", "watch")}
+    found = [asked.report("epoch: 0", PREDICTIONS, labels, facts=FACTS) for _ in range(2)]
+    assert found[0]["watch"] == {"rows": (LABELS["watch"] >= 0).sum()}
+    assert caplog.messages == [
+        "runner.metrics: no task has macro_auc, poisson_deviance; the tasks are like (binary), "
+        "watch (regression)",
+        "watch is a regression task and has none of runner.metrics; it may have calibration, xauc, "
+        "spearman, mae, rmse, r2",
+    ]
 
 
 def test_a_threshold_is_that_of_the_configuration():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class TaskMetrics:
     weighted: bool = False
     slices: Slices | None = None
     warns: bool = True
-    _warned: set[str] = field(default_factory=set)
+    _has_warned: bool = False
 
     def report(
         self,
@@ -69,17 +69,21 @@ class TaskMetrics:
         Raises:
             UserError: a task has no predictions, or rows have no groups.
         """
+        present = {
+            task: typed(task, truth, predictions_of(task, predictions, facts), facts)
+            for task, truth in labels.items()
+            if counted(truth).any()
+        }
+        self._warn({task: kind for task, (kind, _) in present.items()})
         results = {}
-        for task, truth in labels.items():
-            if not counted(truth).any():
-                continue
+        for task, (kind, truth) in present.items():
             predicted = predictions_of(task, predictions, facts)
-            kind, truth = typed(task, truth, predicted, facts)
             rows = self._rows(truth, predicted, weights.get(task) if weights else None)
-            names = self._names_for(task, kind)
+            names = self._names_for(kind)
             results[task] = result = self._compute(names, rows)
-            self._log(f"{title}, {task}", result)
-            if self.slices:
+            if names:
+                self._log(f"{title}, {task}", result)
+            if names and self.slices:
                 result["slices"] = self._sliced(f"{title}, {task}", names, truth, rows)
         if self.slices and results:
             self._log_rest(title)
@@ -163,20 +167,31 @@ class TaskMetrics:
         if parts:
             logger.info(f"{title}, {column}: {', '.join(parts)}", extra=logs.RESULT)
 
-    def _names_for(self, task: str, kind: str) -> list[str]:
-        """Returns the metrics that exist for a task; warns once of the others."""
-        names = [name for name in METRICS if name in self.names and kind in METRICS[name].types]
-        others = [name for name in self.names if name not in names]
-        if others and self.warns and task not in self._warned:
-            known = ", ".join(name for name in METRICS if kind in METRICS[name].types)
-            text = "%s is a %s task: it has no %s of runner.metrics; it may have %s"
-            logger.warning(text, task, kind, ", ".join(others), known)
-        unweighted = [name for name in names if self.weighted and not METRICS[name].has_weights]
-        if unweighted and task not in self._warned:
-            text = "runner.weighted_metrics: %s of %s has no weighted form, every row counts once"
-            logger.warning(text, ", ".join(unweighted), task)
-        self._warned.add(task)
-        return names
+    def _names_for(self, kind: str) -> list[str]:
+        """Returns the metrics that a type of tasks has."""
+        return [name for name in METRICS if name in self.names and kind in METRICS[name].types]
+
+    def _warn(self, kinds: Mapping[str, str]) -> None:
+        """Warns once of metrics that no task has, and of tasks that have none of the metrics."""
+        if self._has_warned or not self.warns:
+            return
+        self._has_warned = True
+        of_task = {task: self._names_for(kind) for task, kind in kinds.items()}
+        used = {name for names in of_task.values() for name in names}
+        unused = [name for name in self.names if name not in used]
+        if unused and kinds:
+            types = ", ".join(f"{task} ({kind})" for task, kind in kinds.items())
+            text = "runner.metrics: no task has %s; the tasks are %s"
+            logger.warning(text, ", ".join(unused), types)
+        for task, names in of_task.items():
+            if not names:
+                known = [name for name in METRICS if kinds[task] in METRICS[name].types]
+                text = "%s is a %s task and has none of runner.metrics; it may have %s"
+                logger.warning(text, task, kinds[task], ", ".join(known))
+        unweighted = [name for name in METRICS if name in used and not METRICS[name].has_weights]
+        if self.weighted and unweighted:
+            text = "runner.weighted_metrics: %s has no weighted form, every row counts once"
+            logger.warning(text, ", ".join(unweighted))
 
 
 def requested(config: Config, source: Any) -> TaskMetrics | None:
