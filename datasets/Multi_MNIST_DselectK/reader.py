@@ -17,8 +17,9 @@ from datasets.readers.text_matrix import Rows
 class RecDataset(IterableDataset):
     """Rows of an image and one label a task: ``[image [1, 36, 36], label [1], label [1]]``.
 
-    ``hyper_parameters.tasks`` gives each task's label column: 0 is the left digit, 1 the right one.
-    Without it the first task is the left digit. Images are converted to float when they are taken.
+    ``hyper_parameters.tasks`` gives each task's label column: 0 is the left digit, 1 the right one,
+    2 their sum, for tasks of other types. Without it the tasks are the left and the right digit.
+    Images are converted to float when they are taken.
 
     It also returns blocks of rows (`take`). The engine reads these, because they are faster.
 
@@ -31,6 +32,7 @@ class RecDataset(IterableDataset):
             ``hyper_parameters.image_size`` is not 36.
     """
 
+    LABELS = ("left", "right", "sum")
     TASKS = ({"name": "left", "label_column": 0}, {"name": "right", "label_column": 1})
 
     def __init__(self, file_list: Sequence[str], config):
@@ -39,8 +41,7 @@ class RecDataset(IterableDataset):
         if size not in (None, CANVAS):
             expected = f"{CANVAS}, the size of Multi-MNIST's images"
             checks.fail("hyper_parameters.image_size", expected, size)
-        names = [task["name"] for task in self.TASKS]
-        self._tasks = labels_of(config, names, self.TASKS, class_num=CLASSES)
+        self._tasks = labels_of(config, self.LABELS, self.TASKS, class_num=CLASSES)
         check_numbers(self._tasks, ())
         self._pairs = DigitPairs(file_list)
 
@@ -59,6 +60,7 @@ class RecDataset(IterableDataset):
         """
         images, labels = self._pairs.take(rows)
         scaled = np.divide(images[:, None], np.float32(255), dtype=np.float32)
+        labels = np.column_stack([labels, labels.sum(axis=1)])
         columns = [labels[:, label.column : label.column + 1] for label in self._tasks]
         return [scaled, *(each.of_numbers(c) for each, c in zip(self._tasks, columns))]
 

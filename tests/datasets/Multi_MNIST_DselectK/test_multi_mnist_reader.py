@@ -172,15 +172,27 @@ def test_pickle_of_one_array(tmp_path):
         read([str(path)])
 
 
+def test_the_sum_of_the_digits_is_a_number(write):
+    images, labels = pairs(4)
+    tasks = [
+        {"name": "total", "label_column": 2, "type": "regression"},
+        {"name": "left", "label_column": 0, "type": "multiclass", "class_num": 10},
+    ]
+    _, total, left = read(write("npz", images, labels), tasks).take(slice(0, 4))
+    assert (total.dtype, left.dtype) == (np.float32, np.int64)
+    np.testing.assert_array_equal(total, labels.sum(axis=1, keepdims=True))
+    np.testing.assert_array_equal(left, labels[:, :1])
+
+
 @pytest.mark.parametrize("tasks", ["left", [{"name": "left"}], 7])
 def test_tasks_without_a_label_column(write, tasks):
     with pytest.raises(ValueError, match=r"hyper_parameters\.tasks: expected a list of tasks"):
         read(write("npz", IMAGES, LABELS), tasks)
 
 
-@pytest.mark.parametrize("column", [2, -1, True, "0"])
+@pytest.mark.parametrize("column", [3, -1, True, "0"])
 def test_label_columns_that_there_are_not(write, column):
-    with pytest.raises(ValueError, match="label_column: expected an integer from 0 to 1"):
+    with pytest.raises(ValueError, match="label_column: expected an integer from 0 to 2"):
         read(write("npz", IMAGES, LABELS), [{"name": "left", "label_column": column}])
 
 
