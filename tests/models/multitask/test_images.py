@@ -1,4 +1,6 @@
-"""ShareBottom, MMoE and PLE on images of two digits; DSelect-k's are in test_folders.py."""
+"""Nets on images of two digits; test_folders.py has DSelect-k's sample."""
+
+from functools import partial
 
 import numpy as np
 import paddle
@@ -12,9 +14,10 @@ from engine.model_folder import loading
 from engine.system.errors import UserError
 from engine.training import loop
 
-YAML = "config_multi_mnist_sample.yaml"
+YAML, OF_DSELECT_K = "config_multi_mnist_sample.yaml", "config.yaml"
 NETS = ("share_bottom", "mmoe", "ple")
 DEEP = {
+    "dselect_k": ("expert_size=[12, 6]", "expert_num=3"),
     "share_bottom": ("bottom_size=[12, 6]",),
     "mmoe": ("expert_size=[12, 6]", "gate_size=[5]"),
     "ple": ("expert_size=[12, 6]", "gate_size=[5]", "level_number=2", "shared_num=1"),
@@ -29,14 +32,15 @@ def net(request):
 @pytest.fixture
 def few(configure, net, tmp_path):
     """Returns configurations of 60 of the sample's images, and of deeper layers than its own."""
-    sample = np.load(loading.files(configure(net, yaml=YAML), "train_data_dir")[0])
+    path = OF_DSELECT_K if net == "dselect_k" else YAML
+    sample = np.load(loading.files(configure(net, yaml=path), "train_data_dir")[0])
     (tmp_path / "images").mkdir()
     np.savez(tmp_path / "images" / "few.npz", **{name: sample[name][:60] for name in sample.files})
 
     def make(*options):
         folders = [f"runner.{kind}_data_dir={tmp_path / 'images'}" for kind in ("train", "test")]
         deep = [f"hyper_parameters.{option}" for option in DEEP[net]]
-        return configure(net, *folders, *deep, *options, yaml=YAML)
+        return configure(net, *folders, *deep, *options, yaml=path)
 
     return make
 
@@ -77,6 +81,26 @@ def test_exports_give_the_outputs_of_the_net(few):
         for task, output in eager.items():
             assert output.shape == (60, 10)
             np.testing.assert_allclose(found[task], output, rtol=0, atol=1e-5, err_msg=engine)
+
+
+@pytest.mark.parametrize("net", ["dselect_k"], indirect=True)
+def test_a_digit_and_the_sum_of_both(few, tmp_path):
+    """A multiclass task, a regression and a binary task, all of images."""
+    left = "{name: left, label_column: 0, type: multiclass, class_num: 10}"
+    total = "{name: total, label_column: 2, type: regression, transform: standardize}"
+    zero = "{name: zero, label_column: 1, type: binary, positive: 0}"
+    make = partial(
+        few, f"hyper_parameters.tasks=[{left}, {total}, {zero}]", "hyper_parameters.task_num=3"
+    )
+    variants = [("dygraph", []), ("static", [])]
+    found, static = losses_from_one_start(make, tmp_path, variants)
+    np.testing.assert_allclose(found, static, rtol=0, atol=1e-5)
+    for engine, found, eager in exported_outputs(make):
+        shapes = {task: output.shape for task, output in eager.items()}
+        assert shapes == {"left": (60, 10), "total": (60, 1), "zero": (60, 2)}
+        assert 6 < eager["total"].mean() < 12  # digits of 0 to 9, in their own unit
+        for task, output in eager.items():
+            np.testing.assert_allclose(found[task], output, rtol=1e-5, atol=1e-5, err_msg=engine)
 
 
 def test_gates_read_the_pixels_and_bottoms_are_convolutional(net, configure):
