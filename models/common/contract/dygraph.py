@@ -95,9 +95,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
     @paddle.no_grad()
     def _targets(self, columns: Sequence[np.ndarray], rows: int, size: int) -> list[tuple]:
         """Returns labels and weights of each batch, as in `Feeds`."""
-        labels, samples = self.rows_of(columns)
-        truth = self._weights_of_rows.truth(labels or self._missing(rows))
-        shares = self._weights_of_rows.shares(truth, samples, size)
+        truth, (_, samples) = self._task_rows.truth(columns, rows), self._task_rows.divided(columns)
+        shares = self._task_rows.shares(truth, samples, size)
         if self._net.stacked:
             targets = _pieces(np.stack(truth), rows, size, axis=1)
         else:
@@ -133,7 +132,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """Returns the shares of rows that all count alike, in the form of the labels."""
         if self._rows != rows:
             self._rows = rows
-            shares = paddle.to_tensor(self._weights_of_rows.equal_shares(rows))
+            shares = paddle.to_tensor(self._task_rows.equal_shares(rows))
             self._equal_shares = shares if self._net.stacked else paddle.unbind(shares)
         return self._equal_shares
 
@@ -143,9 +142,10 @@ class MultiTaskDygraphModel(MultiTaskModel):
         Optional: several processes then divide a task's loss by the sum over all of them.
         """
         columns = [self._ready(model, batch).columns for batch in batches]
-        labels, samples = self.rows_of([np.concatenate(parts) for parts in zip(*columns)])
-        truth, lengths = self._weights_of_rows.truth(labels), [len(each[0]) for each in columns]
-        return self._weights_of_rows.sums(truth, samples, lengths)
+        joined = [np.concatenate(parts) for parts in zip(*columns)]
+        truth, (_, samples) = self._task_rows.truth(joined), self._task_rows.divided(joined)
+        lengths = [len(each[0]) for each in columns]
+        return self._task_rows.sums(truth, samples, lengths)
 
     def reweighted(self, model: MultiTaskNet, batch, factors: np.ndarray) -> Feeds:
         """Returns a batch whose tasks' losses are multiplied by factors ``[tasks]``.
@@ -214,9 +214,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
             self._scores.add(logits.detach(), feeds.labels)
             return
         rows = feeds.labels[0].shape[0]
-        labels = self.rows_of(feeds.columns)[0] or self._missing(rows)
         scores = [each.detach() for each in self._net.by_task(logits)]
-        self._scores.add(scores, self._weights_of_rows.truth(labels))
+        self._scores.add(scores, self._task_rows.truth(feeds.columns, rows))
 
     def row_losses(self, model, batch) -> dict[str, np.ndarray]:
         """Returns each task's loss in each row, ``[n]``, to find the one that is not finite."""
@@ -232,11 +231,11 @@ class MultiTaskDygraphModel(MultiTaskModel):
 
     def labels(self, batch) -> dict[str, np.ndarray]:
         """Returns each task's labels ``[n]``; negative or NaN in rows that do not count."""
-        return self.truth_of(*self._columns(batch))
+        return self._task_rows.truth_by_task(*self._columns(batch))
 
     def weights(self, batch) -> dict[str, np.ndarray] | None:
         """Returns each task's sample weights ``[n]``; None if no task has any."""
-        return self.sample_weights_of(*self._columns(batch))
+        return self._task_rows.weights_by_task(*self._columns(batch))
 
     def _columns(self, batch) -> tuple[Sequence[np.ndarray], int]:
         """Returns a batch's labels and sample weights, and its number of rows."""

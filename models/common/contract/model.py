@@ -16,11 +16,11 @@ from models.common.contract import record
 from models.common.contract.net import MultiTaskNet
 from models.common.inputs.inputs import Inputs, input_specs, inputs_of
 from models.common.paddlerec import translation
-from models.common.tasks.declaration import IGNORED, Task, tasks_of
 from models.common.tasks.declaration import KEY as TASKS
+from models.common.tasks.declaration import Task, tasks_of
 from models.common.tasks.heads import Head
 from models.common.tasks.metrics.task_streams import TaskStreams
-from models.common.tasks.row_weights import RowWeights, counts, group_column
+from models.common.tasks.task_rows import TaskRows, counts, group_column
 
 VALID_METRIC = "runner.valid_metric"
 OUTPUT_SIZES = "output_sizes"  # an argument of nets that follows from the tasks
@@ -99,7 +99,7 @@ class MultiTaskModel:
                 net.add_sublayer(f"target_{head.task.name}", head.scale)
         net.stacked = _are_stacked(heads)
         net.smoothing = heads[0].loss.smoothing if net.stacked else None
-        self._weights_of_rows = RowWeights(self.tasks, config)
+        self._task_rows = TaskRows(self.tasks, config)
         withins = dict.fromkeys(head.loss.within for head in heads if head.loss.within)
         self._groups = {field: group_column(config, field) for field in withins}
         return net
@@ -164,56 +164,6 @@ class MultiTaskModel:
         """Removes the last batch, whose step is skipped, from the metrics."""
         self._scores.forget_batch()
 
-    def rows_of(self, columns: Sequence[np.ndarray]) -> tuple[list[np.ndarray], ...]:
-        """Returns the arrays after a batch's inputs: labels by task, sample weights by column.
-
-        Rows to predict may have neither: their labels are missing.
-
-        Raises:
-            ValueError: the reader yields another number of arrays.
-        """
-        tasks, names = len(self.tasks), self._weights_of_rows.columns
-        if len(columns) not in (0, tasks, tasks + len(names)):
-            named = ", ".join(task.name for task in self.tasks)
-            weights = f" and the weights {', '.join(names)}" if names else ""
-            raise ValueError(
-                f"{TASKS}: the reader yields {len(columns)} labels a row, the tasks are "
-                f"{named}{weights}"
-            )
-        labels = [
-            np.asarray(column).reshape(-1, 1).astype("float32" if task.is_number else "int64")
-            for task, column in zip(self.tasks, columns)
-        ]
-        samples = [np.asarray(c, np.float32).reshape(-1, 1) for c in columns[tasks:]]
-        return labels, samples
-
-    def _missing(self, rows: int) -> list[np.ndarray]:
-        """Returns the labels ``[rows, 1]`` of rows to predict: all are missing."""
-        return [
-            np.full([rows, 1], np.nan, np.float32)
-            if task.is_number
-            else np.full([rows, 1], IGNORED)
-            for task in self.tasks
-        ]
-
-    def truth_of(self, columns: Sequence[np.ndarray], rows: int) -> dict[str, np.ndarray]:
-        """Returns labels ``[rows]`` by task; negative or NaN in rows that do not count."""
-        labels = self.rows_of(columns)[0] or self._missing(rows)
-        truth = self._weights_of_rows.truth(labels)
-        return {task.name: label[:, 0] for task, label in zip(self.tasks, truth)}
-
-    def sample_weights_of(
-        self, columns: Sequence[np.ndarray], rows: int
-    ) -> dict[str, np.ndarray] | None:
-        """Returns sample weights ``[rows]`` by task; None if no task has any."""
-        if not self._weights_of_rows.columns:
-            return None
-        weights = self._weights_of_rows.sample_weights(self.rows_of(columns)[1])
-        return {
-            task.name: np.ones(rows, np.float32) if weight is None else weight[:, 0]
-            for task, weight in zip(self.tasks, weights)
-        }
-
     def losses_of(self, logits: Any, columns: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Returns each task's loss in each row, ``[n]``, for an error message.
 
@@ -221,7 +171,7 @@ class MultiTaskModel:
             logits: all tasks' logits, as arrays.
             columns: labels and sample weights of a batch.
         """
-        truth = self._weights_of_rows.truth(self.rows_of(columns)[0])
+        truth = self._task_rows.truth(columns)
         losses = {}
         with dygraph_guard(), paddle.no_grad():
             for head, scores, labels in zip(self._built().heads, logits, truth):
@@ -272,7 +222,7 @@ class MultiTaskModel:
 
         def inputs() -> Iterator[np.ndarray]:
             for block in blocks:
-                labels = self._weights_of_rows.truth(self.rows_of(block[places:])[0])
+                labels = self._task_rows.truth(block[places:])
                 for place in found:
                     found[place].append(labels[place][counts(labels[place]), 0])
                 yield block[0]

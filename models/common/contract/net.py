@@ -109,7 +109,7 @@ class MultiTaskNet(nn.Layer):
                 list if the net is not `stacked`: numbers are transformed there, and 0 in rows that
                 do not count.
             weights: each row's share of the loss, in the form of the labels: the task's weight
-                divided by the number of rows that count; see `tasks.row_weights`.
+                divided by the number of rows that count; see `tasks.task_rows`.
         """
         if self.stacked:
             return (self.row_losses(logits, labels) * weights).sum()

@@ -9,7 +9,7 @@ from models.common.contract.model import VALID_METRIC, MultiTaskModel
 from models.common.contract.net import MultiTaskNet
 from models.common.optimizers.optimizers import create_optimizer
 from models.common.tasks.declaration import Task, tasks_of, weight_columns
-from models.common.tasks.row_weights import counts
+from models.common.tasks.task_rows import counts
 
 _SCORES, _ROWS = "scores_", "row_losses_"  # before a task's name, of fetched variables
 
@@ -75,14 +75,14 @@ class MultiTaskStaticModel(MultiTaskModel):
     def _targets(self, columns: list) -> tuple:
         """Returns labels and weights as the net's loss takes them, of a batch's columns."""
         net, tasks = self.network, len(self.tasks)
-        if net.stacked and not self._weights_of_rows.partial:
+        if net.stacked and not self._task_rows.partial:
             labels = paddle.stack(columns)
             rows = paddle.shape(labels)[1].astype("float32")
-            weights = paddle.assign(self._weights_of_rows.equal_shares(1)) / rows
+            weights = paddle.assign(self._task_rows.equal_shares(1)) / rows
             if net.has_own_loss:  # one weight a row, as in dygraph; the default broadcasts
                 weights = weights * paddle.full_like(labels, 1, "float32")
             return labels, weights
-        truth, weights = self._weights_of_rows.in_graph(columns[:tasks], columns[tasks:])
+        truth, weights = self._task_rows.in_graph(columns[:tasks], columns[tasks:])
         if net.stacked:
             return paddle.stack(truth), paddle.stack(weights)
         return [head.target_in_graph(each) for head, each in zip(net.heads, truth)], weights
@@ -143,11 +143,11 @@ class MultiTaskStaticModel(MultiTaskModel):
 
     def labels(self, batch) -> dict[str, np.ndarray]:
         """Returns each task's labels ``[n]``; negative or NaN in rows that do not count."""
-        return self.truth_of(self._divided(batch)[1], len(batch[0]))
+        return self._task_rows.truth_by_task(self._divided(batch)[1], len(batch[0]))
 
     def weights(self, batch) -> dict[str, np.ndarray] | None:
         """Returns each task's sample weights ``[n]``; None if no task has any."""
-        return self.sample_weights_of(self._divided(batch)[1], len(batch[0]))
+        return self._task_rows.weights_by_task(self._divided(batch)[1], len(batch[0]))
 
     def _built(self) -> MultiTaskNet:
         return self.network

@@ -15,20 +15,17 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter, is_
-from typing import Any
 
 import numpy as np
 import paddle
 from paddle import nn
 
-from models.common.fast_step import autograd
+from models.common.fast_step import losses
 from models.common.fast_step.code import AVAILABLE, StepCode
 from models.common.fast_step.step_loss import StepLoss
 from models.common.fast_step.symbols import Symbol
 
 logger = logging.getLogger(__name__)
-
-_CROSS_ENTROPY = "False, True, True, -100, -1"  # hard labels; softmax, stable; ignored; axis
 
 _training, _frozen = attrgetter("training"), attrgetter("stop_gradient")
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -183,84 +180,12 @@ def _code(net: nn.Layer) -> StepCode:
     features = Symbol("x", code, 2 if flat else None, net.inputs.trained)
     logits = net.logits(features)
     if net.stacked:
-        write = _own_loss if net.has_own_loss else _cross_entropy
-        code.finish(features, logits.name, write(net, code, logits))
+        code.finish(features, logits.name, losses.write(net, code, logits))
         return code
     each = net.by_task(logits)
-    loss = _own_loss(net, code, *each) if net.has_own_loss else _task_losses(net, code, each)
+    loss = losses.write(net, code, *each)
     code.finish(features, f"[{', '.join(symbol.name for symbol in each)}]", loss)
     return code
-
-
-def _cross_entropy(net: nn.Layer, code: StepCode, logits: Symbol) -> str:
-    """Writes the weighted sum of cross-entropies and its gradient; returns the loss's name."""
-    loss = _kernel(code, logits, "labels", "weights")
-    if net.smoothing is not None:  # linear in the logits, so the factor is the gradient
-        pull = code.constant(net.smoothing.pull)
-        (pulled,) = code.forward(f"_C_ops.multiply({pull}(labels), weights)")
-        products = f"_C_ops.multiply({logits.name}, {pulled})"
-        total = f"_C_ops.add({loss}, _C_ops.sum({products}, [], None, False))"
-        (loss,) = code.forward(total)
-        logits.add_gradient(pulled)
-    return loss
-
-
-def _kernel(code: StepCode, logits: Symbol, labels: str, weights: str) -> str:
-    """Writes a weighted sum of cross-entropies by Paddle's kernel; returns its name."""
-    call = f"_C_ops.cross_entropy_with_softmax({logits.name}, {labels}, {_CROSS_ENTROPY})"
-    softmax, rows = code.forward(call, 2)
-    weighted = f"_C_ops.multiply({rows}, {weights})"
-    (loss,) = code.forward(f"_C_ops.sum({weighted}, [], None, False)")
-    # The loss is the sum over rows of a row's loss times its weight: the weight is its gradient.
-    logits.add_gradient(
-        f"_C_ops.cross_entropy_with_softmax_grad({labels}, {softmax}, {weights}, {_CROSS_ENTROPY})"
-    )
-    return loss
-
-
-def _task_losses(net: nn.Layer, code: StepCode, logits: Sequence[Symbol]) -> str:
-    """Writes the sum of the tasks' losses; autograd finds the gradients of all but one kind."""
-    losses, others = [], []
-    for place, (head, symbol) in enumerate(zip(net.heads, logits)):
-        if head.loss.is_cross_entropy and head.loss.smoothing is None:
-            losses.append(_kernel(code, symbol, f"labels[{place}]", f"weights[{place}]"))
-        else:
-            others.append(place)
-    if others:
-
-        def total(values: list, labels: Sequence, weights: Sequence) -> paddle.Tensor:
-            parts = zip(others, values)
-            return paddle.add_n(
-                [net.heads[t].loss.total(z, labels[t], weights[t]) for t, z in parts]
-            )
-
-        losses.append(_by_autograd(code, total, [logits[place] for place in others]))
-    return code.forward(f"_C_ops.add_n([{', '.join(losses)}])")[0]
-
-
-def _own_loss(net: nn.Layer, code: StepCode, *logits: Symbol) -> str:
-    """Writes a call of the net's own ``loss``, whose gradient autograd finds in each step."""
-
-    def total(values: list, labels: Any, weights: Any) -> paddle.Tensor:
-        # Copies of the leaves: the loss may change them in place.
-        copies = [paddle.assign(value) for value in values]
-        return net.checked_loss(copies[0] if net.stacked else copies, labels, weights)
-
-    return _by_autograd(code, total, logits)
-
-
-def _by_autograd(code: StepCode, total: Callable, logits: Sequence[Symbol]) -> str:
-    """Writes a call of ``total(values, labels, weights)``; autograd finds its gradients."""
-
-    def call(values: list, labels: Any, weights: Any) -> tuple:
-        return autograd.recorded(lambda *leaves: total(list(leaves), labels, weights), *values)
-
-    values = ", ".join(symbol.name for symbol in logits)
-    loss, leaves = code.forward(f"{code.constant(call)}([{values}], labels, weights)", 2)
-    (found,) = code.backward(f"{code.constant(autograd.gradients)}({loss}, {leaves}, None)")
-    for place, symbol in enumerate(logits):
-        symbol.add_gradient(f"{found}[{place}]")
-    return loss
 
 
 def _attributes(layers: Sequence[nn.Layer]) -> list[dict]:
@@ -290,7 +215,7 @@ def _step(code: StepCode) -> Callable:
     step, parameters = code.function(), code.parameters
     checked = False
 
-    def losses(features, labels, weights) -> tuple:
+    def run(features, labels, weights) -> tuple:
         nonlocal checked
         with paddle.no_grad():
             loss, logits, back = step(features, labels, weights)
@@ -298,7 +223,7 @@ def _step(code: StepCode) -> Callable:
             back, checked = partial(_checked, back, parameters), True
         return logits, StepLoss(loss, back, features, parameters)
 
-    return losses
+    return run
 
 
 def _checked(back: Callable, parameters: Sequence) -> list:

@@ -33,7 +33,7 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
         ),
         (
             {"name": "a", "label_column": True},
-            "a: label_column: expected an integer, found True",
+            "a: label_column: expected an integer of at least 0, found True",
         ),
         (
             {"name": "a", "label_column": 0, "weight": -1},
@@ -50,7 +50,7 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
         ({"name": "a", "label_column": 0, "weight": 0}, "every task has weight 0"),
         (
             {"name": "a", "label_column": 0, "weight": "1"},
-            "a: weight: expected a number, found '1'",
+            "a: weight: expected a number of at least 0, found '1'",
         ),
         ({"name": 3, "label_column": 0}, "3: name: expected a text, found 3"),
         ({"name": "a"}, "expected entries of name"),

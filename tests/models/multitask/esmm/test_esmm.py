@@ -159,7 +159,7 @@ def test_both_graphs_have_the_loss_of_a_task_with_rows(configure):
 def test_labels_that_do_not_count_are_those_of_rows_without_a_click():
     made, _ = model()
     labels = np.array([CLICKS, CONVERSIONS, CONVERSIONS])
-    found = made.truth_of([column[:, None] for column in labels], len(CLICKS))
+    found = made._task_rows.truth_by_task([column[:, None] for column in labels], len(CLICKS))
     expected = [CLICKS, [0, IGNORED, 1, IGNORED], CONVERSIONS]
     assert [column.tolist() for column in found.values()] == expected
     assert labels[CVR].tolist() == CONVERSIONS  # the reader's own array stays as it is

@@ -42,7 +42,7 @@ def step(session, batch):
     paddle.seed(7)
     loss, _, _ = model.step_forward(net, None, batch, None)
     loss.backward()
-    logits, labels = model._scores._pending[-1]
+    logits, labels = model._scores._streams[0]._pending[-1]
     found = {n: p.grad.numpy() for n, p in net.named_parameters() if p.grad is not None}
     net.clear_gradients()
     return loss.item(), logits.numpy(), labels.numpy(), found

@@ -17,6 +17,7 @@ from datasets.readers.sparse_fields import fields_of
 from models.common.hyper_parameters import SECTION
 from models.common.tasks.declaration import (
     IGNORED,
+    KEY,
     Task,
     conditions,
     weight_columns,
@@ -25,7 +26,7 @@ from models.common.tasks.declaration import (
 _LEAST = 1e-30  # instead of a sum of weights of 0
 
 
-class RowWeights:
+class TaskRows:
     """The rows that count and their shares of the loss.
 
     Args:
@@ -52,20 +53,64 @@ class RowWeights:
         """Returns the shares ``[tasks, rows, 1]`` of rows that all count alike."""
         return np.repeat(self._weights.reshape(-1, 1, 1) / rows, rows, axis=1)
 
-    def truth(self, labels: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns labels ``[n, 1]`` by task, `IGNORED` or NaN in rows that do not count."""
+    def divided(self, columns: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Returns the arrays after a batch's inputs: labels by task, sample weights by column.
+
+        Raises:
+            ValueError: the reader yields another number of arrays.
+        """
+        tasks = len(self._tasks)
+        if len(columns) not in (0, tasks, tasks + len(self.columns)):
+            named = ", ".join(task.name for task in self._tasks)
+            weights = f" and the weights {', '.join(self.columns)}" if self.columns else ""
+            raise ValueError(
+                f"{KEY}: the reader yields {len(columns)} labels a row, the tasks are "
+                f"{named}{weights}"
+            )
+        labels = [
+            np.asarray(column).reshape(-1, 1).astype("float32" if task.is_number else "int64")
+            for task, column in zip(self._tasks, columns)
+        ]
+        return labels, [np.asarray(c, np.float32).reshape(-1, 1) for c in columns[tasks:]]
+
+    def truth(self, columns: Sequence[np.ndarray], rows: int = 0) -> list[np.ndarray]:
+        """Returns labels ``[n, 1]`` by task, `IGNORED` or NaN in rows that do not count.
+
+        Args:
+            columns: labels and sample weights; empty for rows to predict.
+            rows: the number of rows, if there may be no columns.
+        """
+        labels, _ = self.divided(columns)
+        if not labels:
+            return [np.full([rows, 1], _absent(task)) for task in self._tasks]
         truth = list(labels)
-        for task, condition in self._conditions:
-            absent = np.nan if self._tasks[task].is_number else IGNORED
-            truth[task] = np.where(labels[condition] == 1, labels[task], absent)
-            truth[task] = truth[task].astype(labels[task].dtype, copy=False)
+        for place, condition in self._conditions:
+            absent = _absent(self._tasks[place])
+            truth[place] = np.where(labels[condition] == 1, labels[place], absent)
         return truth
 
-    def sample_weights(self, samples: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+    def truth_by_task(self, columns: Sequence[np.ndarray], rows: int) -> dict[str, np.ndarray]:
+        """Returns labels ``[rows]`` by task; see `truth`."""
+        truth = self.truth(columns, rows)
+        return {task.name: label[:, 0] for task, label in zip(self._tasks, truth)}
+
+    def sample_weights(self, samples: Sequence) -> list:
         """Returns each task's sample weights ``[n, 1]`` of a reader's arrays; None without."""
         if self.columns and not samples:  # rows to predict
             return [None] * len(self._tasks)
         return [None if place is None else samples[place] for place in self._places]
+
+    def weights_by_task(
+        self, columns: Sequence[np.ndarray], rows: int
+    ) -> dict[str, np.ndarray] | None:
+        """Returns sample weights ``[rows]`` by task; None if no task has any."""
+        if not self.columns:
+            return None
+        weights = self.sample_weights(self.divided(columns)[1])
+        return {
+            task.name: np.ones(rows, np.float32) if weight is None else weight[:, 0]
+            for task, weight in zip(self._tasks, weights)
+        }
 
     def shares(
         self, truth: Sequence[np.ndarray], samples: Sequence[np.ndarray], size: int
@@ -146,6 +191,11 @@ class RowWeights:
 def counts(labels: np.ndarray) -> np.ndarray:
     """Returns whether each row's label ``[n, 1]`` counts, ``[n]``."""
     return ~np.isnan(labels[:, 0]) if labels.dtype.kind == "f" else labels[:, 0] >= 0
+
+
+def _absent(task: Task) -> np.generic:
+    """Returns the label of a row that does not count."""
+    return np.float32(np.nan) if task.is_number else np.int64(IGNORED)
 
 
 def _factors(task: Task) -> np.ndarray | None:
