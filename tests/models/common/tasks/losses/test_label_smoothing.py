@@ -17,7 +17,7 @@ OPTION = f"hyper_parameters.label_smoothing={SHARE}"
 
 
 def smoothed_loss(logits, labels, weights, share=SHARE):
-    """The loss by its definition: the mean of -sum q log p over the rows that count, a task at a time."""
+    """The loss by its definition: a mean of -sum q log p over rows that count, task by task."""
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
