@@ -47,13 +47,24 @@ def test_a_loss_chooses_its_lowest_value_and_the_mean_is_of_the_aucs(
 
 
 def test_without_aucs_the_mean_is_of_all_metrics_and_a_loss_is_refused(tmp_path, small):
-    curve = {"0": {"acc_a": 0.5, "acc_b": 0.9}, "1": {"acc_a": 0.6, "acc_b": 0.7}}
+    curve = {"0": {"hits_a": 0.5, "hits_b": 0.9}, "1": {"hits_a": 0.6, "hits_b": 0.7}}
     assert chosen(tmp_path, small, curve) == 0
     curve["0"]["loss"] = curve["1"]["loss"] = 0.1
     with pytest.raises(
         UserError, match="the mean includes loss, of which less is better; name one metric"
     ):
         chosen(tmp_path, small, curve)
+
+
+def test_tasks_of_several_types_have_a_mean_without_errors_and_each_its_direction(tmp_path, small):
+    curve = {  # the means of acc and xauc are 0.65 and 0.6
+        "0": {"acc_a": 0.5, "mae_b": 7.0, "xauc_b": 0.8},
+        "1": {"acc_a": 0.6, "mae_b": 5.0, "xauc_b": 0.6},
+    }
+    assert chosen(tmp_path, small, curve) == 0
+    for metric, epoch in [("mae_b", 1), ("xauc_b", 0), ("acc_a", 1)]:
+        small["data"]["few"]["choose"] = {"by": "valid", "metric": metric}
+        assert chosen(tmp_path, small, curve) == epoch
 
 
 def test_an_epoch_without_a_checkpoint_is_not_chosen(tmp_path, small):

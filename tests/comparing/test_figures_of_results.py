@@ -57,5 +57,30 @@ def test_accuracy_is_the_main_metric_without_auc():
     assert figures.main_metric(RECORDS, "left") is None
 
 
+def typed(seed, xauc, mae):
+    """Returns a record of a binary task and a predicted number, by the values of a column."""
+    found = record("MMoE", seed, 0.9, 0.9)
+    values = {"xauc": xauc, "mae": mae, "r2": 0.5, "calibration": 1.1}
+    by_tab = {"1": {"xauc": xauc - 0.1}, "2": {"xauc": xauc - 0.2}}
+    slices = {"column": "tab", "values": by_tab}
+    found["tasks"] = {"income": found["tasks"]["income"], "watch": {**values, "slices": slices}}
+    return found
+
+
+def test_a_predicted_number_has_its_xauc_with_its_error_beside_it():
+    records = [typed(1, 0.7, 20.0), typed(2, 0.8, 18.0)]
+    columns = [("income", "auc"), ("watch", "xauc"), ("watch", "mae")]
+    assert figures.main_metrics(records) == columns
+    assert figures.other_metrics(records) == {
+        "classes": (["income"], ["logloss", "calibration", "ece"]),
+        "numbers": (["watch"], ["calibration", "r2"]),
+    }
+    assert figures.of_task(records, "watch", "mae").text(".4g") == "19 ± 1.414"
+    assert figures.slices(records) == ("tab", ["1", "2"])
+    assert figures.slices(RECORDS) is None
+    assert figures.of_slice(records, "watch", "xauc", "2").mean == pytest.approx(0.55)
+    assert figures.of_slice(records, "income", "auc", "2") is None
+
+
 def test_speed_is_that_of_training():
     assert figures.rows_per_second(RECORDS[0]) == 2000

@@ -67,7 +67,7 @@ FEW = ("data", "few")
         (("matrices", "small", "data"), ["few", "few"], "cell few/ShareBottom/1 is listed twice"),
         ((*FEW, "protocol"), None, "data.few.protocol: expected a text or {en: ..., zh: ...}"),
         ((*FEW, "protocol"), {"en": "x"}, "zh is not set"),
-        ((*FEW, "metrics"), ["auc", "f1"], "metrics.1: expected 'auc', 'gauc', "),
+        ((*FEW, "metrics"), ["auc", "f2"], "metrics.1: expected 'auc', 'gauc', "),
         ((*FEW, "metrics"), ["gauc"], "gauc needs gauc_column"),
         ((*FEW, "choose"), "first", "expected last, best or {by: ..., metric: ...}"),
         ((*FEW, "choose"), {"bye": "valid"}, "choose: unknown key bye; did you mean 'by'"),
@@ -78,7 +78,11 @@ FEW = ("data", "few")
         ((*FEW, "curves"), {"../x": "y"}, "expected a name of letters"),
         ((*FEW, "models", "ShareBottom", "yaml"), "no.yaml", "there is no file"),
         ((*FEW, "models", "ShareBottom", "opt"), ["epochs"], "expected key=value, found 'epochs'"),
-        ((*FEW, "references"), [{"name": "x", "source": "y"}], "expected auc or acc by task"),
+        (
+            (*FEW, "references"),
+            [{"name": "x", "source": "y"}],
+            "expected auc, acc, xauc or mae by task",
+        ),
         (
             (*FEW, "references"),
             [{"name": "x", "source": "y", "auc": {"income": 95.8}}],

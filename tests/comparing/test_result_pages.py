@@ -120,6 +120,28 @@ def test_markdown_tables_have_as_many_cells_in_every_row(shown):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
+def test_numbers_have_tables_of_their_own(shown):
+    """Beside the XAUC is the error, in the label's unit; a column's values have a table."""
+    one = record("MMoE", 1, 0.96, 0.99)
+    of_tab = {
+        "column": "tab",
+        "values": {"main": {"xauc": 0.61}, "other": {"xauc": 0.5, "mae": 21}},
+    }
+    number = {"rows": 90, "xauc": 0.7, "mae": 1234.6, "rmse": 20000.7, "spearman": 0.4}
+    one["tasks"] = {"income": one["tasks"]["income"], "watch": {**number, "slices": of_tab}}
+    text = pages.markdown(shown(records=[one]), ("x", "y"), "z")
+    assert "| model | income: AUC | watch: XAUC | watch: MAE | tested epoch |" in text
+    assert "| MMoE | 0.9600 | 0.7000 | 1235 | 1 |" in text
+    assert "| MMoE | income | 0.3000 | 1.050 | 0.0200 |" in text
+    assert "Further metrics of numbers on the test set" in text
+    assert "| MMoE | watch | 0.4000 | 20,001 |" in text
+    assert "Test set by the values of tab" in text
+    assert "| MMoE | watch: XAUC | 0.6100 | 0.5000 |" in text
+    assert "| MMoE | watch: MAE | – | 21 |" in text
+    assert "测试集，按 tab 的值" in pages.markdown(shown("zh", records=[one]), ("x", "y"), "z")
+    assert shown(with_pictures=True, records=[one])
+
+
 def test_a_page_without_finished_cells(shown):
     text = pages.page(shown(records=[]), "en")
     Outline(text)

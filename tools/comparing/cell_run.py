@@ -85,11 +85,16 @@ class CellRun:
         trained = self._command("trainer", "train", "runner.resume=False")
         valid = _validations(trained)
         curves = self._curves(trained, valid)
-        epoch = checkpoint_choice.choose_epoch(data.choose, curves, trained)
-        options = [f"runner.metrics=[{','.join(data.metrics)}]"]
+        typed = not loading.written_for_paddlerec(self._config)
+        epoch = checkpoint_choice.choose_epoch(data.choose, curves, trained, typed)
+        metrics = self._metrics()
+        options = [f"runner.metrics=[{','.join(metrics)}]"]
         options.append(f"runner.gauc_column={data.gauc_column or 'null'}")
-        if "ece" not in data.metrics:
+        options.append(f"runner.slice_by={data.slice_by or 'null'}")
+        if "ece" not in metrics:
             options.append("runner.ece_bins=null")
+        if not {"acc", "precision", "recall", "f1"} & set(metrics):
+            options.append("runner.threshold=null")
         checkpoint = layout.BEST if data.choose == BEST else None
         options = [*self._infer_options(epoch, epoch + 1, checkpoint), *options]
         tested = self._command("infer", "test", *options)
@@ -106,6 +111,13 @@ class CellRun:
             "train_seconds": trained["seconds"],
             "environment": trained["environment"],
         }
+
+    def _metrics(self) -> list[str]:
+        """Returns the metrics of the test."""
+        data, tasks = self._cell.data, self._config.get("hyper_parameters.tasks") or []
+        has_numbers = any(task.get("type") in ("regression", "count") for task in tasks)
+        more = ["xauc", "mae"] if has_numbers and "metrics" not in data.model_fields_set else []
+        return [*data.metrics, *more]
 
     def _curves(self, trained: dict[str, Any], valid: Curve) -> dict[str, Curve]:
         """Returns the metrics after each epoch, by the name of the curve."""

@@ -11,7 +11,10 @@ from engine.training import early_stopping
 
 
 def choose_epoch(
-    choose: Choice | str, curves: Mapping[str, Mapping], trained: Mapping[str, Any]
+    choose: Choice | str,
+    curves: Mapping[str, Mapping],
+    trained: Mapping[str, Any],
+    typed: bool = True,
 ) -> int:
     """Returns the epoch that is tested.
 
@@ -19,6 +22,7 @@ def choose_epoch(
         choose: ``last``, ``best`` or a curve.
         curves: metrics by epoch, by the name of the curve.
         trained: the measurements of the trainer.
+        typed: whether tasks declare their types; see `early_stopping.metrics_in_mean`.
 
     Raises:
         UserError: no epoch was finished, or the curve has no number of this metric.
@@ -35,7 +39,8 @@ def choose_epoch(
     curve = curves[choose.by]
     defined = {name for each in curve.values() for name in each if each[name] is not None}
     values = {
-        epoch: _value(curve.get(epoch, {}), choose.metric, defined) for epoch in trained["epochs"]
+        epoch: _value(curve.get(epoch, {}), choose.metric, defined, typed)
+        for epoch in trained["epochs"]
     }
     known = {epoch: value for epoch, value in values.items() if value is not None}
     if not known:
@@ -47,21 +52,22 @@ def choose_epoch(
 
 
 def _value(
-    metrics: Mapping[str, float | None], name: str, defined: Collection[str]
+    metrics: Mapping[str, float | None], name: str, defined: Collection[str], typed: bool
 ) -> float | None:
-    """Returns a metric or, for `MEAN`, the mean of all AUCs; None without a number.
+    """Returns a metric or `MEAN`; None without a number.
 
     Args:
         metrics: an epoch's metrics by name.
         name: the metric, or `MEAN`.
         defined: the metrics that have a value in some epoch; the mean leaves the others out.
+        typed: see `choose_epoch`.
 
     Raises:
         UserError: one of the metrics of the mean is a loss.
     """
     names = [name]
     if name == MEAN:
-        names = early_stopping.metrics_in_mean(metrics)
+        names = early_stopping.metrics_in_mean(metrics, typed)
         losses = [each for each in names if early_stopping.lower_is_better(each)]
         if losses:
             problem = f"the mean includes {', '.join(losses)}, of which less is better"

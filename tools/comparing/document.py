@@ -16,7 +16,7 @@ from comparing.results import FINISHED
 from comparing.schema import DataSet, Reference
 
 _NOTHING = "–"
-_FORMATS = {"logloss": ".4f", "calibration": ".3f", "ece": ".4f", "gauc": ".4f"}
+_IN_UNITS = ("mae", "rmse")  # in the label's unit, so of any size
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def sections(
         section.blocks.append(f"{protocol} {data.protocol[language]}")
         if of_data:
             section.blocks.append(_main_table(data, of_data, language))
-            section.blocks += _quality_table(of_data, language)
+            section.blocks += _quality_tables(of_data, language)
+            section.blocks += _slice_table(of_data, language)
         if data.references:
             section.blocks.append(_reference_table(data, language))
         if pictures and pictures.get(name):
@@ -144,9 +145,8 @@ def _environment(finished: list[Record], language: str) -> Table:
 def _main_table(data: DataSet, records: list[Record], language: str) -> Table:
     """Returns the main metric of each task, speed and size, by model and by reference."""
     say = partial(words.say, language)
-    metrics = {task: figures.main_metric(records, task) for task in figures.tasks(records)}
-    metrics = {task: metric for task, metric in metrics.items() if metric}
-    header = [say("model"), *(f"{task}: {metric.upper()}" for task, metric in metrics.items())]
+    metrics = figures.main_metrics(records)
+    header = [say("model"), *(f"{task}: {metric.upper()}" for task, metric in metrics)]
     header += [say(key) for key in ("epoch", "parameters", "speed", "wall")]
     rows = []
     for model, of_model in figures.by_model(records).items():
@@ -154,7 +154,7 @@ def _main_table(data: DataSet, records: list[Record], language: str) -> Table:
         seconds = figures.spread(record["seconds"] for record in of_model)
         row = [
             model,
-            *(_text(figures.of_task(of_model, *task), ".4f") for task in metrics.items()),
+            *(_figure(of_model, task, metric) for task, metric in metrics),
             _distinct(record["chosen_epoch"] for record in of_model),
             _distinct(f"{record['parameters']:,}" for record in of_model),
             _text(speed, ",.0f"),
@@ -162,33 +162,52 @@ def _main_table(data: DataSet, records: list[Record], language: str) -> Table:
         ]
         rows.append(row)
     for reference in data.references:
-        values = [reference.figures(metric).get(task) for task, metric in metrics.items()]
+        values = [reference.figures(metric).get(task) for task, metric in metrics]
         texts = [_NOTHING if value is None else f"{value:.4g}" for value in values]
         rows.append([_title(reference), *texts, *[_NOTHING] * 4])
     return Table(say("test"), header, rows)
 
 
-def _quality_table(records: list[Record], language: str) -> list[Table]:
-    """Returns the table of the other metrics; nothing if none was measured."""
-    say = partial(words.say, language)
-    measured = {name for record in records for task in record["tasks"].values() for name in task}
-    metrics = [name for name in figures.OTHER_METRICS if name in measured]
-    rows = [
-        [model, task, *(_text(figures.of_task(of_model, task, m), _FORMATS[m]) for m in metrics)]
-        for task in figures.tasks(records)
-        for model, of_model in figures.by_model(records).items()
-        if any(task in record["tasks"] for record in of_model)
-    ]
-    header = [say("model"), say("task"), *(say(name) for name in metrics)]
-    return [Table(say("quality"), header, rows)] if metrics else []
+def _quality_tables(records: list[Record], language: str) -> list[Table]:
+    """Returns tables of the other metrics, of classes and of numbers, as far as measured."""
+    say, tables = partial(words.say, language), []
+    for kind, (tasks, metrics) in figures.other_metrics(records).items():
+        rows = [
+            [model, task, *(_figure(of_model, task, metric) for metric in metrics)]
+            for task in tasks
+            for model, of_model in figures.by_model(records).items()
+            if any(task in record["tasks"] for record in of_model)
+        ]
+        header = [say("model"), say("task"), *(words.metric(language, name) for name in metrics)]
+        tables.append(Table(say(kind), header, rows))
+    return tables
+
+
+def _slice_table(records: list[Record], language: str) -> list[Table]:
+    """Returns the table of the main metrics by the values of a column, if there is one."""
+    found = figures.slices(records)
+    if found is None:
+        return []
+    column, values = found
+    rows = []
+    for task, metric in figures.main_metrics(records):
+        for model, of_model in figures.by_model(records).items():
+            each = (figures.of_slice(of_model, task, metric, value) for value in values)
+            texts = [_of_metric(number, metric) for number in each]
+            rows.append([model, f"{task}: {metric.upper()}", *texts])
+    header = [words.say(language, "model"), words.say(language, "task")]
+    caption = words.say(language, "slices", column=column)
+    return [Table(caption, header + [f"{column} = {value}" for value in values], rows)]
 
 
 def _reference_table(data: DataSet, language: str) -> Table:
     say = partial(words.say, language)
     rows = []
     for reference in data.references:
-        accuracies = {f"{task} (acc)": value for task, value in reference.acc.items()}
-        values = {**reference.auc, **accuracies}
+        values = dict(reference.auc)
+        for metric in figures.MAIN_METRICS[1:]:
+            named = reference.figures(metric).items()
+            values.update({f"{task} ({metric})": value for task, value in named})
         text = ", ".join(f"{task} {value:.4g}" for task, value in values.items())
         rows.append([_title(reference), text, reference.source[language]])
     return Table(say("references"), ["", say("figures"), say("source")], rows)
@@ -239,6 +258,17 @@ def _main_metric(metrics: Mapping[str, Any]) -> str | None:
 
 def _start(record: Record) -> str:
     return record["started_at"][:16].replace("T", " ")
+
+
+def _figure(records: list[Record], task: str, metric: str) -> str:
+    return _of_metric(figures.of_task(records, task, metric), metric)
+
+
+def _of_metric(value: figures.Spread | None, metric: str) -> str:
+    form = ".3f" if metric == "calibration" else ".4f"
+    if value and metric in _IN_UNITS:
+        form = ".4g" if abs(value.mean) < 1e4 else ",.0f"
+    return _text(value, form)
 
 
 def _text(value: figures.Spread | None, form: str) -> str:

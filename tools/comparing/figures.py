@@ -9,9 +9,13 @@ import numpy as np
 
 from comparing.results import Record
 from comparing.schema import DataSet, Reference
+from engine.config.runner_keys import METRICS
 
-MAIN_METRICS = ("auc", "acc")  # a task has one of them: acc if it has more than two classes
+MAIN_METRICS = ("auc", "acc", "xauc", "mae")  # the first one that a task has
 OTHER_METRICS = ("logloss", "calibration", "ece", "gauc")
+OTHER_METRICS += tuple(name for name in METRICS if name not in MAIN_METRICS + OTHER_METRICS)
+_OF_NUMBERS = {"xauc", "spearman", "mae", "rmse", "r2", "poisson_deviance"}
+_BESIDE = {"xauc": "mae"}  # the order of numbers says nothing of their size
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,56 @@ def main_metric(records: Iterable[Record], task: str) -> str | None:
     """Returns the main metric of a task; None if it was not measured."""
     measured = {name for record in records for name in record["tasks"].get(task, ())}
     return next((name for name in MAIN_METRICS if name in measured), None)
+
+
+def main_metrics(records: Iterable[Record]) -> list[tuple[str, str]]:
+    """Returns the columns of a page's main table: tasks and metrics.
+
+    A task has its main metric. Beside the XAUC of a predicted number is its error.
+    """
+    records, columns = list(records), []
+    for task in tasks(records):
+        main = main_metric(records, task)
+        names = [main, _BESIDE.get(main)]
+        measured = {name for record in records for name in record["tasks"].get(task, ())}
+        columns += [(task, name) for name in names if name in measured]
+    return columns
+
+
+def other_metrics(records: Iterable[Record]) -> dict[str, tuple[list[str], list[str]]]:
+    """Returns the further metrics that were measured, of ``classes`` and of ``numbers``.
+
+    Each entry has the tasks that predict these, and the metrics; there is none without metrics.
+    """
+    measured: dict[str, set[str]] = {}
+    for record in records:
+        for task, values in record["tasks"].items():
+            measured.setdefault(task, set()).update(values)
+    tasks_of: dict[str, list[str]] = {"classes": [], "numbers": []}
+    for task, names in measured.items():
+        tasks_of["numbers" if names & _OF_NUMBERS else "classes"].append(task)
+    found = {}
+    for kind, of_kind in tasks_of.items():
+        all_names = set().union(*(measured[task] for task in of_kind))
+        names = [name for name in OTHER_METRICS if name in all_names]
+        if names:
+            found[kind] = (of_kind, names)
+    return found
+
+
+def slices(records: Iterable[Record]) -> tuple[str, list[str]] | None:
+    """Returns the column of ``runner.slice_by`` and its values; None without it."""
+    for record in records:
+        for values in record["tasks"].values():
+            if "slices" in values:
+                return values["slices"]["column"], list(values["slices"]["values"])
+    return None
+
+
+def of_slice(records: Iterable[Record], task: str, metric: str, value: str) -> Spread | None:
+    """Returns a metric of a task in the rows of one value, over the records of one model."""
+    of_tasks = (record["tasks"].get(task, {}).get("slices", {}) for record in records)
+    return spread(each.get("values", {}).get(value, {}).get(metric) for each in of_tasks)
 
 
 def of_task(records: Iterable[Record], task: str, metric: str | None) -> Spread | None:

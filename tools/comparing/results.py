@@ -92,4 +92,5 @@ class Results:
         parts: list[Any] = [content, cell.options, cell.seed, curves]
         parts += [choice, tuple(data.metrics), data.gauc_column]
         parts += [BEST] if data.choose == BEST else []
+        parts += [("slice_by", data.slice_by)] if data.slice_by else []
         return hashlib.sha256(repr((*parts, self._threads)).encode()).hexdigest()[:16]

@@ -20,6 +20,7 @@ from engine.system.errors import nearest
 
 LANGUAGES = ("en", "zh")
 LAST, BEST, MEAN = "last", "best", "mean"
+_REFERENCED = ("auc", "acc", "xauc", "mae")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -57,6 +58,12 @@ def _check_figure(number: Any) -> float:
     return number
 
 
+def _check_error(number: Any) -> float:
+    if type(number) not in (int, float) or not 0 < number < float("inf"):
+        raise ValueError(f"expected a positive number, found {number!r:.60}")
+    return float(number)
+
+
 def _check_choice(choice: Any) -> Any:
     if not isinstance(choice, (dict, Choice)) and choice not in (LAST, BEST):
         expected = f"{LAST}, {BEST} or {{by: ..., metric: ...}}"
@@ -78,6 +85,7 @@ Name = Annotated[Any, BeforeValidator(_check_name)]
 Text = Annotated[Translations, BeforeValidator(_translate)]
 Path = Annotated[str, AfterValidator(_resolve)]  # relative to the YAML
 Figures = dict[str, Annotated[Any, AfterValidator(_check_figure)]]  # by task
+Errors = dict[str, Annotated[Any, AfterValidator(_check_error)]]
 Seeds = list[Annotated[int, Field(ge=0)]]
 Threads = Annotated[int, Field(ge=1)]
 
@@ -91,6 +99,8 @@ class Reference(Entry):
         model: the model that they belong to; None for a reference of all models.
         auc: AUC by task.
         acc: accuracy by task.
+        xauc: XAUC by task.
+        mae: mean absolute error by task, in the label's unit.
     """
 
     name: str
@@ -98,16 +108,18 @@ class Reference(Entry):
     model: Optional[str] = None
     auc: Figures = Field({})
     acc: Figures = Field({})
+    xauc: Figures = Field({})
+    mae: Errors = Field({})
 
     @model_validator(mode="after")
     def _check_figures(self) -> "Reference":
-        if not self.auc and not self.acc:
-            raise ValueError("expected auc or acc by task")
+        if not (self.auc or self.acc or self.xauc or self.mae):
+            raise ValueError("expected auc, acc, xauc or mae by task")
         return self
 
     def figures(self, metric: str) -> Mapping[str, float]:
         """Returns the figures of a metric, by task."""
-        return {"auc": self.auc, "acc": self.acc}.get(metric, {})
+        return getattr(self, metric) if metric in _REFERENCED else {}
 
 
 class Choice(Entry):
@@ -115,7 +127,8 @@ class Choice(Entry):
 
     Attributes:
         by: the name of the curve.
-        metric: a metric of the curve, such as ``auc_income``, or ``mean`` for that of all AUCs.
+        metric: a metric of the curve, such as ``auc_income``, or ``mean``; see
+            `early_stopping.metrics_in_mean`.
     """
 
     by: str
@@ -145,7 +158,9 @@ class DataSet(Entry):
         title: the title on the pages; default: the name of the data set.
         curves: folders that are evaluated after every epoch, by name.
         choose: how the checkpoint is chosen: ``last``, ``best`` or by a curve.
-        metrics: ``runner.metrics`` of the test.
+        metrics: ``runner.metrics`` of the test. If they are not set, a model that predicts numbers
+            has their main metrics too.
+        slice_by: ``runner.slice_by``.
         gauc_column: ``runner.gauc_column``.
         references: the first one without a model is the line in the plots.
     """
@@ -158,6 +173,7 @@ class DataSet(Entry):
     metrics: list[Literal[METRICS]] = Field(
         ["auc", "acc", "logloss", "calibration", "ece"], min_length=1
     )
+    slice_by: Optional[str] = None
     gauc_column: Optional[str] = None
     references: list[Reference] = Field([])
 

@@ -27,7 +27,9 @@ _WORDS = {
     ),
     "protocol": ("**Protocol.**", "**协议：**"),
     "test": ("Test set", "测试集"),
-    "quality": ("Log loss and calibration on the test set", "测试集上的对数损失与校准"),
+    "classes": ("Log loss and calibration on the test set", "测试集上的对数损失与校准"),
+    "slices": ("Test set by the values of {column}", "测试集，按 {column} 的值"),
+    "numbers": ("Further metrics of numbers on the test set", "测试集上数值任务的其他指标"),
     "references": ("Compared with", "参照"),
     "runs": ("Runs", "各次运行"),
     "model": ("model", "模型"),
@@ -72,6 +74,11 @@ _COLUMNS = {"en": 0, "zh": 1}
 def say(language: str, key: str, **values: object) -> str:
     """Returns a text in a language, ``en`` or ``zh``, with values filled in."""
     return _WORDS[key][_COLUMNS[language]].format(**values)
+
+
+def metric(language: str, name: str) -> str:
+    """Returns how a table calls a metric: by its name, if the language has no other one."""
+    return _WORDS[name][_COLUMNS[language]] if name in _WORDS else name
 
 
 def duration(language: str, seconds: float) -> str:

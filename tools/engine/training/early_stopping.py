@@ -48,11 +48,8 @@ def metrics_in_mean(metrics: Mapping[str, Any], typed: bool = True) -> list[str]
         typed: whether tasks declare their types. If so the mean is that of each task's AUC,
             accuracy or XAUC. If not, it is that of all metrics with ``auc`` in their names.
     """
-    if typed:
-        names = [name for name in metrics if name.startswith(_IN_MEAN)]
-    else:
-        names = [name for name in metrics if "auc" in name.lower()]
-    return names or list(metrics)
+    of_tasks = [name for name in metrics if typed and name.startswith(_IN_MEAN)]
+    return of_tasks or [name for name in metrics if "auc" in name.lower()] or list(metrics)
 
 
 class EarlyStopping:
