@@ -11,6 +11,7 @@ import paddle
 from paddle.base.dygraph import guard as dygraph_guard
 from paddle.static import InputSpec
 
+from datasets.readers.sparse_fields import fields_of
 from models.common import hyper_parameters
 from models.common.contract import record
 from models.common.contract.net import MultiTaskNet
@@ -20,7 +21,7 @@ from models.common.tasks.declaration import KEY as TASKS
 from models.common.tasks.declaration import Task, tasks_of
 from models.common.tasks.heads import Head
 from models.common.tasks.metrics.task_streams import TaskStreams
-from models.common.tasks.task_rows import TaskRows, counts, group_column
+from models.common.tasks.task_rows import TaskRows, counts
 
 VALID_METRIC = "runner.valid_metric"
 OUTPUT_SIZES = "output_sizes"  # an argument of nets that follows from the tasks
@@ -100,8 +101,7 @@ class MultiTaskModel:
         net.stacked = _are_stacked(heads)
         net.smoothing = heads[0].loss.smoothing if net.stacked else None
         self._task_rows = TaskRows(self.tasks, config)
-        withins = dict.fromkeys(head.loss.within for head in heads if head.loss.within)
-        self._groups = {field: group_column(config, field) for field in withins}
+        self._groups = dict(_group_column(config, head) for head in heads if head.loss.within)
         return net
 
     def _output_sizes(self, heads: Sequence[Head]) -> dict[str, list[int]]:
@@ -237,6 +237,25 @@ class MultiTaskModel:
             values = head.scale.fit(np.concatenate(found[place]))
             fitted.update({f"target_{head.task.name}.{k}": v for k, v in values.items()})
         return fitted
+
+
+def _group_column(config, head: Head) -> tuple[str, int]:
+    """Returns the field whose rows a loss compares, and its column in a batch's ids.
+
+    Raises:
+        ValueError: there is no such field of one id.
+    """
+    column, columns = 0, {}
+    for field in fields_of(config):
+        if field.max_len == 1:
+            columns[field.name] = column
+        column += field.max_len
+    if head.loss.within not in columns:
+        raise ValueError(
+            f"{TASKS}: {head.task.name}: loss: within: expected a sparse field of one id "
+            f"({', '.join(columns) or 'there is none'}), found {head.loss.within!r}"
+        )
+    return head.loss.within, columns[head.loss.within]
 
 
 def _are_stacked(heads: Sequence[Head]) -> bool:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 import paddle
 
-from datasets.readers.sparse_fields import fields_of
 from models.common.hyper_parameters import SECTION
 from models.common.tasks.declaration import (
     IGNORED,
@@ -205,18 +204,3 @@ def _factors(task: Task) -> np.ndarray | None:
     if task.positive_weight != 1:
         return np.array([1.0, task.positive_weight], np.float32)
     return None
-
-
-def group_column(config, field: str) -> int:
-    """Returns the column of a batch's ids that holds a sparse field of one id.
-
-    Raises:
-        ValueError: there is no such field.
-    """
-    column = 0
-    for each in fields_of(config):
-        if each.name == field and each.max_len == 1:
-            return column
-        column += each.max_len
-    known = ", ".join(each.name for each in fields_of(config) if each.max_len == 1) or "none"
-    raise ValueError(f"within: expected a sparse field of one id ({known}), found {field!r}")

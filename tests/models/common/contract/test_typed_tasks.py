@@ -199,6 +199,46 @@ def test_predictions_are_in_the_labels_unit():
     np.testing.assert_array_equal(model.weights(feeds)["click"], np.ones(ROWS))
 
 
+def test_a_loss_compares_the_rows_of_a_user_in_both_graphs(caplog):
+    """RankNet within users: the mean over all pairs of a positive and a negative of one user."""
+    loss = {"name": "pairwise", "weight": 1.0, "within": "user"}
+    fields = [{"name": "tag", "size": 4, "max_len": 2}, {"name": "user", "size": 6}]
+    tasks = [{"name": "click", "label_column": 0, "loss": loss}, TASKS[3]]
+    settings = config(tasks, dense_input_dim=FEATURES, sparse_fields=fields)
+    del settings["hyper_parameters.feature_size"]
+    random = np.random.default_rng(8)
+    ids = np.stack([random.integers(0, size, ROWS) for size in (4, 4, 6)], axis=1)
+    x, click, *_ = rows(missing=0.1)
+    block = [x, ids, click, random.integers(0, 5, (ROWS, 1))]
+    model, net = built(block, settings)
+    (feeds,) = model.prepare(net, [x.copy(), *block[1:]], ROWS)  # it may scale in place
+    logits = net.logits(net.inputs.joined(feeds.inputs))
+    odds = (logits[0][:, 1] - logits[0][:, 0]).numpy().astype("f8")
+    y, user = click[:, 0], ids[:, 2]
+    pairs = [
+        np.log1p(np.exp(odds[j] - odds[i]))
+        for i in range(ROWS)
+        for j in range(ROWS)
+        if y[i] == 1 and y[j] == 0 and user[i] == user[j]
+    ]
+    z = logits[1].numpy().astype("f8")
+    entropy = np.log(np.exp(z).sum(axis=1)) - np.take_along_axis(z, block[3], axis=1)[:, 0]
+    expected = np.mean(pairs) + entropy.mean()
+    with caplog.at_level("INFO"):
+        found = model.step_forward(net, None, feeds, {})[0].item()
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert "no fast step, gradients by autograd: the loss pairwise compares" in caplog.text
+    parameters = {name: value.numpy() for name, value in net.state_dict().items()}
+    fetched = run_static(block, settings, parameters)[1]
+    assert float(fetched["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_field_to_compare_within_must_exist():
+    tasks = [{"name": "click", "label_column": 0, "loss": {"name": "jrc", "within": "user"}}]
+    with pytest.raises(ValueError, match="click: loss: within: expected a sparse field of one id"):
+        Dygraph().create_model(config(tasks))
+
+
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
