@@ -207,11 +207,8 @@ class MultiTaskModel:
         """
         named = {}
         for task, table in zip(self.tasks, predictions):
-            if task.type == "multiclass":
-                names = task.classes or range(task.class_num)
-                named.update({f"{task.name}_{c}": table[:, n] for n, c in enumerate(names)})
-            else:
-                named[task.name] = table[:, -1]  # P(label = 1), or the number
+            shown = table[:, -len(task.columns) :]  # of a binary task P(label = 1)
+            named.update({name: shown[:, place] for place, name in enumerate(task.columns)})
         return named
 
     def _fit(self, net: MultiTaskNet, blocks: Iterable[Sequence[np.ndarray]]) -> dict:

@@ -141,6 +141,18 @@ class MultiTaskStaticModel(MultiTaskModel):
         """Returns P(label = 1) ``[n]`` of each binary task, class probabilities, or numbers."""
         return self.named_columns([fetched[task.name] for task in self.tasks])
 
+    def complete(self, batch) -> list:
+        """Returns rows to predict with missing labels and weights of 1, which the program takes.
+
+        Optional: a batch of another number of fields is returned as it is.
+        """
+        inputs, columns = self._divided(batch)
+        if len(columns) not in (0, len(self.tasks)):
+            return batch
+        labels, rows = self.rows_of(columns)[0], len(inputs[0])
+        weights = [np.ones([rows, 1], np.float32) for _ in self._weights_of_rows.columns]
+        return [*inputs, *(labels or self._missing(rows)), *weights]
+
     def labels(self, batch) -> dict[str, np.ndarray]:
         """Returns each task's labels ``[n]``; negative or NaN in rows that do not count."""
         return self._task_rows.truth_by_task(self._divided(batch)[1], len(batch[0]))

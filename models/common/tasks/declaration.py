@@ -66,6 +66,13 @@ class Task:
         """Whether its label is a number and not a class."""
         return self.type in ("regression", "count")
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns of its predictions: one, or one for each of several classes."""
+        if self.type != "multiclass":
+            return [self.name]
+        return [f"{self.name}_{each}" for each in self.classes or range(self.class_num)]
+
     def facts(self) -> dict[str, Any]:
         """Returns what commands need to know of it: type, classes and which rows count."""
         classes = list(self.classes) or None
@@ -264,12 +271,20 @@ def _check_names(tasks: Sequence[Task]) -> None:
     if len(by_name) < len(tasks):
         names = ", ".join(task.name for task in tasks)
         raise ValueError(f"{KEY}: two tasks have one name: {names}")
+    columns: dict[str, str] = {}
+    for task in tasks:
+        for column in task.columns:
+            if columns.setdefault(column, task.name) != task.name:
+                raise ValueError(
+                    f"{KEY}: {task.name}: the predictions of {columns[column]} and {task.name} "
+                    f"would both have a column {column}; rename one of the tasks"
+                )
     for place, task in enumerate(tasks):
         other = by_name.get(task.rows)
         if task.rows is not None and (other is None or other is task):
             _fail(task.name, "rows", "the name of another task", task.rows)
         if other is not None and other.type != "binary":
-            _fail(task.name, "rows", "a binary task", f"{task.rows}, {other.type}")
+            _fail(task.name, "rows", "a binary task", f"{task.rows} ({other.type})")
         if other is not None and other.rows is not None:
             raise ValueError(
                 f"{KEY}: {task.name}: rows: expected a task that counts in all rows, but "

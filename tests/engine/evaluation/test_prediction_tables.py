@@ -1,5 +1,6 @@
 """Tables of predictions as files."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -18,6 +19,15 @@ def test_a_csv_keeps_names_and_nine_digits(tmp_path):
     assert lines[0] == "income,marital"
     table = np.loadtxt(path, delimiter=",", skiprows=1)
     np.testing.assert_array_equal(table[:, 0].astype("float32"), values)
+
+
+def test_names_of_classes_may_have_any_characters(tmp_path):
+    """Commas and quotes are quoted as Python's csv module reads them; text is UTF-8."""
+    path = tmp_path / "table.csv"
+    names = ["rating_好", "rating_bad, or worse", 'rating_"so"', "rating_a\nb"]
+    predictions.write(str(path), {name: np.array([0.5, 0.25]) for name in names})
+    with open(path, encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [names, ["0.5"] * 4, ["0.25"] * 4]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".npy"])

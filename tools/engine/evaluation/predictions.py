@@ -153,6 +153,13 @@ def write(path: str, columns: Mapping[str, np.ndarray]) -> None:
             pyarrow.parquet.write_table(pyarrow.table(dict(columns)), building)
         else:
             table = np.stack(list(columns.values()), axis=1)
-            header = ",".join(columns)
-            np.savetxt(building, table, fmt="%.9g", delimiter=",", header=header, comments="")
+            header = ",".join(map(_csv_cell, columns))
+            form = {"fmt": "%.9g", "delimiter": ",", "comments": "", "encoding": "utf-8"}
+            np.savetxt(building, table, header=header, **form)
     logs.wrote("predictions", path)
+
+
+def _csv_cell(name: str) -> str:
+    """Returns a column's name as CSV has it: names of classes may contain commas."""
+    quoted = name.replace('"', '""')
+    return f'"{quoted}"' if set(name) & set(',"\r\n') else name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import paddle
@@ -20,9 +20,13 @@ class Feeds:
 
     Args:
         variables: the result of a StaticModel's ``create_feeds``.
+        complete: adds labels to rows to predict, which have none; None if a model cannot.
     """
 
-    def __init__(self, variables: Sequence[Any]):
+    def __init__(
+        self, variables: Sequence[Any], complete: Callable[[Sequence], Sequence] | None = None
+    ):
+        self._complete = complete
         self.names = [variable.name for variable in variables]
         kinds = [convert_dtype(variable.dtype) for variable in variables]
         self._dtypes = dict(zip(self.names, kinds))
@@ -38,6 +42,8 @@ class Feeds:
         if isinstance(batch, Mapping):
             fields = batch
         else:
+            if len(batch) < len(self.names) and self._complete is not None:
+                batch = self._complete(batch)
             if len(batch) < len(self.names):
                 raise UserError(
                     f"the reader yields {len(batch)} fields a row, "

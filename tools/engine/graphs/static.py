@@ -44,7 +44,8 @@ class StaticSession(TaskQueries):
         self.auc_counters = running_auc.Counters(built.counters, self._scope, self._place)
         self._training = training
         self._paddlerec_form = loading.written_for_paddlerec(config)
-        self._feeds = feeds.Feeds(built.inputs)
+        complete = None if training else getattr(self._contract, "complete", None)
+        self._feeds = feeds.Feeds(built.inputs, complete)
         # Under PIR variables cannot be fetched by name, so the names are stored beside them.
         self._fetch_names, self._fetches = list(fetches), list(fetches.values())
         on_nan = config.runner("on_nan") if training else "ignore"

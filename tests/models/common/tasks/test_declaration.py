@@ -37,7 +37,7 @@ def test_a_yaml_without_tasks_has_paddlerecs_two():
         ),
         (
             {"name": "a", "label_column": 0, "weight": -1},
-            "a: weight: expected a number of at least 0",
+            "a: weight: expected a number of at least 0, found -1",
         ),
         (
             {"name": "a", "label_column": 0, "rows": "a"},
@@ -65,6 +65,18 @@ def test_what_a_task_may_not_say(entry, problem):
 def test_two_tasks_need_two_names():
     with pytest.raises(ValueError, match="two tasks have one name: a, a"):
         tasks({"name": "a", "label_column": 0}, {"name": "a", "label_column": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "class_num"), [("rating_bad", ["bad", "good"], None), ("rating_2", None, 3)]
+)
+def test_predictions_of_two_tasks_need_two_names(name, classes, class_num):
+    """A table of predictions has a column a class; another task's would replace it unseen."""
+    rating = {"name": "rating", "label_column": 1, "type": "multiclass"}
+    rating.update({"classes": classes} if classes else {"class_num": class_num})
+    with pytest.raises(ValueError, match=f"{name} and rating would both have a column {name}"):
+        tasks({"name": name, "label_column": 0}, rating)
+    tasks({"name": f"{name}r", "label_column": 0}, rating)
 
 
 @pytest.mark.parametrize("value", [[], "click", {"name": "a"}])
