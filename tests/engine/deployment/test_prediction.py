@@ -6,7 +6,7 @@ import pytest
 from engine.deployment.export import output_check
 from engine.deployment.exported_model import task_facts
 from engine.deployment.exported_model.tensors import TensorSpec
-from engine.deployment.inference import command, prediction
+from engine.deployment.inference import prediction, quality
 from engine.deployment.inference.labels import LabelFields
 from engine.evaluation.metrics import task_columns
 from engine.system.errors import UserError
@@ -145,17 +145,32 @@ def test_batches_with_other_numbers_of_fields(numbers, found):
         LabelFields(["a", "b"], [None, "w"]).split(batches)
 
 
+def lines_of(task, labels, output, facts=None):
+    return quality.quality_of(task, labels, output, facts).lines(task)
+
+
+def test_numbers_whose_labels_are_all_equal():
+    facts = [{"name": "watch", "type": "regression", "classes": None, "class_num": 0}]
+    lines = lines_of("watch", np.array([2.0, np.nan, 2.0]), np.array([1.0, 9.0, 2.5]), facts)
+    assert lines == [
+        "watch: mae 0.750000, xauc nan",
+        "watch: the XAUC is undefined because all counted rows have the same label",
+    ]
+    nothing = lines_of("watch", np.array([np.nan]), np.array([1.0]), facts)
+    assert nothing == ["task watch: no labels in the data: predicted, not evaluated"]
+
+
 def test_an_undefined_auc_has_a_reason():
-    lines = command._metric_lines("buy", np.array([1, 1, -1]), np.array([0.5, 0.25, np.nan]))
+    lines = lines_of("buy", np.array([1, 1, -1]), np.array([0.5, 0.25, np.nan]))
     assert lines[0] == "buy: auc nan, log loss 1.039721"
     assert lines[1:] == ["buy: the AUC is undefined because all counted rows have the same label"]
-    lines = command._metric_lines("buy", np.array([0, 1]), np.array([0.5, np.nan]))
+    lines = lines_of("buy", np.array([0, 1]), np.array([0.5, np.nan]))
     assert lines[1:] == ["buy: the AUC is undefined because a prediction is NaN"]
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4)])
 def test_outputs_that_are_not_probabilities_of_the_labels_have_no_metrics(shape):
-    assert command._metric_lines("rating", np.array([5, 0]), np.zeros(shape)) == []
+    assert lines_of("rating", np.array([5, 0]), np.zeros(shape)) == []
 
 
 def test_the_difference_of_outputs_is_relative_above_one():

@@ -217,7 +217,11 @@ def requested(config: Config, source: Any) -> TaskMetrics | None:
 
 
 def summary(
-    task: str, labels: np.ndarray, predictions: np.ndarray | None, facts: Facts | None
+    task: str,
+    labels: np.ndarray,
+    predictions: np.ndarray | None,
+    facts: Facts | None,
+    weights: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Returns the main metrics of a task's type, by their names in the log of ``paddle_infer.py``.
 
@@ -226,6 +230,7 @@ def summary(
         labels: ``[n]``; `counted` says which rows count.
         predictions: ``[n]`` or ``[n, classes]``; None if the task has no predictions.
         facts: the tasks' types and classes.
+        weights: sample weights ``[n]``; None without.
 
     Returns:
         The metrics; empty if no row counts, there are no predictions, or without ``facts`` if the
@@ -237,7 +242,9 @@ def summary(
     kept = counted(truth)
     if not kept.any() or (facts is None and kind in catalogue.NUMBERS):
         return {}
-    rows = catalogue.Rows(truth[kept], predictions[kept])
+    rows = catalogue.Rows(
+        truth[kept], predictions[kept], None if weights is None else weights[kept]
+    )
     names = catalogue.main_metrics(kind)
     return {_SHOWN.get(name, name): catalogue.compute(name, rows)[name] for name in names}
 

@@ -69,7 +69,8 @@ def export_checkpoint(config: Config, model_format: str = "paddle") -> ExportedM
             except ValueError as error:  # e.g. an input that no output depends on
                 reason = f"the net cannot be exported with these input_specs: {error}"
                 raise UserError(f"{config.folder}/dygraph_model.py: {reason}") from error
-            models = [describe_model(path, names, config, session.output_names())]
+            tasks = session.output_names(), session.task_facts()
+            models = [describe_model(path, names, config, *tasks)]
             if model_format == "onnx":
                 with open(f"{path}.onnx", "wb") as file:
                     file.write(to_onnx.convert(models[0]))

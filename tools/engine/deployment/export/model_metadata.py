@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import paddle
 
@@ -22,7 +23,11 @@ _HYPER = "hyper_parameters."
 
 
 def describe_model(
-    prefix: str, names: Sequence[str] | None, config: Config, tasks: Sequence[str] | None = None
+    prefix: str,
+    names: Sequence[str] | None,
+    config: Config,
+    tasks: Sequence[str] | None = None,
+    task_facts: Sequence[Mapping[str, Any]] | None = None,
 ) -> ExportedModel:
     """Returns a saved model with its metadata, which are not written yet.
 
@@ -31,6 +36,7 @@ def describe_model(
         names: the outputs' names; None for ``output_0``, ``output_1`` and so on.
         config: the model's configuration.
         tasks: the tasks in the order of the reader's labels; default: ``names``.
+        task_facts: types and classes of the tasks; None if the model does not tell them.
 
     Raises:
         UserError: the number of names is not the number of outputs.
@@ -50,6 +56,7 @@ def describe_model(
         "inputs": [asdict(spec) for spec in inputs],
         "outputs": [asdict(spec) for spec in outputs],
         "tasks": list(tasks or names),
+        **({"task_facts": list(task_facts)} if task_facts else {}),
         "paddle": paddle.__version__,
         "record": model_record.of(config),
         # A reader needs these to yield rows in the form of the training data.

@@ -71,7 +71,9 @@ class StaticExport:
                 )
         except ValueError as error:  # e.g. a label, which no prediction depends on
             raise UserError(f"runner.{FEEDS} = {list(self._feeds)}: {error}") from error
-        model = describe_model(path, list(self._fetches), self._config, self._tasks)
+        model = describe_model(
+            path, list(self._fetches), self._config, self._tasks, self._session.task_facts()
+        )
         write_metadata([model], layout.path_of(folder, "rec_static", "pdparams"))
 
     def _select(

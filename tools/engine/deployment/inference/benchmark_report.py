@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,25 @@ import numpy as np
 from engine.deployment.exported_model.tensors import TensorSpec
 from engine.deployment.inference.job import Job
 from engine.deployment.inference.prediction import PHASES, TimedPredictions
+from engine.deployment.inference.quality import Quality
 from engine.deployment.predictors.predictor import Predictor
 from engine.system import atomic_files, environment, process
 
 
 def collect(
-    job: Job, predictor: Predictor, result: TimedPredictions, arguments: argparse.Namespace
+    job: Job,
+    predictor: Predictor,
+    result: TimedPredictions,
+    qualities: Mapping[str, Quality],
+    arguments: argparse.Namespace,
 ) -> dict[str, dict[str, Any]]:
-    """Returns the report's blocks: runtime, data, model, environment, performance."""
+    """Returns the report's blocks: runtime, data, model, tasks, environment, performance.
+
+    A task has its type, if the export says it, the rows with a label, and its metrics.
+    """
     rows = len(next(iter(result.outputs.values())))
     metadata = job.model.metadata
+    types = {facts["name"]: facts["type"] for facts in job.model.task_facts or ()}
     files = [job.model.graph, *filter(None, [job.model.parameters])]
     return {
         "runtime": dict(predictor.runtime),
@@ -37,6 +47,13 @@ def collect(
             "size(MB)": round(sum(map(os.path.getsize, files)) / 2**20, 3),
             "outputs": {spec.name: _type_and_shape(spec) for spec in predictor.outputs},
             "checkpoint_sha256": metadata.get("source", {}).get("sha256"),
+        },
+        "tasks": {
+            spec.name: {
+                **({"type": types[spec.name]} if spec.name in types else {}),
+                **(qualities[spec.name].entry() if spec.name in qualities else {"rows": 0}),
+            }
+            for spec in predictor.outputs
         },
         "environment": environment.describe(),
         "performance": {
