@@ -272,13 +272,11 @@ def _check_names(tasks: Sequence[Task]) -> None:
         names = ", ".join(task.name for task in tasks)
         raise ValueError(f"{KEY}: two tasks have one name: {names}")
     columns: dict[str, str] = {}
-    for task in tasks:
-        for column in task.columns:
-            if columns.setdefault(column, task.name) != task.name:
-                raise ValueError(
-                    f"{KEY}: {task.name}: the predictions of {columns[column]} and {task.name} "
-                    f"would both have a column {column}; rename one of the tasks"
-                )
+    for task, column in ((each, column) for each in tasks for column in each.columns):
+        other = columns.setdefault(column, task.name)
+        if other != task.name:
+            both = f"the predictions of {other} and {task.name} would both have a column {column}"
+            raise ValueError(f"{KEY}: {task.name}: {both}; rename one of the tasks")
     for place, task in enumerate(tasks):
         other = by_name.get(task.rows)
         if task.rows is not None and (other is None or other is task):

@@ -16,7 +16,7 @@ SAMPLE = Path(loading.REPOSITORY) / "datasets" / "census" / "sample_data"
 
 TASKS = ["income", "marital"]
 
-BLOCKS = ["runtime", "data", "model", "environment", "performance"]
+BLOCKS = ["runtime", "data", "model", "tasks", "environment", "performance"]
 
 
 @pytest.fixture
