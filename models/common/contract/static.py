@@ -149,9 +149,9 @@ class MultiTaskStaticModel(MultiTaskModel):
         inputs, columns = self._divided(batch)
         if len(columns) not in (0, len(self.tasks)):
             return batch
-        labels, rows = self.rows_of(columns)[0], len(inputs[0])
-        weights = [np.ones([rows, 1], np.float32) for _ in self._weights_of_rows.columns]
-        return [*inputs, *(labels or self._missing(rows)), *weights]
+        rows = len(inputs[0])
+        weights = [np.ones([rows, 1], np.float32) for _ in self._task_rows.columns]
+        return [*inputs, *(columns or self._task_rows.truth([], rows)), *weights]
 
     def labels(self, batch) -> dict[str, np.ndarray]:
         """Returns each task's labels ``[n]``; negative or NaN in rows that do not count."""
