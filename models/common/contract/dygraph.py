@@ -90,6 +90,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
     def _divided(self, columns: Sequence) -> tuple[list, list[np.ndarray]]:
         """Returns a reader's arrays as the inputs and the others."""
         places = len(self._net.inputs.specs)
+        self._net.inputs.check(columns[:places])
         return list(columns[:places]), [np.asarray(column) for column in columns[places:]]
 
     @paddle.no_grad()

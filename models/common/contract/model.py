@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -216,6 +217,9 @@ class MultiTaskModel:
         scales = [(place, head) for place, head in enumerate(net.heads) if head.scale is not None]
         places, found = len(net.inputs.specs), {place: [] for place, _ in scales}
         blocks = iter(blocks)  # the inputs' statistics may need a part of the rows only
+        first = list(islice(blocks, 1))
+        net.inputs.check(first[0][:places] if first else [])
+        blocks = chain(first, blocks)
 
         def inputs() -> Iterator[np.ndarray]:
             for block in blocks:

@@ -66,6 +66,23 @@ class Inputs(nn.Layer):
             inputs[-1] = self.embedding.known(inputs[-1])
         return self.joined(inputs)
 
+    def check(self, columns: Sequence[np.ndarray]) -> None:
+        """Checks that rows have the shapes of the inputs.
+
+        Args:
+            columns: a reader's arrays ``[n, ...]`` for the inputs.
+
+        Raises:
+            ValueError: an array has another shape, such as that of images.
+        """
+        for spec, column in zip(self.specs, columns):
+            found, expected = [*column.shape[1:]], [*spec.shape[1:]]
+            if found != expected:
+                raise ValueError(
+                    f"{SECTION}: expected rows of {expected} for the input {spec.name}, found "
+                    f"{found} from the reader: set image_size for images, feature_size for others"
+                )
+
     def scaled(self, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns the inputs of many rows with the dense ones scaled, for `joined`."""
         if self.scale is None:

@@ -1,6 +1,8 @@
 """Nets on images of two digits; test_folders.py has DSelect-k's sample."""
 
+import shutil
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -116,6 +118,24 @@ def test_gates_read_the_pixels_and_bottoms_are_convolutional(net, configure):
         experts * expert + gates + towers
     )
     assert [out.shape for out in found(paddle.rand([3, 1, 36, 36]))] == [[3, 10], [3, 10]]
+
+
+@pytest.mark.parametrize("options", [[], ["hyper_parameters.dense_input_dim=0"]])
+@pytest.mark.parametrize("command", ["trainer", "static_trainer"])
+def test_images_for_a_net_of_features_are_one_line(run_command, tmp_path, command, options):
+    """The YAML lacks image_size."""
+    folder = Path(loading.REPOSITORY) / "models" / "multitask" / "share_bottom"
+    shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("output*"))
+    lines = (tmp_path / "copy" / YAML).read_text().replace("  image_size: 36\n", "")
+    lines = lines.replace("../../../", f"{loading.REPOSITORY}/")
+    (tmp_path / "copy" / YAML).write_text(lines)
+    save = f"runner.model_save_path={tmp_path / 'output'}"
+    done = run_command(command, "-m", tmp_path / "copy" / YAML, "-o", save, *options)
+    assert done.code == 2
+    assert done.stderr.splitlines()[-1].endswith(
+        "hyper_parameters: expected rows of [499] for the input input, found [1, 36, 36] from the "
+        "reader: set image_size for images, feature_size for others"
+    )
 
 
 def test_esmm_says_why_it_reads_no_images(configure):

@@ -147,7 +147,9 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         matching.check(dense, session.shapes(), start.folder)
         session.load(dense, session.prefix)
     else:
-        session.fit_inputs(sources.training_source(config))  # all rows, so that trainers agree
+        source = sources.training_source(config)  # all rows, so that trainers agree
+        with loading.model_errors(config):
+            session.fit_inputs(source)
     session.connect()
     if start:
         _load_tables(start, job, session)

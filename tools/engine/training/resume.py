@@ -74,7 +74,8 @@ def _start(session: Session, config: Config, source: Source | ModelSource) -> Po
         if found:
             return _resume(session, config, source, *found)
         logger.info("no checkpoint to resume in %s: starting from scratch", root)
-    session.fit_inputs(source)
+    with loading.model_errors(config):
+        session.fit_inputs(source)
     _start_fresh(session, config)
     return Position()
 
