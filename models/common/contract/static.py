@@ -154,8 +154,15 @@ class MultiTaskStaticModel(MultiTaskModel):
         return [*inputs, *(columns or self._task_rows.truth([], rows)), *weights]
 
     def labels(self, batch) -> dict[str, np.ndarray]:
-        """Returns each task's labels ``[n]``; negative or NaN in rows that do not count."""
-        return self._task_rows.truth_by_task(self._divided(batch)[1], len(batch[0]))
+        """Returns each task's labels ``[n]``; negative or NaN in rows that do not count.
+
+        Raises:
+            ValueError: a label is out of its loss's range.
+        """
+        labels = self._task_rows.truth_by_task(self._divided(batch)[1], len(batch[0]))
+        for head in self.network.heads:
+            head.check(labels[head.task.name])
+        return labels
 
     def weights(self, batch) -> dict[str, np.ndarray] | None:
         """Returns each task's sample weights ``[n]``; None if no task has any."""

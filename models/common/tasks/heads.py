@@ -64,7 +64,7 @@ class Head:
         """
         if not self.task.is_number:
             return labels if self.loss.is_cross_entropy else labels.clip(min=0)
-        self._check(labels)
+        self.check(labels)
         labels = np.nan_to_num(labels, nan=0.0, posinf=np.inf, neginf=-np.inf)
         return labels if self.scale is None else self.scale.scaled(labels)
 
@@ -74,16 +74,21 @@ class Head:
             return labels if self.loss.is_cross_entropy else paddle.clip(labels, min=0)
         return labels if self.scale is None else self.scale(labels)
 
-    def _check(self, labels: np.ndarray) -> None:
-        lowest = np.nanmin(labels) if labels.size and not np.isnan(labels).all() else 0.0
-        loss = self.loss
-        if loss.nonnegative and lowest < 0:
-            reason = f"the loss {loss.name} needs labels of at least 0"
-        elif "log1p" in self.task.transform and lowest <= -1:
-            reason = "log1p needs labels above -1"
+    def check(self, labels: np.ndarray) -> None:
+        """Checks the range of labels, NaN in rows that do not count.
+
+        Raises:
+            ValueError: a label is out of the range of the loss or of the transform.
+        """
+        if self.loss.nonnegative:
+            wrong, reason = labels < 0, f"the loss {self.loss.name} needs labels of at least 0"
+        elif "log1p" in self.task.transform:
+            wrong, reason = labels <= -1, "log1p needs labels above -1"
         else:
             return
-        raise ValueError(f"{KEY}: {self.task.name}: found the label {lowest:g}; {reason}")
+        if wrong.any():
+            found = f"found the label {labels[wrong].min():g}"
+            raise ValueError(f"{KEY}: {self.task.name}: {found}; {reason}")
 
 
 class TargetScale(nn.Layer):

@@ -35,6 +35,7 @@ class StaticSession(TaskQueries):
     shows_last_batch = False  # a model in PaddleRec's form fetches its metrics with its values
 
     def __init__(self, config: Config, training: bool):
+        self._config = config
         self._averages = moving_averages.ProgramAverages(config.runner("ema_decay"))
         built = self._build(config, training)
         self._contract, self._program = built.model, built.program
@@ -95,14 +96,15 @@ class StaticSession(TaskQueries):
         """Runs the program on a batch and returns the values that the model wants to show."""
         fetched = self._run(batch)
         self._averages.steps += 1
-        for name in self._losses:
-            fault = finite_check.check_loss(fetched[name])
-            if fault is not None:
-                row_losses = getattr(self._contract, "row_losses", None)
-                fault.row_losses = row_losses(fetched, batch) if row_losses else None
-                raise fault
-        clock.lap("forward")
-        shown = self._update_metrics(fetched, batch)
+        with loading.model_errors(self._config):
+            for name in self._losses:
+                fault = finite_check.check_loss(fetched[name])
+                if fault is not None:
+                    row_losses = getattr(self._contract, "row_losses", None)
+                    fault.row_losses = row_losses(fetched, batch) if row_losses else None
+                    raise fault
+            clock.lap("forward")
+            shown = self._update_metrics(fetched, batch)
         clock.lap("metrics")
         return shown
 

@@ -104,3 +104,27 @@ def test_a_group_that_is_no_field_is_one_line():
     tasks = [{"name": "a", "label_column": 0, "loss": loss}]
     with pytest.raises(ValueError, match="within: expected a sparse field of one id"):
         Dygraph().create_model(config(tasks))
+
+
+@pytest.mark.parametrize(
+    ("keys", "label", "reason"),
+    [
+        ({"loss": "ziln"}, -2, "the loss ziln needs labels of at least 0"),
+        ({"type": "count"}, -1, "the loss poisson needs labels of at least 0"),
+        ({"transform": "log1p"}, -1.5, "log1p needs labels above -1"),
+    ],
+)
+def test_labels_out_of_a_losss_range_are_one_line_in_both_graphs(keys, label, reason):
+    tasks = [{"name": "spend", "label_column": 0, "type": "regression", **keys}]
+    block = [rows()[0], np.full([ROWS, 1], 3, np.float32)]
+    settings = config(tasks)
+    model, net = built(block, settings)
+    parameters = {name: value.numpy() for name, value in net.state_dict().items()}
+    block[1][[2, 4]] = [[np.nan], [label]]
+    expected = f"tasks: spend: found the label {label}; {reason}"
+    with pytest.raises(ValueError, match=expected):
+        model.prepare(net, block, ROWS)
+    static, fetched = run_static(block, settings, parameters)
+    metrics, _ = static.create_metrics()
+    with pytest.raises(ValueError, match=expected):
+        static.update_metrics(metrics, fetched, block)
