@@ -147,9 +147,8 @@ def _train(config: Config, role: Role, watch: Watch) -> None:
         matching.check(dense, session.shapes(), start.folder)
         session.load(dense, session.prefix)
     else:
-        source = sources.training_source(config)  # all rows, so that trainers agree
-        with loading.model_errors(config):
-            session.fit_inputs(source)
+        with loading.model_errors(config):  # of all rows, so that trainers agree
+            session.fit_inputs(sources.training_source(config))
     session.connect()
     if start:
         _load_tables(start, job, session)
