@@ -67,8 +67,8 @@ def create(
         raise ValueError(f"label_smoothing: expected a number in [0, 1), found {label_smoothing!r}")
     if label_smoothing and not created.is_cross_entropy:
         raise ValueError(
-            f"{chosen.name}: expected no label_smoothing, which only cross_entropy takes, "
-            f"found {label_smoothing}"
+            f"{chosen.name}: only cross_entropy takes label_smoothing; expected "
+            f"label_smoothing: 0 for this task, found {label_smoothing}"
         )
     if label_smoothing:
         created.smoothing = Smoothing(label_smoothing, class_num)

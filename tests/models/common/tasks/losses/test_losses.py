@@ -255,7 +255,8 @@ def test_weighted_logistic_is_least_where_the_odds_are_the_mean():
             "binary",
             "focal",
             0.1,
-            "focal: expected no label_smoothing, which only cross_entropy takes, found 0.1",
+            "focal: only cross_entropy takes label_smoothing; expected label_smoothing: 0 for this "
+            "task, found 0.1",
         ),
     ],
 )
