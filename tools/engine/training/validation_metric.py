@@ -144,18 +144,19 @@ def _check(config: Config, session: Session, source: Any, metric: str, task: str
         known = processes.current().on_main_process(types)
     except UserError as error:
         raise config.error(_KEY, str(error)) from error
+    has = [name for name, kind in known.items() if kind in METRICS[metric].types]
     if task not in known:
-        names = [f"{metric}_{each}" for each in known]
+        names = [f"{metric}_{each}" for each in has]
         found = f"expected one of {', '.join(names)}{nearest(f'{metric}_{task}', names)}"
-        raise config.error(_KEY, found)
+        raise config.error(_KEY, found if names else f"no task has {metric}")
     kind = known[task]
     ordered = [
-        name
+        f"{name}_{task}"
         for name, each in METRICS.items()
         if kind in each.types and each.higher_is_better is not None
     ]
-    if metric not in ordered:
-        reason = f"it is not defined for {task}, a {kind} task"
-        if kind in METRICS[metric].types:
+    if f"{metric}_{task}" not in ordered:
+        reason = f"{metric} is not defined for {task}, a {kind} task"
+        if task in has:
             reason = f"neither higher nor lower is better for {metric}"
-        raise config.error(_KEY, f"{reason}; expected {', '.join(ordered)} and _{task}")
+        raise config.error(_KEY, f"{reason}; expected one of {', '.join(ordered)}")
