@@ -127,6 +127,61 @@ def test_a_label_other_than_0_or_1(write):
     assert str(caught.value).startswith(f"{path}:1: ")
 
 
+class Typed(Dataset):
+    LABELS = ("click", "buy", "seconds", "stars")
+    NUMBERS = ("seconds",)
+
+
+TYPED = [
+    {"name": "buy", "label_column": 1, "missing_label": -1, "sample_weight": "seconds"},
+    {"name": "watch", "label_column": 2, "type": "regression", "rows": "buy"},
+    {"name": "stars", "label_column": 3, "type": "multiclass", "classes": ["bad", "fair", "good"]},
+    {"name": "best", "label_column": 3, "positive": 2},
+]
+
+
+def test_labels_of_every_type_and_weights(write):
+    """Empty cells are missing labels; column 0 is not used, so its 7 is no error."""
+    path = write("1,1,2.5,2,7\n7,-1,0,,8\n,,16777216,0,9\n0, ,0.1,nan,6\n")
+    data = dataset(path, kind=Typed, tasks=TYPED, dense_input_dim=1, sparse_fields=None)
+    dense, buy, watch, stars, best, seconds = data.take(slice(0, 4))
+    assert dense.tolist() == [[7], [8], [9], [6]]
+    assert buy.tolist() == [[1], [-100], [-100], [-100]]
+    assert watch.tolist() == seconds.tolist() == [[2.5], [0], [16777216], [np.float32(0.1)]]
+    assert stars.tolist() == [[2], [-100], [0], [-100]]
+    assert best.tolist() == [[1], [-100], [0], [-100]]
+    kinds = [array.dtype for array in (buy, watch, stars, best, seconds)]
+    assert kinds == ["i8", "f4", "i8", "i8", "f4"]
+    of_buy, of_watch, of_stars, _ = data.column_statistics()["tasks"]
+    assert (of_buy["rows"], of_buy["missing"], of_buy["weights"]) == (1, 3, 2.5)
+    assert (of_watch["rows"], of_watch["missing"], of_watch["mean"]) == (1, 0, 2.5)
+    assert of_stars["classes"] == {"bad": 1, "fair": 0, "good": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "task", "problem"),
+    [
+        ("0,0,0,3,1", TYPED[2], r":2: column 4: expected a class, bad, fair, good, found 3 \("),
+        ("0,0,0,2.5,1", TYPED[2], ":2: column 4: expected a class, bad, fair, good, found 2.5"),
+        ("0,0,,0,1", TYPED[0], ":2: column 3: expected a weight of at least 0, found nothing"),
+        ("0,0,-2,0,1", TYPED[0], ":2: column 3: expected a weight of at least 0, found -2"),
+        ("0,0,-2,0,1", {**TYPED[1], "type": "count"}, ":2: column 3: expected a count of at lea"),
+        ("0,0,0,0,", TYPED[0], ":2: column 5: expected a number, found ''"),
+        ("0,0,inf,0,1", TYPED[1], ":2: column 3: expected a number, found 'inf'"),
+        ("0,0,0,0,1", {"name": "t", "label_column": 2}, "t: type: expected regression or count"),
+        ("0,0,0,0,1", {**TYPED[0], "sample_weight": "w"}, "buy: sample_weight: expected a label"),
+        ("0,0,0,0,1", {**TYPED[3], "positive": "yes"}, "best: positive: expected a number, found"),
+        ("0,0,0,0,1", {**TYPED[2], "classes": "learned"}, "stars: classes: expected a list of tex"),
+    ],
+)
+def test_labels_and_weights_that_cannot_be_used(write, line, task, problem):
+    path = write(f"0,0,0,0,1\n{line}\n")
+    with pytest.raises(ValueError, match=problem):
+        dataset(
+            path, kind=Typed, tasks=[task], dense_input_dim=1, sparse_fields=None
+        ).column_statistics()
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
