@@ -11,6 +11,7 @@ import binary_files
 import number_rows
 import slot_lines
 import table_files_fuzzed
+import typed_table_files
 import yaml_texts
 
 
@@ -46,6 +47,9 @@ TARGETS = {
     "slots": Target(slot_lines.check, slot_lines.seeds, slot_lines.TOKENS),
     "table": Target(
         table_files_fuzzed.table_of_bytes, table_files_fuzzed.table_seeds, table_files_fuzzed.TOKENS
+    ),
+    "typed_table": Target(
+        typed_table_files.of_bytes, typed_table_files.seeds, typed_table_files.TOKENS
     ),
     "vocabulary": Target(
         table_files_fuzzed.check_vocabulary,
