@@ -192,5 +192,5 @@ def test_rows_with_some_labels_or_none_are_predicted(config, run_command, tmp_pa
     )
     assert done.code == 0, done.stderr
     exported = predictions(tmp_path / "exported.csv")
-    for name in ("click", "like", "watch", "shares"):
+    for name in ("click", "like", "watch", *(f"mood_{each}" for each in MOODS), "shares"):
         assert exported[name] == pytest.approx(whole[name], rel=1e-4, abs=1e-5)
