@@ -254,6 +254,9 @@ def convert(run_command, folder, source, target, to, form, *options):
     return run_command("convert", *arguments, "--form", form, *overrides)
 
 
+VISITS = (
+    "hyper_parameters.tasks=[{name: a, label_column: 0}, {name: b, label_column: 1, type: count}]"
+)
 SQUARE = ["hyper_parameters.exp_per_task=2", "hyper_parameters.shared_num=1"]
 
 
@@ -335,6 +338,7 @@ def test_a_ple_of_paddlerec_is_unchanged_by_a_conversion(theirs, run_command, tm
         ("mmoe", ["hyper_parameters.dense_bins=4"], "PaddleRec's net has no bins"),
         ("share_bottom", [], r"standardize takes log1p of feature \d+, which PaddleRec's net"),
         ("esmm", [], "PaddleRec's ESMMLayer has other parameters"),
+        ("mmoe", [RAW, VISITS], "MMoELayer has binary tasks only, b is count$"),
     ],
 )
 def test_nets_that_paddlerec_does_not_have(

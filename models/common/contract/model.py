@@ -94,8 +94,6 @@ class MultiTaskModel:
                 f"{section}: the net is for {net.task_num} tasks, but tasks are {names}"
             )
         net.inputs, net.tasks, net.heads = inputs, self.tasks, heads
-        if inputs.are_images:
-            self.paddlerec = None  # its net of this name has no convolutions
         for head in heads:
             if head.scale is not None:  # the net's parameters include its statistics
                 net.add_sublayer(f"target_{head.task.name}", head.scale)
@@ -188,7 +186,7 @@ class MultiTaskModel:
         Raises:
             ValueError: they do not fit the net.
         """
-        known = self.paddlerec is not None and translation.is_paddlerecs(saved)
+        known = not translation.missing(net, self.paddlerec) and translation.is_paddlerecs(saved)
         return translation.from_paddlerec(net, self.paddlerec, saved) if known else None
 
     def to_paddlerec(self, net: MultiTaskNet, saved: translation.Arrays, static: bool) -> dict:
@@ -197,8 +195,9 @@ class MultiTaskModel:
         Raises:
             ValueError: PaddleRec has no such net.
         """
-        if self.paddlerec is None:
-            raise ValueError(f"PaddleRec's {type(net).__name__} has other parameters")
+        why = translation.missing(net, self.paddlerec)
+        if why:
+            raise ValueError(f"PaddleRec's {type(net).__name__} {why}")
         return translation.to_paddlerec(net, self.paddlerec, saved, static)
 
     def named_columns(self, predictions: Sequence) -> dict:

@@ -105,6 +105,16 @@ def static_name(name: str) -> str:
     return f"{layer}.{kind[0]}_0"
 
 
+def missing(net, names: Names | None) -> str:
+    """Returns why PaddleRec has no net like this one; an empty text if it has one."""
+    if names is None:
+        return "has other parameters"
+    if net.inputs.are_images:
+        return "reads no images"
+    others = (task for task in net.tasks if task.type != "binary")
+    return next((f"has binary tasks only, {each.name} is {each.type}" for each in others), "")
+
+
 def is_paddlerecs(names: Iterable[str]) -> bool:
     """Returns whether parameters have PaddleRec's names, of a dygraph or static checkpoint."""
     return not {"tower_0.weight", "tower_0.w_0"}.isdisjoint(names)
