@@ -25,12 +25,14 @@ class Feeds(NamedTuple):
         inputs: the net's inputs; dense ones are scaled.
         labels: ``[tasks, n, 1]``, or a list with an entry a task if the net is not stacked.
         weights: each row's share of the loss, in the form of the labels; None if all count alike.
+        truth: each task's labels ``[n, 1]``; see `TaskRows.truth`.
         columns: the reader's labels and sample weights; empty for rows to predict.
     """
 
     inputs: Sequence[paddle.Tensor]
     labels: paddle.Tensor | list[paddle.Tensor]
     weights: paddle.Tensor | list[paddle.Tensor] | None = None
+    truth: Sequence[np.ndarray] = ()
     columns: Sequence[np.ndarray] = ()
 
 
@@ -67,8 +69,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """
         inputs, columns = self._divided(batch)
         rows = len(inputs[0])
-        ((labels, weights),) = self._targets(columns, rows, rows)
-        return Feeds(inputs, labels, weights, columns)
+        (target,) = self._targets(columns, rows, rows)
+        return Feeds(inputs, *target, columns)
 
     def prepare(self, net: MultiTaskNet, block: Sequence[np.ndarray], size: int) -> list[Feeds]:
         """Returns the rows of many batches as feeds whose inputs are scaled.
@@ -95,7 +97,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
 
     @paddle.no_grad()
     def _targets(self, columns: Sequence[np.ndarray], rows: int, size: int) -> list[tuple]:
-        """Returns labels and weights of each batch, as in `Feeds`."""
+        """Returns labels, weights and truth of each batch, as in `Feeds`."""
         truth, (_, samples) = self._task_rows.truth(columns, rows), self._task_rows.divided(columns)
         shares = self._task_rows.shares(truth, samples, size)
         if self._net.stacked:
@@ -104,12 +106,14 @@ class MultiTaskDygraphModel(MultiTaskModel):
             heads = zip(self._net.heads, truth)
             targets = [_pieces(head.target(labels), rows, size) for head, labels in heads]
             targets = list(map(list, zip(*targets)))
+        starts = range(0, rows, size)
+        truths = [[labels[start : start + size] for labels in truth] for start in starts]
         if shares is None:
-            return [(target, None) for target in targets]
+            return list(zip(targets, [None] * len(targets), truths))
         weights = _pieces(shares, rows, size, axis=1)
         if not self._net.stacked:
             weights = [paddle.unbind(each) for each in weights]
-        return list(zip(targets, weights))
+        return list(zip(targets, weights, truths))
 
     def create_loss(self, logits, labels, weights=None):
         """Returns the net's loss.
@@ -214,9 +218,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
         if self._net.stacked:
             self._scores.add(logits.detach(), feeds.labels)
             return
-        rows = feeds.labels[0].shape[0]
-        scores = [each.detach() for each in self._net.by_task(logits)]
-        self._scores.add(scores, self._task_rows.truth(feeds.columns, rows))
+        self._scores.add([each.detach() for each in self._net.by_task(logits)], feeds.truth)
 
     def row_losses(self, model, batch) -> dict[str, np.ndarray]:
         """Returns each task's loss in each row, ``[n]``, to find the one that is not finite."""
