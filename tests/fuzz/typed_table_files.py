@@ -15,7 +15,7 @@ from datasets.readers.table.reader import RecDataset
 from engine.config.config import Config
 
 TASKS = (
-    {"positive": ["yes", 2]},
+    {"positive": ["paid", 2]},
     {"missing_label": -1},
     {"type": "regression", "missing_label": -1},
     {"type": "count"},
@@ -104,7 +104,7 @@ def _label(text: str, value: float | None, task: dict, texts: list[str]) -> floa
     if is_number:
         return None if value is None or (kind == "count" and value < 0) else value
     if "positive" in task:
-        return int(text == "yes" or value == 2)
+        return int(text == "paid" or value == 2)
     if "classes" in task:
         return texts.index(text)
     if kind == "multiclass":
@@ -117,7 +117,7 @@ def seeds() -> list[bytes]:
     """Rows of every task: labels, missing ones and such as are none."""
     texts = [
         b"1,1\n0,0.5\n-1,2\n",
-        b"yes,1\nno,1\n,1\n",
+        b"paid,1\nno,1\n,1\n",
         b"2,1\n1.5,0\nNA,1\n",
         b"a,1\nb,-1\n",
         b"1,\n",
@@ -125,4 +125,4 @@ def seeds() -> list[bytes]:
     return [bytes([first]) + text for first in range(len(TASKS)) for text in texts]
 
 
-TOKENS = [*CELLS, b"yes,1\n", b"-1,1\n", b",2\n", b"2.0,1\n", b"1e-50,1\n"]
+TOKENS = [*CELLS, b"paid,1\n", b"-1,1\n", b",2\n", b"2.0,1\n", b"1e-50,1\n"]

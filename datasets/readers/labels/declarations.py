@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from datasets.readers import checks
-from datasets.readers.labels.label import KINDS, Label, as_number
+from datasets.readers.labels.label import FALSE, KINDS, TRUE, Label, as_number
 
 TASKS = "hyper_parameters.tasks"
 TABLE_WEIGHT = "hyper_parameters.table.sample_weight"
 LEARNED = "learned"
+_WORDS = {**dict.fromkeys(TRUE, True), **dict.fromkeys(FALSE, False)}  # texts in our YAMLs
 
 
 def labels_of(
@@ -147,4 +148,4 @@ def _positive(place: str, value: Any) -> tuple[Any, ...] | None:
     values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     if not values or not all(isinstance(each, (str, bool, int, float)) for each in values):
         checks.fail(f"{place}: positive", "the value that means 1, or a list of values", value)
-    return values
+    return tuple(_WORDS.get(str(each).strip().lower(), each) for each in values)

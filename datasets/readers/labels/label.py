@@ -11,7 +11,7 @@ import numpy as np
 
 MISSING = -100  # in a row without a label, if the task has classes; numbers are NaN there
 KINDS = ("binary", "multiclass", "regression", "count")
-_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")  # YAML reads these as booleans
+TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
 class CellError(ValueError):
@@ -161,12 +161,12 @@ class Label:
     def _is_positive(self, text: str, number: float) -> int | None:
         for value in self.positive:
             if isinstance(value, bool):
-                found = text.lower() in (_TRUE if value else _FALSE) or number == value
+                found = text.lower() in (TRUE if value else FALSE) or number == value
             else:
                 found = text == str(value).strip() or number == as_number(value)
             if found:
                 return 1
-        if self._is_closed and text.lower() not in _TRUE + _FALSE and number not in (0, 1):
+        if self._is_closed and text.lower() not in TRUE + FALSE and number not in (0, 1):
             return None
         return 0
 

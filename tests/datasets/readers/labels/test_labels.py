@@ -78,8 +78,9 @@ def test_numbers_that_are_no_labels(declared, numbers, problem):
     ("declared", "texts"),
     [
         ({}, {"0": 0, "1.0": 1, "True": 1, "FALSE": 0, "yes": None, "0_1": None, "2": None}),
-        ({"positive": "yes"}, {"yes": 1, "no": 0, "Yes": 0, "": 0}),
-        # YAML reads yes as a boolean.
+        ({"positive": "paid"}, {"paid": 1, "free": 0, "Paid": 0, "": 0}),
+        ({"positive": ["yes", "y"]}, {"Yes": 1, "y": 1, "Y": 0, "no": 0, "x": 0}),
+        ({"positive": "Yes"}, {"yes": 1, "Yes": 1, "no": 0, "1": 1, "off": 0, "maybe": None}),
         ({"positive": True}, {"yes": 1, "Yes": 1, "no": 0, "1": 1, "off": 0, "maybe": None}),
         ({"positive": False}, {"yes": 0, "no": 1, "0.0": 1}),
         ({"positive": 1}, {"1": 1, "1.0": 1, "-1": 0, "inf": 0}),

@@ -29,7 +29,7 @@ TABLE = {
     "sample_weight": "w",
 }
 TASKS = [
-    {"name": "click", "label_column": 0, "positive": True},  # YAML's yes
+    {"name": "click", "label_column": 0, "positive": "yes"},
     {"name": "watch", "label_column": 1, "type": "regression", "missing_label": -1},
     {"name": "stars", "label_column": 2, "type": "multiclass", "class_num": 6},
     {"name": "many", "label_column": 2, "type": "count", "sample_weight": "v"},
