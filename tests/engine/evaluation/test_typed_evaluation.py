@@ -170,6 +170,38 @@ def test_metrics_of_every_type_agree_with_scikit_learn(graph, table, run_command
         assert next(csv.reader(file)) == list(guess)
 
 
+def test_an_ensemble_takes_the_mean_of_numbers_and_of_probabilities(table, run_command, tmp_path):
+    runs, each = [tmp_path / "one", tmp_path / "two"], []
+    path, predictions = tmp_path / "metrics.json", tmp_path / "predictions.csv"
+
+    def predicted():
+        with open(predictions, encoding="utf-8") as file:
+            return {name: numbers(column) for name, *column in zip(*csv.reader(file))}
+
+    saved = [f"runner.save_predictions={predictions}", "runner.valid_data_dir=null"]
+    for seed, run in enumerate(runs):
+        options = [f"runner.model_save_path={run}", f"runner.infer_load_path={run}", *saved]
+        for command in ("trainer", "infer"):
+            done = run_command(command, "-m", table, "-o", *options, f"runner.seed={seed}")
+            assert done.code == 0, done.stderr
+        each.append(predicted())
+    options = [*saved, f"runner.save_metrics={path}"]
+    done = run_command("ensemble", "-m", table, "--runs", *runs, "-o", *options)
+    assert done.code == 0, done.stderr
+    means = predicted()
+    assert list(means) == list(each[0])
+    for name, values in means.items():
+        expected = (each[0][name] + each[1][name]) / 2
+        np.testing.assert_allclose(values, expected, rtol=1e-6)
+    truth = rows_of(300, 1)
+    watch = numbers(truth["watch"])
+    kept = ~np.isnan(watch) & (numbers(truth["click"]) == 1)
+    expected = sklearn_metrics.mean_absolute_error(watch[kept], means["watch"][kept])
+    found = json.loads(path.read_text())["tasks"]["watch"]
+    assert found["mae"] == pytest.approx(expected, rel=1e-5)
+    assert f"mean of 2, watch on {kept.sum()} rows, xauc: {found['xauc']:.6f}, mae: " in done.log
+
+
 @pytest.mark.parametrize("graph", [DygraphSession, lambda config: StaticSession(config, True)])
 def test_the_mean_of_mixed_tasks_is_that_of_aucs_accuracies_and_xaucs(graph, table, caplog):
     config = load_config(str(table), ["runner.epochs=1"], loading.hyper_parameters)

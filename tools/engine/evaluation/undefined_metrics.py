@@ -52,7 +52,8 @@ class UndefinedMetrics:
             if reason:
                 self._warned.add(name)
                 shown = f"{float(np.asarray(value).item()):g}"
-                end = self._consequence if "auc" in name.lower() else ""
+                is_in_mean = "auc" in name.lower() or name.startswith("acc_")
+                end = self._consequence if is_in_mean else ""
                 logger.warning("%s is %s: %s%s", name, shown, reason, end)
             elif not reason:
                 self._warn_if_rough(session, name, value, metrics.get(name))

@@ -131,11 +131,12 @@ def xauc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = No
     if not len(labels) or np.isnan(scores).any():
         return float("nan")
     weights = _ones_if_none(weights, len(labels))
-    scores, labels = _dense_ranks(scores), _dense_ranks(labels)
-    pairs = _squares(np.zeros_like(labels), weights) - _squares(labels, weights)  # each pair twice
-    if not pairs > 0:
+    kept = weights > 0
+    scores, labels, weights = _dense_ranks(scores[kept]), _dense_ranks(labels[kept]), weights[kept]
+    if labels.max(initial=0) == 0:  # one label, or no row
         return float("nan")
-    both = labels * (scores.max() + 1) + scores
+    pairs = weights.sum() ** 2 - _squares(labels, weights)  # each pair twice
+    both = _dense_ranks(labels * (scores.max() + 1) + scores)
     tied = _squares(scores, weights) - _squares(both, weights)
     order = np.lexsort((-scores, labels))  # equal labels by falling score: never in order
     return float((2 * _ordered(scores[order], weights[order]) + tied / 2) / pairs)
@@ -169,25 +170,27 @@ def _mean_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _squares(groups: np.ndarray, weights: np.ndarray) -> float:
-    """Returns the sum over groups of their squared weight."""
-    sums = np.bincount(np.unique(groups, return_inverse=True)[1].reshape(-1), weights)
+    """Returns the sum over groups, which are numbered from 0, of their squared weight."""
+    sums = np.bincount(groups, weights)
     return float(sums @ sums)
 
 
 def _ordered(ranks: np.ndarray, weights: np.ndarray) -> float:
     """Returns the weight of the pairs whose later row has the higher rank.
 
-    Two ranks differ first in some bit. For each bit, from the highest, the rows are sorted by the
-    bits above it. Among rows that agree in these, a row with a 1 follows its pairs with a 0.
+    Two ranks differ first in some bit. For each bit, rows that agree in the bits above it are one
+    group. In a group a row with a 1 forms a pair with every earlier row with a 0.
     """
     total = 0.0
-    for bit in reversed(range(int(ranks.max()).bit_length())):
-        prefix = ranks >> bit
-        is_one = (prefix & 1).astype(bool)
-        zeros = np.cumsum(np.where(is_one, 0.0, weights))
-        starts = np.append(True, prefix[1:] >> 1 != prefix[:-1] >> 1)
-        earlier = np.append(0.0, zeros)[np.flatnonzero(starts)][np.cumsum(starts) - 1]
-        total += float((zeros - earlier)[is_one] @ weights[is_one])
-        order = np.argsort(prefix, kind="stable")
-        ranks, weights = ranks[order], weights[order]
+    for bit in range(int(ranks.max()).bit_length()):
+        prefix = ranks >> (bit + 1)
+        is_short = prefix.max() <= np.iinfo(np.uint16).max  # NumPy then sorts in linear time
+        order = np.argsort(prefix.astype(np.uint16) if is_short else prefix, kind="stable")
+        group, weight = prefix[order], weights[order]
+        is_one = (ranks[order] >> bit & 1).astype(bool)
+        zero = np.where(is_one, 0.0, weight)
+        zeros = np.cumsum(zero)
+        starts = np.append(True, group[1:] != group[:-1])
+        earlier = np.maximum.accumulate(np.where(starts, zeros - zero, 0.0))  # of other groups
+        total += float((zeros - earlier) @ (weight - zero))
     return total
