@@ -160,8 +160,8 @@ def test_the_net_keeps_its_contract(folder, configure):
     session = DygraphSession(config)
     outputs = session.net(*first_rows(config, 5))
     assert isinstance(outputs, list)
-    for output in outputs:
-        assert output.shape == [5, session.net.class_num]
+    for head, output in zip(session.net.heads, outputs):
+        assert output.shape == [5, head.size]
         np.testing.assert_allclose(output.numpy().sum(axis=1), 1.0, rtol=1e-6)
 
 
