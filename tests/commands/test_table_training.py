@@ -180,10 +180,16 @@ def test_rows_without_labels_are_predicted_but_not_evaluated(
     assert "700 rows" in printed
     assert "auc" not in printed.splitlines()[-1]
     assert new.read_bytes() == labelled.read_bytes()
-    for command in ("infer", "static_infer"):
-        done = run_command(command, "-m", path)
-        assert done.code == 2
-        assert "the reader yields " in done.stderr.splitlines()[-1]
+    succeed("static_trainer", "-m", path, "-o", f"runner.model_save_path={tmp_path / 'static'}")
+    for command, folder in (("infer", "output"), ("static_infer", "static")):
+        predicted = tmp_path / f"{command}.csv"
+        options = [f"runner.save_predictions={predicted}"]
+        options += [f"runner.infer_load_path={tmp_path / folder}"]
+        done = run_command(command, "-m", path, "-o", *options)
+        assert done.code == 0
+        assert "auc" not in done.stdout
+        assert "task click: no labels in the test data: predicted, not evaluated" in done.stdout
+        assert len(predicted.read_text().splitlines()) == 701
 
 
 def test_invalid_data_is_one_line_and_writes_nothing(run_command, own_yaml, tmp_path):
