@@ -57,7 +57,7 @@ class LabelledTable(IterableDataset):
         try:
             self._matrix = self._table(file_list, count + width, self._cache_dir)
         except WidthError as error:
-            earlier = self.PREPARE and f"; an earlier version's files: run {self.PREPARE} again"
+            earlier = self.PREPARE and f"; files of an earlier version: run {self.PREPARE} again"
             raise ValueError(f"{error} ({count} labels and {form}{earlier})") from error
 
     def _declared(self, config) -> list[Label]:
