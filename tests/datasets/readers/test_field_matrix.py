@@ -170,7 +170,7 @@ def test_labels_of_every_type_and_weights(write):
         ("0,0,inf,0,1", TYPED[1], ":2: column 3: expected a number, found 'inf'"),
         ("0,0,0,0,1", {"name": "t", "label_column": 2}, "t: type: expected regression or count"),
         ("0,0,0,0,1", {**TYPED[0], "sample_weight": "w"}, "buy: sample_weight: expected a label"),
-        ("0,0,0,0,1", {**TYPED[3], "positive": "yes"}, "best: positive: expected a number, found"),
+        ("0,0,0,0,1", {**TYPED[3], "positive": "paid"}, "best: positive: expected a number, found"),
         ("0,0,0,0,1", {**TYPED[2], "classes": "learned"}, "stars: classes: expected a list of tex"),
     ],
 )
