@@ -198,8 +198,8 @@ def test_a_label_that_is_neither_0_nor_1(refusal, model):
     path.write_text("\n".join(lines))
     error = refusal("trainer")
     assert error == (
-        f"error: census_reader: {path}:5: column 1: expected a label 0 or 1, found 3 (task marital: "
-        "set its positive or missing_label, or leave cells without a label empty)"
+        f"error: census_reader: {path}:5: column 1: expected a label 0 or 1, found 3 (task "
+        "marital: set its positive or missing_label, or leave cells without a label empty)"
     )
 
 
