@@ -62,6 +62,7 @@ def test_a_dygraph_script_takes_the_steps_of_the_trainer(stand_in, script, run_c
 @contextmanager
 def separate_programs():
     """Programs, names and a scope as a new process has them."""
+    paddle.enable_static()  # names are numbered anew for a static program only
     programs = paddle.static.Program(), paddle.static.Program()
     scope = paddle.static.scope_guard(paddle.static.Scope())
     with paddle.static.program_guard(*programs), fresh_names(), scope:
