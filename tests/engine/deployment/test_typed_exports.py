@@ -22,10 +22,14 @@ TASKS = (
     "{name: watch, label_column: 1, type: regression, loss: huber, transform: [log1p, standardize],"
     " rows: click, sample_weight: w}, "
     "{name: rating, label_column: 2, type: multiclass, classes: ['so, so', 好]}, "
-    "{name: visits, label_column: 3, type: count}]"
+    "{name: visits, label_column: 3, type: count}, "
+    "{name: spent, label_column: 3, type: regression, loss: ziln}, "
+    "{name: odds, label_column: 3, type: regression, loss: weighted_logistic}, "
+    "{name: level, label_column: 3, type: regression, loss: {name: ordinal, thresholds: [1, 3]}}]"
 )
-TYPES = ["binary", "regression", "multiclass", "count"]
-COLUMNS = ["click", "watch", "rating_so, so", "rating_好", "visits"]
+OF_VISITS = ["visits", "spent", "odds", "level"]  # tasks with the same label column
+TYPES = ["binary", "regression", "multiclass", "count", *["regression"] * 3]
+COLUMNS = ["click", "watch", "rating_so, so", "rating_好", *OF_VISITS]
 FEATURES, LABELS = ["age", "city"], ["click", "watch", "rating", "visits", "w"]
 
 
@@ -76,7 +80,7 @@ def typed(tmp_path_factory):
             f"runner.infer_load_path={root / graph}",
             *("runner.epochs=1", "runner.infer_start_epoch=0", "runner.infer_end_epoch=1"),
             *("runner.train_batch_size=16", f"runner.use_inference={graph == 'static'}"),
-            *("hyper_parameters.gate_num=4", f"hyper_parameters.tasks={TASKS}"),
+            *("hyper_parameters.gate_num=7", f"hyper_parameters.tasks={TASKS}"),
             "hyper_parameters.table.labels=[click,watch,rating,visits]",
             *("hyper_parameters.table.dense=[age]", "hyper_parameters.table.sparse=[city]"),
         ]
@@ -125,11 +129,10 @@ def expected_metrics(test, columns):
     click = test["click"] != ""
     truth, p = test["click"][click].astype(int), columns["click"][click]
     found["click"] = {"auc": roc_auc_score(truth, p), "log loss": log_loss(truth, p)}
-    for task, rows in (
-        ("watch", clicked & (test["watch"] != "")),
-        ("visits", test["visits"] != ""),
-    ):
-        truth, p = test[task][rows].astype(float), columns[task][rows]
+    visited = test["visits"] != ""
+    numbers = [("watch", "watch", clicked & (test["watch"] != ""))]
+    for task, column, rows in [*numbers, *((task, "visits", visited) for task in OF_VISITS)]:
+        truth, p = test[column][rows].astype(float), columns[task][rows]
         later, earlier = np.nonzero(truth[:, None] > truth[None, :])
         ordered = np.where(p[later] == p[earlier], 0.5, p[later] > p[earlier]).mean()
         found[task] = {"mae": np.abs(truth - p).mean(), "xauc": ordered}
@@ -175,7 +178,7 @@ def test_exports_predict_what_infer_predicts(typed, run, tmp_path, graph):
             assert written[task] == pytest.approx(values, abs=2e-6), task
         assert (kind, rows) == ("multiclass", (test["rating"] != "").sum())
     shown = done.stdout.splitlines()
-    assert re.split("  +", shown[0].strip())[-2:] == ["visits", "visits label"]
+    assert re.split("  +", shown[0].strip())[-2:] == ["level", "level label"]
     assert f"{test['rating'][0] or '-'}  " in shown[1]
 
 
@@ -185,11 +188,11 @@ def test_metadata_name_types_and_classes(typed):
     for graph in ("dygraph", "static"):
         model = model_files.find(str(root / graph / "0"), engine="paddle")
         facts = {each["name"]: each for each in model.task_facts}
-        assert list(facts) == ["click", "watch", "rating", "visits"]
+        assert list(facts) == ["click", "watch", "rating", *OF_VISITS]
         assert facts["rating"] == {**rating, "rows": None}
         assert [each["type"] for each in facts.values()] == TYPES
         assert facts["watch"]["rows"] == "click"
-        assert [spec.shape for spec in model.outputs] == [(None, n) for n in (2, 1, 2, 1)]
+        assert [spec.shape for spec in model.outputs] == [(None, n) for n in (2, 1, 2, *[1] * 4)]
 
 
 @pytest.mark.parametrize("command", ["infer", "static_infer", "paddle_infer"])
@@ -206,13 +209,13 @@ def test_rows_without_labels_are_predicted(typed, run, tmp_path, command):
             more = [f"runner.save_predictions={path}"]
         done = run(command, options, *more)
         missing = re.findall(r"task (\w+): no labels in the (?:test )?data: predicted", done.log)
-        everywhere = [] if command == "paddle_infer" else ["click", "watch", "rating", "visits"]
+        everywhere = [] if command == "paddle_infer" else ["click", "watch", "rating", *OF_VISITS]
         assert missing == {"test": [], "some": ["rating"], "none": everywhere}[data]
         predicted[data] = read(path)
         assert "nan" not in done.stdout
     for name, values in predicted["test"].items():
-        np.testing.assert_array_equal(predicted["some"][name], np.tile(values, 2))
-        np.testing.assert_array_equal(predicted["none"][name], values)
+        np.testing.assert_allclose(predicted["some"][name], np.tile(values, 2), rtol=1e-6)
+        np.testing.assert_allclose(predicted["none"][name], values, rtol=1e-6)
 
 
 def test_a_yaml_with_other_labels_than_the_export_is_refused(typed, run_command):
