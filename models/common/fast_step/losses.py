@@ -55,11 +55,13 @@ def _kernel(code: StepCode, logits: Symbol, labels: str, weights: str) -> str:
 
 
 def _task_losses(net: nn.Layer, code: StepCode, logits: Sequence[Symbol]) -> str:
-    """Writes the sum of the tasks' losses; autograd finds the gradients of all but one kind."""
+    """Writes the sum of the tasks' losses; autograd finds the gradients that no loss gives."""
     losses, others = [], []
     for place, (head, symbol) in enumerate(zip(net.heads, logits)):
         if head.loss.is_cross_entropy and head.loss.smoothing is None:
             losses.append(_kernel(code, symbol, f"labels[{place}]", f"weights[{place}]"))
+        elif head.loss.has_slopes:
+            losses.append(_by_slopes(code, head.loss, symbol, place))
         else:
             others.append(place)
     if others:
@@ -72,6 +74,17 @@ def _task_losses(net: nn.Layer, code: StepCode, logits: Sequence[Symbol]) -> str
 
         losses.append(_by_autograd(code, total, [logits[place] for place in others]))
     return code.forward(f"_C_ops.add_n([{', '.join(losses)}])")[0]
+
+
+def _by_slopes(code: StepCode, loss: Any, logits: Symbol, place: int) -> str:
+    """Writes a weighted sum of rows' losses whose derivatives the loss gives; returns its name."""
+    arguments = f"({logits.name}, labels[{place}])"
+    (rows,) = code.forward(code.constant(loss.rows) + arguments)
+    weighted = f"_C_ops.multiply({rows}, weights[{place}])"
+    (total,) = code.forward(f"_C_ops.sum({weighted}, [], None, False)")
+    slopes = code.constant(loss.slopes) + arguments
+    logits.add_gradient(f"_C_ops.multiply({slopes}, weights[{place}])")
+    return total
 
 
 def _own_loss(net: nn.Layer, code: StepCode, *logits: Symbol) -> str:

@@ -66,6 +66,8 @@ class Loss:
         nonnegative: whether labels must be at least 0.
         transformable: whether labels may be transformed before the loss sees them.
         within: the sparse field whose values are the groups of ``total``; None for none.
+        has_slopes: whether the class has a method ``slopes``, the derivative of ``rows`` with
+            respect to the logit. The fast step calls it where autograd would take longer.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Loss:
     nonnegative = False
     transformable = False
     within: str | None = None
+    has_slopes = False
 
     def __init__(self, kind: str, class_num: int, options: Mapping[str, Any]):
         for name, option in self.OPTIONS.items():

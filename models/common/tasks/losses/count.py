@@ -18,11 +18,16 @@ class Poisson(NumberLoss):
     name = "poisson"
     kinds = ("count",)
     nonnegative = True
+    has_slopes = True
 
     def rows(self, logits, labels):
         """Returns the Poisson loss of each row, ``[n, 1]``."""
         bounded = paddle.clip(logits, max=LARGEST_EXPONENT)
         return paddle.exp(bounded) * (1.0 + logits - bounded) - labels * logits
+
+    def slopes(self, logits, labels):
+        """Returns the derivative of each row's loss, ``[n, 1]``."""
+        return bounded_exp(logits) - labels
 
     def prediction(self, logits):
         """Returns the mean, ``[n, 1]``."""

@@ -16,6 +16,7 @@ class _Regression(NumberLoss):
 
     kinds = ("regression",)
     transformable = True
+    has_slopes = True
 
 
 class Squared(_Regression):
@@ -27,6 +28,10 @@ class Squared(_Regression):
         """Returns the squared error of each row, ``[n, 1]``."""
         return paddle.square(logits - labels)
 
+    def slopes(self, logits, labels):
+        """Returns the derivative of each row's loss, ``[n, 1]``."""
+        return 2.0 * (logits - labels)
+
 
 class Absolute(_Regression):
     """Absolute error: ``l = |z - y|``. The prediction estimates the median."""
@@ -36,6 +41,10 @@ class Absolute(_Regression):
     def rows(self, logits, labels):
         """Returns the absolute error of each row, ``[n, 1]``."""
         return paddle.abs(logits - labels)
+
+    def slopes(self, logits, labels):
+        """Returns the derivative of each row's loss, ``[n, 1]``."""
+        return paddle.sign(logits - labels)
 
 
 class Huber(_Regression):
@@ -56,6 +65,10 @@ class Huber(_Regression):
         """Returns the Huber loss of each row, ``[n, 1]``."""
         return F.smooth_l1_loss(logits, labels, reduction="none", delta=float(self.delta))
 
+    def slopes(self, logits, labels):
+        """Returns the derivative of each row's loss, ``[n, 1]``."""
+        return paddle.clip(logits - labels, -self.delta, self.delta)
+
 
 class LogCosh(_Regression):
     r"""Log-cosh: :math:`l = \log \cosh(z - y)`, a smooth form of the Huber loss.
@@ -70,6 +83,10 @@ class LogCosh(_Regression):
         """Returns the log-cosh of each row's error, ``[n, 1]``."""
         error = logits - labels
         return error + F.softplus(-2.0 * error) - math.log(2.0)  # cosh itself would overflow
+
+    def slopes(self, logits, labels):
+        """Returns the derivative of each row's loss, ``[n, 1]``."""
+        return paddle.tanh(logits - labels)
 
 
 class Quantile(_Regression):
@@ -91,3 +108,7 @@ class Quantile(_Regression):
         """Returns the quantile loss of each row, ``[n, 1]``."""
         short = labels - logits
         return paddle.maximum(self.quantile * short, (self.quantile - 1.0) * short)
+
+    def slopes(self, logits, labels):
+        """Returns the derivative of each row's loss, ``[n, 1]``."""
+        return paddle.cast(logits > labels, logits.dtype) - self.quantile

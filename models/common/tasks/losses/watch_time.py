@@ -28,11 +28,16 @@ class WeightedLogistic(NumberLoss):
     name = "weighted_logistic"
     kinds = ("regression",)
     nonnegative = True
+    has_slopes = True
 
     def rows(self, logits, labels):
         """Returns the loss of each row, ``[n, 1]``."""
         negative = F.softplus(logits)
         return negative + labels * (negative - logits)
+
+    def slopes(self, logits, labels):
+        """Returns the derivative of each row's loss, ``[n, 1]``."""
+        return F.sigmoid(logits) * (1.0 + labels) - labels
 
     def prediction(self, logits):
         """Returns the mean, ``[n, 1]``."""
