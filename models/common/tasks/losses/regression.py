@@ -111,4 +111,4 @@ class Quantile(_Regression):
 
     def slopes(self, logits, labels):
         """Returns the derivative of each row's loss, ``[n, 1]``."""
-        return paddle.cast(logits > labels, logits.dtype) - self.quantile
+        return 0.5 * paddle.sign(logits - labels) + (0.5 - self.quantile)
