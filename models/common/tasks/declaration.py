@@ -13,6 +13,7 @@ IGNORED = -100  # the label of a row that does not count; cross-entropy skips it
 
 TYPES = ("binary", "multiclass", "regression", "count")
 TRANSFORMS = ("log1p", "standardize")
+MOST_CLASSES = 100_000  # each has an output of its own
 LEARNED = "learned"  # `classes` are those of the training data; the reader of a table knows them
 
 
@@ -102,7 +103,7 @@ _KINDS = {  # the values' types and what an error calls them
     "weight": (_NUMBER, "a number of at least 0"),
     "rows": (_TEXT, "the name of a task"),
     "type": (_TEXT, f"{', '.join(TYPES[:-1])} or {TYPES[-1]}"),
-    "class_num": (int, "an integer of at least 2"),
+    "class_num": (int, f"an integer from 2 to {MOST_CLASSES}"),
     "classes": ((list, tuple, str), f"a list of texts, or {LEARNED}"),
     "loss": ((_TEXT, Mapping), "the name of a loss, or a mapping with its name and options"),
     "label_smoothing": (_NUMBER, "a number in [0, 1)"),
@@ -241,7 +242,7 @@ def _check_values(task: Task) -> None:
     valid = {
         "label_column": task.label_column >= 0,
         "weight": 0 <= task.weight < float("inf"),
-        "class_num": task.is_number or task.class_num >= 2,
+        "class_num": task.is_number or 2 <= task.class_num <= MOST_CLASSES,
         "label_smoothing": isinstance(task.label_smoothing, _NUMBER)
         and 0 <= task.label_smoothing < 1,
         "positive_weight": 0 < task.positive_weight < float("inf"),

@@ -246,6 +246,10 @@ def test_a_field_to_compare_within_must_exist():
         ({"type": "multiclass"}, "class_num: a multiclass task needs class_num, or classes"),
         ({"type": "regression", "loss": "focal"}, "loss: focal is for binary and multiclass tasks"),
         ({"type": "count", "transform": "log1p"}, "transform: it has an effect with type"),
+        (
+            {"type": "multiclass", "class_num": 10**10},
+            "class_num: expected an integer from 2 to 1000",
+        ),
         ({"positive_weight": 0}, "positive_weight: expected a positive number, found 0"),
         ({"parents": ["b"]}, r"parents: expected earlier tasks \(none: it is the first task\)"),
         ({"classes": ["x", "x"]}, "classes: expected a list of texts"),
