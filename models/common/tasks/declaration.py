@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from datasets.readers.labels.label import KINDS, MISSING
 from models.common.hyper_parameters import SECTION, value
 
 KEY = f"{SECTION}.tasks"
-IGNORED = -100  # the label of a row that does not count; cross-entropy skips it
-
-TYPES = ("binary", "multiclass", "regression", "count")
+IGNORED = MISSING  # the label of a row that does not count; cross-entropy skips it
+TYPES = KINDS
 TRANSFORMS = ("log1p", "standardize")
 MOST_CLASSES = 100_000  # each has an output of its own
 LEARNED = "learned"  # `classes` are those of the training data; the reader of a table knows them

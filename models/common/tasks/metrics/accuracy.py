@@ -8,15 +8,7 @@ from models.common.tasks.metrics.stream import Stream, TaskMetric
 
 
 class Choices(Stream):
-    """Correct choices among several classes; the class with the highest score is chosen.
-
-    Args:
-        task_num: number of tasks.
-    """
-
-    def __init__(self, task_num: int):
-        self._task_num = task_num
-        super().__init__()
+    """Correct choices among several classes; the class with the highest score is chosen."""
 
     def reset(self) -> None:
         """Forgets every row."""

@@ -18,15 +18,7 @@ _TIES = 2e-3
 
 
 class Scores(Stream):
-    """Log-odds of binary tasks: logits or log-probabilities, whose difference is the log-odds.
-
-    Args:
-        task_num: number of tasks.
-    """
-
-    def __init__(self, task_num: int):
-        self._task_num = task_num
-        super().__init__()
+    """Log-odds of binary tasks: logits or log-probabilities, whose difference is the log-odds."""
 
     def reset(self) -> None:
         """Forgets every row."""

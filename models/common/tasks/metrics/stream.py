@@ -16,9 +16,13 @@ class Stream:
 
     A subclass counts them. Scores and labels of several tasks are ``[tasks, n, ...]``; of one task
     they may be ``[n, ...]``.
+
+    Args:
+        task_num: number of tasks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, task_num: int = 1):
+        self._task_num = task_num
         self.reset()
 
     def reset(self) -> None:

@@ -2,18 +2,10 @@
 
 import numpy as np
 import pytest
+from generated_rows import NAN, rows
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score
 
 from engine.evaluation.metrics import classes
-
-NAN = pytest.approx(float("nan"), nan_ok=True)
-
-
-def rows(count=5000, seed=0, rate=0.2):
-    rng = np.random.default_rng(seed)
-    labels = (rng.random(count) < rate).astype(np.int64)
-    predictions = np.clip(rng.normal(0.2 + 0.2 * labels, 0.15), 0.001, 0.999)
-    return labels, np.round(predictions, 2)  # rounded, so that there are ties
 
 
 def test_log_loss_agrees_with_scikit_learn():
