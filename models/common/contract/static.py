@@ -75,13 +75,11 @@ class MultiTaskStaticModel(MultiTaskModel):
     def _targets(self, columns: list) -> tuple:
         """Returns labels and weights as the net's loss takes them, of a batch's columns."""
         net, tasks = self.network, len(self.tasks)
-        if net.stacked and not self._task_rows.partial:
+        if net.stacked and self._task_rows.counts_alike:  # all tasks at once
             labels = paddle.stack(columns)
-            rows = paddle.shape(labels)[1].astype("float32")
-            weights = paddle.assign(self._task_rows.equal_shares(1)) / rows
-            if net.has_own_loss:  # one weight a row, as in dygraph; the default broadcasts
-                weights = weights * paddle.full_like(labels, 1, "float32")
-            return labels, weights
+            counted = (labels >= 0).astype("float32")
+            rows = paddle.clip(counted.sum(axis=1, keepdim=True), min=1.0)
+            return labels, counted * (paddle.assign(self._task_rows.equal_shares(1)) / rows)
         truth, weights = self._task_rows.in_graph(columns[:tasks], columns[tasks:])
         if net.stacked:
             return paddle.stack(truth), paddle.stack(weights)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 import paddle
 
-from models.common.hyper_parameters import SECTION
 from models.common.tasks.declaration import (
     IGNORED,
     KEY,
@@ -34,7 +33,8 @@ class TaskRows:
 
     Attributes:
         columns: the columns of sample weights, in the order of a reader's arrays.
-        partial: whether a row may not count for a task, or count more than another.
+        weighted: whether rows may have different weights.
+        counts_alike: whether every row that has a task's label counts for it, all alike.
     """
 
     def __init__(self, tasks: Sequence[Task], config):
@@ -42,11 +42,8 @@ class TaskRows:
         self._tasks, self._conditions = tasks, conditions(tasks)
         self._weights = np.array([task.weight for task in tasks], np.float32)
         self._factors = [_factors(task) for task in tasks]
-        of_table = f"{SECTION}.encoding" in config  # the reader of a table sets it
-        missing = of_table or any(task.missing_label is not None for task in tasks)
-        weighted = bool(self.columns) or any(each is not None for each in self._factors)
-        self.weighted = weighted
-        self.partial = weighted or missing or bool(self._conditions)
+        self.weighted = bool(self.columns) or any(each is not None for each in self._factors)
+        self.counts_alike = not self.weighted and not self._conditions
 
     def equal_shares(self, rows: int) -> np.ndarray:
         """Returns the shares ``[tasks, rows, 1]`` of rows that all count alike."""

@@ -167,6 +167,23 @@ def test_both_graphs_agree():
         np.testing.assert_allclose(metric.accumulate(), dygraph[name], rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
+def test_both_graphs_leave_out_missing_labels_of_equal_tasks(missing):
+    """Of two binary tasks one cross-entropy is the loss; -100 counts in no graph."""
+    tasks = [TASKS[0], {"name": "like", "label_column": 1, "weight": 0.5}]
+    x, *labels = rows(missing=missing)
+    block = [x, *labels[:2]]
+    model, net = built(block, config(tasks))
+    (feeds,) = model.prepare(net, block, ROWS)
+    loss = model.step_forward(net, None, feeds, {})[0].item()
+    if missing < 1:
+        expected = sum(losses_by_hand(net, [*block, None], tasks))
+        assert loss == pytest.approx(expected, rel=1e-5)
+    parameters = {name: value.numpy() for name, value in net.state_dict().items()}
+    assert net.stacked
+    assert run_static(block, config(tasks), parameters)[1]["loss"] == pytest.approx(loss, rel=1e-6)
+
+
 def test_rows_without_labels_are_predicted_and_add_nothing():
     block = rows(missing=0.0)
     model, net = built(block)
