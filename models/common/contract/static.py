@@ -79,7 +79,9 @@ class MultiTaskStaticModel(MultiTaskModel):
             labels = paddle.stack(columns)
             counted = (labels >= 0).astype("float32")
             rows = paddle.clip(counted.sum(axis=1, keepdim=True), min=1.0)
-            return labels, counted * (paddle.assign(self._task_rows.equal_shares(1)) / rows)
+            weights = paddle.assign(self._task_rows.equal_shares(1)) / rows
+            # One weight a row, as in dygraph; the default loss is 0 where a label is missing.
+            return labels, weights * counted if net.has_own_loss else weights
         truth, weights = self._task_rows.in_graph(columns[:tasks], columns[tasks:])
         if net.stacked:
             return paddle.stack(truth), paddle.stack(weights)
