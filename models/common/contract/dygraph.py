@@ -98,8 +98,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
     @paddle.no_grad()
     def _targets(self, columns: Sequence[np.ndarray], rows: int, size: int) -> list[tuple]:
         """Returns labels, weights and truth of each batch, as in `Feeds`."""
-        truth, (_, samples) = self._task_rows.truth(columns, rows), self._task_rows.divided(columns)
-        shares = self._task_rows.shares(truth, samples, size)
+        truth = self._task_rows.truth(columns, rows)
+        shares = self._task_rows.shares(truth, self._task_rows.samples(columns), size)
         if self._net.stacked:
             targets = _pieces(np.stack(truth), rows, size, axis=1)
         else:
@@ -123,9 +123,13 @@ class MultiTaskDygraphModel(MultiTaskModel):
             labels: as in `Feeds`.
             weights: as in `Feeds`.
         """
-        rows = labels.shape[1] if self._net.stacked else labels[0].shape[0]
-        weights = self._row_weights(rows) if weights is None else weights
-        return self._net.checked_loss(logits, labels, weights)
+        return self._net.checked_loss(logits, labels, self._given_or_equal(labels, weights))
+
+    def _given_or_equal(self, labels, weights):
+        """Returns weights as in `Feeds`, or those of rows that all count alike for None."""
+        if weights is not None:
+            return weights
+        return self._row_weights(labels.shape[1] if self._net.stacked else labels[0].shape[0])
 
     def _loss_of(self, logits, feeds: Feeds):
         """Returns the loss of a batch's logits."""
@@ -148,9 +152,9 @@ class MultiTaskDygraphModel(MultiTaskModel):
         """
         columns = [self._ready(model, batch).columns for batch in batches]
         joined = [np.concatenate(parts) for parts in zip(*columns)]
-        truth, (_, samples) = self._task_rows.truth(joined), self._task_rows.divided(joined)
         lengths = [len(each[0]) for each in columns]
-        return self._task_rows.sums(truth, samples, lengths)
+        rows = self._task_rows
+        return rows.sums(rows.truth(joined), rows.samples(joined), lengths)
 
     def reweighted(self, model: MultiTaskNet, batch, factors: np.ndarray) -> Feeds:
         """Returns a batch whose tasks' losses are multiplied by factors ``[tasks]``.
@@ -158,9 +162,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
         Optional: see `weight_sums`.
         """
         feeds = self._ready(model, batch)
-        weights = feeds.weights
-        if weights is None:
-            weights = self._row_weights(len(feeds.columns[0]))
+        weights = self._given_or_equal(feeds.labels, feeds.weights)
         factors = paddle.to_tensor(factors.astype(np.float32))
         if model.stacked:
             return feeds._replace(weights=weights * factors.reshape([-1, 1, 1]))
@@ -187,11 +189,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
         if step is None:
             return self.train_forward(model, metrics, batch, config)
         feeds = self._ready(model, batch)
-        labels, weights = feeds.labels, feeds.weights
-        if weights is None:
-            rows = labels.shape[1] if model.stacked else labels[0].shape[0]
-            weights = self._row_weights(rows)
-        logits, loss = step(model.inputs.joined(feeds.inputs), labels, weights)
+        weights = self._given_or_equal(feeds.labels, feeds.weights)
+        logits, loss = step(model.inputs.joined(feeds.inputs), feeds.labels, weights)
         self._add_scores(logits, feeds)
         return loss, metrics, {"loss": loss.detach()}
 

@@ -21,14 +21,19 @@ _NOT_ATTRIBUTES = ("penalty", "loss", "row_losses", "create_loss")
 class MultiTaskNet(nn.Layer):
     """A net with one output a task.
 
-    A subclass defines ``logits(features)``: ``[batch, features]``, or images, to ``[task_num,
-    batch, class_num]``. It may define a ``loss`` of its own, which both graphs and the fast step
-    call.
+    A subclass defines ``logits(features)``. It maps ``[batch, features]``, or images, to one tensor
+    ``[task_num, batch, size]``, or to a list of ``[batch, size]`` if tasks have different sizes.
+    ``logits[t]`` are those of task t in both cases. The class may define a ``loss`` of its own,
+    which both graphs and the fast step call.
 
     Attributes:
         task_num: the number of tasks.
-        class_num: the number of classes of every task.
+        class_num: the number of logits of every task if the constructor has no ``output_sizes``.
+        task_types: the types of tasks that the net's formula allows.
         tasks: the tasks' declarations, once the model is built.
+        heads: the tasks' losses and predictions (`tasks.heads.Head`), once the model is built.
+        stacked: whether one cross-entropy is the loss of all tasks. If not, labels and weights are
+            lists with an entry a task.
         inputs: the layer that turns inputs into features; None if the input is the features.
         smoothing: label smoothing (`tasks.losses.label_smoothing.Smoothing`); None for none.
         no_images: why the net reads no images, for an error; empty if it reads them. Its argument

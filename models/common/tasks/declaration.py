@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from datasets.readers.labels.declarations import LEARNED  # the reader of a table knows the classes
 from datasets.readers.labels.label import KINDS, MISSING
 from models.common.hyper_parameters import SECTION, value
 
@@ -14,7 +15,6 @@ IGNORED = MISSING  # the label of a row that does not count; cross-entropy skips
 TYPES = KINDS
 TRANSFORMS = ("log1p", "standardize")
 MOST_CLASSES = 100_000  # each has an output of its own
-LEARNED = "learned"  # `classes` are those of the training data; the reader of a table knows them
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,8 @@ class TaskRows:
         """Returns the shares ``[tasks, rows, 1]`` of rows that all count alike."""
         return np.repeat(self._weights.reshape(-1, 1, 1) / rows, rows, axis=1)
 
-    def divided(self, columns: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Returns the arrays after a batch's inputs: labels by task, sample weights by column.
+    def labels(self, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns labels ``[n, 1]`` by task of the arrays after a batch's inputs; none without.
 
         Raises:
             ValueError: the reader yields another number of arrays.
@@ -63,11 +63,15 @@ class TaskRows:
                 f"{KEY}: the reader yields {len(columns)} labels a row, the tasks are "
                 f"{named}{weights}"
             )
-        labels = [
+        return [
             np.asarray(column).reshape(-1, 1).astype("float32" if task.is_number else "int64")
             for task, column in zip(self._tasks, columns)
         ]
-        return labels, [np.asarray(c, np.float32).reshape(-1, 1) for c in columns[tasks:]]
+
+    def samples(self, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns sample weights ``[n, 1]`` by column of the arrays after a batch's inputs."""
+        after = columns[len(self._tasks) :]
+        return [np.asarray(column, np.float32).reshape(-1, 1) for column in after]
 
     def truth(self, columns: Sequence[np.ndarray], rows: int = 0) -> list[np.ndarray]:
         """Returns labels ``[n, 1]`` by task, `IGNORED` or NaN in rows that do not count.
@@ -76,7 +80,7 @@ class TaskRows:
             columns: labels and sample weights; empty for rows to predict.
             rows: the number of rows, if there may be no columns.
         """
-        labels, _ = self.divided(columns)
+        labels = self.labels(columns)
         if not labels:
             return [np.full([rows, 1], _absent(task)) for task in self._tasks]
         truth = list(labels)
@@ -102,7 +106,7 @@ class TaskRows:
         """Returns sample weights ``[rows]`` by task; None if no task has any."""
         if not self.columns:
             return None
-        weights = self.sample_weights(self.divided(columns)[1])
+        weights = self.sample_weights(self.samples(columns))
         return {
             task.name: np.ones(rows, np.float32) if weight is None else weight[:, 0]
             for task, weight in zip(self._tasks, weights)
