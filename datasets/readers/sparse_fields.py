@@ -6,12 +6,18 @@ They are declared here because models may import from ``datasets``, but not the 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from datasets.readers import checks
 
-POOLINGS = ("sum", "mean", "max")
-_KEY = "hyper_parameters.sparse_fields"
+POOLINGS = ("sum", "mean", "max")  # of ids in any order
+SEQUENCE_POOLINGS = ("last", "din", "attention", "gru")  # of ids in order
+HASH_METHODS = ("double", "quotient_remainder")
+PER_TASK = "per_task"
+KEY = "hyper_parameters.sparse_fields"
+_FIRST_KEYS = ("name", "size", "max_len", "pooling", "share")
+_LATER_KEYS = ("sequence", "target", "weighted", "tables", "hash_num", "hash_method")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,16 +28,38 @@ class SparseField:
         name: the field's name in errors and metadata.
         size: number of ids, including 0. The id 0 is out-of-vocabulary and padding.
         max_len: ids a row; shorter rows are padded with 0.
-        pooling: how the embeddings of several ids are combined: ``sum``, ``mean`` or ``max`` over
-            the ids that are not 0.
+        pooling: how the embeddings of several ids are combined: a type, or a mapping of the type
+            and its options. ``sum``, ``mean`` and ``max`` are over the ids that are not 0.
         share: the field whose embedding table is used; None for a table of its own.
+        sequence: whether the ids are in an order that the pooling uses.
+        target: the field that ``din`` compares the ids with; None for the one under ``share``.
+        weighted: whether each id has a weight.
+        tables: ``per_task`` for a table of each task; None for one.
+        hash_num: ids that a value is hashed to.
+        hash_method: how these ids are computed; None if ``hash_num`` is 1.
     """
 
     name: str
     size: int
     max_len: int = 1
-    pooling: str = "mean"
+    pooling: str | Mapping[str, Any] = "mean"
     share: str | None = None
+    sequence: bool = False
+    target: str | None = None
+    weighted: bool = False
+    tables: str | None = None
+    hash_num: int = 1
+    hash_method: str | None = None
+
+    def meaning(self) -> dict[str, Any]:
+        """Returns what a checkpoint records: keys of later versions only if they are set."""
+        defaults = {each.name: each.default for each in dataclasses.fields(self)}
+        values = dataclasses.asdict(self)
+        return {
+            name: value
+            for name, value in values.items()
+            if name in _FIRST_KEYS or value != defaults[name]
+        }
 
 
 def fields_of(config, largest: int | None = None) -> tuple[SparseField, ...]:
@@ -45,25 +73,25 @@ def fields_of(config, largest: int | None = None) -> tuple[SparseField, ...]:
         ValueError: an entry is malformed, two fields have the same name, or ``share`` names a
             field that cannot be shared.
     """
-    entries = checks.list_of("fields", _KEY, config.get(_KEY))
+    entries = checks.list_of("fields", KEY, config.get(KEY))
     fields = tuple(_field(entry, largest) for entry in entries)
-    checks.distinct(_KEY, "field", [field.name for field in fields])
+    checks.distinct(KEY, "field", [field.name for field in fields])
     owners = {field.name: field for field in fields if field.share is None}
     for field in fields:
         owner = owners.get(field.share)
         if field.share is not None and (owner is None or owner.size != field.size):
             expected = f"a field of size {field.size} that has no share of its own"
-            checks.fail(f"{_KEY}: {field.name}: share", expected, field.share)
+            checks.fail(f"{KEY}: {field.name}: share", expected, field.share)
     return fields
 
 
 def _field(entry: Any, largest: int | None) -> SparseField:
-    checks.keys(_KEY, entry, ("name", "size"), ("max_len", "pooling", "share"))
+    checks.keys(KEY, entry, ("name", "size"), (*_FIRST_KEYS[2:], *_LATER_KEYS))
     field = SparseField(**entry)
     if not isinstance(field.name, str):
         hint = "without quotation marks YAML reads 101 as a number"
-        checks.fail(f"{_KEY}: name", "a text in quotation marks", field.name, hint)
-    place = f"{_KEY}: {field.name}"
+        checks.fail(f"{KEY}: name", "a text in quotation marks", field.name, hint)
+    place = f"{KEY}: {field.name}"
     checks.integer(f"{place}: size", field.size, 2, largest)
     checks.integer(f"{place}: max_len", field.max_len, 1, largest)
     checks.choice(f"{place}: pooling", field.pooling, POOLINGS)

@@ -23,6 +23,12 @@ DEFAULTS: dict[str, Any] = {
     "embedding_size": 16,
     "sparse_gradients": True,
     "hash_ids": False,
+    # what a net gets of the features; docs/features.md
+    "feature_groups": None,
+    "domain": None,
+    "bottom": None,
+    "dense_embedding": None,
+    "dense_batch_norm": False,
     # a table's columns; docs/table.md
     "table.labels": None,
     "table.dense": None,
@@ -32,6 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "table.column_names": None,
     "table.encoding": None,
     "table.sample_weight": None,
+    "table.rates": None,
     # the loss and the optimizer
     "label_smoothing": 0.0,
     "optimizer.class": "adam",

@@ -33,7 +33,7 @@ def record(
     """
     fields = fields_of(config)
     dense = dense_input_dim(config, fields)
-    shared = {"dense_input_dim": dense, "sparse_fields": [asdict(field) for field in fields]}
+    shared = {"dense_input_dim": dense, "sparse_fields": [field.meaning() for field in fields]}
     if dense:
         shared.update({name: value(config, name) for name in ("standardize", "dense_bins")})
     if fields:
