@@ -65,12 +65,13 @@ def keys(
     place: str, value: Any, required: Collection[str], optional: Collection[str]
 ) -> Mapping[str, Any]:
     """Returns a mapping that has the required keys and none that is unknown."""
-    names = ", ".join(required)
     if not isinstance(value, Mapping) or not set(required) <= set(value):
+        names = ", ".join(required)
         fail(place, f"a mapping with {names} (optional: {', '.join(optional)})", value)
     for key in value:
         if key not in required and key not in optional:
-            fail(f"{place}: {value['name']}", f"keys among {names}, {', '.join(optional)}", key)
+            named = f"{place}: {value['name']}" if "name" in value else place
+            fail(named, f"keys among {', '.join([*required, *optional])}", key)
     return value
 
 

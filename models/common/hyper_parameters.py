@@ -10,6 +10,7 @@ from typing import Any
 
 SECTION = "hyper_parameters"
 
+# A default of {} says that the value is a mapping, which the configuration keeps whole.
 DEFAULTS: dict[str, Any] = {
     "tasks": None,
     "class_num": 2,  # of tasks without class_num
@@ -24,11 +25,12 @@ DEFAULTS: dict[str, Any] = {
     "sparse_gradients": True,
     "hash_ids": False,
     # what a net gets of the features; docs/features.md
-    "feature_groups": None,
-    "domain": None,
-    "bottom": None,
-    "dense_embedding": None,
+    "dense_columns": None,
+    "dense_embedding": {},
     "dense_batch_norm": False,
+    "feature_groups": {},
+    "domain": None,
+    "bottom": {},
     # a table's columns; docs/table.md
     "table.labels": None,
     "table.dense": None,
@@ -38,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "table.column_names": None,
     "table.encoding": None,
     "table.sample_weight": None,
-    "table.rates": None,
+    "table.rates": {},
     # the loss and the optimizer
     "label_smoothing": 0.0,
     "optimizer.class": "adam",

@@ -31,6 +31,7 @@ ENGINE = (
 MODELS = (
     "checks",
     "hyper_parameters",
+    "layout",
     "fast_step",
     "layers",
     "inputs",

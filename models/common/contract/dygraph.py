@@ -22,7 +22,7 @@ class Feeds(NamedTuple):
     """A batch as the nets here take it.
 
     Attributes:
-        inputs: the net's inputs; dense ones are scaled.
+        inputs: the net's inputs as the reader yields them, or as `Inputs.scaled` makes them.
         labels: ``[tasks, n, 1]``, or a list with an entry a task if the net is not stacked.
         weights: each row's share of the loss, in the form of the labels; None if all count alike.
         truth: each task's labels ``[n, 1]``; see `TaskRows.truth`.
@@ -134,7 +134,8 @@ class MultiTaskDygraphModel(MultiTaskModel):
     def _loss_of(self, logits, feeds: Feeds):
         """Returns the loss of a batch's logits."""
         for field, column in self._groups.items():
-            self._net.groups[field] = feeds.inputs[-1][:, column : column + 1]
+            array, place = self._net.inputs.located_column(column)
+            self._net.groups[field] = feeds.inputs[array][:, place : place + 1]
         return self.create_loss(logits, feeds.labels, feeds.weights)
 
     def _row_weights(self, rows: int):
@@ -190,7 +191,7 @@ class MultiTaskDygraphModel(MultiTaskModel):
             return self.train_forward(model, metrics, batch, config)
         feeds = self._ready(model, batch)
         weights = self._given_or_equal(feeds.labels, feeds.weights)
-        logits, loss = step(model.inputs.joined(feeds.inputs), feeds.labels, weights)
+        logits, loss = step(*feeds.inputs, feeds.labels, weights)
         self._add_scores(logits, feeds)
         return loss, metrics, {"loss": loss.detach()}
 

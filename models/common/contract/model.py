@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
@@ -14,9 +13,10 @@ from paddle.static import InputSpec
 
 from datasets.readers.sparse_fields import fields_of
 from models.common import hyper_parameters
-from models.common.contract import record
+from models.common.contract import net_arguments, record
 from models.common.contract.net import MultiTaskNet
-from models.common.inputs.inputs import Inputs, input_specs, inputs_of
+from models.common.inputs.building import domain_num, input_specs, inputs_of
+from models.common.inputs.inputs import Inputs
 from models.common.paddlerec import translation
 from models.common.tasks.declaration import KEY as TASKS
 from models.common.tasks.declaration import Task, tasks_of
@@ -25,7 +25,6 @@ from models.common.tasks.metrics.task_streams import TaskStreams
 from models.common.tasks.task_rows import TaskRows, counts
 
 VALID_METRIC = "runner.valid_metric"
-OUTPUT_SIZES = "output_sizes"  # an argument of nets that follows from the tasks
 
 
 class MultiTaskModel:
@@ -45,11 +44,11 @@ class MultiTaskModel:
     @classmethod
     def hyper_parameters(cls) -> dict[str, Any]:
         """Returns every hyper-parameter that a YAML may set, with its default."""
-        return {**hyper_parameters.DEFAULTS, **_arguments(cls.net_class)}
+        return {**hyper_parameters.DEFAULTS, **net_arguments.of(cls.net_class)}
 
     def checkpoint_record(self, config) -> dict[str, Any]:
         """Returns what a checkpoint records of the model; see `record.record`."""
-        arguments = _arguments(self.net_class)
+        arguments = net_arguments.of(self.net_class)
         return record.record(config, self.net_class, arguments, self.input_specs(config))
 
     @classmethod
@@ -74,9 +73,9 @@ class MultiTaskModel:
             )
         arguments = {
             name: config.get(f"{section}.{name}", default)
-            for name, default in _arguments(self.net_class).items()
+            for name, default in net_arguments.of(self.net_class).items()
         }
-        for name in _required(self.net_class):
+        for name in net_arguments.required(self.net_class):
             if arguments[name] is None:
                 raise ValueError(f"{section}.{name}: it is not set, and the net has no default")
         if "feature_size" in arguments:
@@ -87,7 +86,8 @@ class MultiTaskModel:
                 )
             arguments["feature_size"] = inputs.size
         heads = [Head(task) for task in self.tasks]
-        net = self.net_class(**arguments, **self._output_sizes(heads))
+        following = {**self._output_sizes(heads), **self._feature_sizes(config, inputs)}
+        net = self.net_class(**arguments, **following)
         if net.task_num != len(self.tasks):
             names = ", ".join(task.name for task in self.tasks)
             raise ValueError(
@@ -117,8 +117,8 @@ class MultiTaskModel:
                     f"{' and '.join(kind.task_types)} tasks only, found {head.task.type}"
                 )
         sizes = [head.size for head in heads]
-        if OUTPUT_SIZES in inspect.signature(kind.__init__).parameters:
-            return {OUTPUT_SIZES: sizes}
+        if net_arguments.accepts(kind, net_arguments.OUTPUT_SIZES):
+            return {net_arguments.OUTPUT_SIZES: sizes}
         for head in heads:
             if head.size != kind.class_num:
                 raise ValueError(
@@ -128,9 +128,19 @@ class MultiTaskModel:
                 )
         return {}
 
+    def _feature_sizes(self, config, inputs: Inputs) -> dict[str, Any]:
+        """Returns the net's arguments for the sizes of its groups and the number of domains."""
+        found: dict[str, Any] = {}
+        if net_arguments.accepts(self.net_class, net_arguments.GROUP_SIZES):
+            found[net_arguments.GROUP_SIZES] = inputs.layout.group_sizes()
+        if net_arguments.accepts(self.net_class, net_arguments.DOMAIN_NUM):
+            found[net_arguments.DOMAIN_NUM] = domain_num(config)
+        return found
+
     def create_inputs(self, config) -> Inputs:
         """Returns the layer that turns inputs into features."""
-        return inputs_of(config)
+        table_num = self.net_class.table_num or len(tasks_of(config))
+        return inputs_of(config, self.net_class.needs, table_num)
 
     def input_specs(self, config) -> list[InputSpec]:
         """Returns the net's inputs: names, dtypes, and shapes with None for the batch."""
@@ -227,11 +237,10 @@ class MultiTaskModel:
                     found[place].append(labels[place][counts(labels[place]), 0])
                 yield block[0]
 
-        fitted = {}
-        if net.inputs.scale is not None:
-            fitted = {f"inputs.scale.{k}": v for k, v in net.inputs.scale.fit(inputs()).items()}
+        arrays = inputs()
+        fitted = {f"inputs.{name}": value for name, value in net.inputs.fit(arrays).items()}
         if scales:
-            for _ in inputs():
+            for _ in arrays:
                 pass
         for place, head in scales:
             values = head.scale.fit(np.concatenate(found[place]))
@@ -269,25 +278,3 @@ def _are_stacked(heads: Sequence[Head]) -> bool:
         and (head.loss.smoothing and head.loss.smoothing.share) == share
         for head in heads
     )
-
-
-def _arguments(net_class: type) -> dict[str, Any]:
-    """Returns a net's hyper-parameters with their defaults: its constructor's arguments."""
-    arguments = inspect.signature(net_class.__init__).parameters
-    shared = hyper_parameters.DEFAULTS
-    return {
-        name: shared.get(name) if each.default is each.empty else each.default
-        for name, each in arguments.items()
-        if name not in ("self", OUTPUT_SIZES)
-    }
-
-
-def _required(net_class: type) -> list[str]:
-    """Returns the hyper-parameters of a net that have no default."""
-    shared = hyper_parameters.DEFAULTS
-    arguments = inspect.signature(net_class.__init__).parameters.items()
-    return [
-        name
-        for name, each in arguments
-        if name != "self" and each.default is each.empty and name not in shared
-    ]

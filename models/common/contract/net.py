@@ -42,6 +42,12 @@ class MultiTaskNet(nn.Layer):
         writable: whether the fast step may write this net's training step. ``logits`` is then not
             called in every step, so attributes that are set between steps, other than by
             ``train`` and ``eval``, have no effect: such a net sets it to False.
+        needs: what ``logits`` reads beside the features: some of `inputs.features.NEEDS`. It then
+            gets `inputs.features.Features` in place of a tensor. The constructor may have the
+            arguments ``group_sizes``, a mapping from a group's name to its size, and
+            ``domain_num``, the number of domains.
+        table_num: the number of tables of fields with ``tables: per_task``, for a net that needs
+            "tables"; None for as many as tasks.
         training_only: the arguments of the constructor that do not change predictions. All others
             must be those of a checkpoint that is read.
     """
@@ -55,6 +61,8 @@ class MultiTaskNet(nn.Layer):
     no_images: str = "its layers take a number of features"
     gate_names: list[str] | None = None
     writable = True
+    needs: Sequence[str] = ()
+    table_num: int | None = None
     training_only: tuple[str, ...] = ("dropout",)
 
     def __init__(self, task_num: int):
@@ -72,7 +80,7 @@ class MultiTaskNet(nn.Layer):
             )
         super().__setattr__(name, value)
 
-    def forward(self, x, ids=None) -> list[paddle.Tensor]:
+    def forward(self, x, ids=None, weights=None) -> list[paddle.Tensor]:
         """Returns each task's predictions.
 
         They are class probabilities ``[batch, class_num]``, or ``[batch, 1]`` in the label's unit.
@@ -80,8 +88,9 @@ class MultiTaskNet(nn.Layer):
         Args:
             x: the first input, as a reader yields it.
             ids: the second input, if there are two.
+            weights: the third input, if there are three.
         """
-        return self.predictions(self.logits(self.features(x, ids)))
+        return self.predictions(self.logits(self.features(x, ids, weights)))
 
     def predictions(self, logits) -> list[paddle.Tensor]:
         """Returns each task's predictions for logits; see `forward`."""
@@ -95,10 +104,12 @@ class MultiTaskNet(nn.Layer):
             return list(logits)
         return list(ops.unbind(logits, axis=0, count=self.task_num))
 
-    def features(self, x, ids=None):
+    def features(self, x, ids=None, weights=None):
         """Returns the features of inputs as a reader yields them."""
         if self.inputs is None:
             return x
+        if weights is not None:
+            return self.inputs(x, ids, weights)
         return self.inputs(x) if ids is None else self.inputs(x, ids)
 
     def loss(self, logits, labels, weights):

@@ -8,11 +8,12 @@ from typing import Any
 
 from datasets.readers.sparse_fields import fields_of
 from models.common.hyper_parameters import DEFAULTS, SECTION, value
-from models.common.inputs.inputs import dense_input_dim
+from models.common.inputs.building import dense_input_dim, layout_of
 from models.common.tasks.declaration import KEY as TASKS
 from models.common.tasks.declaration import tasks_of
 
 _COLUMNS = ("labels", "dense", "sparse")  # keys of hyper_parameters.table
+_OF_FEATURES = ("bottom", "dense_embedding", "dense_batch_norm", "feature_groups", "domain")
 
 
 def record(
@@ -38,6 +39,7 @@ def record(
         shared.update({name: value(config, name) for name in ("standardize", "dense_bins")})
     if fields:
         shared["hash_ids"] = value(config, "hash_ids")
+    shared.update({name: value(config, name) for name in _OF_FEATURES})
     unused = {*net_class.training_only, "feature_size", *DEFAULTS}  # the inputs give the size
     own = {
         name: config.get(f"{SECTION}.{name}", default)
@@ -49,6 +51,7 @@ def record(
         "net": net_class.__name__,
         "tasks": tasks,
         "inputs": [{"name": spec.name, "size": list(spec.shape[1:])} for spec in specs],
+        "features": None if len(specs[0].shape) > 2 else layout_of(config).record(),
         "columns": {key: _names(config.get(f"{SECTION}.table.{key}")) for key in _COLUMNS},
         "hyper_parameters": {**shared, **own},
     }

@@ -90,7 +90,9 @@ class MultiTaskStaticModel(MultiTaskModel):
     def _loss_of(self, logits, features: list, labels, weights):
         """Returns the net's loss of a batch."""
         for field, column in self._groups.items():
-            self.network.groups[field] = features[-1][:, column : column + 1]
+            self.network.groups[field] = features[self.network.inputs.ids_place][
+                :, column : column + 1
+            ]
         return self.network.checked_loss(logits, labels, weights)
 
     def _divided(self, fields) -> tuple[list, list]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import paddle
@@ -80,29 +80,30 @@ class StepCode:
             (added,) = self.backward(f"_C_ops.add({before}, {added})")
         self._gradients[name] = added
 
-    def finish(self, features: Any, logits: str, loss: str) -> None:
+    def finish(self, inputs: Sequence[str], logits: str, loss: str) -> None:
         """Writes all backward lines and joins the text.
 
         Args:
-            features: the symbol of the step's input.
+            inputs: the names of the step's inputs.
             logits: what the step returns as the logits; their gradients are written.
             loss: the name of the loss.
         """
         while self._rules:
             self._rules.pop()()
-        gradients = ", ".join([str(features.gradient), *self._gradients.values()])
+        gradients = ", ".join(self._gradients.values())
         inner = [f"        {line}" for line in [*self._backward, f"return [{gradients}]"]]
         outer = [f"    {line}" for line in self._forward]
         last = f"    return {loss}, {logits}, backward"
-        source = ["def step(x, labels, weights):", *outer, "    def backward():", *inner, last]
+        names = ", ".join([*inputs, "labels", "weights"])
+        source = [f"def step({names}):", *outer, "    def backward():", *inner, last]
         self.source = "\n".join(source)
 
     def function(self) -> Callable:
         """Returns the finished step as a function.
 
-        It takes the features, the labels ``[tasks, batch, 1]`` and each row's weight, of the
-        labels' shape. It returns the loss, the logits, and a function that returns the gradients
-        of the features (or None) and of the `parameters`.
+        It takes the inputs, the labels ``[tasks, batch, 1]`` and each row's weight, of the labels'
+        shape. It returns the loss, the logits, and a function that returns the gradients of the
+        `parameters`.
         """
         names = {"_C_ops": _C_ops, **dict(self._constants.values())}
         exec(self.source, names)

@@ -185,6 +185,18 @@ def transpose(x: Symbol, order: Sequence[int]) -> Symbol:
     return _elementwise(x, f"_C_ops.transpose({x.name}, {order})", gradient, len(order))
 
 
+def lookup(rows: Symbol, table: paddle.Tensor, sparse: bool) -> Symbol:
+    """Writes rows of a table."""
+    name, sparse = rows.code.constant(table), bool(sparse)
+
+    def back(out: Symbol) -> None:
+        call = f"_C_ops.embedding_grad({rows.name}, {name}, {out.gradient}, -1, {sparse})"
+        rows.code.add_gradient(table, call)
+
+    call = f"_C_ops.embedding({rows.name}, {name}, -1, {sparse})"
+    return apply(rows.code, call, rows.rank and rows.rank + 1, back)
+
+
 def sum(x: Symbol, axis: int, keepdim: bool = False) -> Symbol:
     """Writes the sum over an axis."""
     axis, keepdim = int(axis), bool(keepdim)

@@ -58,8 +58,8 @@ class FastStep:
     def function(self) -> Callable | None:
         """Returns the step, or None if autograd has to find the gradients.
 
-        The step takes features, labels and each row's weight. It returns the logits and a
-        `StepLoss`.
+        The step takes the arrays of `Inputs.scaled`, labels and each row's weight. It returns the
+        logits and a `StepLoss`.
         """
         if not self._possible or self._hooked:
             return None
@@ -175,16 +175,16 @@ def _check_kept(attributes: dict) -> None:
 
 
 def _code(net: nn.Layer) -> StepCode:
-    flat = all(len(spec.shape) == 2 for spec in net.inputs.specs)
-    code = StepCode()
-    features = Symbol("x", code, 2 if flat else None, net.inputs.trained)
-    logits = net.logits(features)
+    code, inputs = StepCode(), net.inputs
+    rank = None if inputs.are_images else 2
+    arrays = [Symbol(name, code, rank, wanted=False) for name in inputs.ready]
+    logits = net.logits(inputs.joined(arrays))
     if net.stacked:
-        code.finish(features, logits.name, losses.write(net, code, logits))
+        code.finish(inputs.ready, logits.name, losses.write(net, code, logits))
         return code
     each = net.by_task(logits)
     loss = losses.write(net, code, *each)
-    code.finish(features, f"[{', '.join(symbol.name for symbol in each)}]", loss)
+    code.finish(inputs.ready, f"[{', '.join(symbol.name for symbol in each)}]", loss)
     return code
 
 
@@ -215,13 +215,13 @@ def _step(code: StepCode) -> Callable:
     step, parameters = code.function(), code.parameters
     checked = False
 
-    def run(features, labels, weights) -> tuple:
+    def run(*batch) -> tuple:
         nonlocal checked
         with paddle.no_grad():
-            loss, logits, back = step(features, labels, weights)
+            loss, logits, back = step(*batch)
         if not checked:
             back, checked = partial(_checked, back, parameters), True
-        return logits, StepLoss(loss, back, features, parameters)
+        return logits, StepLoss(loss, back, parameters)
 
     return run
 
@@ -233,8 +233,8 @@ def _checked(back: Callable, parameters: Sequence) -> list:
         ValueError: a gradient has not the shape of its parameter.
     """
     gradients = back()
-    for parameter, gradient in zip(parameters, gradients[1:]):
-        if parameter.shape != gradient.shape:
+    for parameter, gradient in zip(parameters, gradients):
+        if gradient.is_dense() and parameter.shape != gradient.shape:
             raise ValueError(
                 f"the written gradient of {parameter.name} has shape {gradient.shape}, the "
                 f"parameter {parameter.shape}: set writable = False in the net's class"

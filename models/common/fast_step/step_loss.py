@@ -14,25 +14,19 @@ class StepLoss:
 
     Args:
         value: the loss, one number.
-        back: returns the gradients of the features, or None, and of the parameters.
-        features: the features; autograd continues from them.
+        back: returns the gradients of the parameters.
         parameters: the parameters.
     """
 
-    def __init__(
-        self, value: paddle.Tensor, back: Callable, features: paddle.Tensor, parameters: Sequence
-    ):
+    def __init__(self, value: paddle.Tensor, back: Callable, parameters: Sequence):
         self.item, self.detach = value.item, value.detach
-        self._back, self._features, self._parameters = back, features, parameters
+        self._back, self._parameters = back, parameters
 
     def backward(self) -> None:
         """Adds to the gradients of all parameters."""
         with paddle.no_grad():
-            of_features, *gradients = self._back()
-            for parameter, gradient in zip(self._parameters, gradients):
+            for parameter, gradient in zip(self._parameters, self._back()):
                 before = parameter.grad
                 if before is not None:
                     gradient = before + gradient
                 _set_grad(parameter, gradient)
-        if of_features is not None:
-            self._features.backward(of_features)

@@ -103,6 +103,20 @@ def scale(x, factor: float, bias: float = 0.0):
 
 
 @_operator
+def lookup(rows, table: paddle.Tensor, sparse: bool):
+    """Returns rows of a table, ``[batch, columns]`` to ``[batch, columns, size]``.
+
+    Args:
+        rows: the rows' numbers, in range.
+        table: ``[rows, size]``.
+        sparse: whether the table's gradient has only these rows.
+    """
+    if paddle.in_dynamic_mode():
+        return _C_ops.embedding(rows, table, -1, sparse)
+    return F.embedding(rows, table, sparse=sparse)
+
+
+@_operator
 def sum(x, axis: int, keepdim: bool = False):
     """Returns the sum over an axis."""
     return paddle.sum(x, axis, keepdim=keepdim)

@@ -44,6 +44,11 @@ def known_keys(declared: Mapping[str, Any] | None) -> dict[str, Any]:
     return known
 
 
+def blocks(known: Mapping[str, Any]) -> list[str]:
+    """Returns the keys whose values are mappings, which stay whole: their default is one."""
+    return [key for key, default in known.items() if isinstance(default, Mapping)]
+
+
 def without_effect(config: Mapping[str, Any]) -> dict[str, str]:
     """Returns the keys of a configuration that only PaddleRec has a use for, with the reasons."""
     found = {key: reason for key, reason in WITHOUT_EFFECT.items() if key in config}

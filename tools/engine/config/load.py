@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.config import keys, overriding, runner_values, yaml_files, yaml_scalars
@@ -38,11 +38,11 @@ def load_config(
     """
     yaml_path = os.path.abspath(yaml_path)
     content, repeated = read_yaml(yaml_path)
-    values, twice = _flatten(content)
     folder = os.path.dirname(yaml_path)
-    if FOLDER_KEY in values:  # a configuration that was saved beside checkpoints
-        values[FOLDER_KEY] = folder = _model_folder(yaml_path, folder, values[FOLDER_KEY])
+    if FOLDER_KEY in content:  # a configuration that was saved beside checkpoints
+        content[FOLDER_KEY] = folder = _model_folder(yaml_path, folder, content[FOLDER_KEY])
     declared = model_keys(folder)
+    values, twice = _flatten(content, keys.blocks(keys.known_keys(declared)))
     _report_repeated(yaml_path, repeated + twice, is_error=declared is not None)
     known = keys.known_keys(declared)
     _check_keys(yaml_path, values, known, is_declared=declared is not None)
@@ -105,23 +105,32 @@ def _check_mapping(place: str, content: Any) -> None:
         raise UserError(f"{place}: expected keys and values, found {found}")
 
 
-def flat(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the values of nested mappings with their full keys, such as ``runner.epochs``."""
+def flat(
+    tree: Mapping, prefix: str = "", blocks: Collection[str] = ()
+) -> Iterator[tuple[str, Any]]:
+    """Yields the values of nested mappings with their full keys, such as ``runner.epochs``.
+
+    Args:
+        tree: the mappings.
+        prefix: what stands before the names in full keys.
+        blocks: the full keys whose mappings are values.
+    """
     for name, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{name}.")
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value and key not in blocks:
+            yield from flat(value, f"{key}.", blocks)
         else:
-            yield f"{prefix}{name}", value
+            yield key, value
 
 
-def _flatten(content: Mapping) -> tuple[dict[str, Any], Repeated]:
+def _flatten(content: Mapping, blocks: Collection[str]) -> tuple[dict[str, Any], Repeated]:
     """Returns the values by full key, and the keys that are set in two ways.
 
     ``runner.epochs`` may also be ``epochs`` in ``runner``, and the key 1 may also be ``"1"``.
     """
     values: dict[str, Any] = {}
     twice: Repeated = []
-    for key, value in flat(content):
+    for key, value in flat(content, blocks=blocks):
         if key in values:
             twice.append((key, None))
         values[key] = value

@@ -35,7 +35,8 @@ def parse(
         UserError: a text has no key or no ``=``, the key is unknown, or the value has another type
             than the default of its key.
     """
-    overrides = {}
+    overrides: dict[str, Any] = {}
+    blocks = keys.blocks(defaults)
     for text in texts:
         key, separator, raw = text.partition("=")
         if not separator or not key:
@@ -44,7 +45,11 @@ def parse(
         if inner:
             problem = f"{key} is a section: set its keys one by one, such as {inner}=..."
             raise UserError(f"-o {text}: {problem}")
-        if key in keys.WITHOUT_EFFECT:
+        block = keys.owner_of(key, blocks)
+        if block:
+            before = overrides.get(block, values.get(block))
+            overrides[block] = _with_entry(before, key[len(block) + 1 :], _parse_yaml(key, raw))
+        elif key in keys.WITHOUT_EFFECT:
             overrides[key] = raw
         elif key not in values and key not in defaults:
             raise UserError(f"-o {text}: {keys.unknown(key, {**values, **defaults})}")
@@ -73,6 +78,20 @@ def _convert(key: str, raw: str, current: Any, is_known: bool) -> Any:
     if problem:
         raise UserError(f"-o {key}={raw}: {problem}")
     return float(value) if type(current) is float and type(value) is int else value
+
+
+def _with_entry(block: Any, key: str, value: Any) -> dict[str, Any]:
+    """Returns a block with another value of one of its keys.
+
+    Args:
+        block: the block; a text is its ``type``.
+        key: the key inside the block, such as ``type`` or ``user.stop_gradient``.
+        value: the new value.
+    """
+    block = {"type": block} if isinstance(block, str) else dict(block or {})
+    name, _, inner = key.partition(".")
+    block[name] = _with_entry(block.get(name), inner, value) if inner else value
+    return block
 
 
 def type_problem(value: Any, default: Any) -> str:

@@ -8,7 +8,7 @@ from engine.graphs.dygraph import DygraphSession
 from models.common.checks import whole
 from models.common.contract.dygraph import MultiTaskDygraphModel
 from models.common.contract.net import MultiTaskNet
-from models.common.inputs.inputs import input_specs, inputs_of
+from models.common.inputs.building import input_specs, inputs_of
 from models.common.inputs.scaling import PiecewiseLinear, Standardize
 
 

@@ -96,7 +96,7 @@ class _Selected(paddle.nn.Layer):
     """A net with some of its outputs.
 
     Args:
-        net: the net of one or two inputs, which returns a list.
+        net: the net of up to three inputs, which returns a list.
         places: the places of the outputs in the list.
     """
 
@@ -104,9 +104,12 @@ class _Selected(paddle.nn.Layer):
         super().__init__()
         self._net, self._places = net, places
 
-    def forward(self, first: Any, second: Any = None) -> list:
+    def forward(self, first: Any, second: Any = None, third: Any = None) -> list:
         """Returns the selected outputs; Paddle exports no ``*inputs``."""
-        outputs = self._net(first) if second is None else self._net(first, second)
+        if third is not None:
+            outputs = self._net(first, second, third)
+        else:
+            outputs = self._net(first) if second is None else self._net(first, second)
         return [outputs[place] for place in self._places]
 
 
@@ -127,8 +130,8 @@ def _selected_outputs(session: DygraphSession, config: Config, specs: list) -> t
         raise config.error(f"runner.{FEEDS}", f"the net needs all of {', '.join(inputs)}")
     if not config.runner(FETCHES):
         return names, session.net
-    if len(inputs) > 2:
-        raise config.error(f"runner.{FETCHES}", "it works for nets of one or two inputs")
+    if len(inputs) > 3:
+        raise config.error(f"runner.{FETCHES}", "it works for nets of up to three inputs")
     places = select(config, FETCHES, {name: n for n, name in enumerate(names)}, names)
     chosen = _Selected(session.net, list(places.values()))
     chosen.eval()

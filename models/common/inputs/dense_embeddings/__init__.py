@@ -1,0 +1,1 @@
+"""Embeddings and normalisation of dense numbers, after their scaling."""

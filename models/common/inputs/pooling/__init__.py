@@ -1,0 +1,1 @@
+"""Poolings: the embeddings of several ids of a field become one vector."""

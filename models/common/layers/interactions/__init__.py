@@ -1,0 +1,1 @@
+"""Interactions of features before the experts: ``hyper_parameters.bottom``, for every model."""
