@@ -95,4 +95,8 @@ VIDEO_FIELDS = (
 )
 FIELDS = (*LOG_FIELDS, *USER_FIELDS, *VIDEO_FIELDS)
 
+# The videos that the user clicked and viewed long on earlier days, the most recent one last.
+SEQUENCE = "history"
+LENGTH = 50
+
 WIDTH = len(LABELS) + len(DENSE) + len(HISTORY) + sum(field.max_len for field in FIELDS)

@@ -9,8 +9,9 @@ writes these files into the output folder, each in the order of the log:
     valid_all/valid_data.csv    30 April, with the vocabulary of 25 to 29 April
     test_all/test_data.csv      1 to 8 May, with the vocabulary of 25 to 30 April
     vocabulary.csv              the values of the ids, from 25 to 30 April
+    days_all/2022-04-25.csv     and 13 more: each day as a table of raw values with column names
 
-`columns.py` lists the columns. Options:
+`columns.py` lists the columns; those of days_all are named in its files. Options:
 
     --raw_dir     folder of the raw files (default: the environment variable RAW_DIR; if neither is
                   set, they are downloaded, from KUAIRAND_URL if it is set)
@@ -32,6 +33,7 @@ from typing import NamedTuple
 
 from datasets.kuairand import columns
 from datasets.kuairand.columns import WIDTH
+from datasets.kuairand.days import FOLDER, HEADER
 from datasets.kuairand.splits import SPLITS, VOCABULARY, contents_of
 from datasets.preparing.command import run_preparation
 from datasets.preparing.fetch import RawFile, obtain
@@ -104,8 +106,12 @@ def prepare(
         return contents_of(*paths)
 
     for name, output in publish(output_dir, recipe, contents, force).items():
-        unit = "ids" if name == VOCABULARY else f"rows of {WIDTH} columns"
-        print(f"  {name}: {output['rows']} {unit}")
+        rows, unit = output["rows"], f"rows of {WIDTH} columns"
+        if name == VOCABULARY:
+            unit = "ids"
+        elif name.startswith(FOLDER):
+            rows, unit = rows - 1, f"rows of {len(HEADER)} named columns"
+        print(f"  {name}: {rows} {unit}")
 
 
 def _log_hash(log: RawFile, raw_dir: Path | None) -> str | None:

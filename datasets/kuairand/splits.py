@@ -10,6 +10,7 @@ import numpy as np
 
 from datasets.kuairand import columns
 from datasets.kuairand.columns import DAYS, FIELDS, FIT_DAYS, HISTORY_OF, LABELS, TRAIN_DAYS
+from datasets.kuairand.days import day_tables
 from datasets.kuairand.features import FieldIds, history, lines
 from datasets.kuairand.tables import (
     FLAGS,
@@ -62,12 +63,14 @@ def contents_of(
     dense += [users.dense[user], videos.dense[video]]
     integers = np.hstack(dense).astype(np.int64)
     rates = _history(log, videos, video, day, labels)
-    fields = _fields(log, users, user, videos, video, day)
+    values = _values(log, users, user, videos, video)
+    fields = [FieldIds(field, *values[field.name], day) for field in FIELDS]
     for split in SPLITS:
         rows = np.flatnonzero((day >= split.first) & (day < split.end))
         ids = np.hstack([field.of(rows, split.known) for field in fields])
         yield split.name, lines(labels[rows], integers[rows], rates[rows], ids)
     yield VOCABULARY, csv_lines(field.vocabulary for field in fields)
+    yield from day_tables(log, day, values, integers, labels)
 
 
 def _labels(log: Log) -> np.ndarray:
@@ -108,10 +111,10 @@ def _history(
     return np.hstack([*earlier, *later])
 
 
-def _fields(
-    log: Log, users: Table, user: np.ndarray, videos: Table, video: np.ndarray, day: np.ndarray
-) -> list[FieldIds]:
-    """Returns the fields in the order of their columns."""
+def _values(
+    log: Log, users: Table, user: np.ndarray, videos: Table, video: np.ndarray
+) -> dict[str, tuple[list[list[str]], np.ndarray]]:
+    """Returns each field's values: the texts of each position, and each row's position."""
     duration = np.searchsorted(columns.DURATION_BOUNDS, log.columns["duration_ms"], side="right")
     of_log = {"tab": log.columns["tab"], "hour": log.columns["hourmin"] // 100}
     of_log["duration"] = duration
@@ -121,4 +124,4 @@ def _fields(
         values_of[name] = ([[str(value)] for value in values.tolist()], place)
     for table, place in ((users, user), (videos, video)):
         values_of.update({name: (values, place) for name, values in table.values.items()})
-    return [FieldIds(field, *values_of[field.name], day) for field in FIELDS]
+    return values_of
