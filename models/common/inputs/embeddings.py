@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from datasets.readers.sparse_fields import SparseField
+from datasets.readers.sparse_fields import POOLINGS, SparseField
 from models.common.inputs.pooling import registry
 from models.common.layers import ops
 from models.common.layers.dense import Part
@@ -174,10 +174,16 @@ class FieldEmbedding(Part):
             if first.max_len == 1:
                 vectors.append(ops.reshape(part, [-1, len(run) * self.size]))
                 continue
-            target = _target(first)
+            mask, target = masks[first.name], _target(first)
             if target is not None:
                 target = ops.reshape(pieces[target], [-1, self.size])
-            vectors.append(self._pooling_of[first.name](part, masks[first.name], target))
+            if len(run) > 1:  # a row for each field
+                part = ops.reshape(part, [-1, first.max_len, self.size])
+                mask = ops.reshape(mask, [-1, first.max_len])
+            vector = self._pooling_of[first.name](part, mask, target)
+            if len(run) > 1:
+                vector = ops.reshape(vector, [-1, len(run) * self.size])
+            vectors.append(vector)
         return ops.concat(vectors, axis=1) if len(vectors) > 1 else vectors[0]
 
     def _constant(self, name: str):
@@ -201,17 +207,25 @@ def _target(field: SparseField) -> str | None:
 
 
 def _runs(fields: Sequence[SparseField]) -> list[list[SparseField]]:
-    """Returns the fields in runs that are treated at once: single ids of one table."""
+    """Returns the fields in runs that are treated at once.
+
+    They are neighbours of one table: single ids, or lists of one length and of one pooling that
+    depends on nothing else.
+    """
     targets = {_target(field) for field in fields}
+
+    def kind(field: SparseField) -> tuple | None:
+        several = field.max_len > 1
+        if field.name in targets or (several and field.pooling not in POOLINGS):
+            return None
+        return field.tables, field.max_len, field.pooling if several else None
+
     runs: list[list[SparseField]] = []
-    joins = False  # whether the last run takes another field
     for field in fields:
-        alone = field.max_len > 1 or field.name in targets
-        if joins and not alone and runs[-1][0].tables == field.tables:
+        if runs and kind(field) is not None and kind(field) == kind(runs[-1][0]):
             runs[-1].append(field)
         else:
             runs.append([field])
-        joins = not alone
     return runs
 
 
