@@ -82,7 +82,17 @@ def fields_of(config, largest: int | None = None) -> tuple[SparseField, ...]:
         if field.share is not None and (owner is None or owner.size != field.size):
             expected = f"a field of size {field.size} that has no share of its own"
             checks.fail(f"{KEY}: {field.name}: share", expected, field.share)
+        check_tables(f"{KEY}: {field.name}", field, owners)
     return fields
+
+
+def check_tables(place: str, field: Any, owners: Mapping[str, Any]) -> None:
+    """Checks ``tables`` of a field, or of a table's column, that may share another one's ids."""
+    if field.tables not in (None, PER_TASK):
+        checks.fail(f"{place}: tables", PER_TASK, field.tables)
+    if field.share in owners and field.tables != owners[field.share].tables:
+        expected = f"the same as {field.share}, whose table it shares"
+        checks.fail(f"{place}: tables", expected, field.tables)
 
 
 def _field(entry: Any, largest: int | None) -> SparseField:

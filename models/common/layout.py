@@ -33,7 +33,7 @@ class Layout:
     Attributes:
         names: the name of each part: dense columns, then sparse fields. Without names of its
             columns, ``dense`` is the part of all dense numbers, and ``others`` are the features
-            behind them.
+            behind them. A column that is also a sparse field is called ``dense <name>``.
         sizes: the number of features of each part.
         fields: the sparse fields, the last of ``names``.
         embedding_size: the features of each field.

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from datasets.readers import checks
-from datasets.readers.sparse_fields import POOLINGS
+from datasets.readers.sparse_fields import POOLINGS, check_tables
 
 KEY = "hyper_parameters.table"
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", r"\N")  # besides empty cells
 KEEPS = ("first", "last")
 UTF8 = "utf-8"
 CELL_RULES = 2  # of a new training
+OF_THE_MODEL = ("tables",)  # keys of a sparse column that change no id
 _MAX_ID = (1 << 31) - 2  # ids are stored as int32
 
 
@@ -47,6 +48,7 @@ class Sparse:
         pooling: how the embeddings of a cell's values are combined.
         share: the column whose ids and embedding table are used; None for its own.
         cross: the columns whose values are combined; None for a column of the files.
+        tables: ``per_task`` for an embedding table of each task; None for one.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Sparse:
     pooling: str = "mean"
     share: str | None = None
     cross: tuple[str, ...] | None = None
+    tables: str | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -153,7 +156,7 @@ def _meaning(column: Sparse) -> dict[str, Any]:
         del meaning["cross"]
     if column.keep in (None, "first"):
         del meaning["keep"]
-    return meaning
+    return {name: value for name, value in meaning.items() if name not in OF_THE_MODEL}
 
 
 def table_of(config: Mapping) -> Table:
@@ -249,6 +252,7 @@ def _check_sparse(column: Sparse, owners: Mapping[str, Sparse], labels: Sequence
         checks.integer(f"{place}: hash_buckets", column.hash_buckets, 1, _MAX_ID)
         _check_unset(column, ("min_count",), "hash_buckets is set")
     checks.choice(f"{place}: pooling", column.pooling, POOLINGS)
+    check_tables(place, column, owners)
     if column.keep is not None:
         checks.choice(f"{place}: keep", column.keep, KEEPS)
         if column.separator is None:

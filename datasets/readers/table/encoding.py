@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.readers.table.columns import Sparse, Table
+from datasets.readers.table.columns import OF_THE_MODEL, Sparse, Table
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,12 @@ class Encoding:
         for column in self.table.sparse:
             entry = {"name": column.name, "size": self.size(column), "max_len": column.max_len}
             entry["pooling"] = column.pooling
-            fields.append({**entry, "share": column.share} if column.share else entry)
-        dense = {"dense_input_dim": len(self.table.dense)}
+            for key in ("share", *OF_THE_MODEL):
+                if getattr(column, key) != getattr(Sparse, key):
+                    entry[key] = getattr(column, key)
+            fields.append(entry)
+        names = [column.name for column in self.table.dense]
+        dense = {"dense_input_dim": len(names), "dense_columns": names or None}
         shape = {"sparse_fields": fields} if fields else {"feature_size": len(self.table.dense)}
         return {**dense, **shape, "encoding": self.sha256}
 

@@ -30,7 +30,7 @@ from datasets.readers.text_matrix import Rows, TextTable
 logger = logging.getLogger(__name__)
 
 _HYPER = "hyper_parameters."
-_DERIVED = ("dense_input_dim", "sparse_fields", "feature_size", "hash_ids")
+_DERIVED = ("dense_input_dim", "dense_columns", "sparse_fields", "feature_size", "hash_ids")
 
 
 class RecDataset(LabelledTable):

@@ -176,8 +176,8 @@ def _check_kept(attributes: dict) -> None:
 
 def _code(net: nn.Layer) -> StepCode:
     code, inputs = StepCode(), net.inputs
-    rank = None if inputs.are_images else 2
-    arrays = [Symbol(name, code, rank, wanted=False) for name in inputs.ready]
+    ranks = {"dense": None if inputs.are_images else 2, "domain": 1}
+    arrays = [Symbol(name, code, ranks.get(name, 2), wanted=False) for name in inputs.ready]
     logits = net.logits(inputs.joined(arrays))
     if net.stacked:
         code.finish(inputs.ready, logits.name, losses.write(net, code, logits))

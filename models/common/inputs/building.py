@@ -65,6 +65,7 @@ def inputs_of(config, needs: Sequence[str] = (), table_num: int = 1) -> Inputs:
     specs, fields = input_specs(config), fields_of(config)
     if len(specs[0].shape) > 2:  # images
         return Inputs(specs)
+    _check_needs(config, needs, fields)
     dense_num = dense_input_dim(config, fields)
     width = specs[0].shape[1] if specs[0].name != "sparse" else 0
     scale = _scale(config, width, dense_num)
@@ -74,7 +75,6 @@ def inputs_of(config, needs: Sequence[str] = (), table_num: int = 1) -> Inputs:
     if fields:
         sparse = flag("sparse_gradients", value(config, "sparse_gradients"))
         embedding = FieldEmbedding(fields, layout.embedding_size, sparse, table_num)
-    _check_needs(config, needs, fields)
     bottom = interactions.create(value(config, "bottom"), layout)
     domain = _domain(config, fields) if "domain" in needs else None
     return Inputs(specs, layout, scale, embedding, layers, bottom, needs, domain)
@@ -91,14 +91,14 @@ def layout_of(config) -> Layout:
     if specs[0].name == "input":  # without scaling nobody needs to say how many are dense
         dense_num = min(dense_num, specs[0].shape[1])
     width = _bins(config) * dense_embeddings.width(config)
-    columns = _dense_columns(config, dense_num)
+    names = [field.name for field in fields]
+    columns = {
+        f"{DENSE} {name}" if name in names else name: count  # a column may be both
+        for name, count in _dense_columns(config, dense_num).items()
+    }
     parts = {name: count * width for name, count in columns.items()}
     if specs[0].name == "input" and specs[0].shape[1] > dense_num:
         parts[OTHERS] = specs[0].shape[1] - dense_num
-    names = [field.name for field in fields]
-    for name in names:
-        if name in parts:
-            checks.fail(COLUMNS, "names that no sparse field has", name)
     size = whole("embedding_size", value(config, "embedding_size")) if fields else 0
     parts.update(dict.fromkeys(names, size))
     groups = groups_of(value(config, "feature_groups"), list(parts), list(columns))
@@ -167,10 +167,8 @@ def _domain(config, fields: Sequence[SparseField]) -> int:
         if field.name == name and field.max_len == 1:
             return column
         column += field.max_len
-    single = ", ".join(field.name for field in fields if field.max_len == 1)
-    return checks.fail(
-        DOMAIN, f"a sparse field of one id, {single or 'of which there is none'}", name
-    )
+    single = ", ".join(field.name for field in fields if field.max_len == 1) or "there is none"
+    return checks.fail(DOMAIN, f"a sparse field of one id ({single})", name)
 
 
 def domain_num(config) -> int:

@@ -59,4 +59,4 @@ class Features:
 
         Fields without ``tables: per_task`` have the same embeddings in all of them.
         """
-        return self._tables[place]
+        return self._tables[place if len(self._tables) > 1 else 0]

@@ -1,12 +1,11 @@
 """Every net with tasks of every type: on a table, and images for the nets that read them."""
 
-import shutil
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from table_models import model_on_table
 from trials import (
     assert_equal_states,
     exported_outputs,
@@ -14,8 +13,6 @@ from trials import (
     resumed_and_whole,
 )
 
-from engine.config.load import load_config
-from engine.data import encoding
 from engine.graphs.dygraph import DygraphSession
 from engine.model_folder import loading
 from engine.system.errors import UserError
@@ -47,8 +44,6 @@ FUNNEL = [  # ESMM's outputs; the losses of binary tasks
     {"name": "cvr", "label_column": 1, "rows": "ctr", "weight": 0.5},
     {"name": "ctcvr", "label_column": 1, "loss": {"name": "jrc", "alpha": 0.4}},
 ]
-SIZES = {"expert_num": 2, "expert_size": 4, "tower_size": 3, "exp_per_task": 1, "bottom_size": 6}
-DEEP = {"gate_size": [3], "level_number": 2, "ctr_tower_size": [4], "cvr_tower_size": [4]}
 WIDTHS = {"click": 2, "like": 2, "rating": 3, "watch": 1, "visits": 1, "spend": 1}
 
 
@@ -83,38 +78,8 @@ def on_table(tmp_path):
         write_table(tmp_path / name / "rows.csv", rows, len(name))
 
     def make(folder, tasks):
-        declared = loading.hyper_parameters(str(folder))
-        number = {name: len(tasks) for name in ("task_num", "gate_num") if name in declared}
-        own = {name: value for name, value in {**SIZES, **DEEP}.items() if name in declared}
-        content = {
-            "runner": {
-                "train_data_dir": str(tmp_path / "train"),
-                "test_data_dir": str(tmp_path / "test"),
-                "train_reader_path": "table_reader",
-                "train_batch_size": 16,
-                "infer_batch_size": 16,
-                "epochs": 2,
-                "print_interval": 100,
-                "model_save_path": str(tmp_path / "output"),
-                "infer_load_path": str(tmp_path / "output"),
-            },
-            "hyper_parameters": {
-                "table": TABLE,
-                "tasks": tasks,
-                "embedding_size": 3,
-                "sparse_gradients": False,
-                "optimizer": {"class": "adam", "learning_rate": 0.01},
-                **number,
-                **own,
-            },
-        }
-        place = tmp_path / folder.name
-        shutil.copytree(folder, place, ignore=shutil.ignore_patterns("*.yaml", "output*"))
-        (place / "own.yaml").write_text(yaml.safe_dump(content))
-        path = str(place / "own.yaml")
-        return lambda *options: encoding.complete_config(
-            load_config(path, options, loading.hyper_parameters)
-        )
+        settings = {"table": TABLE, "tasks": tasks, "sparse_gradients": False}
+        return model_on_table(folder, tmp_path, settings, len(tasks))
 
     return make
 
