@@ -32,6 +32,7 @@ MODELS = (
     "checks",
     "hyper_parameters",
     "layout",
+    "options",
     "fast_step",
     "layers",
     "inputs",

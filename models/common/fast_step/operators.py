@@ -12,6 +12,7 @@ from typing import Any
 import paddle
 
 from models.common.fast_step.autograd import gradients, recorded
+from models.common.fast_step.reductions import gather, layer_norm, mean, square  # noqa: F401
 from models.common.fast_step.symbols import Symbol, apply, operands
 
 

@@ -123,6 +123,32 @@ def sum(x, axis: int, keepdim: bool = False):
 
 
 @_operator
+def mean(x, axis: int, keepdim: bool = False):
+    """Returns the mean over an axis."""
+    return paddle.mean(x, axis, keepdim=keepdim)
+
+
+@_operator
+def square(x):
+    """Returns ``x * x``."""
+    return paddle.square(x)
+
+
+@_operator
+def layer_norm(x, gain: paddle.Tensor, bias: paddle.Tensor, epsilon: float = 1e-5):
+    """Returns ``x`` normalised over the last axis, times ``gain`` plus ``bias``, ``[size]``."""
+    if paddle.in_dynamic_mode():
+        return _C_ops.layer_norm(x, gain, bias, epsilon, len(x.shape) - 1)
+    return F.layer_norm(x, gain.shape, gain, bias, epsilon)
+
+
+@_operator
+def gather(x, places: paddle.Tensor, axis: int = 0):
+    """Returns the parts of ``x`` at integer places ``[n]`` along an axis."""
+    return paddle.gather(x, places, axis)
+
+
+@_operator
 def split(x, sizes: Sequence[int]) -> list:
     """Returns ``[batch, sum(sizes)]`` cut into columns of the given sizes."""
     return _C_ops.split(x, sizes, 1) if paddle.in_dynamic_mode() else paddle.split(x, sizes, axis=1)

@@ -1,1 +1,5 @@
-"""Interactions of features before the experts: ``hyper_parameters.bottom``, for every model."""
+"""Interactions of features before the experts: the parts of ``hyper_parameters.bottom``.
+
+One file a type. Every part maps the features ``[batch, size]`` of a `Layout` to
+``[batch, out_size]``, by `layers.ops` only.
+"""

@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import paddle
 import pytest
+from paddle import nn
 from test_step_code_guards import Plain, needs_kernels, trained
 
 from models.common.fast_step import operators
@@ -30,6 +31,16 @@ CASES = {
     "swish": lambda net, x: ops.swish(x),
     "softmax": lambda net, x: ops.softmax(x),
     "stop_gradient": lambda net, x: ops.multiply(x, ops.stop_gradient(ops.sigmoid(x))),
+    "mean": lambda net, x: ops.add(x, ops.mean(x, 1, keepdim=True)),
+    "mean of an axis that is left out": lambda net, x: ops.multiply(x, ops.mean(x, 0)),
+    "square": lambda net, x: ops.square(ops.subtract(x, net.scale)),
+    "layer_norm": lambda net, x: ops.layer_norm(x, net.scale, net.shift),
+    "layer_norm of three axes": lambda net, x: ops.reshape(
+        ops.layer_norm(ops.reshape(x, [-1, 3, 4]), net.short, net.shift_of_short), [-1, 12]
+    ),
+    "gather along each axis": lambda net, x: ops.add(
+        ops.gather(ops.gather(x, net.places, 1), net.places, 1), twice_transposed(net, x)
+    ),
     "stack and sum": lambda net, x: ops.sum(ops.stack([x, ops.relu(x), net_part(x)]), 0),
     "stack along an inner axis": lambda net, x: ops.sum(ops.stack([x, ops.scale(x, 2)], 1), 1),
     "sum without its axis": lambda net, x: ops.multiply(
@@ -45,6 +56,10 @@ def net_part(x):
     return ops.scale(x, 0.25)
 
 
+def twice_transposed(net, x):
+    return ops.transpose(ops.gather(ops.transpose(x, [1, 0]), net.places), [1, 0])
+
+
 class Operating(Plain):
     """Applies one of the cases between its layers."""
 
@@ -53,6 +68,11 @@ class Operating(Plain):
     def __init__(self, feature_size: int = 499, task_num: int = 2):
         super().__init__(feature_size, task_num)
         self.square = self.create_parameter([12, 12])
+        self.shift, self.shift_of_short = (
+            self.create_parameter([size], is_bias=True) for size in (12, 4)
+        )
+        self.short = self.create_parameter([4], default_initializer=nn.initializer.Constant(0.7))
+        self.places = paddle.to_tensor([0, 2, 2, 11, 5, 7, 7, 7, 1, 3, 4, 6])
 
     def logits(self, features):
         return self.out(CASES[self.case](self, ops.relu(self.hidden(features))))
