@@ -4,68 +4,18 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from datasets.readers import checks
-from datasets.readers.sparse_fields import POOLINGS, check_tables
+from datasets.readers.table.column_types.block import KEY
+from datasets.readers.table.column_types.dense import Dense
+from datasets.readers.table.column_types.sparse import Sparse
 
-KEY = "hyper_parameters.table"
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", r"\N")  # besides empty cells
-KEEPS = ("first", "last")
 UTF8 = "utf-8"
 CELL_RULES = 2  # of a new training
-OF_THE_MODEL = ("tables",)  # keys of a sparse column that change no id
-_MAX_ID = (1 << 31) - 2  # ids are stored as int32
-
-
-@dataclass(frozen=True)
-class Dense:
-    """A column of numbers.
-
-    Attributes:
-        name: the column.
-        fill: the value of a missing number: ``mean`` of the training rows, or a number.
-    """
-
-    name: str
-    fill: str | float = "mean"
-
-
-@dataclass(frozen=True)
-class Sparse:
-    """A column of categories, integers or text.
-
-    Attributes:
-        name: the column, and the model's sparse field.
-        min_count: training rows that a value needs for an id of its own.
-        hash_buckets: number of buckets that values are hashed to; None for a vocabulary.
-        separator: the text between the values of a cell; None if a cell is one value.
-        max_len: values of a cell that are kept.
-        keep: which values are kept, the ``first`` or the ``last``; None for the default: ``last``
-            in a new training, otherwise that of the checkpoint.
-        pooling: how the embeddings of a cell's values are combined.
-        share: the column whose ids and embedding table are used; None for its own.
-        cross: the columns whose values are combined; None for a column of the files.
-        tables: ``per_task`` for an embedding table of each task; None for one.
-    """
-
-    name: str
-    min_count: int = 1
-    hash_buckets: int | None = None
-    separator: str | None = None
-    max_len: int = 1
-    keep: str | None = None
-    pooling: str = "mean"
-    share: str | None = None
-    cross: tuple[str, ...] | None = None
-    tables: str | None = None
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The columns of the files that its values come from."""
-        return self.cross or (self.name,)
 
 
 @dataclass(frozen=True)
@@ -109,7 +59,7 @@ class Table:
         meaning = {
             "labels": list(self.labels),
             "dense": [asdict(column) for column in self.dense],
-            "sparse": [_meaning(column) for column in self.sparse],
+            "sparse": [column.meaning for column in self.sparse],
             "missing": list(self.missing or ()),
         }
         if self.cell_rules == 1:  # so that encodings from before the second rules stay valid
@@ -149,16 +99,6 @@ class Table:
         )
 
 
-def _meaning(column: Sparse) -> dict[str, Any]:
-    meaning = {**asdict(column), "cross": column.cross and list(column.cross)}
-    # Left out so that encodings from before `cross` and `keep` existed stay valid.
-    if column.cross is None:
-        del meaning["cross"]
-    if column.keep in (None, "first"):
-        del meaning["keep"]
-    return {name: value for name, value in meaning.items() if name not in OF_THE_MODEL}
-
-
 def table_of(config: Mapping) -> Table:
     """Returns the table of a configuration; settings that are not set may depend on a checkpoint.
 
@@ -190,10 +130,10 @@ def table_of(config: Mapping) -> Table:
                 checks.fail(f"{KEY}.{key}", "columns that are not labels", name, hint)
         checks.distinct(f"{KEY}.{key}", "column", names)
     for column in table.dense:
-        _check_dense(column)
+        column.check()
     owners = {column.name: column for column in table.sparse if column.share is None}
     for column in table.sparse:
-        _check_sparse(column, owners, labels)
+        column.check(owners, labels)
     return table
 
 
@@ -236,56 +176,3 @@ def _encoding(value: Any) -> str:
     except (LookupError, ValueError, TypeError):
         checks.fail(f"{KEY}.encoding", expected, value)
     return UTF8 if codec.name == "utf-8-sig" else codec.name  # its mark is skipped in any case
-
-
-def _check_dense(column: Dense) -> None:
-    number = isinstance(column.fill, (int, float)) and not isinstance(column.fill, bool)
-    if column.fill != "mean" and not (number and abs(column.fill) < 1e38):
-        checks.fail(f"{KEY}.dense: {column.name}: fill", "mean or a number", column.fill)
-
-
-def _check_sparse(column: Sparse, owners: Mapping[str, Sparse], labels: Sequence[str]) -> None:
-    place = f"{KEY}.sparse: {column.name}"
-    checks.integer(f"{place}: min_count", column.min_count, 1, _MAX_ID)
-    checks.integer(f"{place}: max_len", column.max_len, 1, _MAX_ID)
-    if column.hash_buckets is not None:
-        checks.integer(f"{place}: hash_buckets", column.hash_buckets, 1, _MAX_ID)
-        _check_unset(column, ("min_count",), "hash_buckets is set")
-    checks.choice(f"{place}: pooling", column.pooling, POOLINGS)
-    check_tables(place, column, owners)
-    if column.keep is not None:
-        checks.choice(f"{place}: keep", column.keep, KEEPS)
-        if column.separator is None:
-            _check_unset(column, ("keep",), "without a separator a cell is one value")
-    if column.separator is None and column.max_len > 1:
-        checks.fail(f"{place}: separator", f"a text, because max_len is {column.max_len}", None)
-    if column.separator is not None and not (
-        column.separator and isinstance(column.separator, str)
-    ):
-        checks.fail(f"{place}: separator", "a text", column.separator)
-    if column.cross is not None:
-        _check_cross(column, labels)
-    if column.share is not None:
-        if not isinstance(column.share, str) or column.share not in owners:
-            checks.fail(f"{place}: share", "a sparse column without share", column.share)
-        _check_unset(column, ("min_count", "hash_buckets"), f"{column.share} has it")
-
-
-def _check_cross(column: Sparse, labels: Sequence[str]) -> None:
-    place, crossed = f"{KEY}.sparse: {column.name}: cross", column.cross
-    names = isinstance(crossed, tuple) and all(isinstance(name, str) for name in crossed)
-    if not names or len(crossed) < 2 or len(set(crossed)) < len(crossed):
-        found = list(crossed) if isinstance(crossed, tuple) else crossed
-        checks.fail(place, "a list of at least two different columns", found)
-    for name in crossed:
-        if name in labels:
-            checks.fail(place, "columns that are not labels", name)
-    _check_unset(column, ("separator", "share"), "cross is set")
-
-
-def _check_unset(column: Sparse, keys: Sequence[str], reason: str) -> None:
-    """Raises a ValueError if a key that the column must not have is set."""
-    for key in keys:
-        value = getattr(column, key)
-        if value != getattr(Sparse, key):
-            checks.fail(f"{KEY}.sparse: {column.name}: {key}", f"no value, because {reason}", value)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.readers.table.columns import OF_THE_MODEL, Sparse, Table
+from datasets.readers.table.column_types.sparse import OF_THE_MODEL, Sparse
+from datasets.readers.table.columns import Table
 
 
 @dataclass(frozen=True)

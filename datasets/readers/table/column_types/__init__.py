@@ -1,0 +1,1 @@
+"""The columns of features of a table: numbers and categories, and what a YAML says of them."""

@@ -1,0 +1,111 @@
+"""The entries of ``hyper_parameters.table.sparse``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from datasets.readers import checks
+from datasets.readers.sparse_fields import POOLINGS, check_tables
+from datasets.readers.table.column_types.block import KEY
+
+OF_THE_MODEL = ("tables",)  # keys that change no id
+KEEPS = ("first", "last")
+_MAX_ID = (1 << 31) - 2  # ids are stored as int32
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A column of categories, integers or text.
+
+    Attributes:
+        name: the column, and the model's sparse field.
+        min_count: training rows that a value needs for an id of its own.
+        hash_buckets: number of buckets that values are hashed to; None for a vocabulary.
+        separator: the text between the values of a cell; None if a cell is one value.
+        max_len: values of a cell that are kept.
+        keep: which values are kept, the ``first`` or the ``last``; None for the default: ``last``
+            in a new training, otherwise that of the checkpoint.
+        pooling: how the embeddings of a cell's values are combined.
+        share: the column whose ids and embedding table are used; None for its own.
+        cross: the columns whose values are combined; None for a column of the files.
+        tables: ``per_task`` for an embedding table of each task; None for one.
+    """
+
+    name: str
+    min_count: int = 1
+    hash_buckets: int | None = None
+    separator: str | None = None
+    max_len: int = 1
+    keep: str | None = None
+    pooling: str = "mean"
+    share: str | None = None
+    cross: tuple[str, ...] | None = None
+    tables: str | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the files that its values come from."""
+        return self.cross or (self.name,)
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """The settings that determine ids, as JSON."""
+        settings = {**asdict(self), "cross": self.cross and list(self.cross)}
+        # Left out so that encodings from before `cross` and `keep` existed stay valid.
+        if self.cross is None:
+            del settings["cross"]
+        if self.keep in (None, "first"):
+            del settings["keep"]
+        return {name: value for name, value in settings.items() if name not in OF_THE_MODEL}
+
+    def check(self, owners: Mapping[str, Sparse], labels: Sequence[str]) -> None:
+        """Raises a ValueError if a setting cannot be used.
+
+        Args:
+            owners: the sparse columns without ``share``, by name.
+            labels: the columns of labels.
+        """
+        place = f"{KEY}.sparse: {self.name}"
+        checks.integer(f"{place}: min_count", self.min_count, 1, _MAX_ID)
+        checks.integer(f"{place}: max_len", self.max_len, 1, _MAX_ID)
+        if self.hash_buckets is not None:
+            checks.integer(f"{place}: hash_buckets", self.hash_buckets, 1, _MAX_ID)
+            _check_unset(self, ("min_count",), "hash_buckets is set")
+        checks.choice(f"{place}: pooling", self.pooling, POOLINGS)
+        check_tables(place, self, owners)
+        if self.keep is not None:
+            checks.choice(f"{place}: keep", self.keep, KEEPS)
+            if self.separator is None:
+                _check_unset(self, ("keep",), "without a separator a cell is one value")
+        if self.separator is None and self.max_len > 1:
+            checks.fail(f"{place}: separator", f"a text, because max_len is {self.max_len}", None)
+        if self.separator is not None and not (self.separator and isinstance(self.separator, str)):
+            checks.fail(f"{place}: separator", "a text", self.separator)
+        if self.cross is not None:
+            _check_cross(self, labels)
+        if self.share is not None:
+            if not isinstance(self.share, str) or self.share not in owners:
+                checks.fail(f"{place}: share", "a sparse column without share", self.share)
+            _check_unset(self, ("min_count", "hash_buckets"), f"{self.share} has it")
+
+
+def _check_cross(column: Sparse, labels: Sequence[str]) -> None:
+    place, crossed = f"{KEY}.sparse: {column.name}: cross", column.cross
+    names = isinstance(crossed, tuple) and all(isinstance(name, str) for name in crossed)
+    if not names or len(crossed) < 2 or len(set(crossed)) < len(crossed):
+        found = list(crossed) if isinstance(crossed, tuple) else crossed
+        checks.fail(place, "a list of at least two different columns", found)
+    for name in crossed:
+        if name in labels:
+            checks.fail(place, "columns that are not labels", name)
+    _check_unset(column, ("separator", "share"), "cross is set")
+
+
+def _check_unset(column: Sparse, keys: Sequence[str], reason: str) -> None:
+    """Raises a ValueError if a key that the column must not have is set."""
+    for key in keys:
+        value = getattr(column, key)
+        if value != getattr(Sparse, key):
+            checks.fail(f"{KEY}.sparse: {column.name}: {key}", f"no value, because {reason}", value)
