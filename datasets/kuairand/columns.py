@@ -60,6 +60,14 @@ HISTORY = (
     *(f"{of}_{what}" for of, rates in HISTORY_OF.items() for what in ("count", *rates)),
     *(f"{of}_{what}" for of in HISTORY_OF for what in LATER_HISTORY),
 )
+# The rates: of each of these labels over each of these keys, beside the key's count. Training rows
+# take them from the other training days, later rows from the training days.
+RATE_KEYS = (
+    *("user", "video", "author", "user_tab", "video_tab", "author_tab"),
+    *("tab_hour", "tab_duration", "user_duration", "user_author"),
+)
+RATE_LABELS = ("click", "long_view", "like", "profile_enter", "watch_time", "watch_ratio")
+RATES = tuple(f"rate_{key}_{what}" for key in RATE_KEYS for what in ("count", *RATE_LABELS))
 SMOOTHING = 20  # rows with the average rate that are added to the observed rows
 
 # Upper limits of the duration buckets in milliseconds: four per octave, from 4 s to 17 min.
@@ -95,8 +103,10 @@ VIDEO_FIELDS = (
 )
 FIELDS = (*LOG_FIELDS, *USER_FIELDS, *VIDEO_FIELDS)
 
-# The videos that the user clicked and viewed long on earlier days, the most recent one last.
+# The videos that the user clicked and viewed long on earlier days, the most recent one last. Its
+# ids are those of video_id.
 SEQUENCE = "history"
 LENGTH = 50
+IDS = {**{field.name: field.max_len for field in FIELDS}, SEQUENCE: LENGTH}
 
-WIDTH = len(LABELS) + len(DENSE) + len(HISTORY) + sum(field.max_len for field in FIELDS)
+WIDTH = len(LABELS) + len(DENSE) + len(HISTORY) + len(RATES) + sum(IDS.values())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from datasets.kuairand.columns import SMOOTHING, TRAIN_DAYS, Field
 from datasets.preparing.vocabulary import Vocabulary
+from datasets.readers.rates.daily_sums import DailySums
 
 
 class FieldIds:
@@ -68,7 +69,7 @@ def history(key: np.ndarray, day: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns statistics of each row's key on the training days before the row's day.
 
     Args:
-        key: each row's user, video or other key ``[rows]``; any integers.
+        key: each row's user, video or other key ``[rows]``; any integers from 0.
         day: each row's day ``[rows]``.
         labels: labels ``[rows, labels]``, float64; NaN where a label is missing.
 
@@ -77,23 +78,37 @@ def history(key: np.ndarray, day: np.ndarray, labels: np.ndarray) -> np.ndarray:
         the mean over all keys. ``SMOOTHING`` rows with the average are added to each key. All
         numbers are 0 for a key without rows, and so on the first day.
     """
-    _, key = np.unique(key, return_inverse=True)
-    keys = int(key.max()) + 1
-    result = np.zeros((len(key), 1 + labels.shape[1]))
-    rows, seen, sums = np.zeros(keys), *np.zeros((2, labels.shape[1], keys))
-    present, labels = ~np.isnan(labels), np.nan_to_num(labels)
-    for number in range(TRAIN_DAYS + 1):
-        today = day == number if number < TRAIN_DAYS else day >= number
-        if number:
-            averages = sums.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-            rates = (sums - seen * averages[:, None]) / (seen + SMOOTHING)
-            result[today, 0] = np.log1p(rows)[key[today]]
-            result[today, 1:] = rates.T[key[today]]
-        rows += np.bincount(key[today], minlength=keys)
-        for total, column in ((seen, present), (sums, labels)):
-            for of_label, label in zip(total, column[today].T):
-                of_label += np.bincount(key[today], weights=label, minlength=keys)
-    return np.round(result, 6) + 0.0  # no negative zeros
+    known = day < TRAIN_DAYS
+    sums = DailySums.of(key[known], day[known], labels[known])
+    return _rounded(sums.earlier_days(key, day, SMOOTHING))
+
+
+def rates(
+    keys: Iterable[np.ndarray], day: np.ndarray, labels: np.ndarray, rows: np.ndarray, known: int
+) -> np.ndarray:
+    """Returns statistics of each row's keys on other days, as `history` has them.
+
+    Args:
+        keys: the keys ``[rows]``; any integers from 0.
+        day: each row's day ``[rows]``.
+        labels: labels ``[rows, labels]``, float64; NaN where a label is missing.
+        rows: the rows of the result.
+        known: the number of days whose labels are known. A row of these days sees the other ones, a
+            later row sees all of them.
+
+    Returns:
+        ``[len(rows), keys * (1 + labels)]``.
+    """
+    seen = day < known
+    columns = []
+    for key in keys:
+        sums = DailySums.of(key[seen], day[seen], labels[seen])
+        columns.append(sums.other_days(key[rows], day[rows], SMOOTHING))
+    return _rounded(np.hstack(columns))
+
+
+def _rounded(numbers: np.ndarray) -> np.ndarray:
+    return np.round(numbers, 6) + 0.0  # no negative zeros
 
 
 class _Texts(dict):

@@ -21,6 +21,9 @@ is uniform on {-1, 0, 1}, drawn for each label:
     watch_ratio   = (2 + 4 [long_view] + 2 [user_ctcvr > 0] + an integer from 0 to 4) / 12
     watch_time    = watch_ratio * duration_ms / 1000, in whole milliseconds
 
+A rate is equal to the column of the history of the same key and label, if there is one. The history
+of videos has 0 to 11 random ones. If video_ctcvr > 0, the row's video follows as the last one.
+
 In 2 % of the rows the duration is 0. The watch ratio is missing there, and the watch time is that
 of a video of 10 s. About 57 %, 30 %, 20 % and 52 % of the first labels are positive, 21 % of
 profile_enter and 17 % of each later one. The same seed gives the same bytes on every platform and
@@ -35,7 +38,17 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from datasets.kuairand.columns import DENSE, DURATION_BOUNDS, FIELDS, HISTORY, LABELS
+from datasets.kuairand.columns import (
+    DENSE,
+    DURATION_BOUNDS,
+    FIELDS,
+    HISTORY,
+    IDS,
+    LABELS,
+    LENGTH,
+    RATES,
+    SEQUENCE,
+)
 from datasets.preparing.sampling import Draw, run_sample, table_of
 
 USERS, VIDEOS = 200, 100  # few, so that each occurs often
@@ -56,10 +69,11 @@ def impression(draw: Draw) -> str:
         server_width=720,
         server_height=1_280 if draw.chance(75) else 720,
     )
-    history = {}  # counts in hundredths, rates in thousandths and not near 0
-    for name in HISTORY:
-        size = draw.below(400) if name.endswith("_count") else 50 + draw.below(151)
-        history[name] = size if name.endswith("_count") or draw.chance(50) else -size
+    history = {name: _number(draw, name) for name in HISTORY}
+    rates = {}
+    for name in RATES:
+        same = history.get(name.removeprefix("rate_"))
+        rates[name] = _number(draw, name) if same is None else same
     ids = {field.name: [1 + draw.below(field.size - 1)] for field in FIELDS}
     ids["user_id"], ids["video_id"] = [1 + draw.below(USERS)], [1 + draw.below(VIDEOS)]
     ids["author_id"] = ids["video_id"]
@@ -68,6 +82,9 @@ def impression(draw: Draw) -> str:
     first = ids["tag"][0]
     tags = {1: [first], 2: [first, 1 + first % 45]}.get(draw.share(TAGS), [])
     ids["tag"] = tags + [0] * (3 - len(tags))
+    videos = [1 + draw.below(VIDEOS) for _ in range(draw.below(12))]
+    videos += ids["video_id"] * (history["video_ctcvr"] > 0)
+    ids[SEQUENCE] = videos + [0] * (LENGTH - len(videos))
 
     more = {name: number > 0 for name, number in history.items()}
     hour = ids["hour"][0]
@@ -94,10 +111,18 @@ def impression(draw: Draw) -> str:
 
     row = [str(labels[name]) for name in LABELS]
     row += [str(number) for number in dense.values()]
-    for name, number in history.items():
+    for name, number in (*history.items(), *rates.items()):
         row.append(f"{number / 100:.2f}" if name.endswith("_count") else f"{number / 1000:.3f}")
-    row += [str(number) for field in FIELDS for number in ids[field.name]]
+    row += [str(number) for name in IDS for number in ids[name]]
     return ",".join(row)
+
+
+def _number(draw: Draw, name: str) -> int:
+    """Returns a count in hundredths, or a rate in thousandths that is not near 0."""
+    if name.endswith("_count"):
+        return draw.below(400)
+    size = 50 + draw.below(151)
+    return size if draw.chance(50) else -size
 
 
 table = partial(table_of, impression)  # takes seed, split, rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ import numpy as np
 from datasets.kuairand import columns
 from datasets.kuairand.columns import DAYS, FIELDS, FIT_DAYS, HISTORY_OF, LABELS, TRAIN_DAYS
 from datasets.kuairand.days import day_tables
-from datasets.kuairand.features import FieldIds, history, lines
+from datasets.kuairand.features import FieldIds, history, lines, rates
+from datasets.kuairand.histories import last_items
 from datasets.kuairand.tables import (
     FLAGS,
     PLAY_TIME,
@@ -62,13 +63,19 @@ def contents_of(
     dense = [log.columns[name][:, None] for name in columns.LOG_DENSE]
     dense += [users.dense[user], videos.dense[video]]
     integers = np.hstack(dense).astype(np.int64)
-    rates = _history(log, videos, video, day, labels)
     values = _values(log, users, user, videos, video)
     fields = [FieldIds(field, *values[field.name], day) for field in FIELDS]
+    keys, counted = _keys(log, values), _counted(labels)
+    earlier = _history(keys, day, counted)
     for split in SPLITS:
         rows = np.flatnonzero((day >= split.first) & (day < split.end))
-        ids = np.hstack([field.of(rows, split.known) for field in fields])
-        yield split.name, lines(labels[rows], integers[rows], rates[rows], ids)
+        ids = [field.of(rows, split.known) for field in fields]
+        ids.append(_sequence(log, day, labels, fields, split.known)[rows])
+        over = [keys[key] for key in columns.RATE_KEYS]
+        of = np.stack([counted[label] for label in columns.RATE_LABELS], axis=1)
+        numbers = [earlier[rows], rates(over, day, of, rows, split.known)]
+        cells = (labels[rows], integers[rows], np.hstack(numbers), np.hstack(ids))
+        yield split.name, lines(*cells)
     yield VOCABULARY, csv_lines(field.vocabulary for field in fields)
     yield from day_tables(log, day, values, integers, labels)
 
@@ -87,28 +94,51 @@ def _labels(log: Log) -> np.ndarray:
     return np.stack([labels[name].astype(np.float64) for name in LABELS], axis=1)
 
 
-def _history(
-    log: Log, videos: Table, video: np.ndarray, day: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
-    authors = [author for (author,) in videos.values["author_id"]]
-    tab = log.columns["tab"]
-    keys = {
+def _counted(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns what histories and rates are means of, by label."""
+    counted = dict(zip(LABELS, labels.T))
+    counted["watch_time"] = np.log1p(counted["watch_time"])
+    return counted
+
+
+def _keys(
+    log: Log, values: Mapping[str, tuple[list[list[str]], np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Returns the keys of histories and rates: each row's number ``[rows]``, from 0."""
+    texts, place = values["author_id"]
+    single = {
         "user": log.columns["user_id"],
         "video": log.columns["video_id"],
-        "author": np.unique(authors, return_inverse=True)[1][video],
+        "author": np.unique(texts, return_inverse=True)[1].ravel()[place],
+        **{name: values[name][1] for name in ("tab", "hour", "duration")},
     }
-    tabs = int(tab.max()) + 1
-    keys["user_tab"] = keys["user"] * tabs + tab
-    keys["video_tab"] = keys["video"] * tabs + tab
-    found = dict(zip(LABELS, labels.T))
-    found["watch_time"] = np.log1p(found["watch_time"])
+    keys = {}
+    for key in (*columns.HISTORY_OF, *columns.RATE_KEYS):
+        first, *second = (single[name] for name in key.split("_"))
+        keys[key] = first if not second else first * (int(second[0].max()) + 1) + second[0]
+    return keys
 
-    def of_key(of: str, rates: Sequence[str]) -> np.ndarray:
-        return history(keys[of], day, np.stack([found[rate] for rate in rates], axis=1))
 
-    earlier = [of_key(of, rates) for of, rates in HISTORY_OF.items()]
+def _history(
+    keys: Mapping[str, np.ndarray], day: np.ndarray, counted: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    def of_key(of: str, labels: Sequence[str]) -> np.ndarray:
+        return history(keys[of], day, np.stack([counted[label] for label in labels], axis=1))
+
+    earlier = [of_key(of, labels) for of, labels in HISTORY_OF.items()]
     later = [of_key(of, columns.LATER_HISTORY)[:, 1:] for of in HISTORY_OF]  # without the count
     return np.hstack([*earlier, *later])
+
+
+def _sequence(
+    log: Log, day: np.ndarray, labels: np.ndarray, fields: Sequence[FieldIds], known: int
+) -> np.ndarray:
+    """Returns the ids of the user's earlier videos that have one, ``[rows, LENGTH]``."""
+    video = next(field for field in fields if field.vocabulary.name == "video_id")
+    ids = video.of(np.arange(len(day)), known)[:, 0]
+    items = np.where(labels[:, LABELS.index("ctcvr")] == 1, ids, 0)
+    user, time = log.columns["user_id"], log.columns["time_ms"]
+    return last_items(user, day, time, items, columns.LENGTH, known)
 
 
 def _values(

@@ -6,7 +6,8 @@ out-of-vocabulary, missing, or padding at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ class FieldDataset(LabelledTable):
         ID_LIMIT: upper limit (exclusive) of ids, also of hashed ones.
         DENSE: number of dense columns in a line, of which the first ``dense_input_dim`` are read.
             None if a line has ``dense_input_dim`` of them.
+        FIELDS: number of ids of each field of a line, in order. ``sparse_fields`` then names those
+            that are read. A ``sequence`` may have a smaller ``max_len``: its last ids are read.
+            None if a line has the declared fields.
 
     Raises:
         ValueError: a line is malformed, a label is not 0 or 1, an id is out of range, or a
@@ -48,6 +52,7 @@ class FieldDataset(LabelledTable):
 
     ID_LIMIT = _FLOAT32_INTEGERS
     DENSE: int | None = None
+    FIELDS: Mapping[str, int] | None = None
 
     def __init__(self, file_list: Sequence[str], config):
         place, dense = f"{_HYPER}.dense_input_dim", config.get(f"{_HYPER}.dense_input_dim")
@@ -57,18 +62,42 @@ class FieldDataset(LabelledTable):
         self._hash = config.get(f"{_HYPER}.hash_ids", False)
         if not isinstance(self._hash, bool):
             checks.fail(f"{_HYPER}.hash_ids", "True or False", self._hash)
-        repeats = [field.max_len for field in self._fields]
-        self._sizes = np.repeat([field.size for field in self._fields], repeats)
+        self._layout = self.FIELDS  # of a line
+        if self._layout is None:
+            self._layout = {field.name: field.max_len for field in self._fields}
+        self._check_fields()
+        starts = dict(zip(self._layout, np.cumsum([0, *self._layout.values()]).tolist()))
+        lengths = [self._layout[field.name] for field in self._fields]
+        self._columns = np.concatenate(  # of a line's ids
+            [np.zeros(0, int)]
+            + [
+                starts[field.name] + np.arange(length)
+                for field, length in zip(self._fields, lengths)
+            ]
+        )
+        self._sizes = np.repeat([field.size for field in self._fields], lengths)
         self._limits = np.where(self._hash, self.ID_LIMIT, self._sizes).astype(np.float32)
-        self._names = [field.name for field in self._fields for _ in range(field.max_len)]
-        ids = len(self._names)
-        if not self._dense + ids:
+        self._names = np.repeat([field.name for field in self._fields], lengths).tolist()
+        if not self._dense + len(self._names):
             checks.fail(f"{_HYPER}.sparse_fields", "a field, because dense_input_dim is 0", [])
         dense_columns = f"{_HYPER}.dense_input_dim = {self._dense}"
         if self.DENSE is not None:
             dense_columns = f"{self.DENSE} dense numbers"
-        columns = f"{dense_columns} and {ids} columns of {_HYPER}.sparse_fields"
+        ids = sum(self._layout.values())
+        of = "ids" if self.FIELDS else f"columns of {_HYPER}.sparse_fields"
+        columns = f"{dense_columns} and {ids} {of}"
         super().__init__(file_list, config, self._first_id - len(self.LABELS) + ids, columns)
+
+    def _check_fields(self):
+        """Raises a ValueError if a declared field is not in a line, or not in this form."""
+        for field in self._fields:
+            place, length = f"{_HYPER}.sparse_fields: {field.name}", self._layout.get(field.name)
+            if length is None:
+                near = get_close_matches(field.name, self._layout, 1)
+                hint = f"did you mean {near[0]}?" if near else f"they are {', '.join(self._layout)}"
+                checks.fail(f"{place}: name", "a field of the prepared files", field.name, hint)
+            if field.max_len > length or (field.max_len < length and not field.sequence):
+                checks.fail(f"{place}: max_len", f"{length}, as in the files", field.max_len)
 
     def groups(self, column: str) -> np.ndarray:
         """Returns a field's id in every row, int64 ``[rows]``; -1 where it is 0.
@@ -79,10 +108,11 @@ class FieldDataset(LabelledTable):
         Raises:
             ValueError: there is no such field.
         """
-        single = [field.name for field in self._fields if field.max_len == 1]
+        single = [name for name, length in self._layout.items() if length == 1]
         if column not in single:
             checks.fail("groups", f"a field of one id, {', '.join(single)}", column)
-        position = self._first_id + self._names.index(column)
+        before = list(self._layout).index(column)
+        position = self._first_id + sum(list(self._layout.values())[:before])
         ids = self._matrix.take(slice(0, len(self)), slice(position, position + 1))[:, 0]
         return np.where(ids == 0, -1, ids).astype(np.int64)
 
@@ -104,7 +134,10 @@ class FieldDataset(LabelledTable):
         return [*dense, self._ids(rows)] if self._fields else dense
 
     def _ids(self, rows: Rows) -> np.ndarray:
-        numbers = self._matrix.take(rows, slice(self._first_id, None))
+        end = self._first_id + int(self._columns.max()) + 1
+        numbers = self._matrix.take(rows, slice(self._first_id, end))
+        if self.FIELDS:
+            numbers = numbers[:, self._columns]
         valid = (numbers >= 0) & (numbers < self._limits) & (numbers == np.floor(numbers))
         if not valid.all():
             row, column = np.argwhere(~valid)[0]
@@ -112,11 +145,27 @@ class FieldDataset(LabelledTable):
         ids = numbers.astype(np.int64)
         if self._hash:
             ids = np.where(ids < self._sizes, ids, 1 + (ids - 1) % (self._sizes - 1))
-        return ids
+        return self._cut(ids)
+
+    def _cut(self, ids: np.ndarray) -> np.ndarray:
+        """Returns ids without the first ones of sequences that are longer than ``max_len``."""
+        if ids.shape[1] == sum(field.max_len for field in self._fields):
+            return ids
+        ends = np.cumsum([self._layout[field.name] for field in self._fields])
+        parts = np.split(ids, ends[:-1], axis=1)
+        for place, field in enumerate(self._fields):
+            count = (parts[place] > 0).sum(axis=1, keepdims=True)
+            first = np.maximum(count - field.max_len, 0)
+            if parts[place].shape[1] > field.max_len:
+                parts[place] = np.take_along_axis(
+                    parts[place], first + np.arange(field.max_len), axis=1
+                )
+        return np.concatenate(parts, axis=1)
 
     def _refuse(self, rows: Rows, row: int, column: int, number: float):
         number = int(number) if number == np.floor(number) else number
-        name = self._column_name(self._first_id + column, self._names[column])
+        place = self._first_id + int(self._columns[column])
+        name = self._column_name(place, self._names[column])
         raise ValueError(
             f"{self._place(rows, row)}: {name}: expected an id from 0 to "
             f"{int(self._limits[column]) - 1}, found {number}"

@@ -18,6 +18,10 @@ from datasets.readers.table.reader import RecDataset as Table
 ROWS = 8
 TWO = [{"name": "first", "label_column": 0}, {"name": "second", "label_column": 1}]
 FIELDS = [{"name": "user", "size": 1000}, {"name": "tag", "size": 50, "max_len": 2}]
+KUAIRAND_FIELDS = [
+    {"name": "user_id", "size": 1000},
+    {"name": "tag", "size": 50, "max_len": 3},
+]
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,10 @@ def _labels(number: int) -> str:
 
 
 def _kuairand(number: int) -> str:
-    dense = ",".join(str(number + place / 8) for place in range(KuaiRand.DENSE))
+    dense = ",".join(str(number + place % 8 / 8) for place in range(KuaiRand.DENSE))
     labels = ",".join([_labels(number), *"0100000", f"{number}.5", "0.25"])
-    return f"{labels},{dense},{number},{number % 50},0"
+    ids = {"user_id": number, "tag": f"{number % 50},0,0", "history": ",".join(50 * "0")}
+    return ",".join([labels, dense, *(str(ids.get(name, 1)) for name in KuaiRand.FIELDS)])
 
 
 def _adult(number: int) -> str:
@@ -122,9 +127,9 @@ FAMILIES = {
     ),
     "kuairand": Family(
         _kuairand,
-        _of(KuaiRand, tasks=TWO, dense_input_dim=7, sparse_fields=FIELDS),
-        short=f"expected {14 + KuaiRand.DENSE} numbers, found {13 + KuaiRand.DENSE}",
-        long=f"expected {14 + KuaiRand.DENSE} numbers, found {15 + KuaiRand.DENSE}",
+        _of(KuaiRand, tasks=TWO, dense_input_dim=7, sparse_fields=KUAIRAND_FIELDS),
+        short="expected 208 numbers, found 207",
+        long="expected 208 numbers, found 209",
         labels=len(KuaiRand.LABELS),
         **_MATRIX,
     ),

@@ -18,11 +18,16 @@ SAMPLES = {"adult": adult_sample, "kuairand": kuairand_sample}
 WIDTHS = {"adult": adult.WIDTH, "kuairand": kuairand.WIDTH}
 FIRST_IDS = {
     "adult": len(adult.LABEL_NAMES) + len(adult.NUMERICS),
-    "kuairand": len(kuairand.LABELS) + len(kuairand.DENSE) + len(kuairand.HISTORY),
+    "kuairand": len(kuairand.LABELS)
+    + len(kuairand.DENSE)
+    + len(kuairand.HISTORY)
+    + len(kuairand.RATES),
 }
+KUAIRAND_SIZES = {field.name: field.size for field in kuairand.FIELDS}
+KUAIRAND_SIZES[kuairand.SEQUENCE] = KUAIRAND_SIZES["video_id"]
 SIZES = {
     "adult": [field.size for field in adult.FIELDS],
-    "kuairand": [field.size for field in kuairand.FIELDS for _ in range(field.max_len)],
+    "kuairand": [size for name, size in KUAIRAND_SIZES.items() for _ in range(kuairand.IDS[name])],
 }
 LABELS = {"adult": len(adult.LABEL_NAMES), "kuairand": len(kuairand.LABELS)}
 RATES = {
@@ -36,8 +41,8 @@ SHA256 = {
         "f1a4f1997c5fb54e94347fc8902c334f77bcbc9460e79944233a9ac9ebaac4f8",
     ),
     "kuairand": (
-        "c4402b60bfdb8fa3df4fbbd6b575f05bc8e19824e75e2d10160e3471cd920277",
-        "58f0ef78c7af722b53e211f91fb3685532ded2c776b11fca37e401811ff73bd0",
+        "d82ec574d28d8999a62d8bee7f6b2a2d96423b1724cdd5ba8a771e121f61ace3",
+        "c0386ae5ef75f187dcc8430f00e942386514c7003d378ee98a3ce5d8cbb379a8",
     ),
 }
 NAMES = list(SAMPLES)
@@ -110,10 +115,13 @@ def test_adult_labels_follow_the_stated_formula(tables):
 
 
 def test_kuairand_labels_follow_the_stated_formula(tables):
-    dense = (*kuairand.DENSE, *kuairand.HISTORY)
+    dense = (*kuairand.DENSE, *kuairand.HISTORY, *kuairand.RATES)
     for table in tables["kuairand"]:
         found = dict(zip(dense, table[:, len(kuairand.LABELS) :].T))
-        names = [field.name for field in kuairand.FIELDS for _ in range(field.max_len)]
+        for name, numbers in found.items():
+            rate = f"rate_{name}"
+            assert rate not in kuairand.RATES or (found[rate] == numbers).all()
+        names = [name for name, length in kuairand.IDS.items() for _ in range(length)]
         ids = dict(zip(reversed(names), table[:, : FIRST_IDS["kuairand"] - 1 : -1].T))
         click = 3 * (found["user_click"] > 0) + 3 * (found["video_click"] > 0)
         click = click + ((ids["tag"] >= 1) & (ids["tag"] <= 15)) + (ids["tab"] == 1)
