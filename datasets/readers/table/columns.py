@@ -72,7 +72,8 @@ class Table:
 
     def as_trained(self, meaning: Mapping[str, Any]) -> Table:
         """Returns the table with settings that are not set taken from a saved `meaning`."""
-        keep = {entry["name"]: entry.get("keep", "first") for entry in meaning["sparse"]}
+        keep = dict.fromkeys(self._names_of_lists(), "last")
+        keep.update({entry["name"]: entry.get("keep", "first") for entry in meaning["sparse"]})
         cell_rules = meaning.get("cell_rules", 1)
         if cell_rules not in (1, CELL_RULES):
             raise ValueError(f"expected cell_rules 1 or {CELL_RULES}, found {cell_rules!r}")

@@ -6,12 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from datasets.readers.table.column_types.sparse import OF_THE_MODEL, Sparse
 from datasets.readers.table.columns import Table
+from datasets.readers.table.vocabularies.history import History
+
+FREE = ""  # in a vocabulary: the id of an evicted value, which a new one may take
 
 
 @dataclass(frozen=True)
@@ -25,20 +29,24 @@ class Encoding:
             ``share`` have none.
         classes: the classes that were learned, by task: their ``names``, and the ``column`` and
             ``missing_label`` that they follow from.
+        history: the counts from which vocabularies are extended; None if they were not kept.
     """
 
     table: Table
     fills: Mapping[str, float]
     vocabularies: Mapping[str, Sequence[str]]
     classes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    history: History | None = None
     _ids: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The hash of everything that determines numbers and ids; it identifies the encoding."""
         content = [self.table.meaning, dict(self.fills), dict(self.vocabularies)]
         if self.classes:  # so that encodings without classes stay valid
             content.append(dict(self.classes))
+        if self.history is not None:
+            content.append(self.history.content)
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -3,33 +3,87 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from datasets.readers.table import files
 from datasets.readers.table.cells import odd_cells, values
 from datasets.readers.table.cells.categories import category_cells, located
+from datasets.readers.table.column_types.dense import Dense
+from datasets.readers.table.column_types.sparse import Sparse
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.encoding import Encoding
 from datasets.readers.table.targets import Targets
 from datasets.readers.table.training_labels import TrainingLabel, learned_classes
+from datasets.readers.table.vocabularies.history import History
 
 
-def learn(paths: Sequence[str], table: Table, targets: Targets) -> Encoding:
+@dataclass
+class Found:
+    """What training files have.
+
+    Attributes:
+        sums: the sum of the numbers of each dense column.
+        valid: how many numbers that are.
+        counts: the training rows of each value, by column that has a vocabulary.
+        labels: what the label columns have.
+    """
+
+    sums: dict[str, float]
+    valid: dict[str, int]
+    counts: dict[str, Counter]
+    labels: list[TrainingLabel]
+
+    def classes(self, targets: Targets) -> Mapping[str, Mapping[str, Any]]:
+        """Returns the classes of ``targets`` that were to be learned, by task."""
+        return learned_classes(targets, self.labels)
+
+
+def learn(
+    paths: Sequence[str], table: Table, targets: Targets, keeps_history: bool = False
+) -> Encoding:
     """Returns the encoding of training files and checks all their cells.
 
     Ids are in the order of frequency, then of the text, so they do not depend on the order of rows.
 
+    Args:
+        paths: the files.
+        table: their columns.
+        targets: their labels and weights.
+        keeps_history: whether the encoding has the counts that its extension needs.
+
     Raises:
         ValueError: a file, a cell or a column is invalid.
     """
-    sums, valid = np.zeros(len(table.dense)), np.zeros(len(table.dense), np.int64)
+    found = scan(paths, table, targets)
+    fills = {column.name: fill(column, found) for column in table.dense}
+    vocabularies = {column.name: vocabulary(column, found) for column in owners(table)}
+    history = None
+    if keeps_history:
+        history = History()
+        for column in owners(table):
+            add_history(history, column, found, vocabularies[column.name])
+    return Encoding(table, fills, vocabularies, found.classes(targets), history)
+
+
+def owners(table: Table) -> list[Sparse]:
+    """Returns the columns that have a vocabulary of their own."""
+    return [c for c in table.sparse if c.share is None and c.hash_buckets is None]
+
+
+def scan(paths: Sequence[str], table: Table, targets: Targets) -> Found:
+    """Reads all cells of training files, checks them and counts their values.
+
+    Raises:
+        ValueError: a file, a cell or a column is invalid.
+    """
+    sums, valid = ({column.name: 0 for column in table.dense} for _ in range(2))
     blank = Encoding(table, {}, {})
-    owners = {column.name: blank.owner(column) for column in table.sparse}
-    counts: dict[str, Counter] = {
-        name: Counter() for name, owner in owners.items() if owner.name == name
-    }
+    owner_of = {column.name: blank.owner(column) for column in table.sparse}
+    counts: dict[str, Counter] = {column.name: Counter() for column in owners(table)}
     odd = np.zeros((len(table.sparse), 1 + len(odd_cells.KINDS)))
     labels = [TrainingLabel(label, targets.missing) for label in targets.stored]
     names = [*targets.names, *table.features]
@@ -37,38 +91,63 @@ def learn(paths: Sequence[str], table: Table, targets: Targets) -> Encoding:
         for columns, place in files.batches(path, table, names):
             for label in labels:
                 label.add(columns, place)
-            for number, dense in enumerate(table.dense):
+            for dense in table.dense:
                 with located(place, dense.name):
                     numbers = values.numbers(columns[dense.name], table.missing)
-                sums[number] += np.nansum(numbers)
-                valid[number] += np.count_nonzero(~np.isnan(numbers))
+                sums[dense.name] += np.nansum(numbers)
+                valid[dense.name] += np.count_nonzero(~np.isnan(numbers))
             for number, sparse in enumerate(table.sparse):
                 categories = category_cells(sparse, columns, table, place)[0]
                 odd[number] += odd_cells.counts(categories)
-                if owners[sparse.name].hash_buckets is None:
+                owner = owner_of[sparse.name].name
+                if owner in counts:
                     texts, where = values.distinct(categories)
                     occurrences = np.bincount(where[where >= 0], minlength=len(texts))
-                    counts[owners[sparse.name].name].update(dict(zip(texts, occurrences.tolist())))
+                    counts[owner].update(dict(zip(texts, occurrences.tolist())))
     for sparse, found in zip(table.sparse, odd):
         place = paths[0] if len(paths) == 1 else f"{len(paths)} training files"
         odd_cells.check(sparse.name, place, found)
-    fills = {}
-    for dense, total, count in zip(table.dense, sums, valid):
-        if not count:
-            raise ValueError(
-                f"column {dense.name}: expected a number in some training row, found none "
-                f"(remove the column from {KEY}.dense)"
-            )
-        fills[dense.name] = float(total / count if dense.fill == "mean" else dense.fill)
-    vocabularies = {}
-    for column in table.sparse:
-        if column.share is None and column.hash_buckets is None:
-            count_of = counts[column.name]
-            kept = [text for text, count in count_of.items() if count >= column.min_count]
-            if not kept:
-                raise ValueError(
-                    f"column {column.name}: expected a value in at least {column.min_count} "
-                    f"training rows, found none (lower {KEY}.sparse: {column.name}: min_count)"
-                )
-            vocabularies[column.name] = sorted(kept, key=lambda text: (-count_of[text], text))
-    return Encoding(table, fills, vocabularies, learned_classes(targets, labels))
+    return Found(sums, valid, counts, labels)
+
+
+def fill(column: Dense, found: Found) -> float:
+    """Returns the value of a missing number.
+
+    Raises:
+        ValueError: no training row has a number.
+    """
+    count = found.valid[column.name]
+    if not count:
+        raise ValueError(
+            f"column {column.name}: expected a number in some training row, found none "
+            f"(remove the column from {KEY}.dense)"
+        )
+    return float(found.sums[column.name] / count if column.fill == "mean" else column.fill)
+
+
+def vocabulary(column: Sparse, found: Found) -> list[str]:
+    """Returns the values of the ids from 1 on.
+
+    Raises:
+        ValueError: no value has ``min_count`` training rows.
+    """
+    count_of = found.counts[column.name]
+    kept = [text for text, count in count_of.items() if count >= column.min_count]
+    if not kept:
+        raise ValueError(
+            f"column {column.name}: expected a value in at least {column.min_count} "
+            f"training rows, found none (lower {KEY}.sparse: {column.name}: min_count)"
+        )
+    return sorted(kept, key=lambda text: (-count_of[text], text))
+
+
+def add_history(history: History, column: Sparse, found: Found, vocabulary: Sequence[str]) -> None:
+    """Adds the counts of a column's first training files."""
+    count_of = found.counts[column.name]
+    history.counts[column.name] = [count_of[text] for text in vocabulary]
+    history.seen[column.name] = [history.number] * len(vocabulary)
+    history.waiting[column.name] = {
+        text: [count, history.number]
+        for text, count in count_of.items()
+        if count < column.min_count
+    }

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from datasets.readers import atomic_file
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.encoding import Encoding
+from datasets.readers.table.vocabularies import history as histories
 
 Source = Sequence[Sequence]  # path, size and time of change of each training file
 
@@ -37,6 +39,7 @@ def save(encoding: Encoding, folder: str, source: Source) -> str:
         "fills": encoding.fills,
         "vocabularies": encoding.vocabularies,
         **({"classes": encoding.classes} if encoding.classes else {}),
+        **({"history": encoding.history.content} if encoding.history else {}),
     }
     try:
         os.makedirs(folder, exist_ok=True)
@@ -51,7 +54,9 @@ def save(encoding: Encoding, folder: str, source: Source) -> str:
     return path
 
 
-def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding, Source]:
+def load(
+    path: str, table: Table, expected: str | None = None, more_columns: bool = False
+) -> tuple[Encoding, Source]:
     """Returns the encoding in a file and the training files that it was built from.
 
     Args:
@@ -59,6 +64,8 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
         table: the columns of the configuration, which must be those of the file. Settings that are
             not set are taken from the file.
         expected: the hash that the encoding must have; None for any.
+        more_columns: whether the configuration may have more columns than the file. The encoding
+            is that of the file's columns.
 
     Raises:
         ValueError: the file is damaged, has another hash, or has other columns.
@@ -71,8 +78,12 @@ def load(path: str, table: Table, expected: str | None = None) -> tuple[Encoding
             content[key] for key in ("table", "learned_from", "encoding")
         )
         table = table.as_trained(learned_for)
+        if more_columns:
+            table = _restricted(table, learned_for)
         classes = content.get("classes", {})
-        encoding = Encoding(table, content["fills"], content["vocabularies"], classes)
+        vocabularies = content["vocabularies"]
+        history = histories.of_content(content.get("history"), vocabularies)
+        encoding = Encoding(table, content["fills"], vocabularies, classes, history)
         complete = encoding.sha256 == sha256
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
@@ -103,6 +114,17 @@ def _check_form(content: Any, table: Table) -> None:
     for values in [*content["vocabularies"].values(), *(c.get("names") for c in classes.values())]:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise TypeError("vocabularies and classes: expected lists of texts")
+
+
+def _restricted(table: Table, meaning: Mapping[str, Any]) -> Table:
+    """Returns a table with the columns of a saved meaning only."""
+    known = {key: [entry["name"] for entry in meaning[key]] for key in ("dense", "sparse")}
+    return replace(
+        table,
+        labels=tuple(name for name in table.labels if name in meaning["labels"]),
+        dense=tuple(column for column in table.dense if column.name in known["dense"]),
+        sparse=tuple(column for column in table.sparse if column.name in known["sparse"]),
+    )
 
 
 def _first_difference(old: Any, new: Any) -> tuple[Any, Any]:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from glob import escape, glob
 from typing import Any
 
 import numpy as np
 
-from datasets.readers import progress
 from datasets.readers.labelled_table import LabelledTable
 from datasets.readers.labels.label import Label
-from datasets.readers.table import encoding_builder, encoding_files, grouping, rows
+from datasets.readers.table import encoding_files, grouping, rows
 from datasets.readers.table.cells import counts as cell_counts
-from datasets.readers.table.columns import KEY, Table, table_of
-from datasets.readers.table.encoding import Encoding
+from datasets.readers.table.columns import KEY, table_of
 from datasets.readers.table.files import check_columns, place, present, table_files
 from datasets.readers.table.targets import (
     Targets,
     completed_tasks,
     default_tasks,
-    is_learned_as,
     targets_of,
 )
+from datasets.readers.table.vocabularies import choice
+from datasets.readers.table.vocabularies.growth import Change
 from datasets.readers.text_matrix import Rows, TextTable
 
 logger = logging.getLogger(__name__)
@@ -65,7 +63,8 @@ class RecDataset(LabelledTable):
         beside = os.path.dirname(config.get("yaml_path") or "")
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
-        self._encoding, _ = encoding_files.load(_find(sha256, folders), table, sha256)
+        path = choice.find(sha256, folders)
+        self._encoding, _ = encoding_files.load(path, table, sha256)
         table = self._encoding.table
         self._paths = table_files(file_list)
         targets = targets_of(config, table).learned_from(self._encoding.classes)
@@ -116,37 +115,32 @@ class RecDataset(LabelledTable):
         for key in _DERIVED:
             if config.get(_HYPER + key) is not None:
                 raise ValueError(f"{_HYPER}{key}: it follows from {KEY}, remove it from the YAML")
-        root = config.runner("model_save_path")
         if files is not None:
             files = table_files(files)
             for file in files:
                 check_columns(file, table, [*targets.names, *table.features])
-        if encoding is not None:
-            start = config.runner("model_init_path")
-            folders = [root, config.runner("infer_load_path")]
-            folders += [start, os.path.dirname(start)] if start else []
-            path = _find(encoding, folders)
-            result, source = encoding_files.load(path, table, encoding)
-            if files is not None and os.path.dirname(path) != root:
-                path = encoding_files.save(result, root, source)
-        else:
-            source = [_stamp(path) for path in files]
-            table = table.for_training()
-            targets = targets_of(config, table)
-            path, result = _reusable(root, table, targets, source)
-            if result is None:
-                with progress.titled("building the vocabulary from"):
-                    result = encoding_builder.learn(files, table, targets)
-                for file, stamp in zip(files, source):
-                    if _stamp(file) != stamp:
-                        raise ValueError(f"{file}: the file changed while it was read")
-                path = encoding_files.save(result, root, source)
+        path, result = choice.choose(config, files, table, encoding)
+        targets = targets_of(config, result.table)
         values = {**result.hyper_parameters(), "table.vocabulary": path}
         if config.get(f"{_HYPER}tasks") is None:
             values["tasks"] = default_tasks(table)
         elif any(label.learned for label in targets.labels):
             values["tasks"] = completed_tasks(config, targets.learned_from(result.classes))
         return values
+
+    @classmethod
+    def vocabulary_changes(cls, config, encoding: str) -> Mapping[str, Change]:
+        """Returns how the configuration's vocabularies extend those of a checkpoint, by column.
+
+        Args:
+            config: the configuration, completed by `hyper_parameters_from_data`.
+            encoding: the hash of the checkpoint's encoding.
+
+        Raises:
+            ValueError: they do not extend them, or a vocabulary is missing.
+        """
+        table = table_of(config)
+        return choice.changes(config, table, encoding, config[f"{_HYPER}encoding"])
 
     def groups(self, column: str) -> np.ndarray:
         """Returns the group of each row by a column's value, int64 ``[rows]``; -1 where missing.
@@ -212,40 +206,3 @@ class RecDataset(LabelledTable):
             for label, place in zip(targets.labels, targets.places)
         ]
         return found + [column.view(np.float32) for column in columns[len(targets.stored) :]]
-
-
-def _find(sha256: str, folders: Sequence[str | None]) -> str:
-    """Returns the path of an encoding's file."""
-    name = encoding_files.file_name(sha256)
-    places = list(dict.fromkeys(os.path.abspath(folder) for folder in folders if folder))
-    for folder in places:
-        if os.path.isfile(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    raise ValueError(
-        f"the model's vocabulary {name} is in none of {', '.join(places)}: copy it there from the "
-        "folder of its checkpoints"
-    )
-
-
-def _reusable(
-    root: str, table: Table, targets: Targets, source: encoding_files.Source
-) -> tuple[str | None, Encoding | None]:
-    """Returns the path and the encoding of an earlier run on the same files, or twice None."""
-    for path in sorted(glob(os.path.join(escape(root), "vocabulary-*.json"))):
-        try:
-            encoding, learned_from = encoding_files.load(path, table)
-        except ValueError:  # it has other columns, or is damaged: a new one is built
-            continue
-        learned = {label.task: label for label in targets.labels if label.learned}
-        if (
-            learned_from == source
-            and learned.keys() == encoding.classes.keys()
-            and all(is_learned_as(label, encoding.classes[task]) for task, label in learned.items())
-        ):
-            return path, encoding
-    return None, None
-
-
-def _stamp(path: str) -> list:
-    status = os.stat(path)
-    return [os.path.abspath(path), status.st_size, status.st_mtime_ns]

@@ -97,15 +97,20 @@ class Targets:
                 parts.append(label_cells.weights(columns[name], self.missing))
         return parts
 
-    def learned_from(self, classes: Classes) -> Targets:
+    def learned_from(self, classes: Classes, all_tasks: bool = True) -> Targets:
         """Returns the targets with the classes that were learned.
+
+        Args:
+            classes: the classes.
+            all_tasks: whether every task needs its classes there. If not, the others are still to
+                be learned.
 
         Raises:
             ValueError: a task's classes are to be learned and were not.
         """
         learned = []
         for label in self.labels:
-            if label.learned:
+            if label.learned and (all_tasks or label.task in classes):
                 found = classes.get(label.task, {})
                 if not is_learned_as(label, found):
                     raise ValueError(

@@ -13,7 +13,7 @@ from paddle.static import InputSpec
 
 from datasets.readers.sparse_fields import fields_of
 from models.common import hyper_parameters
-from models.common.contract import net_arguments, record
+from models.common.contract import growth, net_arguments, record
 from models.common.contract.net import MultiTaskNet
 from models.common.inputs.building import domain_num, input_specs, inputs_of
 from models.common.inputs.inputs import Inputs
@@ -50,6 +50,8 @@ class MultiTaskModel:
         """Returns what a checkpoint records of the model; see `record.record`."""
         arguments = net_arguments.of(self.net_class)
         return record.record(config, self.net_class, arguments, self.input_specs(config))
+
+    moves = staticmethod(growth.moves)  # where a checkpoint's parameters go in a larger net
 
     @classmethod
     def in_order_of(cls, config, recorded: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,11 +130,24 @@ def state(folder: str, prefix: str, shapes: Mapping[str, tuple]) -> dict[str, An
     Raises:
         UserError: a file is missing or damaged, or the parameters do not fit the model.
     """
+    contents = parts(folder, prefix)
+    matching.check(contents["pdparams"], shapes, folder)
+    return contents
+
+
+def parts(folder: str, prefix: str) -> dict[str, Any]:
+    """Returns the parts of a checkpoint by file ending: parameters, optimizer state, averages.
+
+    Args:
+        folder: the checkpoint's folder.
+        prefix: ``rec`` or ``rec_static``.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
     names = ["pdparams", "pdopt"]
     averages = path_of(folder, prefix, formats.AVERAGES)
     listed = facts_of.read(folder, prefix).get(facts_of.FILES, ())
     if os.path.isfile(averages) or os.path.basename(averages) in listed:
         names.append(formats.AVERAGES)
-    contents = {name: part(folder, prefix, name) for name in names}
-    matching.check(contents["pdparams"], shapes, folder)
-    return contents
+    return {name: part(folder, prefix, name) for name in names}

@@ -67,7 +67,7 @@ def in_order(config: Config, facts: Mapping[str, Any], folder: str) -> Config:
     return config.completed(replaced)
 
 
-def check(config: Config, facts: Mapping[str, Any], folder: str) -> None:
+def check(config: Config, facts: Mapping[str, Any], folder: str, grown: bool = False) -> None:
     """Checks that a checkpoint was trained with a configuration's model.
 
     For a model written for PaddleRec other hyper-parameters are a warning.
@@ -76,11 +76,15 @@ def check(config: Config, facts: Mapping[str, Any], folder: str) -> None:
         config: the complete configuration.
         facts: the checkpoint's facts; without a record of the model nothing is checked.
         folder: the checkpoint's folder, for the error.
+        grown: whether the sizes of sparse fields may differ.
 
     Raises:
         UserError: tasks, inputs, columns, net or hyper-parameters differ.
     """
-    difference = next(differences(facts.get(KEY, {}), of(config)), None)
+    saved, now = facts.get(KEY, {}), of(config)
+    if grown:
+        saved = _resized(saved, now)
+    difference = next(differences(saved, now), None)
     if difference is None:
         return
     what, theirs, ours = difference
@@ -116,6 +120,16 @@ def check_warm(config: Config, facts: Mapping[str, Any], folder: str, scope: Any
         if not isinstance(scope, list):
             raise UserError(f"{problem}; runner.init_scope can name the parameters to load")
         logger.warning("%s; parameters are taken by their positions", problem)
+
+
+def _resized(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a record whose sparse fields have the sizes of another one."""
+    sizes = {field["name"]: field["size"] for field in _list(now, _FIELDS)}
+    fields = [
+        {**field, "size": sizes.get(field["name"], field["size"])}
+        for field in _list(saved, _FIELDS)
+    ]
+    return {**saved, _HYPER: {**saved.get(_HYPER, {}), _FIELDS: fields}} if fields else saved
 
 
 def _list(record: Mapping[str, Any], what: str) -> list[dict]:

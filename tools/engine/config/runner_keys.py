@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from engine.config.runner_key import REQUIRED, Key, at_least, is_names, names
+from engine.config.warm_start_keys import WARM_START
 
 METRICS = ("auc", "gauc", "pr_auc", "macro_auc", "acc", "precision", "recall", "f1", "logloss")
 METRICS += ("normalized_entropy", "calibration", "ece")
@@ -97,17 +98,7 @@ RUNNER = {
         "Remove the checkpoints of an earlier training from `model_save_path` when a new one "
         "starts. See [training.md](training.md).",
     ),
-    "model_init_path": Key(
-        "path", None, "Warm start: folder of one epoch's checkpoint, from which parameters load."
-    ),
-    "init_scope": Key(
-        "any",
-        "all",
-        "Parameters that a warm start loads: `all`, `sparse` (embedding tables), or a list of name "
-        "patterns.",
-        "all, sparse or a list of name patterns",
-        lambda value: value in ("all", "sparse") or is_names(value),
-    ),
+    **WARM_START,
     "ema_decay": Key(
         "any",
         0.0,

@@ -8,7 +8,8 @@ and is only used with data of the same encoding.
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Mapping
+from typing import Any, Callable
 
 from engine.checkpoints import choice, find, layout, model_record
 from engine.config.config import Config
@@ -17,7 +18,8 @@ from engine.model_folder import loading
 from engine.system.errors import UserError
 
 KEY = "hyper_parameters.encoding"
-_HOOK = "hyper_parameters_from_data"
+EXTEND = "runner.extend_vocabulary"
+_HOOK, _CHANGES = "hyper_parameters_from_data", "vocabulary_changes"
 
 
 def complete_config(
@@ -41,9 +43,14 @@ def complete_config(
     reader = config.get("runner.train_reader_path") or config.get("runner.infer_reader_path")
     with reader_errors(reader):
         compute = loading.dataset_member(config, str(reader), _HOOK)
+        grows = used is None and config.runner("extend_vocabulary")
+        if grows and loading.dataset_member(config, str(reader), _CHANGES) is None:
+            raise config.error(EXTEND, f"{reader} learns no vocabulary from the data; remove it")
     if compute is None:
         return config
     encoding = facts.get("encoding")
+    if grows and place and encoding is None:
+        raise config.error(EXTEND, f"checkpoint {place} records no encoding to extend")
     if used and encoding is None:
         raise UserError(
             f"{place} records no encoding: it was trained with another reader, or not "
@@ -64,6 +71,34 @@ def _training_starts_from(config: Config, graph: str) -> choice.Used:
             return choice.Used(*saved[-1])
     folder = config.runner("model_init_path")
     return choice.Used(folder, find.facts(folder, prefix)) if folder else choice.Used("", {})
+
+
+def extends(config: Config, facts: Mapping[str, Any]) -> bool:
+    """Returns whether a training has extended the vocabularies of a checkpoint.
+
+    Args:
+        config: the complete configuration.
+        facts: the checkpoint's facts.
+    """
+    return bool(config.runner("extend_vocabulary")) and facts.get("encoding") != config.get(KEY)
+
+
+def vocabulary_changes(config: Config, encoding: str) -> Mapping[str, Any]:
+    """Returns how a training's vocabularies extend those of a checkpoint, by field.
+
+    Each entry has the numbers ``kept``, ``added``, ``evicted`` and ``waiting``, and the array
+    ``reset`` of old ids that stand for another value now, or for none.
+
+    Args:
+        config: the complete configuration of a training.
+        encoding: the checkpoint's encoding.
+
+    Raises:
+        UserError: they do not extend them.
+    """
+    reader = config.runner("train_reader_path")
+    with reader_errors(reader):
+        return loading.dataset_member(config, reader, _CHANGES)(config, encoding)
 
 
 def checkpoint_facts(config: Config) -> dict[str, str]:

@@ -24,8 +24,13 @@ _PREFIX = "moving_sum_of_"  # of the sums' variables in a program
 
 def average(sums: Arrays, decay: float, steps: int) -> dict[str, np.ndarray]:
     """Returns the averages by name, from the sums over at least one step."""
-    factor = (1 - decay) / -np.expm1(steps * np.log(decay))
+    factor = weight(decay, steps)
     return {name: (value * factor).astype(value.dtype) for name, value in sums.items()}
+
+
+def weight(decay: float, steps: int) -> float:
+    """Returns the factor between the sums over some steps and the averages."""
+    return (1 - decay) / -np.expm1(steps * np.log(decay))
 
 
 def pack(trained: Arrays, sums: Arrays, steps: int) -> dict[str, np.ndarray]:

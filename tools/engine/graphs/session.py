@@ -141,6 +141,27 @@ class Session(Protocol):
     def select_parameters(self, saved: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """Returns those of a checkpoint's parameters that this session needs."""
 
+    def moves(
+        self,
+        recorded: Mapping[str, Any],
+        record: Mapping[str, Any],
+        shapes: Mapping[str, tuple],
+        reset: Mapping[str, np.ndarray],
+        prefix: str,
+    ) -> dict[str, tuple[str, str, Any]]:
+        """Returns how a checkpoint's parameters move into a net of other sizes, by name.
+
+        Each entry is the parameter's name in `parameters`, that of its variable, and the move;
+        see `engine.checkpoints.growing`. Parameters that stay as they are have none.
+
+        Args:
+            recorded: the checkpoint's record of its model.
+            record: the record of the session's.
+            shapes: the shapes of the checkpoint's parameters.
+            reset: the ids of embedding tables that start afresh, by field.
+            prefix: whose names the checkpoint's parameters have.
+        """
+
     def embeddings(self, prefix: str) -> set[str]:
         """Returns the names of the embedding tables."""
 

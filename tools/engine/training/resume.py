@@ -20,7 +20,7 @@ from engine.model_folder import loading
 from engine.system import interrupts
 from engine.system.clock import Clock
 from engine.system.errors import UserError
-from engine.training import epoch_state
+from engine.training import epoch_state, growth
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,9 @@ def _start(session: Session, config: Config, source: Source | ModelSource) -> Po
 def _start_fresh(session: Session, config: Config) -> None:
     """Loads the parameters of a warm start, and clears the folder of an earlier training."""
     folder = config.runner("model_init_path")
-    if folder:
+    if folder and config.runner("extend_vocabulary") and encoding.KEY in config:
+        growth.warm_start(session, config, folder)
+    elif folder:
         scope = config.runner("init_scope")
         saved, prefix = checkpoint_loading.parameters(session, config, folder, scope)
         tables = session.embeddings(prefix) if scope == "sparse" else set()
@@ -100,15 +102,24 @@ def _resume(
         raise UserError(f"{folder}/{session.prefix}.json is damaged: it has no {absent[0]}")
     if saved["seed"] != config.runner("seed"):
         raise config.error("runner.seed", f"the run to resume has seed {saved['seed']}")
-    model_record.check(config, saved, folder)
-    encoding.check_checkpoint(config, saved, folder)
+    grown = encoding.extends(config, saved)
+    model_record.check(config, saved, folder, grown)
+    if not grown:
+        encoding.check_checkpoint(config, saved, folder)
+    elif "batches" in saved:
+        reason = f"the epoch to continue ({folder}) needs the files that it started with"
+        raise config.error("runner.extend_vocabulary", reason)
     problem = checkpoint_loading.task_difference(saved, session)
     if problem:
         raise UserError(f"{folder} {problem}")
     position = Position(saved["epoch"] + 1, folder=folder)
     if "batches" in saved:
         position = _inside_epoch(config, source, folder, saved)
-    session.load_state(find.state(folder, session.prefix, session.shapes()))
+    content = find.parts(folder, session.prefix)
+    if grown:
+        content = growth.grown(session, config, saved, content, session.prefix)
+    matching.check(content["pdparams"], session.shapes(), folder)
+    session.load_state(content)
     logger.info("resuming after %s", folder)
     return position
 
