@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from datasets.readers import checks
+from datasets.readers.rates.declaration import Rates, rates_of
 from datasets.readers.table.column_types.block import KEY
 from datasets.readers.table.column_types.dense import Dense
 from datasets.readers.table.column_types.sparse import Sparse
@@ -35,6 +36,7 @@ class Table:
         cell_rules: how cells become categories. With 1 they are taken as they are; with 2 ``7.0``
             is ``7``, and ``['x', 'y']`` in a column with a separator is a list. None for the
             default: 2 in a new training; vocabularies of earlier versions have 1.
+        rates: the rates that follow the columns of numbers; None without any.
     """
 
     labels: tuple[str, ...]
@@ -45,13 +47,20 @@ class Table:
     column_names: tuple[str, ...] | None = None
     encoding: str = UTF8
     cell_rules: int | None = None
+    rates: Rates | None = None
 
     @property
     def features(self) -> list[str]:
         """The columns of features, each once: a column may be both dense and sparse."""
         numbers = [column.name for column in self.dense]
         categories = [name for column in self.sparse for name in column.sources]
-        return list(dict.fromkeys([*numbers, *categories]))
+        rates = self.rates.columns if self.rates else []
+        return list(dict.fromkeys([*numbers, *categories, *rates]))
+
+    @property
+    def dense_names(self) -> list[str]:
+        """The names of the dense numbers: columns, then rates."""
+        return [*(column.name for column in self.dense), *(self.rates.names if self.rates else ())]
 
     @property
     def meaning(self) -> dict[str, Any]:
@@ -61,6 +70,7 @@ class Table:
             "dense": [asdict(column) for column in self.dense],
             "sparse": [column.meaning for column in self.sparse],
             "missing": list(self.missing or ()),
+            **({"rates": self.rates.meaning} if self.rates else {}),
         }
         if self.cell_rules == 1:  # so that encodings from before the second rules stay valid
             return meaning
@@ -111,16 +121,19 @@ def table_of(config: Mapping) -> Table:
     labels = checks.texts(f"{KEY}.labels", block["labels"])
     if not labels:
         checks.fail(f"{KEY}.labels", "a list of label columns", block["labels"])
+    dense = tuple(_columns(Dense, "dense", block["dense"]))
+    names = [column.name for column in dense]
     table = Table(
         labels,
-        tuple(_columns(Dense, "dense", block["dense"])),
+        dense,
         tuple(_columns(Sparse, "sparse", block["sparse"])),
         None if missing is None else checks.texts(f"{KEY}.missing", missing),
         _delimiter(block["delimiter"]),
         checks.texts(f"{KEY}.column_names", block["column_names"]) or None,
         _encoding(block["encoding"]),
+        rates=rates_of(f"{KEY}.rates", block["rates"], labels, names),
     )
-    if not table.dense and not table.sparse:
+    if not (table.dense or table.sparse or table.rates):
         checks.fail(KEY, "columns under dense, sparse or both", [])
     checks.distinct(f"{KEY}.labels", "column", labels)
     for key, columns in (("dense", table.dense), ("sparse", table.sparse)):

@@ -13,6 +13,8 @@ import numpy as np
 
 from datasets.readers.table.column_types.sparse import OF_THE_MODEL, Sparse
 from datasets.readers.table.columns import Table
+from datasets.readers.table.rates.rate_files import StoredRates
+from datasets.readers.table.rates.table_rates import TableRates
 from datasets.readers.table.vocabularies.history import History
 
 FREE = ""  # in a vocabulary: the id of an evicted value, which a new one may take
@@ -30,6 +32,7 @@ class Encoding:
         classes: the classes that were learned, by task: their ``names``, and the ``column`` and
             ``missing_label`` that they follow from.
         history: the counts from which vocabularies are extended; None if they were not kept.
+        rates: the sums of the table's rates, or the file that has them; None without rates.
     """
 
     table: Table
@@ -37,6 +40,7 @@ class Encoding:
     vocabularies: Mapping[str, Sequence[str]]
     classes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     history: History | None = None
+    rates: TableRates | StoredRates | None = None
     _ids: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -47,6 +51,8 @@ class Encoding:
             content.append(dict(self.classes))
         if self.history is not None:
             content.append(self.history.content)
+        if self.rates:
+            content.append({"rates": self.rates.sha256})
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -82,9 +88,9 @@ class Encoding:
                 if getattr(column, key) != getattr(Sparse, key):
                     entry[key] = getattr(column, key)
             fields.append(entry)
-        names = [column.name for column in self.table.dense]
+        names = self.table.dense_names
         dense = {"dense_input_dim": len(names), "dense_columns": names or None}
-        shape = {"sparse_fields": fields} if fields else {"feature_size": len(self.table.dense)}
+        shape = {"sparse_fields": fields} if fields else {"feature_size": len(names)}
         return {**dense, **shape, "encoding": self.sha256}
 
 

@@ -16,6 +16,7 @@ from datasets.readers.table.column_types.dense import Dense
 from datasets.readers.table.column_types.sparse import Sparse
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.encoding import Encoding
+from datasets.readers.table.rates import table_rates
 from datasets.readers.table.targets import Targets
 from datasets.readers.table.training_labels import TrainingLabel, learned_classes
 from datasets.readers.table.vocabularies.history import History
@@ -66,7 +67,8 @@ def learn(
         history = History()
         for column in owners(table):
             add_history(history, column, found, vocabularies[column.name])
-    return Encoding(table, fills, vocabularies, found.classes(targets), history)
+    rates = table_rates.count(paths, table, targets) if table.rates else None
+    return Encoding(table, fills, vocabularies, found.classes(targets), history, rates)
 
 
 def owners(table: Table) -> list[Sparse]:

@@ -15,6 +15,8 @@ from typing import Any
 from datasets.readers import atomic_file
 from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.encoding import Encoding
+from datasets.readers.table.rates import rate_files
+from datasets.readers.table.rates.rate_files import StoredRates
 from datasets.readers.table.vocabularies import history as histories
 
 Source = Sequence[Sequence]  # path, size and time of change of each training file
@@ -40,9 +42,12 @@ def save(encoding: Encoding, folder: str, source: Source) -> str:
         "vocabularies": encoding.vocabularies,
         **({"classes": encoding.classes} if encoding.classes else {}),
         **({"history": encoding.history.content} if encoding.history else {}),
+        **({"rates": encoding.rates.sha256} if encoding.rates else {}),
     }
     try:
         os.makedirs(folder, exist_ok=True)
+        if encoding.rates:
+            rate_files.save(encoding.rates.loaded(), folder)
         with atomic_file.replacing(path, concurrent=True) as temporary:
             with open(temporary, "w", encoding="utf-8") as file:
                 json.dump(content, file, ensure_ascii=False, indent=0)
@@ -83,11 +88,14 @@ def load(
         classes = content.get("classes", {})
         vocabularies = content["vocabularies"]
         history = histories.of_content(content.get("history"), vocabularies)
-        encoding = Encoding(table, content["fills"], vocabularies, classes, history)
+        rates = None
+        if "rates" in content:
+            rates = StoredRates(content["rates"], os.path.dirname(path))
+        encoding = Encoding(table, content["fills"], vocabularies, classes, history, rates)
         complete = encoding.sha256 == sha256
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-    for key, setting in table.meaning.items():
+    for key, setting in {**dict.fromkeys(learned_for), **table.meaning}.items():
         if learned_for.get(key) != setting:
             trained, configured = _first_difference(learned_for.get(key), setting)
             raise ValueError(
@@ -108,6 +116,8 @@ def _check_form(content: Any, table: Table) -> None:
         if not isinstance(content[key], kind):
             found = type(content[key]).__name__
             raise TypeError(f"{key}: expected {kind.__name__}, found {found}")
+    if not isinstance(content.get("rates", ""), str):
+        raise TypeError("rates: expected the hash of a file")
     classes = content.get("classes", {})
     if not isinstance(classes, dict) or not all(isinstance(c, dict) for c in classes.values()):
         raise TypeError("classes: expected a mapping of mappings")

@@ -13,7 +13,7 @@ from datasets.readers.labelled_table import LabelledTable
 from datasets.readers.labels.label import Label
 from datasets.readers.table import encoding_files, grouping, rows
 from datasets.readers.table.cells import counts as cell_counts
-from datasets.readers.table.columns import KEY, table_of
+from datasets.readers.table.columns import KEY, Table, table_of
 from datasets.readers.table.files import check_columns, place, present, table_files
 from datasets.readers.table.targets import (
     Targets,
@@ -45,13 +45,14 @@ class RecDataset(LabelledTable):
         file_list: files that end in ``.csv``, ``.tsv``, ``.txt`` (also with ``.gz``), ``.parquet``
             or ``.pq``.
         config: the flat configuration, completed by `hyper_parameters_from_data`.
+        training: whether they are the training files; see `for_training`.
 
     Raises:
         ValueError: a file, a row or a cell is invalid, or the vocabulary that
             ``hyper_parameters.encoding`` names is missing.
     """
 
-    def __init__(self, file_list: Sequence[str], config):
+    def __init__(self, file_list: Sequence[str], config, training: bool = False):
         table = table_of(config)
         sha256 = config.get(f"{_HYPER}encoding")
         if sha256 is None:
@@ -68,12 +69,22 @@ class RecDataset(LabelledTable):
         table = self._encoding.table
         self._paths = table_files(file_list)
         targets = targets_of(config, table).learned_from(self._encoding.classes)
+        self._training = training
         self._groups: dict[str, tuple[np.ndarray, list[str]]] = {}
         self.LABELS = table.labels
         if not self._has_labels(targets):
             targets, self.LABELS = Targets((), ()), ()
         self._targets = targets
         super().__init__(self._paths, config, rows.width(self._encoding), KEY)
+
+    @classmethod
+    def for_training(cls, file_list: Sequence[str], config) -> RecDataset:
+        """Returns the dataset of the training files.
+
+        Its rows get rates from the training days other than their own. Rows of other files get them
+        from earlier training days only.
+        """
+        return cls(file_list, config, training=True)
 
     def _has_labels(self, targets: Targets) -> bool:
         """Returns whether a file has a label; logs columns that only some files have."""
@@ -118,7 +129,7 @@ class RecDataset(LabelledTable):
         if files is not None:
             files = table_files(files)
             for file in files:
-                check_columns(file, table, [*targets.names, *table.features])
+                check_columns(file, table, _training_columns(table, targets))
         path, result = choice.choose(config, files, table, encoding)
         targets = targets_of(config, result.table)
         values = {**result.hyper_parameters(), "table.vocabulary": path}
@@ -169,7 +180,9 @@ class RecDataset(LabelledTable):
         self._counts: list[np.ndarray] = []
 
         def load(path: str) -> np.ndarray:
-            stored, counts = rows.load(path, self._encoding, self._targets, cache_dir)
+            stored, counts = rows.load(
+                path, self._encoding, self._targets, cache_dir, self._training
+            )
             self._counts.append(counts)
             return stored
 
@@ -179,16 +192,16 @@ class RecDataset(LabelledTable):
         return place(path, self._encoding.table, row)
 
     def _form(self) -> str:
-        return rows.form_of(self._encoding, self._targets)
+        return rows.form_of(self._encoding, self._targets, self._training)
 
     def _column_statistics(self) -> list[dict[str, Any]]:
         return cell_counts.describe(self._encoding, self._counts)
 
     def _features(self, numbers: Rows) -> list[np.ndarray]:
         first, table = self._targets.width, self._encoding.table
-        first_id = first + len(table.dense)
+        first_id = first + len(table.dense_names)
         features = []
-        if table.dense:
+        if table.dense_names:
             features.append(self._matrix.take(numbers, slice(first, first_id)).view(np.float32))
         if table.sparse:
             ids = self._matrix.take(numbers, slice(first_id, None))
@@ -206,3 +219,9 @@ class RecDataset(LabelledTable):
             for label, place in zip(targets.labels, targets.places)
         ]
         return found + [column.view(np.float32) for column in columns[len(targets.stored) :]]
+
+
+def _training_columns(table: Table, targets: Targets) -> list[str]:
+    """Returns the columns that training files must have."""
+    rated = table.rates.of if table.rates else ()
+    return list(dict.fromkeys([*targets.names, *table.features, *rated]))

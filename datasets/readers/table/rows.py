@@ -20,7 +20,11 @@ _FORMAT_VERSION = 2  # of the stored rows; a new version encodes all files again
 
 
 def load(
-    path: str, encoding: Encoding, targets: Targets, cache_dir: str | None = None
+    path: str,
+    encoding: Encoding,
+    targets: Targets,
+    cache_dir: str | None = None,
+    training: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a file's rows and the counts of its cells, from their copies if up to date.
 
@@ -32,18 +36,23 @@ def load(
         encoding: the encoding of its values.
         targets: the labels and weights. Their columns may lack.
         cache_dir: folder of the copy; the user's cache folder if None.
+        training: whether it is a training file, whose rows have rates of their own.
 
     Raises:
         ValueError: the file or a cell is invalid, or the copy cannot be written.
     """
-    form, counts = form_of(encoding, targets), CellCounts(encoding)
+    form, counts = form_of(encoding, targets, training), CellCounts(encoding)
     columns = targets.width + width(encoding)
     stored = parsed_copy.load(
         path,
         columns,
         np.int32,
         lambda temporary, source: parsed_copy.write(
-            temporary, source, columns, np.int32, encoded(source, encoding, targets, counts)
+            temporary,
+            source,
+            columns,
+            np.int32,
+            encoded(source, encoding, targets, counts, training),
         ),
         cache_dir,
         form,
@@ -51,7 +60,7 @@ def load(
 
     def count() -> np.ndarray:
         if not counts.complete:  # the rows were stored by an earlier run, whose counts are gone
-            for _ in encoded(path, encoding, targets, counts):
+            for _ in encoded(path, encoding, targets, counts, training):
                 pass
         return counts.array
 
@@ -59,21 +68,22 @@ def load(
     return stored, parsed_copy.load_counts(path, width_of_counts, count, cache_dir, form)
 
 
-def form_of(encoding: Encoding, targets: Targets) -> str:
+def form_of(encoding: Encoding, targets: Targets, training: bool = False) -> str:
     """Returns a text that identifies everything that a file's rows depend on."""
     table = encoding.table
     read_as = (table.delimiter, table.column_names, table.encoding)
-    return repr((_FORMAT_VERSION, encoding.sha256, targets.form, *read_as))
+    rates = ("training",) if encoding.rates and training else ()
+    return repr((_FORMAT_VERSION, encoding.sha256, targets.form, *read_as, *rates))
 
 
 def width(encoding: Encoding) -> int:
     """Returns the number of columns of the stored features."""
     table = encoding.table
-    return len(table.dense) + sum(c.max_len for c in table.sparse)
+    return len(table.dense_names) + sum(c.max_len for c in table.sparse)
 
 
 def encoded(
-    path: str, encoding: Encoding, targets: Targets, counts: CellCounts
+    path: str, encoding: Encoding, targets: Targets, counts: CellCounts, training: bool = False
 ) -> Iterator[np.ndarray]:
     """Yields a file's rows in blocks ``[n, width]`` int32, and counts their cells.
 
@@ -91,7 +101,15 @@ def encoded(
             counts.add_numbers(number, numbers)
             filled = np.where(np.isnan(numbers), encoding.fills[dense.name], numbers)
             parts.append(filled.astype(np.float32).view(np.int32))
-        for number, sparse in enumerate(table.sparse, len(table.dense)):
+        if encoding.rates:
+            rates = encoding.rates.loaded().of_rows(columns, table, place, training)
+            for number, column in enumerate(rates.T):
+                # A key without rows counts as missing, so that new keys show.
+                is_count = number % (1 + len(table.rates.of)) == 0
+                shown = np.where(column > 0, column, np.nan) if is_count else column
+                counts.add_numbers(len(table.dense) + number, shown)
+                parts.append(column.view(np.int32))
+        for number, sparse in enumerate(table.sparse, len(table.dense_names)):
             categories, rows = category_cells(sparse, columns, table, place)
             texts, where = values.distinct(categories)
             ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]

@@ -133,7 +133,8 @@ def targets_of(config, table: Table) -> Targets:
     for name in weight_columns(labels):
         if name in table.features:
             hint = "it is the weight of the rows: remove it here"
-            checks.fail(f"{KEY}.dense and {KEY}.sparse", "columns that are no weights", name, hint)
+            keys = f"{KEY}.dense, sparse and rates"
+            checks.fail(keys, "columns that are no weights", name, hint)
     return Targets(tuple(labels), table.missing or ())
 
 

@@ -150,7 +150,7 @@ def _training(config: Config, shard: Callable[[Any], Any]) -> Source:
     name, batch_size = config.runner("train_reader_path"), _batch_size(config, "train_batch_size")
     files = loading.files(config, "train_data_dir")
     with reader_errors(name):
-        dataset = shard(loading.dataset(config, name, files))
+        dataset = shard(loading.dataset(config, name, files, training=True))
         seed = config.runner("seed") if config.runner("shuffle") else None
         drop_last = config.runner("drop_last")
         if has_blocks(dataset):

@@ -88,7 +88,13 @@ def call(function: Callable, *arguments: Any, **options: Any) -> Any:
     return function(*arguments, **options)
 
 
-def dataset(config: Config, reader: str, files: list[str], folder: str | None = None) -> Any:
+def dataset(
+    config: Config,
+    reader: str,
+    files: list[str],
+    folder: str | None = None,
+    training: bool = False,
+) -> Any:
     """Returns a reader's RecDataset over some files, or the rows of its data generator.
 
     Args:
@@ -96,6 +102,7 @@ def dataset(config: Config, reader: str, files: list[str], folder: str | None = 
         reader: the module's name, without ``.py``.
         files: the data files.
         folder: the module's folder; by default the configuration's folder.
+        training: whether the files are the training files, which some readers read in another way.
     """
     from engine.model_folder import slot_data  # imports Paddle, which -h does not need
 
@@ -105,7 +112,9 @@ def dataset(config: Config, reader: str, files: list[str], folder: str | None = 
     if generator and not hasattr(module, "RecDataset"):
         lists = (data_files.files_of([path]) for path in files)
         return slot_data.SlotDataset(generator, list(chain(*lists)), settings(config))
-    return load_class(folder, reader, "RecDataset")(files, settings(config))
+    kind = load_class(folder, reader, "RecDataset")
+    create = getattr(kind, "for_training", kind) if training else kind
+    return create(files, settings(config))
 
 
 def dataset_member(config: Config, reader: str, name: str) -> Any:

@@ -30,7 +30,7 @@ class CellCounts:
 
     def __init__(self, encoding: Encoding):
         self.complete, self._encoding, table = False, encoding, encoding.table
-        self.array = np.zeros((len(table.dense) + len(table.sparse), width()))
+        self.array = np.zeros((len(table.dense_names) + len(table.sparse), width()))
         self.array[:, _LEAST], self.array[:, _MOST] = np.inf, -np.inf
 
     def add_numbers(self, column: int, numbers: np.ndarray) -> None:
@@ -53,7 +53,7 @@ class CellCounts:
             total: the rows of the batch.
         """
         counts = self.array[column]
-        sparse = self._encoding.table.sparse[column - len(self._encoding.table.dense)]
+        sparse = self._encoding.table.sparse[column - len(self._encoding.table.dense_names)]
         valid = categories.is_valid().to_numpy(zero_copy_only=False)
         filled = np.count_nonzero(np.diff(rows[valid], prepend=-1))
         counts[[_ROWS, _MISSING]] += total, total - filled
@@ -66,7 +66,7 @@ class CellCounts:
     def finish(self, path: str) -> None:
         """Ends the count; raises a ValueError if most cells of a column are odd."""
         self.complete, table = True, self._encoding.table
-        for sparse, counts in zip(table.sparse, self.array[len(table.dense) :]):
+        for sparse, counts in zip(table.sparse, self.array[len(table.dense_names) :]):
             odd_cells.check(sparse.name, path, counts[_ODD])
 
 
@@ -81,10 +81,10 @@ def describe(encoding: Encoding, files: Sequence[np.ndarray]) -> list[dict[str, 
     array[:, _LEAST] = np.min([counts[:, _LEAST] for counts in files], axis=0)
     array[:, _MOST] = np.max([counts[:, _MOST] for counts in files], axis=0)
     return [
-        *(_dense(column.name, counts) for column, counts in zip(table.dense, array)),
+        *(_dense(name, counts) for name, counts in zip(table.dense_names, array)),
         *(
             _sparse(encoding, column, counts)
-            for column, counts in zip(table.sparse, array[len(table.dense) :])
+            for column, counts in zip(table.sparse, array[len(table.dense_names) :])
         ),
     ]
 

@@ -140,6 +140,8 @@ def _stored(
     for path in sorted(glob(os.path.join(escape(root), "vocabulary-*.json"))):
         try:
             encoding, learned_from = encoding_files.load(path, table)
+            if encoding.rates:
+                encoding.rates.loaded()  # its file may be missing
         except ValueError:  # it has other columns, or is damaged: a new one is built
             continue
         if learned_from == source and fits(encoding):

@@ -11,6 +11,7 @@ import numpy as np
 from datasets.readers.table import encoding_builder
 from datasets.readers.table.columns import Table
 from datasets.readers.table.encoding import FREE, Encoding
+from datasets.readers.table.rates import table_rates
 from datasets.readers.table.targets import Targets
 from datasets.readers.table.vocabularies.history import History
 
@@ -86,7 +87,8 @@ def extend(
             column.name, old, past, found.counts[column.name], history, column.min_count, eviction
         )
     classes = {**old_classes, **found.classes(targets)}
-    return Encoding(table, fills, vocabularies, classes, history)
+    rates = table_rates.extended(old.rates.loaded(), paths, table, targets) if table.rates else None
+    return Encoding(table, fills, vocabularies, classes, history, rates)
 
 
 def changes(old: Encoding, new: Encoding) -> dict[str, Change]:
