@@ -47,7 +47,7 @@ class Rates:
         return {"of": list(self.of), "over": over, "by": self.by, "smoothing": self.smoothing}
 
 
-def rates_of(place: str, block: Any, labels: Sequence[str], dense: Sequence[str]) -> Rates | None:
+def rates_of(place: str, block: Any, labels: Sequence[str], dense: Sequence[Any]) -> Rates | None:
     """Returns the rates of a table; None without the block.
 
     Args:
@@ -80,7 +80,8 @@ def rates_of(place: str, block: Any, labels: Sequence[str], dense: Sequence[str]
     for name in rates.columns:
         if name in labels:
             checks.fail(f"{place}: over and by", "columns that are not labels", name)
-    checks.distinct(place, "name of a rate or dense column", [*dense, *rates.names])
+    names = [*(column.name for column in dense), *rates.names]
+    checks.distinct(place, "name of a rate or dense column", names)
     return rates
 
 

@@ -52,10 +52,9 @@ class Table:
     @property
     def features(self) -> list[str]:
         """The columns of features, each once: a column may be both dense and sparse."""
-        numbers = [column.name for column in self.dense]
         categories = [name for column in self.sparse for name in column.sources]
-        rates = self.rates.columns if self.rates else []
-        return list(dict.fromkeys([*numbers, *categories, *rates]))
+        rates = self.rates.columns if self.rates else ()
+        return list(dict.fromkeys([*(c.name for c in self.dense), *categories, *rates]))
 
     @property
     def dense_names(self) -> list[str]:
@@ -121,18 +120,16 @@ def table_of(config: Mapping) -> Table:
     labels = checks.texts(f"{KEY}.labels", block["labels"])
     if not labels:
         checks.fail(f"{KEY}.labels", "a list of label columns", block["labels"])
-    dense = tuple(_columns(Dense, "dense", block["dense"]))
-    names = [column.name for column in dense]
     table = Table(
         labels,
-        dense,
+        tuple(_columns(Dense, "dense", block["dense"])),
         tuple(_columns(Sparse, "sparse", block["sparse"])),
         None if missing is None else checks.texts(f"{KEY}.missing", missing),
         _delimiter(block["delimiter"]),
         checks.texts(f"{KEY}.column_names", block["column_names"]) or None,
         _encoding(block["encoding"]),
-        rates=rates_of(f"{KEY}.rates", block["rates"], labels, names),
     )
+    table = replace(table, rates=rates_of(f"{KEY}.rates", block["rates"], labels, table.dense))
     if not (table.dense or table.sparse or table.rates):
         checks.fail(KEY, "columns under dense, sparse or both", [])
     checks.distinct(f"{KEY}.labels", "column", labels)
