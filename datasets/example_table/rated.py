@@ -12,8 +12,8 @@ only rates tell what they are like:
     P(click) = s(-1 + a + b + c)        a of the user, b of the item, c of the user in the tab
     watch    = 10 exp(0.5 d + 0.5 e)    d of the item, e of the row; empty without a click
 
-Here s is the logistic function. a, b, c, d and e are normal with mean 0 and standard deviations 1.2,
-0.8, 0.8, 1 and 1. The same seed gives the same rows with the same version of NumPy.
+Here s is the logistic function. The letters are normal with mean 0 and a standard deviation of 1.2
+(a), 0.8 (b and c) or 1 (d and e). The same seed gives the same rows with the same version of NumPy.
 
 Errors (one line, exit code 2): an option is out of range; a file cannot be written.
 """

@@ -15,7 +15,8 @@ from datasets.readers.rates.daily_sums import NEVER, NONE
 from datasets.readers.table.arrow import pa
 from datasets.readers.table.cells import label_cells, values
 from datasets.readers.table.cells.categories import category_cells, located
-from datasets.readers.table.columns import KEY, Sparse, Table
+from datasets.readers.table.column_types.sparse import Sparse
+from datasets.readers.table.columns import KEY, Table
 from datasets.readers.table.files import Place
 from datasets.readers.table.targets import Targets
 
