@@ -6,6 +6,7 @@ import runpy
 import shutil
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import pytest
 
 from engine.config.load import load_config
 from engine.model_folder import loading
-from engine.system import process
+from engine.system import interrupts, process
 
 process.prepare()
 # A shell's background jobs ignore Ctrl-C, and so would the commands that tests start from there.
@@ -130,6 +131,27 @@ def run_command(elsewhere, monkeypatch, capfd):
     yield run
     log.handlers[:] = handlers
     log.setLevel(level)
+
+
+@pytest.fixture
+def signal_at(monkeypatch):
+    """Returns a context in which a signal comes where the engine looks for the n-th time."""
+
+    @contextmanager
+    def coming(number):
+        count = 0
+
+        def check():
+            nonlocal count
+            count += 1
+            if count == number:
+                raise interrupts.Interrupted(signal.SIGTERM)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(interrupts, "check", check)
+            yield
+
+    return coming
 
 
 @pytest.fixture

@@ -73,6 +73,18 @@ def _training_starts_from(config: Config, graph: str) -> choice.Used:
     return choice.Used(folder, find.facts(folder, prefix)) if folder else choice.Used("", {})
 
 
+def can_extend(config: Config) -> bool:
+    """Returns whether the training's reader has vocabularies that can be extended."""
+    reader = config.runner("train_reader_path")
+    return loading.dataset_member(config, reader, _CHANGES) is not None
+
+
+def vocabulary_size(config: Config) -> int:
+    """Returns the number of ids of a training's fields, those of unknown values left out."""
+    fields = config.get("hyper_parameters.sparse_fields") or ()
+    return sum(field["size"] - 1 for field in fields if field.get("share") is None)
+
+
 def extends(config: Config, facts: Mapping[str, Any]) -> bool:
     """Returns whether a training has extended the vocabularies of a checkpoint.
 
