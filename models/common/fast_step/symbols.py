@@ -23,11 +23,14 @@ class Symbol:
 
     Attributes:
         gradient: the name of its gradient, once a line computes one.
+        tail: if only the last columns of ``[batch, columns]`` need a gradient: the expression of
+            the first of them, and their symbol.
     """
 
     def __init__(self, name: str, code: StepCode, rank: int | None = None, wanted: bool = True):
         self.name, self.code, self.rank, self.wanted = name, code, rank, wanted
         self.gradient: str | None = None
+        self.tail: tuple[str, Symbol] | None = None
 
     def __bool__(self):
         raise TypeError("a branch depends on the data")

@@ -18,6 +18,7 @@ from paddle import _C_ops
 from paddle.utils.dlpack import from_dlpack
 
 from models.common.fast_step import operators
+from models.common.fast_step.dropout_mask import mask_of
 from models.common.fast_step.symbols import is_symbolic
 
 
@@ -211,6 +212,8 @@ def softmax(x):
 @_operator
 def dropout(x, probability: float):
     """Returns ``x`` with a share of its numbers set to 0 and the others scaled up."""
+    if paddle.in_dynamic_mode():
+        return x * mask_of(x, probability)
     return F.dropout(x, probability)
 
 

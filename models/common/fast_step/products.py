@@ -1,0 +1,100 @@
+"""Matrix products of `models.common.layers.ops`, as lines of a fast step; see `operators`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import paddle
+from paddle import _C_ops
+
+from models.common.fast_step.symbols import Symbol, apply, operands
+
+
+def linear(x: Any, weight: Any, bias: paddle.Tensor | None = None) -> Symbol:
+    """Writes ``x @ weight + bias``."""
+    if bias is None:
+        return matmul(x, weight)
+    x, weight = operands(x, weight)
+    code, w, b = x.code, weight.name, x.code.constant(bias)
+
+    def back(out: Symbol) -> None:
+        grad, rows = out.gradient, out.gradient
+        if x.rank == 2:
+            _of_matrices(x, weight, grad)
+        else:
+            product = f"_C_ops.matmul_grad({x.name}, {w}, {grad}, False, False)"
+            of_x, of_weight = code.backward(product, 2)
+            x.add_gradient(of_x)
+            weight.add_gradient(of_weight)
+            rows = f"_C_ops.reshape({grad}, [-1, {bias.shape[-1]}])"
+        code.add_gradient(bias, f"{code.constant(_sum_of_rows)}({rows})")
+
+    # A kernel that adds a product to the bias saves a pass over the output.
+    call = f"_C_ops.addmm({b}, {x.name}, {w}, 1.0, 1.0)"
+    return apply(code, call if x.rank == 2 else f"_C_ops.linear({x.name}, {w}, {b})", x.rank, back)
+
+
+def _of_matrices(x: Symbol, weight: Symbol, grad: str) -> None:
+    """Writes the gradients of the operands of a product of two matrices."""
+    if x.tail:
+        start, part = x.tail
+        rows = f"_C_ops.slice({weight.name}, [0], [{start}], [{weight.name}.shape[0]], [1], [])"
+        part.add_gradient(f"_C_ops.matmul({grad}, {rows}, False, True)")
+    else:
+        x.add_gradient(f"_C_ops.matmul({grad}, {weight.name}, False, True)")
+    weight.add_gradient(f"_C_ops.matmul({x.name}, {grad}, True, False)")
+
+
+def _sum_of_rows(matrix: paddle.Tensor) -> paddle.Tensor:
+    """Returns the sum of a matrix's rows, by a product, which is faster than the kernel of sum."""
+    ones = _C_ops.full([matrix.shape[0]], 1.0, matrix.dtype, matrix.place)
+    return _C_ops.matmul(ones, matrix, False, False)
+
+
+def stacked_linear(x: Any, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol:
+    """Writes ``x @ weight + bias`` for each of a stack of layers."""
+    code, w, b = x.code, x.code.constant(weight), x.code.constant(bias)
+    if [*bias.shape] != [weight.shape[0], 1, weight.shape[2]]:
+        raise ValueError("stacked_linear takes a bias [layers, 1, out]")
+
+    def back(out: Symbol) -> None:
+        call = f"_C_ops.matmul_grad({x.name}, {w}, {out.gradient}, False, False)"
+        of_x, of_weight = code.backward(call, 2)
+        x.add_gradient(of_x)
+        code.add_gradient(weight, of_weight)
+        code.add_gradient(bias, f"_C_ops.sum({out.gradient}, [1], None, True)")
+
+    if x.rank == 3:  # add is slow if it repeats an inner axis
+        return apply(code, f"_C_ops.baddbmm({b}, {x.name}, {w}, 1.0, 1.0)", 3, back)
+    (product,) = code.forward(f"_C_ops.matmul({x.name}, {w}, False, False)")
+    return apply(code, f"_C_ops.add({product}, {b})", 3, back)
+
+
+def matmul(x: Any, y: Any) -> Symbol:
+    """Writes the matrix product over the last two axes."""
+    return of_two("matmul", x, y, "False, False", "False, False")
+
+
+def of_two(
+    name: str, x: Any, y: Any, options: str, grad_options: str, rank: Callable = lambda x, y: None
+) -> Symbol:
+    """Writes an operator of two operands, both of whose gradients one operator computes.
+
+    Args:
+        name: the operator; ``<name>_grad`` computes the gradients.
+        x: the first operand.
+        y: the second operand.
+        options: what follows the operands in the call.
+        grad_options: what follows the gradient in the call of ``<name>_grad``.
+        rank: returns the result's number of axes, or None if it is unknown.
+    """
+    x, y = operands(x, y)
+
+    def back(out: Symbol) -> None:
+        call = f"_C_ops.{name}_grad({x.name}, {y.name}, {out.gradient}, {grad_options})"
+        of_x, of_y = x.code.backward(call, 2)
+        x.add_gradient(of_x)
+        y.add_gradient(of_y)
+
+    return apply(x.code, f"_C_ops.{name}({x.name}, {y.name}, {options})", rank(x, y), back)
