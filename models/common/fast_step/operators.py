@@ -18,6 +18,7 @@ from models.common.fast_step.dropout_mask import mask_of
 from models.common.fast_step.products import linear, matmul, of_two, stacked_linear  # noqa: F401
 from models.common.fast_step.reductions import gather, layer_norm, mean, square  # noqa: F401
 from models.common.fast_step.symbols import Symbol, apply, operands
+from models.common.fast_step.tables import lookup as lookup
 
 _LARGEST = 3.4028234663852886e38  # of float32
 _MOST_SLICES = 4  # so many slices are faster than one split, which copies row by row
@@ -118,18 +119,6 @@ def transpose(x: Symbol, order: Sequence[int]) -> Symbol:
     inverse = [order.index(axis) for axis in range(len(order))]
     gradient = f"_C_ops.transpose({{grad}}, {inverse})"
     return _elementwise(x, f"_C_ops.transpose({x.name}, {order})", gradient, len(order))
-
-
-def lookup(rows: Symbol, table: paddle.Tensor, sparse: bool) -> Symbol:
-    """Writes rows of a table."""
-    name, sparse = rows.code.constant(table), bool(sparse)
-
-    def back(out: Symbol) -> None:
-        call = f"_C_ops.embedding_grad({rows.name}, {name}, {out.gradient}, -1, {sparse})"
-        rows.code.add_gradient(table, call)
-
-    call = f"_C_ops.embedding({rows.name}, {name}, -1, {sparse})"
-    return apply(rows.code, call, rows.rank and rows.rank + 1, back)
 
 
 def sum(x: Symbol, axis: int, keepdim: bool = False) -> Symbol:

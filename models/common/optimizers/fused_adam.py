@@ -43,7 +43,8 @@ class FusedAdam(paddle.optimizer.Adam):
             ):
                 if not isinstance(self._learning_rate, float):
                     self._create_global_learning_rate()  # takes the scheduler's new value
-                self._update(dense, gradients, dense_state)
+                if dense:
+                    self._update(dense, gradients, dense_state)
                 for place, parameter in enumerate(sparse):
                     state = [values[place] for values in sparse_state]
                     self._update_rows(parameter, rows[place], state)

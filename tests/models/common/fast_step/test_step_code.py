@@ -84,7 +84,9 @@ def test_gradients_are_those_of_autograd(folder, options, configure, monkeypatch
     assert set(trained) == set(expected)
     for name, (gradient, rows) in expected.items():
         found, found_rows = written[name]
-        assert found_rows == rows
+        if rows is not None:  # the written gradient names each row once
+            assert found_rows == sorted(set(rows))
+            gradient = np.stack([gradient[np.array(rows) == row].sum(axis=0) for row in found_rows])
         scale = np.abs(gradient).max()
         np.testing.assert_allclose(found, gradient, rtol=1e-4, atol=1e-5 * scale + 1e-12)
 
