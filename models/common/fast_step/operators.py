@@ -18,7 +18,7 @@ from models.common.fast_step.dropout_mask import mask_of
 from models.common.fast_step.products import linear, matmul, of_two, stacked_linear  # noqa: F401
 from models.common.fast_step.reductions import gather, layer_norm, mean, square  # noqa: F401
 from models.common.fast_step.symbols import Symbol, apply, operands
-from models.common.fast_step.tables import lookup as lookup
+from models.common.fast_step.tables import lookup  # noqa: F401
 
 _LARGEST = 3.4028234663852886e38  # of float32
 _MOST_SLICES = 4  # so many slices are faster than one split, which copies row by row

@@ -12,7 +12,8 @@ from models.common.layers import ops
 def test_a_mask_drops_a_share_and_keeps_the_mean(probability, dropped):
     paddle.seed(1)
     mask = mask_of(paddle.zeros([3, 200, 501]), probability).numpy()
-    assert mask.shape == (3, 200, 501) and mask.dtype == np.float32
+    assert mask.shape == (3, 200, 501)
+    assert mask.dtype == np.float32
     factor = np.float32(65536 / (65536 - dropped))
     assert set(np.unique(mask)) <= {np.float32(0), factor}
     share = dropped / 65536
