@@ -128,10 +128,15 @@ class FieldDataset(LabelledTable):
         ]
 
     def _features(self, rows: Rows) -> list[np.ndarray]:
-        first = len(self.LABELS)
-        columns = slice(first, first + self._dense)
-        dense = [self._matrix.take(rows, columns)] if self._dense else []
+        parts = [self._matrix.take(rows, columns) for columns in self._dense_columns()]
+        dense = [np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]]
+        dense = dense if self._dense else []
         return [*dense, self._ids(rows)] if self._fields else dense
+
+    def _dense_columns(self) -> list[slice]:
+        """Returns the columns of a line that are the dense numbers."""
+        first = len(self.LABELS)
+        return [slice(first, first + self._dense)]
 
     def _ids(self, rows: Rows) -> np.ndarray:
         end = self._first_id + int(self._columns.max()) + 1
