@@ -65,9 +65,11 @@ class RecDataset(LabelledTable):
         trained = os.path.dirname(config.get(f"{KEY}.vocabulary") or "")
         folders = [beside, os.path.dirname(beside), trained]
         path = choice.find(sha256, folders)
-        self._encoding, _ = encoding_files.load(path, table, sha256)
+        self._encoding, learned_from = encoding_files.load(path, table, sha256)
         table = self._encoding.table
         self._paths = table_files(file_list)
+        if table.rates and not training:
+            _warn_of_training_files(self._paths, learned_from)
         targets = targets_of(config, table).learned_from(self._encoding.classes)
         self._training = training
         self._groups: dict[str, tuple[np.ndarray, list[str]]] = {}
@@ -219,6 +221,18 @@ class RecDataset(LabelledTable):
             for label, place in zip(targets.labels, targets.places)
         ]
         return found + [column.view(np.float32) for column in columns[len(targets.stored) :]]
+
+
+def _warn_of_training_files(paths: Sequence[str], learned_from: encoding_files.Source) -> None:
+    """Logs that training files are read as other rows, whose rates are smaller sums."""
+    known = {path for path, *_ in learned_from}
+    again = [path for path in paths if os.path.abspath(path) in known]
+    if again:
+        logger.warning(
+            "%d training files, such as %s, are read as other rows: their rates are of earlier "
+            "days only, in training they are of all days but the row's own",
+            *(len(again), again[0]),
+        )
 
 
 def _training_columns(table: Table, targets: Targets) -> list[str]:

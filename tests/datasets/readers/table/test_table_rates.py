@@ -303,3 +303,38 @@ def test_the_copy_of_training_rows_is_another_one(tmp_path):
     data = RecDataset([path], learned(tmp_path, path))
     forms = {encoded_rows.form_of(data._encoding, data._targets, each) for each in (True, False)}
     assert len(forms) == 2
+
+
+def test_a_day_by_day_training_counts_each_day_once(tmp_path):
+    """The extended sums are those of all files at once; a day that is counted is refused."""
+    rows = sorted((row for row in table(60, 14) if row[4]), key=lambda row: row[4])
+    last = rows[-1][4]
+    parts = [[row for row in rows if (row[4] == last) == late] for late in (False, True)]
+    first, second, both = (
+        write(tmp_path / f"{name}.csv", part) for name, part in zip("abc", (*parts, rows))
+    )
+
+    def config_of(folder, **runner):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        config = configuration(tmp_path / folder, table=TABLE, tasks=TASKS)
+        return config.completed({f"runner.{key}": value for key, value in runner.items()})
+
+    before = completed(config_of("days"), [first])["hyper_parameters.encoding"]
+    days = config_of("days", extend_vocabulary=True)
+    after = completed(days, [second], before)
+    at_once = completed(config_of("once"), [both])
+    later = [write(tmp_path / "d.csv", table(30, 15))]
+    np.testing.assert_array_equal(
+        dense(RecDataset(later, after))[:, 1:], dense(RecDataset(later, at_once))[:, 1:]
+    )
+    found = dense(RecDataset.for_training([second], after))[:, 1:]
+    expected = by_a_loop(rows, parts[1], lambda its, own: its < own)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    problem = rf"expected days that are not counted yet, found {parts[0][0][4]} to .* \(train on"
+    with pytest.raises(ValueError, match=problem):
+        completed(days, [both], before)
+    # Without an extension new training files see the days that were counted.
+    warm = completed(config_of("days"), [second], before)
+    found = dense(RecDataset.for_training([second], warm))[:, 1:]
+    expected = by_a_loop(parts[0], parts[1], lambda its, own: its < own)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
