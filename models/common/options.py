@@ -48,6 +48,16 @@ def meaning(name: str, given: Any, kinds: Mapping[str, Callable], without: Colle
     return {"type": kind, **options}
 
 
+def complete(name: str, given: Any, kinds: Mapping[str, Callable]) -> dict[str, Any]:
+    """Returns all options of the type that a hyper-parameter says; see `create`.
+
+    Raises:
+        ValueError: there is no such type, or it has no such option.
+    """
+    kind, options = _divided(name, given, kinds)
+    return {**options_of(kinds[kind]), **options}
+
+
 def _divided(name: str, given: Any, kinds: Mapping[str, Callable]) -> tuple[str, dict[str, Any]]:
     place, listed = f"{SECTION}.{name}", ", ".join(kinds)
     options = dict(given) if isinstance(given, Mapping) else {"type": given}

@@ -9,12 +9,13 @@ from typing import Any
 from datasets.readers.sparse_fields import fields_of
 from models.common.hyper_parameters import DEFAULTS, SECTION, value
 from models.common.inputs.building import dense_input_dim, layout_of
+from models.common.inputs.dense_embeddings import registry as dense_embeddings
 from models.common.layers.interactions import registry as interactions
 from models.common.tasks.declaration import KEY as TASKS
 from models.common.tasks.declaration import tasks_of
 
 _COLUMNS = ("labels", "dense", "sparse")  # keys of hyper_parameters.table
-_OF_FEATURES = ("dense_embedding", "dense_batch_norm", "feature_groups", "domain")
+_OF_FEATURES = ("dense_batch_norm", "feature_groups", "domain")
 
 
 def record(
@@ -41,6 +42,7 @@ def record(
     if fields:
         shared["hash_ids"] = value(config, "hash_ids")
     shared.update({name: value(config, name) for name in _OF_FEATURES})
+    shared["dense_embedding"] = dense_embeddings.meaning(config)
     shared["bottom"] = interactions.meaning(value(config, "bottom"))
     unused = {*net_class.training_only, "feature_size", *DEFAULTS}  # the inputs give the size
     own = {

@@ -13,24 +13,23 @@ from typing import Any
 import paddle
 from paddle import _C_ops
 
+from models.common.fast_step.activations import (  # noqa: F401
+    cos,
+    leaky_relu,
+    relu,
+    sigmoid,
+    sin,
+    softmax,
+    swish,
+)
 from models.common.fast_step.autograd import gradients, recorded
 from models.common.fast_step.dropout_mask import mask_of
 from models.common.fast_step.products import linear, matmul, of_two, stacked_linear  # noqa: F401
 from models.common.fast_step.reductions import gather, layer_norm, mean, square  # noqa: F401
-from models.common.fast_step.symbols import Symbol, apply, operands
+from models.common.fast_step.symbols import Symbol, apply, elementwise, operands
 from models.common.fast_step.tables import lookup  # noqa: F401
 
-_LARGEST = 3.4028234663852886e38  # of float32
 _MOST_SLICES = 4  # so many slices are faster than one split, which copies row by row
-
-
-def _elementwise(x: Symbol, expression: str, gradient: str, rank: int | None = None) -> Symbol:
-    """Writes an operator of one operand; ``gradient`` names x, out and grad in braces."""
-
-    def back(out: Symbol) -> None:
-        x.add_gradient(gradient.format(x=x.name, out=out.name, grad=out.gradient))
-
-    return apply(x.code, expression, x.rank if rank is None else rank, back)
 
 
 def multiply(x: Any, y: Any) -> Symbol:
@@ -63,34 +62,10 @@ def _widest(x: Symbol, y: Symbol) -> int | None:
 def scale(x: Symbol, factor: float, bias: float = 0.0) -> Symbol:
     """Writes ``factor * x + bias`` for numbers that never change."""
     factor, bias = float(factor), float(bias)
-    return _elementwise(
+    return elementwise(
         x,
         f"_C_ops.scale({x.name}, {factor}, {bias}, True)",
         f"_C_ops.scale({{grad}}, {factor}, 0.0, True)",
-    )
-
-
-def relu(x: Symbol) -> Symbol:
-    """Writes ``max(x, 0)``."""
-    # The same numbers as relu_grad, by a kernel that takes a third of its time.
-    gradient = f"_C_ops.hardtanh_grad({{out}}, {{grad}}, 0.0, {_LARGEST})"
-    return _elementwise(x, f"_C_ops.relu({x.name})", gradient)
-
-
-def sigmoid(x: Symbol) -> Symbol:
-    """Writes ``1 / (1 + exp(-x))``."""
-    return _elementwise(x, f"_C_ops.sigmoid({x.name})", "_C_ops.sigmoid_grad({out}, {grad})")
-
-
-def swish(x: Symbol) -> Symbol:
-    """Writes ``x * sigmoid(x)``."""
-    return _elementwise(x, f"_C_ops.swish({x.name})", "_C_ops.swish_grad({x}, {grad})")
-
-
-def softmax(x: Symbol) -> Symbol:
-    """Writes the softmax over the last axis."""
-    return _elementwise(
-        x, f"_C_ops.softmax({x.name}, -1)", "_C_ops.softmax_grad({out}, {grad}, -1)"
     )
 
 
@@ -103,14 +78,14 @@ def dropout(x: Symbol, probability: float) -> Symbol:
     """Writes a product with 0 or 1 / (1 - probability), drawn again in each step."""
     (mask,) = x.code.forward(f"{x.code.constant(mask_of)}({x.name}, {float(probability)})")
     gradient = f"_C_ops.multiply({{grad}}, {mask})"
-    return _elementwise(x, f"_C_ops.multiply({x.name}, {mask})", gradient)
+    return elementwise(x, f"_C_ops.multiply({x.name}, {mask})", gradient)
 
 
 def reshape(x: Symbol, shape: Sequence[int]) -> Symbol:
     """Writes another shape."""
     shape = [int(size) for size in shape]
     gradient = "_C_ops.reshape({grad}, {x}.shape)"
-    return _elementwise(x, f"_C_ops.reshape({x.name}, {shape})", gradient, len(shape))
+    return elementwise(x, f"_C_ops.reshape({x.name}, {shape})", gradient, len(shape))
 
 
 def transpose(x: Symbol, order: Sequence[int]) -> Symbol:
@@ -118,7 +93,7 @@ def transpose(x: Symbol, order: Sequence[int]) -> Symbol:
     order = [int(axis) for axis in order]
     inverse = [order.index(axis) for axis in range(len(order))]
     gradient = f"_C_ops.transpose({{grad}}, {inverse})"
-    return _elementwise(x, f"_C_ops.transpose({x.name}, {order})", gradient, len(order))
+    return elementwise(x, f"_C_ops.transpose({x.name}, {order})", gradient, len(order))
 
 
 def sum(x: Symbol, axis: int, keepdim: bool = False) -> Symbol:

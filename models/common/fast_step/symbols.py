@@ -82,3 +82,12 @@ def apply(
     out = Symbol(name, code, rank)
     code.rule(lambda: back(out) if out.gradient else None)
     return out
+
+
+def elementwise(x: Symbol, expression: str, gradient: str, rank: int | None = None) -> Symbol:
+    """Writes an operator of one operand; ``gradient`` names x, out and grad in braces."""
+
+    def back(out: Symbol) -> None:
+        x.add_gradient(gradient.format(x=x.name, out=out.name, grad=out.gradient))
+
+    return apply(x.code, expression, x.rank if rank is None else rank, back)

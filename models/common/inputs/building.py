@@ -68,8 +68,8 @@ def inputs_of(config, needs: Sequence[str] = (), table_num: int = 1) -> Inputs:
     _check_needs(config, needs, fields)
     dense_num = dense_input_dim(config, fields)
     width = specs[0].shape[1] if specs[0].name != "sparse" else 0
+    layers = dense_embeddings.create(config, dense_num, width)
     scale = _scale(config, width, dense_num)
-    layers = dense_embeddings.create(config, dense_num * _bins(config)) if dense_num else []
     layout = layout_of(config)
     embedding = None
     if fields:
@@ -180,6 +180,7 @@ def domain_num(config) -> int:
 def _scale(config, width: int, dense: int) -> Standardize | PiecewiseLinear | None:
     """Returns the layer that scales the leading ``dense`` of ``width`` features, or None."""
     bins = whole("dense_bins", value(config, "dense_bins"), minimum=0)
+    bins = bins or dense_embeddings.bins(config)
     wanted = flag("standardize", value(config, "standardize"))
     if bins and not dense:
         raise ValueError(f"{SECTION}.dense_bins: there are no dense features (dense_input_dim = 0)")

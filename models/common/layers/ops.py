@@ -210,6 +210,26 @@ def softmax(x):
 
 
 @_operator
+def leaky_relu(x, slope: float):
+    """Returns ``x`` where it is positive, ``slope * x`` elsewhere; slopes are below 1."""
+    if paddle.in_dynamic_mode():
+        return F.leaky_relu(x, slope)
+    return paddle.maximum(x, paddle.scale(x, slope))  # paddle2onnx forgets F.leaky_relu's slope
+
+
+@_operator
+def sin(x):
+    """Returns the sine."""
+    return paddle.sin(x)
+
+
+@_operator
+def cos(x):
+    """Returns the cosine."""
+    return paddle.cos(x)
+
+
+@_operator
 def dropout(x, probability: float):
     """Returns ``x`` with a share of its numbers set to 0 and the others scaled up."""
     if paddle.in_dynamic_mode():

@@ -175,6 +175,12 @@ def to_paddlerec(net, names: Names, ours: Arrays, static: bool = False) -> dict[
 def _places(net, names: Names) -> list[Place]:
     if getattr(net.inputs, "embedding", None) is not None:
         raise ValueError("PaddleRec's net has no embeddings, this one has sparse_fields")
+    for name, layers in (
+        ("dense numbers", net.inputs.dense_layers),
+        ("a bottom", net.inputs.bottom),
+    ):
+        if layers:
+            raise ValueError(f"PaddleRec's net has no layers of {name}, this one has")
     if _SCALE + "low" in net.state_dict():
         raise ValueError("PaddleRec's net has no bins, this one has dense_bins")
     return names.places(net)

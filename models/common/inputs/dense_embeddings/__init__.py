@@ -1,1 +1,1 @@
-"""Embeddings and normalisation of dense numbers, after their scaling."""
+"""Embeddings and batch normalisation of dense numbers, after their scaling."""
