@@ -24,7 +24,13 @@ from models.common.fast_step.activations import (  # noqa: F401
 )
 from models.common.fast_step.autograd import gradients, recorded
 from models.common.fast_step.dropout_mask import mask_of
-from models.common.fast_step.products import linear, matmul, of_two, stacked_linear  # noqa: F401
+from models.common.fast_step.products import (  # noqa: F401
+    like,
+    linear,
+    matmul,
+    of_two,
+    stacked_linear,
+)
 from models.common.fast_step.reductions import gather, layer_norm, mean, square  # noqa: F401
 from models.common.fast_step.symbols import Symbol, apply, elementwise, operands
 from models.common.fast_step.tables import lookup  # noqa: F401
@@ -40,7 +46,7 @@ def multiply(x: Any, y: Any) -> Symbol:
         for own, other in ((x, y), (y, x)):
             if own.wanted:
                 product = f"_C_ops.multiply({out.gradient}, {other.name})"
-                own.add_gradient(f"{x.code.constant(_like)}({product}, {own.name})")
+                own.add_gradient(f"{x.code.constant(like)}({product}, {own.name})")
 
     return apply(x.code, f"_C_ops.multiply({x.name}, {y.name})", _widest(x, y), back)
 
@@ -131,7 +137,7 @@ def unbind(x: Symbol, axis: int, count: int) -> list[Symbol]:
 
 
 def _parts(x: Symbol, call: str, count: int, rank: int | None, joined: str) -> list[Symbol]:
-    parts = [Symbol(name, x.code, rank) for name in x.code.forward(call, count)]
+    parts = [Symbol(name, x.code, rank, x.wanted) for name in x.code.forward(call, count)]
     zeros = x.code.constant(paddle.zeros_like)
 
     def back() -> None:
@@ -146,22 +152,28 @@ def _parts(x: Symbol, call: str, count: int, rank: int | None, joined: str) -> l
 def concat(parts: Sequence[Any], axis: int) -> Symbol:
     """Writes the parts side by side along an axis."""
     parts, axis = operands(*parts), int(axis)
+    code, wanted = parts[0].code, [part.wanted for part in parts]
 
-    def back(out: Symbol) -> None:
-        sizes = ", ".join(f"{part.name}.shape[{axis}]" for part in parts)
-        if len(parts) > _MOST_SLICES:
-            (pieces,) = out.code.backward(f"_C_ops.split({out.gradient}, [{sizes}], {axis})")
-        elif any(part.wanted for part in parts):
-            wanted = [part.wanted for part in parts]
-            cut = out.code.constant(_pieces)
-            (pieces,) = out.code.backward(f"{cut}({out.gradient}, [{sizes}], {axis}, {wanted})")
-        for place, part in enumerate(parts):
-            part.add_gradient(f"{pieces}[{place}]")
+    def spread(gradient: str, first: int = 0) -> None:
+        """Writes the gradients of the parts from ``first`` on, given that of them together."""
+        some = parts[first:]
+        if len(some) > 1:
+            sizes = ", ".join(f"{part.name}.shape[{axis}]" for part in some)
+            cut = f"{code.constant(_pieces)}({gradient}, [{sizes}], {axis}, {wanted[first:]})"
+            if len(some) > _MOST_SLICES:
+                cut = f"_C_ops.split({gradient}, [{sizes}], {axis})"
+            (pieces,) = code.backward(cut)
+        for place, part in enumerate(some):
+            part.add_gradient(f"{pieces}[{place}]" if len(some) > 1 else gradient)
 
     names = ", ".join(part.name for part in parts)
-    out = apply(parts[0].code, f"_C_ops.concat([{names}], {axis})", parts[0].rank, back)
-    if axis == 1 and len(parts) == 2 and not parts[0].wanted:
-        out.tail = (f"{parts[0].name}.shape[1]", parts[1])
+    call = f"_C_ops.concat([{names}], {axis})"
+    back = lambda out: spread(out.gradient)  # noqa: E731
+    out = apply(code, call, parts[0].rank, back, any(wanted))
+    if axis == 1 and out.wanted and not wanted[0]:
+        first = wanted.index(True)
+        start = " + ".join(f"{part.name}.shape[1]" for part in parts[:first])
+        out.tail = (start, lambda gradient: spread(gradient, first))
     return out
 
 
@@ -209,17 +221,3 @@ def _pieces(
         _C_ops.slice(gradient, [axis], [end - size], [end], [1], []) if needed else None
         for size, end, needed in zip(sizes, ends, wanted)
     ]
-
-
-def _like(gradient: paddle.Tensor, operand: paddle.Tensor) -> paddle.Tensor:
-    """Returns a gradient summed over the axes along which its operand was broadcast."""
-    if gradient.shape == operand.shape:
-        return gradient
-    missing = len(gradient.shape) - len(operand.shape)
-    axes = [*range(missing)]
-    axes += [
-        missing + axis
-        for axis, size in enumerate(operand.shape)
-        if size == 1 and gradient.shape[missing + axis] != 1
-    ]
-    return gradient.sum(axes).reshape(operand.shape)

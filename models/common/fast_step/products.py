@@ -38,9 +38,10 @@ def linear(x: Any, weight: Any, bias: paddle.Tensor | None = None) -> Symbol:
 def _of_matrices(x: Symbol, weight: Symbol, grad: str) -> None:
     """Writes the gradients of the operands of a product of two matrices."""
     if x.tail:
-        start, part = x.tail
+        start, spread = x.tail
         rows = f"_C_ops.slice({weight.name}, [0], [{start}], [{weight.name}.shape[0]], [1], [])"
-        part.add_gradient(f"_C_ops.matmul({grad}, {rows}, False, True)")
+        (of_tail,) = x.code.backward(f"_C_ops.matmul({grad}, {rows}, False, True)")
+        spread(of_tail)
     else:
         x.add_gradient(f"_C_ops.matmul({grad}, {weight.name}, False, True)")
     weight.add_gradient(f"_C_ops.matmul({x.name}, {grad}, True, False)")
@@ -73,7 +74,20 @@ def stacked_linear(x: Any, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol
 
 def matmul(x: Any, y: Any) -> Symbol:
     """Writes the matrix product over the last two axes."""
-    return of_two("matmul", x, y, "False, False", "False, False")
+    x, y = operands(x, y)
+    if (x.wanted and y.wanted) or x.rank is None or x.rank != y.rank:
+        return of_two("matmul", x, y, "False, False", "False, False")
+
+    def back(out: Symbol) -> None:
+        product, own = f"{y.name}, False, True", x
+        if y.wanted:
+            product, own = f"{x.name}, {out.gradient}, True, False", y
+        else:
+            product = f"{out.gradient}, {product}"
+        own.add_gradient(f"{x.code.constant(like)}(_C_ops.matmul({product}), {own.name})")
+
+    call = f"_C_ops.matmul({x.name}, {y.name}, False, False)"
+    return apply(x.code, call, x.rank, back, x.wanted or y.wanted)
 
 
 def of_two(
@@ -98,3 +112,17 @@ def of_two(
         y.add_gradient(of_y)
 
     return apply(x.code, f"_C_ops.{name}({x.name}, {y.name}, {options})", rank(x, y), back)
+
+
+def like(gradient: paddle.Tensor, operand: paddle.Tensor) -> paddle.Tensor:
+    """Returns a gradient summed over the axes along which its operand was broadcast."""
+    if gradient.shape == operand.shape:
+        return gradient
+    missing = len(gradient.shape) - len(operand.shape)
+    axes = [*range(missing)]
+    axes += [
+        missing + axis
+        for axis, size in enumerate(operand.shape)
+        if size == 1 and gradient.shape[missing + axis] != 1
+    ]
+    return gradient.sum(axes).reshape(operand.shape)

@@ -24,13 +24,13 @@ class Symbol:
     Attributes:
         gradient: the name of its gradient, once a line computes one.
         tail: if only the last columns of ``[batch, columns]`` need a gradient: the expression of
-            the first of them, and their symbol.
+            the first of them, and what writes the use of their gradient.
     """
 
     def __init__(self, name: str, code: StepCode, rank: int | None = None, wanted: bool = True):
         self.name, self.code, self.rank, self.wanted = name, code, rank, wanted
         self.gradient: str | None = None
-        self.tail: tuple[str, Symbol] | None = None
+        self.tail: tuple[str, Callable[[str], None]] | None = None
 
     def __bool__(self):
         raise TypeError("a branch depends on the data")
@@ -75,11 +75,15 @@ def operands(*values: Any) -> list[Symbol]:
 
 
 def apply(
-    code: StepCode, expression: str, rank: int | None, back: Callable[[Symbol], None]
+    code: StepCode,
+    expression: str,
+    rank: int | None,
+    back: Callable[[Symbol], None],
+    wanted: bool = True,
 ) -> Symbol:
-    """Writes an operator; ``back`` writes its gradient, given its output."""
+    """Writes an operator; ``back`` writes its gradient, given its output, if it is wanted."""
     (name,) = code.forward(expression)
-    out = Symbol(name, code, rank)
+    out = Symbol(name, code, rank, wanted)
     code.rule(lambda: back(out) if out.gradient else None)
     return out
 
@@ -90,4 +94,4 @@ def elementwise(x: Symbol, expression: str, gradient: str, rank: int | None = No
     def back(out: Symbol) -> None:
         x.add_gradient(gradient.format(x=x.name, out=out.name, grad=out.gradient))
 
-    return apply(x.code, expression, x.rank if rank is None else rank, back)
+    return apply(x.code, expression, x.rank if rank is None else rank, back, x.wanted)

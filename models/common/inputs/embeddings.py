@@ -135,40 +135,42 @@ class FieldEmbedding(Part):
                 return name, int(np.searchsorted(columns, column))
         raise IndexError(column)
 
-    def embedded(self, located: Mapping[str, Any]) -> list:
+    def embedded(self, located: Mapping[str, Any], dense=None) -> list:
         """Returns the fields' vectors side by side ``[batch, fields * size]``, by table.
 
         There is one entry, or one a table if fields have ``tables: per_task``.
 
         Args:
             located: the result of `located`; symbols while a fast step is written.
+            dense: ``[batch, n]`` to put before the vectors; None for nothing.
         """
         mask = located.get("mask")
         found = self._look_up(self.table, located["rows"]) if "rows" in located else None
         if "own_rows" not in located:
-            return [self._joined({False: found}, mask)]
+            return [self._joined({False: found}, mask, dense)]
         wide = self._look_up(self.own_tables, located["own_rows"])
         columns = len(self._of_table["own_rows"])
         wide = ops.reshape(wide, [-1, columns, self._table_num, self.size])
         tables = ops.unbind(wide, axis=2, count=self._table_num)
-        return [self._joined({False: found, True: own}, mask) for own in tables]
+        return [self._joined({False: found, True: own}, mask, dense) for own in tables]
 
     def _look_up(self, table: nn.Embedding, rows):
         return ops.lookup(rows, table.weight, self._sparse)
 
-    def _joined(self, found: Mapping[bool, Any], mask):
-        """Returns the vectors of all fields.
+    def _joined(self, found: Mapping[bool, Any], mask, dense):
+        """Returns the vectors of all fields, behind dense numbers if there are any.
 
         Args:
             found: the embeddings ``[batch, columns, size]`` of fields without and with own tables.
             mask: see `located`.
+            dense: see `embedded`.
         """
         pieces = {}
         for own, embeddings in found.items():
             runs = [run for run in self._runs if (run[0].tables is not None) == own]
             pieces.update(_parts(embeddings, runs))
         masks = _parts(mask, [run for run in self._runs if run[0].max_len > 1])
-        vectors = []
+        vectors = [] if dense is None else [dense]
         for run in self._runs:
             first, part = run[0], pieces[run[0].name]
             if first.max_len == 1:

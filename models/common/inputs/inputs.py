@@ -155,9 +155,7 @@ class Inputs(nn.Layer):
             dense = self._through_layers(dense)
         tables = [dense]
         if self.embedding is not None:
-            tables = self.embedding.embedded(located)
-            if dense is not None:
-                tables = [ops.concat([dense, each], axis=1) for each in tables]
+            tables = self.embedding.embedded(located, dense)
         plain = whole = tables[0]
         if self.bottom is not None:
             whole = self.bottom(plain)

@@ -49,10 +49,23 @@ CASES = {
     "sum without its axis": lambda net, x: ops.multiply(
         ops.reshape(ops.sum(x, 1), [-1, 1]), net.scale
     ),
+    "linear of what needs no gradient and of what does": lambda net, x: ops.linear(
+        ops.concat([ops.stop_gradient(x), ops.sigmoid(x), net_part(x)], 1), net.tall, net.scale
+    ),
+    "products with what needs no gradient": lambda net, x: ops.add(
+        products(ops.stop_gradient(x), ops.sigmoid(x)),
+        products(ops.sigmoid(x), ops.stop_gradient(x)),
+    ),
     "split, unbind, concat": lambda net, x: ops.concat(
         [*ops.split(x, [5, 4, 3])[:2], ops.unbind(ops.reshape(x, [-1, 4, 3]), 1, 4)[2]], 1
     ),
 }
+
+
+def products(x, y):
+    """The dot product of each row of two, times their sum."""
+    dots = ops.matmul(ops.reshape(x, [-1, 1, 12]), ops.reshape(y, [-1, 12, 1]))
+    return ops.multiply(ops.reshape(dots, [-1, 1]), ops.add(x, y))
 
 
 def net_part(x):
@@ -71,6 +84,7 @@ class Operating(Plain):
     def __init__(self, feature_size: int = 499, task_num: int = 2):
         super().__init__(feature_size, task_num)
         self.square = self.create_parameter([12, 12])
+        self.tall = self.create_parameter([36, 12])
         self.shift, self.shift_of_short = (
             self.create_parameter([size], is_bias=True) for size in (12, 4)
         )
