@@ -48,6 +48,12 @@ CASES = [
         {"auc_click": 0.83, "auc_like": 0.88, "auc_profile_enter": 0.88, "xauc_watch_time": 0.82},
         {"mae_watch_time": 42, "mae_watch_ratio": 0.17},
     ),
+    (
+        "mmoe/config_kuairand_best.yaml",  # reads the rates, which hold what the labels follow from
+        text(kuairand, 2_000, 400),
+        {"auc_click": 0.83, "auc_like": 0.86, "auc_profile_enter": 0.78},
+        {"mae_watch_time": 42},
+    ),
 ]
 
 
