@@ -3,10 +3,26 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
+from collections import defaultdict
 from pathlib import Path
 
 from datasets.kuairand import prepare
-from datasets.kuairand.columns import DAYS, USER_DENSE, USER_FIELDS, VIDEO_DENSE, VIDEO_FIELDS
+from datasets.kuairand.columns import (
+    DAYS,
+    DENSE,
+    DURATION_BOUNDS,
+    FIELDS,
+    HISTORY,
+    LABELS,
+    RATES,
+    SMOOTHING,
+    USER_DENSE,
+    USER_FIELDS,
+    VIDEO_DENSE,
+    VIDEO_FIELDS,
+    WIDTH,
+)
 from datasets.preparing.fetch import RawFile
 
 FLAGS = ("click", "like", "follow", "comment", "forward", "hate", "profile_enter")
@@ -94,3 +110,54 @@ def scrambled(number: int, salt: str) -> dict[str, str]:
         if name in TIMES:
             row[name] = str(40 * digits[20 + place])
     return row
+
+
+TRAIN, FIT, VALID, TEST = (split.name for split in prepare.SPLITS)
+DAYS_OF = {TRAIN: DAYS[:6], FIT: DAYS[:5], VALID: DAYS[5:6], TEST: DAYS[6:]}
+FIRST_RATE = len(LABELS) + len(DENSE) + len(HISTORY)
+FIRST_ID = FIRST_RATE + len(RATES)
+WITHOUT_FEEDBACK = [*range(len(LABELS), len(LABELS) + len(DENSE)), *range(FIRST_ID, WIDTH - 50)]
+FEATURES = [*range(len(LABELS), FIRST_RATE), *range(FIRST_ID, WIDTH)]
+KEYS = {
+    "user": lambda raw: raw["user_id"],
+    "video": lambda raw: raw["video_id"],
+    "author": lambda raw: int(raw["video_id"]) // 2,
+    "tab": lambda raw: raw["tab"],
+    "hour": lambda raw: raw["hourmin"],
+    "duration": lambda raw: sum(int(raw["duration_ms"]) >= bound for bound in DURATION_BOUNDS),
+}
+PLACE = {}
+for _field in FIELDS:
+    PLACE[_field.name] = FIRST_ID + sum(field.max_len for field in FIELDS[: len(PLACE)])
+
+
+def rows(output: Path, name: str) -> list[list[str]]:
+    return [line.rstrip("\n").split(",") for line in (output / name).open()]
+
+
+def cut(output: Path, columns) -> dict[str, list[list[str]]]:
+    """The texts of some columns, file by file."""
+    return {name: [[row[c] for c in columns] for row in rows(output, name)] for name in DAYS_OF}
+
+
+def vocabulary(output: Path) -> dict[str, dict[str, int]]:
+    result = defaultdict(dict)
+    with (output / prepare.VOCABULARY).open(newline="") as file:
+        for field, number, value in csv.reader(file):
+            result[field][value] = int(number)
+    return result
+
+
+def raw_rows(tables, file):
+    return [row for row in tables.log if int(row["date"]) in DAYS_OF[file]]
+
+
+def statistic(key, label, known, log, raw):
+    """A history or a rate, from the rows of the log that are known; without label the count."""
+    parts = [KEYS[part] for part in key.split("_")]
+    seen = [n for n in known if all(part(log[n]) == part(raw) for part in parts)]
+    if label is None:
+        return math.log1p(len(seen))
+    known, seen = ([label[n] for n in rows if not math.isnan(label[n])] for rows in (known, seen))
+    average = sum(known) / max(len(known), 1)
+    return sum(number - average for number in seen) / (len(seen) + SMOOTHING)

@@ -1,17 +1,29 @@
 from __future__ import annotations
 
-import csv
 import io
-import math
 import os
 import tarfile
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from kuairand_tables import A_DAY, KuaiRandTables
+from kuairand_tables import (
+    A_DAY,
+    DAYS_OF,
+    FEATURES,
+    PLACE,
+    TEST,
+    TRAIN,
+    VALID,
+    WITHOUT_FEEDBACK,
+    KuaiRandTables,
+    cut,
+    raw_rows,
+    rows,
+    statistic,
+    vocabulary,
+)
 from raw_table import ROOT
 
 from datasets.kuairand import prepare
@@ -22,31 +34,10 @@ from datasets.kuairand.columns import (
     FIELDS,
     HISTORY,
     LABELS,
-    RATES,
-    SMOOTHING,
     USER_DENSE,
     WIDTH,
 )
-from datasets.kuairand.reader import RecDataset
 from datasets.preparing.command import DataError
-
-TRAIN, FIT, VALID, TEST = (split.name for split in prepare.SPLITS)
-DAYS_OF = {TRAIN: DAYS[:6], FIT: DAYS[:5], VALID: DAYS[5:6], TEST: DAYS[6:]}
-FIRST_RATE = len(LABELS) + len(DENSE) + len(HISTORY)
-FIRST_ID = FIRST_RATE + len(RATES)
-WITHOUT_FEEDBACK = [*range(len(LABELS), len(LABELS) + len(DENSE)), *range(FIRST_ID, WIDTH - 50)]
-FEATURES = [*range(len(LABELS), FIRST_RATE), *range(FIRST_ID, WIDTH)]
-KEYS = {
-    "user": lambda raw: raw["user_id"],
-    "video": lambda raw: raw["video_id"],
-    "author": lambda raw: int(raw["video_id"]) // 2,
-    "tab": lambda raw: raw["tab"],
-    "hour": lambda raw: raw["hourmin"],
-    "duration": lambda raw: sum(int(raw["duration_ms"]) >= bound for bound in DURATION_BOUNDS),
-}
-PLACE = {}
-for _field in FIELDS:
-    PLACE[_field.name] = FIRST_ID + sum(field.max_len for field in FIELDS[: len(PLACE)])
 
 
 @pytest.fixture
@@ -58,29 +49,8 @@ def read(output: Path) -> dict[str, bytes]:
     return {name: (output / name).read_bytes() for name in (*DAYS_OF, prepare.VOCABULARY)}
 
 
-def rows(output: Path, name: str) -> list[list[str]]:
-    return [line.rstrip("\n").split(",") for line in (output / name).open()]
-
-
-def cut(output: Path, columns) -> dict[str, list[list[str]]]:
-    """The texts of some columns, file by file."""
-    return {name: [[row[c] for c in columns] for row in rows(output, name)] for name in DAYS_OF}
-
-
-def vocabulary(output: Path) -> dict[str, dict[str, int]]:
-    result = defaultdict(dict)
-    with (output / prepare.VOCABULARY).open(newline="") as file:
-        for field, number, value in csv.reader(file):
-            result[field][value] = int(number)
-    return result
-
-
 def column(output: Path, file: str, field: str) -> list[int]:
     return [int(row[PLACE[field]]) for row in rows(output, file)]
-
-
-def raw_rows(tables, file):
-    return [row for row in tables.log if int(row["date"]) in DAYS_OF[file]]
 
 
 def test_labels_dense_numbers_and_ids(tables, tmp_path):
@@ -165,73 +135,6 @@ def test_histories_are_what_they_are_said_to_be(tables, tmp_path):
                 rate = what.removeprefix(f"{of}_")
                 expected = statistic(of, labels.get(rate), earlier, log, raw)
                 assert float(row[place]) == pytest.approx(expected, abs=1e-6), what
-
-
-def statistic(key, label, known, log, raw):
-    """A history or a rate, from the rows of the log that are known; without label the count."""
-    parts = [KEYS[part] for part in key.split("_")]
-    seen = [n for n in known if all(part(log[n]) == part(raw) for part in parts)]
-    if label is None:
-        return math.log1p(len(seen))
-    known, seen = ([label[n] for n in rows if not math.isnan(label[n])] for rows in (known, seen))
-    average = sum(known) / max(len(known), 1)
-    return sum(number - average for number in seen) / (len(seen) + SMOOTHING)
-
-
-def test_rates_are_those_of_the_other_training_days(tables, tmp_path):
-    tables.prepare(tmp_path)
-    labels = {
-        name: [float(row[place] or "nan") for row in rows(tmp_path, TRAIN)]
-        for place, name in enumerate(LABELS)
-    }
-    labels["watch_time"] = np.log1p(labels["watch_time"]).tolist()
-    log = raw_rows(tables, TRAIN)
-    kinds = (*("user", "video", "author", "user_tab", "video_tab", "author_tab"),)
-    kinds += ("tab_hour", "tab_duration", "user_duration", "user_author")
-    whats = ("count", "click", "long_view", "like", "profile_enter", "watch_time", "watch_ratio")
-    for name, days in ((TRAIN, 6), (FIT, 5), (VALID, 5), (TEST, 6)):
-        for raw, row in zip(raw_rows(tables, name)[::11], rows(tmp_path, name)[::11]):
-            known = [n for n in range(A_DAY * days) if log[n]["date"] != raw["date"]]
-            found = map(float, row[FIRST_RATE:FIRST_ID])
-            for key in kinds:
-                for what in whats:
-                    expected = statistic(key, labels.get(what), known, log, raw)
-                    assert next(found) == pytest.approx(expected, abs=1e-6), (key, what)
-            assert not list(found)
-
-
-@pytest.mark.parametrize("place", [0, 4, 5, 6])
-def test_rates_hold_no_feedback_of_their_own_day_and_none_of_unknown_days(tables, tmp_path, place):
-    tables.prepare(tmp_path / "first")
-    tables.scramble(DAYS[place : place + 1])
-    tables.prepare(tmp_path / "second")
-    columns = range(FIRST_RATE, FIRST_ID)
-    first, second = cut(tmp_path / "first", columns), cut(tmp_path / "second", columns)
-    for name, known in ((TRAIN, 6), (FIT, 5), (VALID, 5), (TEST, 6)):
-        days = [day for day in DAYS_OF[name] for _ in range(A_DAY)]
-        assert len(days) == len(first[name])
-        changed = {day for day, a, b in zip(days, first[name], second[name]) if a != b}
-        assert changed == (set(days) - {DAYS[place]} if place < known else set())
-
-
-def test_sequences_are_the_known_videos_of_earlier_training_days(tables, tmp_path):
-    tables.prepare(tmp_path)
-    ids = vocabulary(tmp_path)["video_id"]
-    labels = rows(tmp_path, TRAIN)
-    log = raw_rows(tables, TRAIN)
-    for name in DAYS_OF:
-        held = 0
-        for raw, row in zip(raw_rows(tables, name), rows(tmp_path, name)):
-            seen = [
-                ids[other["video_id"]]
-                for other, label in zip(log, labels)
-                if other["date"] < raw["date"]
-                and other["user_id"] == raw["user_id"]
-                and label[1] == "1"
-            ]
-            assert [int(cell) for cell in row[-50:]] == seen[-50:] + [0] * (50 - len(seen))
-            held += len(seen)
-        assert held > 0
 
 
 def test_ids_are_learned_day_by_day_from_the_training_days(tables, tmp_path):
@@ -386,91 +289,6 @@ def test_another_user_table_is_refused(tables, tmp_path):
     with pytest.raises(DataError, match=r"users.csv: sha256 .* expected 0000"):
         tables.prepare(tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("dense", [0, 7, 25, 40, 77, 110])
-def test_reader(tables, tmp_path, dense):
-    tables.prepare(tmp_path)
-    config = {
-        "hyper_parameters.tasks": [
-            {"name": "ctcvr", "label_column": 1},
-            {"name": "watch", "label_column": 9, "type": "regression"},
-            {"name": "ratio", "label_column": 10, "type": "regression"},
-        ],
-        "hyper_parameters.dense_input_dim": dense,
-        "hyper_parameters.sparse_fields": [
-            {"name": field.name, "size": field.size, "max_len": field.max_len} for field in FIELDS
-        ],
-    }
-    data = RecDataset([str(tmp_path / TEST)], config)
-    *numbers, ids, label, watch, ratio = data.take(slice(0, 5))
-    assert [array.shape for array in numbers] == ([(5, dense)] if dense else [])
-    expected = np.array(
-        [[float(cell or "nan") for cell in row] for row in rows(tmp_path, TEST)[:5]]
-    )
-    assert ids.tolist() == expected[:, FIRST_ID:-50].tolist()
-    assert label.tolist() == expected[:, 1:2].tolist()
-    np.testing.assert_array_equal(watch, expected[:, 9:10].astype("f4"))
-    np.testing.assert_array_equal(ratio, expected[:, 10:11].astype("f4"))
-    assert np.isnan(ratio).sum() == 1
-    if dense:
-        chosen = [*range(11, 18), *range(51, 121)] if dense == 77 else range(11, 11 + dense)
-        np.testing.assert_array_equal(numbers[0], expected[:, chosen].astype("f4"))
-
-
-def opened(path, *fields, dense=0):
-    config = {
-        "hyper_parameters.tasks": [{"name": "click", "label_column": 0}],
-        "hyper_parameters.dense_input_dim": dense,
-        "hyper_parameters.sparse_fields": list(fields),
-    }
-    return RecDataset([str(path)], config)
-
-
-def test_reader_takes_fields_by_name(tables, tmp_path):
-    tables.prepare(tmp_path)
-    sequence = {"name": "history", "size": 7584, "sequence": True}
-    tag, user = {"name": "tag", "size": 47, "max_len": 3}, {"name": "user_id", "size": 27286}
-    path = tmp_path / TEST
-    expected = np.array([[int(cell) for cell in row[FIRST_ID:]] for row in rows(tmp_path, TEST)])
-    first, tags = PLACE["user_id"] - FIRST_ID, PLACE["tag"] - FIRST_ID
-    chosen = [*range(tags, tags + 3), *range(37, 87), first]
-    data = opened(path, tag, {**sequence, "max_len": 50}, user)
-    ids, _ = data.take(slice(0, len(data)))
-    assert ids.tolist() == expected[:, chosen].tolist()
-    np.testing.assert_array_equal(data.groups("user_id"), np.where(ids[:, -1], ids[:, -1], -1))
-    video = np.where(expected[:, 29], expected[:, 29], -1)
-    np.testing.assert_array_equal(data.groups("video_id"), video)  # is not declared
-    ids, _ = opened(path, user, {**sequence, "max_len": 2}, tag).take(slice(0, len(data)))
-    for row, found in zip(expected, ids):
-        items = [item for item in row[37:] if item][-2:]
-        assert found.tolist() == [row[first], *items, *[0] * (2 - len(items)), *row[tags:37]]
-    assert (ids[:, 2] > 0).any()
-
-
-@pytest.mark.parametrize(
-    ("field", "complaint"),
-    [
-        ({"name": "user", "size": 9}, "user: name: expected a field of the .* mean user_id"),
-        ({"name": "tag", "size": 47}, "tag: max_len: expected 3, as in the files, found 1"),
-        ({"name": "tag", "size": 47, "max_len": 4}, "tag: max_len: expected 3, .* found 4"),
-        ({"name": "hour", "size": 3}, "column 123, field hour: expected an id from 0 to 2, found"),
-    ],
-)
-def test_fields_that_the_files_lack_are_refused(tables, tmp_path, field, complaint):
-    tables.prepare(tmp_path)
-    with pytest.raises(ValueError, match=complaint):
-        opened(tmp_path / TEST, {"name": "tab", "size": 16}, field).take(slice(0, 96))
-
-
-def test_watch_time_is_no_class(tables, tmp_path):
-    tables.prepare(tmp_path)
-    config = {
-        "hyper_parameters.tasks": [{"name": "watch", "label_column": 9}],
-        "hyper_parameters.dense_input_dim": 25,
-    }
-    with pytest.raises(ValueError, match=r"watch: type: expected regression or count, .* watch_t"):
-        RecDataset([str(tmp_path / TEST)], config)
 
 
 def test_real_files(tmp_path):
