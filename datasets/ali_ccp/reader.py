@@ -50,7 +50,7 @@ class RecDataset(FieldDataset):
         super().__init__(file_list, config)
 
     def _table(self, paths: Sequence[str], columns: int, cache_dir: str | None) -> TextTable:
-        fields = [Kept(field.name, field.max_len) for field in self._fields]
+        fields = [Kept(field.name, field.values) for field in self._fields]
 
         def parse_into(temporary: str, path: str) -> None:
             blocks = table_blocks(path, fields)

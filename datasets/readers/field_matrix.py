@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasets.readers import checks
+from datasets.readers.fields.hashing import number_ids
 from datasets.readers.labelled_table import LabelledTable
 from datasets.readers.sparse_fields import fields_of
 from datasets.readers.text_matrix import Rows
@@ -30,6 +31,7 @@ class FieldDataset(LabelledTable):
     - ``dense_input_dim`` is D (default 0).
     - ``sparse_fields`` have a ``size`` and a ``max_len`` each; S is the sum of ``max_len``.
     - ``hash_ids``: an id that is not below its field's size becomes ``1 + (id - 1) % (size - 1)``.
+    - ``hash_num`` above 1 of a field: all its ids are hashed; see `hashing`.
 
     It also returns blocks of rows (`take`). The engine reads these, because they are faster.
 
@@ -64,7 +66,7 @@ class FieldDataset(LabelledTable):
             checks.fail(f"{_HYPER}.hash_ids", "True or False", self._hash)
         self._layout = self.FIELDS  # of a line
         if self._layout is None:
-            self._layout = {field.name: field.max_len for field in self._fields}
+            self._layout = {field.name: field.values for field in self._fields}
         self._check_fields()
         starts = dict(zip(self._layout, np.cumsum([0, *self._layout.values()]).tolist()))
         lengths = [self._layout[field.name] for field in self._fields]
@@ -76,7 +78,9 @@ class FieldDataset(LabelledTable):
             ]
         )
         self._sizes = np.repeat([field.size for field in self._fields], lengths)
-        self._limits = np.where(self._hash, self.ID_LIMIT, self._sizes).astype(np.float32)
+        self._several = any(field.hash_num > 1 for field in self._fields)
+        hashed = np.repeat([self._hash or field.hash_num > 1 for field in self._fields], lengths)
+        self._limits = np.where(hashed, self.ID_LIMIT, self._sizes).astype(np.float32)
         self._names = np.repeat([field.name for field in self._fields], lengths).tolist()
         if not self._dense + len(self._names):
             checks.fail(f"{_HYPER}.sparse_fields", "a field, because dense_input_dim is 0", [])
@@ -96,8 +100,8 @@ class FieldDataset(LabelledTable):
                 near = get_close_matches(field.name, self._layout, 1)
                 hint = f"did you mean {near[0]}?" if near else f"they are {', '.join(self._layout)}"
                 checks.fail(f"{place}: name", "a field of the prepared files", field.name, hint)
-            if field.max_len > length or (field.max_len < length and not field.sequence):
-                checks.fail(f"{place}: max_len", f"{length}, as in the files", field.max_len)
+            if field.values > length or (field.values < length and not field.sequence):
+                checks.fail(f"{place}: max_len", f"{length}, as in the files", field.values)
 
     def groups(self, column: str) -> np.ndarray:
         """Returns a field's id in every row, int64 ``[rows]``; -1 where it is 0.
@@ -120,7 +124,7 @@ class FieldDataset(LabelledTable):
         return [
             {
                 "column": field.name,
-                "kind": "sparse" if field.max_len == 1 else "sequence",
+                "kind": "sparse" if field.values == 1 else "sequence",
                 "rows": len(self),
                 "ids": field.size - 1,
             }
@@ -148,13 +152,27 @@ class FieldDataset(LabelledTable):
             row, column = np.argwhere(~valid)[0]
             self._refuse(rows, row, column, numbers[row, column])
         ids = numbers.astype(np.int64)
+        if self._several:
+            return self._hashed(self._cut(ids))
         if self._hash:
             ids = np.where(ids < self._sizes, ids, 1 + (ids - 1) % (self._sizes - 1))
         return self._cut(ids)
 
+    def _hashed(self, ids: np.ndarray) -> np.ndarray:
+        """Returns the ids of all hash functions, those of a value side by side."""
+        ends = np.cumsum([field.values for field in self._fields])
+        parts = np.split(ids, ends[:-1], axis=1)
+        hashed = [
+            number_ids(part, field.size, field.hash_num, field.hash_method)
+            if self._hash or field.hash_num > 1
+            else part
+            for part, field in zip(parts, self._fields)
+        ]
+        return np.concatenate(hashed, axis=1)
+
     def _cut(self, ids: np.ndarray) -> np.ndarray:
         """Returns ids without the first ones of sequences that are longer than ``max_len``."""
-        if ids.shape[1] == sum(field.max_len for field in self._fields):
+        if ids.shape[1] == sum(field.values for field in self._fields):
             return ids
         ends = np.cumsum([self._layout[field.name] for field in self._fields])
         parts = np.split(ids, ends[:-1], axis=1)

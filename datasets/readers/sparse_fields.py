@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from datasets.readers import checks
+from datasets.readers.fields import hashing
 
 POOLINGS = ("sum", "mean", "max")  # of ids in any order
 SEQUENCE_POOLINGS = ("last", "din", "attention", "gru")  # of ids in order
-HASH_METHODS = ("double", "quotient_remainder")
 PER_TASK = "per_task"
 KEY = "hyper_parameters.sparse_fields"
 _FIRST_KEYS = ("name", "size", "max_len", "pooling", "share")
@@ -35,8 +35,8 @@ class SparseField:
         target: the field that ``din`` compares the ids with; None for the one under ``share``.
         weighted: whether each id has a weight.
         tables: ``per_task`` for a table of each task; None for one.
-        hash_num: ids that a value is hashed to.
-        hash_method: how these ids are computed; None if ``hash_num`` is 1.
+        hash_num: ids that a value is hashed to; ``max_len`` counts all of them.
+        hash_method: how these ids are computed; None if ``hash_num`` is 1. See `hashing`.
     """
 
     name: str
@@ -50,6 +50,11 @@ class SparseField:
     tables: str | None = None
     hash_num: int = 1
     hash_method: str | None = None
+
+    @property
+    def values(self) -> int:
+        """The values a row, each with ``hash_num`` ids."""
+        return self.max_len // self.hash_num
 
     def meaning(self) -> dict[str, Any]:
         """Returns what a checkpoint records: keys of later versions only if they are set."""
@@ -82,6 +87,9 @@ def fields_of(config, largest: int | None = None) -> tuple[SparseField, ...]:
         if field.share is not None and (owner is None or owner.size != field.size):
             expected = f"a field of size {field.size} that has no share of its own"
             checks.fail(f"{KEY}: {field.name}: share", expected, field.share)
+        if owner is not None and owner.hash_num != field.hash_num:
+            expected = f"{owner.hash_num}, as {field.share}, whose table it shares"
+            checks.fail(f"{KEY}: {field.name}: hash_num", expected, field.hash_num)
         check_tables(f"{KEY}: {field.name}", field, owners)
     return fields
 
@@ -95,9 +103,32 @@ def check_tables(place: str, field: Any, owners: Mapping[str, Any]) -> None:
         checks.fail(f"{place}: tables", expected, field.tables)
 
 
+def _hashed(field: SparseField) -> SparseField:
+    """Returns a field of an entry, whose ``max_len`` counts values, with its number of ids.
+
+    Raises:
+        ValueError: ``hash_num`` or ``hash_method`` cannot be used.
+    """
+    place = f"{KEY}: {field.name}"
+    hashing.check(place, field.hash_num, field.hash_method, field.pooling)
+    if field.hash_num == 1:
+        return field
+    if field.sequence or field.weighted:
+        key = "sequence" if field.sequence else "weighted"
+        checks.fail(f"{place}: {key}", f"no value, because hash_num is {field.hash_num}", True)
+    checks.integer(f"{place}: max_len", field.max_len, 1)
+    method = field.hash_method or "double"
+    if method == "quotient_remainder" and field.size % 2 == 0:
+        expected = "an odd number: 0, and as many quotients as remainders"
+        checks.fail(f"{place}: size", expected, field.size)
+    pooling = field.pooling if field.max_len > 1 else "sum"
+    max_len = field.max_len * field.hash_num
+    return dataclasses.replace(field, max_len=max_len, pooling=pooling, hash_method=method)
+
+
 def _field(entry: Any, largest: int | None) -> SparseField:
     checks.keys(KEY, entry, ("name", "size"), (*_FIRST_KEYS[2:], *_LATER_KEYS))
-    field = SparseField(**entry)
+    field = _hashed(SparseField(**entry))
     if not isinstance(field.name, str):
         hint = "without quotation marks YAML reads 101 as a number"
         checks.fail(f"{KEY}: name", "a text in quotation marks", field.name, hint)

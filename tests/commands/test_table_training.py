@@ -18,7 +18,7 @@ TABLE = {
     "sparse": [
         "device",
         {"name": "city", "min_count": 2},
-        {"name": "user_id", "hash_buckets": 500},
+        {"name": "user_id", "hash_buckets": 500, "hash_num": 2},
         {"name": "tags", "separator": "|", "max_len": 4},
         {"name": "age", "min_count": 5},  # a number and a category
         {"name": "city_device", "cross": ["city", "device"], "min_count": 2},

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.readers.fields import hashing
 from datasets.readers.table.column_types.sparse import OF_THE_MODEL, Sparse
 from datasets.readers.table.columns import Table
 from datasets.readers.table.rates.rate_files import StoredRates
@@ -63,20 +64,26 @@ class Encoding:
     def size(self, column: Sparse) -> int:
         """Returns the number of ids of a column, including 0."""
         owner = self.owner(column)
-        return 1 + (owner.hash_buckets or len(self.vocabularies[owner.name]))
+        if owner.hash_buckets is not None:
+            return hashing.size(owner.hash_buckets, owner.hash_method)
+        return 1 + len(self.vocabularies[owner.name])
+
+    def width(self, column: Sparse) -> int:
+        """Returns the ids of a column in a row."""
+        return column.max_len * self.owner(column).hash_num
 
     def ids(self, column: Sparse, texts: Sequence[str]) -> np.ndarray:
-        """Returns the ids of distinct values, ``[n]`` int32; 0 for out-of-vocabulary values."""
+        """Returns the ids of distinct values, ``[n, hash_num]`` int32; 0 if out-of-vocabulary."""
         owner = self.owner(column)
         if owner.hash_buckets is not None:
-            numbers = (bucket_id(text, owner.hash_buckets) for text in texts)
-        else:
-            if owner.name not in self._ids:
-                values = self.vocabularies[owner.name]
-                self._ids[owner.name] = dict(zip(values, range(1, len(values) + 1)))
-            id_of = self._ids[owner.name]
-            numbers = (id_of.get(text, 0) for text in texts)
-        return np.fromiter(numbers, np.int32, len(texts))
+            settings = (owner.hash_buckets, owner.hash_num, owner.hash_method)
+            return hashing.text_ids(texts, *settings)
+        if owner.name not in self._ids:
+            values = self.vocabularies[owner.name]
+            self._ids[owner.name] = dict(zip(values, range(1, len(values) + 1)))
+        id_of = self._ids[owner.name]
+        numbers = (id_of.get(text, 0) for text in texts)
+        return np.fromiter(numbers, np.int32, len(texts))[:, None]
 
     def hyper_parameters(self) -> dict[str, Any]:
         """Returns the hyper-parameters of a model that follow from the encoding."""
@@ -84,6 +91,9 @@ class Encoding:
         for column in self.table.sparse:
             entry = {"name": column.name, "size": self.size(column), "max_len": column.max_len}
             entry["pooling"] = column.pooling
+            owner = self.owner(column)
+            if owner.hash_num > 1:
+                entry.update(hash_num=owner.hash_num, hash_method=owner.hash_method or "double")
             for key in ("share", *OF_THE_MODEL):
                 if getattr(column, key) != getattr(Sparse, key):
                     entry[key] = getattr(column, key)
@@ -92,13 +102,3 @@ class Encoding:
         dense = {"dense_input_dim": len(names), "dense_columns": names or None}
         shape = {"sparse_fields": fields} if fields else {"feature_size": len(names)}
         return {**dense, **shape, "encoding": self.sha256}
-
-
-def bucket_id(text: str, buckets: int) -> int:
-    """Returns the id of a hashed value: 1 + its hash modulo the number of buckets.
-
-    The hash is BLAKE2b with 8 bytes over the text in UTF-8, read as a little-endian integer. It is
-    the same on every machine.
-    """
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return 1 + int.from_bytes(digest, "little") % buckets

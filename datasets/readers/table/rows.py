@@ -79,7 +79,7 @@ def form_of(encoding: Encoding, targets: Targets, training: bool = False) -> str
 def width(encoding: Encoding) -> int:
     """Returns the number of columns of the stored features."""
     table = encoding.table
-    return len(table.dense_names) + sum(c.max_len for c in table.sparse)
+    return len(table.dense_names) + sum(encoding.width(c) for c in table.sparse)
 
 
 def encoded(
@@ -112,26 +112,33 @@ def encoded(
         for number, sparse in enumerate(table.sparse, len(table.dense_names)):
             categories, rows = category_cells(sparse, columns, table, place)
             texts, where = values.distinct(categories)
-            ids = np.append(encoding.ids(sparse, texts), np.int32(0))[where]
-            counts.add_categories(number, categories, rows, ids, total)
+            found = encoding.ids(sparse, texts)
+            ids = np.concatenate([found, np.zeros_like(found, shape=(1, found.shape[1]))])[where]
+            counts.add_categories(number, categories, rows, ids[:, 0], total)
             parts.append(_padded(ids, rows, sparse, total))
         yield np.column_stack(parts).astype(np.int32, copy=False)
     counts.finish(path)
 
 
 def _padded(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np.ndarray:
-    """Returns each row's ids that are kept, ``[count, max_len]``, padded with 0.
+    """Returns each row's ids that are kept, ``[count, max_len * hash_num]``, padded with 0.
 
-    They are the first or the last ids that are not 0, in the cell's order.
+    They are the first or the last values whose ids are not 0, in the cell's order.
+
+    Args:
+        ids: the ids of each value, ``[values, hash_num]``.
+        rows: the row of each value ``[values]``.
+        column: the column.
+        count: the number of rows.
     """
     if column.separator is None:
-        return ids[:, None]
-    known = ids > 0
+        return ids
+    known = ids[:, 0] > 0
     ids, rows = ids[known], rows[known]
     place = np.arange(len(rows)) - np.searchsorted(rows, rows)
     if column.keep == "last":
         place -= np.maximum(np.bincount(rows, minlength=count) - column.max_len, 0)[rows]
     kept = (place >= 0) & (place < column.max_len)
-    table = np.zeros((count, column.max_len), np.int32)
+    table = np.zeros((count, column.max_len, ids.shape[1]), np.int32)
     table[rows[kept], place[kept]] = ids[kept]
-    return table
+    return table.reshape([count, -1])

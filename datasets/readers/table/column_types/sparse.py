@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from datasets.readers import checks
+from datasets.readers.fields import hashing
 from datasets.readers.sparse_fields import POOLINGS, check_tables
 from datasets.readers.table.column_types.block import KEY
 
@@ -31,6 +32,8 @@ class Sparse:
         share: the column whose ids and embedding table are used; None for its own.
         cross: the columns whose values are combined; None for a column of the files.
         tables: ``per_task`` for an embedding table of each task; None for one.
+        hash_num: the ids that a hashed value has; see `datasets.readers.fields.hashing`.
+        hash_method: how these ids are computed; None for ``double``.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Sparse:
     share: str | None = None
     cross: tuple[str, ...] | None = None
     tables: str | None = None
+    hash_num: int = 1
+    hash_method: str | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -53,9 +58,12 @@ class Sparse:
     def meaning(self) -> dict[str, Any]:
         """The settings that determine ids, as JSON."""
         settings = {**asdict(self), "cross": self.cross and list(self.cross)}
-        # Left out so that encodings from before `cross` and `keep` existed stay valid.
-        if self.cross is None:
-            del settings["cross"]
+        # Left out so that encodings from before these keys existed stay valid.
+        for key in ("cross", "hash_method"):
+            if settings[key] is None:
+                del settings[key]
+        if self.hash_num == 1:
+            del settings["hash_num"]
         if self.keep in (None, "first"):
             del settings["keep"]
         return {name: value for name, value in settings.items() if name not in OF_THE_MODEL}
@@ -73,8 +81,10 @@ class Sparse:
         if self.hash_buckets is not None:
             checks.integer(f"{place}: hash_buckets", self.hash_buckets, 1, _MAX_ID)
             _check_unset(self, ("min_count",), "hash_buckets is set")
+            hashing.check(place, self.hash_num, self.hash_method, self.pooling)
+        elif self.share is None:
+            _check_unset(self, ("hash_num", "hash_method"), "hash_buckets is not set")
         checks.choice(f"{place}: pooling", self.pooling, POOLINGS)
-        check_tables(place, self, owners)
         if self.keep is not None:
             checks.choice(f"{place}: keep", self.keep, KEEPS)
             if self.separator is None:
@@ -88,7 +98,11 @@ class Sparse:
         if self.share is not None:
             if not isinstance(self.share, str) or self.share not in owners:
                 checks.fail(f"{place}: share", "a sparse column without share", self.share)
-            _check_unset(self, ("min_count", "hash_buckets"), f"{self.share} has it")
+            hashed = ("hash_buckets", "hash_num", "hash_method")
+            _check_unset(self, ("min_count", *hashed), f"{self.share} has it")
+            owner = owners[self.share]
+            hashing.check(place, owner.hash_num, owner.hash_method, self.pooling)
+        check_tables(place, self, owners)
 
 
 def _check_cross(column: Sparse, labels: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""How the values of sparse fields become ids without a vocabulary."""
