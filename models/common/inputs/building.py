@@ -76,6 +76,11 @@ def inputs_of(config, needs: Sequence[str] = (), table_num: int = 1) -> Inputs:
         sparse = flag("sparse_gradients", value(config, "sparse_gradients"))
         embedding = FieldEmbedding(fields, layout.embedding_size, sparse, table_num)
     bottom = interactions.create(value(config, "bottom"), layout)
+    if bottom is not None and "tables" in needs:
+        raise ValueError(
+            f"{SECTION}.bottom: expected none, found {value(config, 'bottom')!r}: this net reads "
+            "the features of each task's table, which do not go through a bottom"
+        )
     domain = _domain(config, fields) if "domain" in needs else None
     return Inputs(specs, layout, scale, embedding, layers, bottom, needs, domain)
 

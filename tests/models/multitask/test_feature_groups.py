@@ -193,6 +193,8 @@ FAULTS = {
         "feature_groups": {"place": {"fields": ["age"], "stop_gradient": 1}}
     },
     "domain: expected a sparse field of one id (tab, city), found 'seen'": {"domain": "seen"},
+    "bottom: expected none, found 'mlp': this net reads the features of each task's table, "
+    "which do not go through a bottom": {"bottom": "mlp"},
 }
 
 

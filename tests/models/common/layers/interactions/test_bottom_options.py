@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+import paddle
 import pytest
 from bottoms import LAYOUT, SECTIONS, features, made, name_of, out
 
@@ -75,3 +77,26 @@ def test_a_row_does_not_depend_on_the_others(section):
     for place in (0, 8):
         alone = out(part, x[place : place + 1])
         assert abs(alone - whole[place : place + 1]).max() < 1e-4 * (1 + abs(alone).max())
+
+
+def layout_of(numbers, fields, size):
+    names = tuple(f"f{place}" for place in range(fields))
+    sizes = (numbers,) * bool(numbers) + (size,) * fields
+    return Layout((("dense",) if numbers else ()) + names, sizes, names, size)
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=name_of)
+def test_odd_sizes_and_extreme_numbers_give_finite_gradients(section):
+    """No number, one field, vectors of one element; rows of zeros and of 10,000."""
+    for sizes in ((0, 2, 1), (1, 7, 3), (5, 1, 3), (1, 0, 0)):
+        layout = layout_of(*sizes)
+        if section["type"] in ("fm", "senet") and sizes[1] < 2:
+            continue
+        part = made(section, layout)
+        for factor, rows in ((0, 1), (1e4, 1), (-1e4, 5)):
+            x = paddle.to_tensor(features(layout, rows) * factor, stop_gradient=False)
+            found = part(x)
+            assert found.shape == [rows, part.out_size]
+            found.sum().backward()
+            assert np.isfinite(found.numpy()).all()
+            assert np.isfinite(x.grad.numpy()).all()
