@@ -9,6 +9,7 @@ from typing import NamedTuple
 import ali_ccp_lines
 import binary_files
 import number_rows
+import rate_files_fuzzed
 import slot_lines
 import table_files_fuzzed
 import typed_table_files
@@ -56,6 +57,7 @@ TARGETS = {
         table_files_fuzzed.vocabulary_seeds,
         table_files_fuzzed.JSON_TOKENS,
     ),
+    "rates": Target(rate_files_fuzzed.check, rate_files_fuzzed.seeds, rate_files_fuzzed.TOKENS),
     "yaml": Target(yaml_texts.yaml_of_bytes, yaml_texts.yaml_seeds, yaml_texts.TOKENS),
     "options": Target(
         yaml_texts.options_of_bytes,

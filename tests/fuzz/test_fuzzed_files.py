@@ -4,6 +4,7 @@ import functools
 
 import binary_files
 import pytest
+import rate_files_fuzzed
 import table_files_fuzzed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +60,8 @@ def test_digit_pairs(data, name):
 @given(damaged(table_files_fuzzed.vocabulary_seeds))
 def test_vocabularies(content):
     table_files_fuzzed.check_vocabulary(content)
+
+
+@given(damaged(rate_files_fuzzed.seeds))
+def test_sums_of_rates(content):
+    rate_files_fuzzed.check(content)

@@ -89,13 +89,13 @@ def load(
         vocabularies = content["vocabularies"]
         history = histories.of_content(content.get("history"), vocabularies)
         rates = None
-        if "rates" in content:
+        if table.rates and "rates" in content:
             rates = StoredRates(content["rates"], os.path.dirname(path))
         encoding = Encoding(table, content["fills"], vocabularies, classes, history, rates)
         complete = encoding.sha256 == sha256
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-    for key, setting in {**dict.fromkeys(learned_for), **table.meaning}.items():
+    for key, setting in {"rates": None, **table.meaning}.items():
         if learned_for.get(key) != setting:
             trained, configured = _first_difference(learned_for.get(key), setting)
             raise ValueError(
@@ -138,7 +138,7 @@ def _restricted(table: Table, meaning: Mapping[str, Any]) -> Table:
 
 
 def _first_difference(old: Any, new: Any) -> tuple[Any, Any]:
-    if not isinstance(old, list) or len(old) != len(new):
+    if not (isinstance(old, list) and isinstance(new, list)) or len(old) != len(new):
         return _names(old), _names(new)
     return next(pair for pair in zip(old, new) if pair[0] != pair[1])
 

@@ -181,7 +181,8 @@ def test_many_rows_are_counted_in_parts(tmp_path, monkeypatch):
 def test_columns_have_names_and_unseen_keys_are_counted(tmp_path):
     rows = [["1", "1", user, "1", day, "0"] for user, day in zip("aab", ("1", "2", "2"))]
     path = write(tmp_path / "a.csv", rows)
-    data = RecDataset.for_training([path], learned(tmp_path, path))
+    config = learned(tmp_path, path)
+    data = RecDataset.for_training([path], config)
     columns = {each["column"]: each for each in data.column_statistics()["columns"]}
     assert list(columns) == [
         "x",
@@ -189,6 +190,7 @@ def test_columns_have_names_and_unseen_keys_are_counted(tmp_path):
         *("user_tab_count", "user_tab_click_rate", "user_tab_seconds_rate"),
         "tab",
     ]
+    assert config["hyper_parameters.dense_columns"] == list(columns)[:-1]  # for feature_groups
     assert columns["user_count"]["missing"] == 1  # user b has rows on the second day only
     assert columns["user_click_rate"]["missing"] == 0
 
