@@ -64,7 +64,11 @@ def start(graph, config):
     """Returns the content of a session that is ready to train."""
     session = GRAPHS[graph](config)
     resume.start(session, config, sources.training_source(config, graph))
-    return session.state()
+    content = session.state()
+    if graph == "dygraph":  # Paddle 2.6 keeps the state aside until the first step
+        held = dict(session._optimizer._accumulators_holder)
+        content["pdopt"] = {**held, **content["pdopt"]}
+    return content
 
 
 def saved(graph, config):
@@ -193,7 +197,7 @@ def test_new_columns_and_tasks_start_fresh(complete, days, tmp_path, caplog):
         else:
             np.testing.assert_array_equal(value, old[name])
     assert "vocabulary of city: 0 ids kept, 4 added, 0 evicted" in caplog.text
-    moment = after["pdopt"]["linear_0.w_0_moment1_0"]
+    moment = np.asarray(after["pdopt"]["linear_0.w_0_moment1_0"])
     np.testing.assert_array_equal(moment[places], before["pdopt"]["linear_0.w_0_moment1_0"])
     assert not np.delete(moment, places, axis=0).any()
     more = ["labels=[click, like, both]", *TABLE[1:]]

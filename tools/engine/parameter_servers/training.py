@@ -35,6 +35,7 @@ _UNSUPPORTED = {
     "use_gpu": "trainers of a parameter-server job run on the CPU",
     "use_inference": "trainers do not export: run to_static.py on a checkpoint afterwards",
     "ema_decay": "parameter servers do not average parameters",
+    "extend_vocabulary": "the tables of parameter servers keep their rows: use trainer.py",
     "valid_data_dir": "no trainer has all parameters: run static_infer.py on the checkpoints",
     "save_metrics": "each trainer has only the metrics of its own rows",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -30,7 +30,7 @@ class History:
     @property
     def content(self) -> dict[str, Any]:
         """The history in JSON's types."""
-        return {**asdict(self), "eviction": list(self.eviction)}
+        return {**vars(self), "eviction": list(self.eviction)}  # asdict would copy every number
 
 
 def of_content(content: Any, vocabularies: Mapping[str, Sequence[str]]) -> History | None:
