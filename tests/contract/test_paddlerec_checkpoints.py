@@ -336,6 +336,7 @@ def test_a_ple_of_paddlerec_is_unchanged_by_a_conversion(theirs, run_command, tm
         ("ple", [RAW], "lev_0.lev_0_exp_1_0.weight|lev_0.lev_0_exp_0_2.weight"),
         ("mmoe", [RAW, "hyper_parameters.gate_size=[4]"], "one layer for gate_size"),
         ("mmoe", ["hyper_parameters.dense_bins=4"], "PaddleRec's net has no bins"),
+        ("mmoe", [RAW, "hyper_parameters.bottom=mlp"], "PaddleRec's net has no layers of a bottom"),
         ("share_bottom", [], r"standardize takes log1p of feature \d+, which PaddleRec's net"),
         ("esmm", [], "PaddleRec's ESMMLayer has other parameters"),
         ("mmoe", [RAW, VISITS], "MMoELayer has binary tasks only, b is count$"),

@@ -9,6 +9,7 @@ from trials import assert_equal_states, exported_outputs, losses_from_one_start,
 
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
+from engine.system.errors import UserError
 from engine.training import loop
 
 BOTTOM = "hyper_parameters.bottom"
@@ -108,3 +109,10 @@ def test_nets_without_fields_and_nets_of_images_refuse_it(
     assert re.match(f"error: .*{expected}", done.log.splitlines()[-1])
     assert "Traceback" not in done.log
     assert written() == before
+
+
+def test_an_option_after_o_is_named_there(configure):
+    config = configure("mmoe", f"{BOTTOM}.type=dcn_v2", f"{BOTTOM}.layers=three")
+    expected = f"-o: {BOTTOM}.layers: expected an integer of at least 1, found 'three'"
+    with pytest.raises(UserError, match=f"^{expected}$"):
+        DygraphSession(config)

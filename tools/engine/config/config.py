@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from engine.config import yaml_files
+from engine.config import keys, yaml_files
 from engine.config.runner_key import PATHS, REQUIRED
 from engine.config.runner_keys import RUNNER
 from engine.system import paths
@@ -84,8 +84,15 @@ class Config(Mapping):
         return Config({**self._values, **values}, self.yaml_path, self._overridden, derived)
 
     def source(self, key: str) -> str:
-        """Returns where a key is set: ``-o``, or the path of the YAML and the line if known."""
-        return "-o" if key in self._overridden else yaml_files.place(self.yaml_path, key)
+        """Returns where a key is set: ``-o``, or the path of the YAML and the line if known.
+
+        Args:
+            key: a full key, or one of a block that is one value, such as
+                ``hyper_parameters.bottom.layers``.
+        """
+        if key in self._overridden or keys.owner_of(key, self._overridden):
+            return "-o"
+        return yaml_files.place(self.yaml_path, key)
 
     def error(self, key: str, problem: str) -> UserError:
         """Returns an error that names the key, its value and where it is set."""
