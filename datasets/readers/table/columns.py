@@ -5,13 +5,19 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from datasets.readers import checks
 from datasets.readers.rates.declaration import Rates, rates_of
 from datasets.readers.table.column_types.block import KEY
 from datasets.readers.table.column_types.dense import Dense
+from datasets.readers.table.column_types.derivations import (
+    CATEGORIES,
+    NUMBERS,
+    expanded,
+    keys_of,
+)
 from datasets.readers.table.column_types.sparse import Sparse
 
 MISSING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", r"\N")  # besides empty cells
@@ -54,7 +60,8 @@ class Table:
         """The columns of features, each once: a column may be both dense and sparse."""
         categories = [name for column in self.sparse for name in column.sources]
         rates = self.rates.columns if self.rates else ()
-        return list(dict.fromkeys([*(c.name for c in self.dense), *categories, *rates]))
+        numbers = [name for column in self.dense for name in column.sources]
+        return list(dict.fromkeys([*numbers, *categories, *rates]))
 
     @property
     def dense_names(self) -> list[str]:
@@ -62,11 +69,17 @@ class Table:
         return [*(column.name for column in self.dense), *(self.rates.names if self.rates else ())]
 
     @property
+    def dense_sizes(self) -> list[int]:
+        """How many numbers each of `dense_names` stands for: several of a vector."""
+        rates = len(self.rates.names) if self.rates else 0
+        return [*(column.width for column in self.dense), *[1] * rates]
+
+    @property
     def meaning(self) -> dict[str, Any]:
         """The settings that determine numbers and ids, as JSON; not the form of the files."""
         meaning = {
             "labels": list(self.labels),
-            "dense": [asdict(column) for column in self.dense],
+            "dense": [column.meaning for column in self.dense],
             "sparse": [column.meaning for column in self.sparse],
             "missing": list(self.missing or ()),
             **({"rates": self.rates.meaning} if self.rates else {}),
@@ -141,7 +154,7 @@ def table_of(config: Mapping) -> Table:
                 checks.fail(f"{KEY}.{key}", "columns that are not labels", name, hint)
         checks.distinct(f"{KEY}.{key}", "column", names)
     for column in table.dense:
-        column.check()
+        column.check(labels)
     owners = {column.name: column for column in table.sparse if column.share is None}
     for column in table.sparse:
         column.check(owners, labels)
@@ -151,7 +164,9 @@ def table_of(config: Mapping) -> Table:
 def _columns(kind: type, key: str, entries: Any) -> list:
     """Returns the columns of a list whose entries are names or mappings."""
     place = f"{KEY}.{key}"
-    optional = [field.name for field in fields(kind)[1:]]
+    what = NUMBERS if kind is Dense else CATEGORIES
+    own = [field.name for field in fields(kind)[1:] if field.name != "derived"]
+    optional = [*own, *keys_of(what)]
     columns = []
     for entry in checks.list_of("columns", place, entries):
         settings = {"name": entry} if isinstance(entry, str) else entry
@@ -160,7 +175,7 @@ def _columns(kind: type, key: str, entries: Any) -> list:
         settings = dict(checks.keys(place, settings, ("name",), optional))
         if isinstance(settings.get("cross"), list):
             settings["cross"] = tuple(settings["cross"])
-        columns.append(kind(**settings))
+        columns += [kind(**each) for each in expanded(place, settings, what)]
     return columns
 
 

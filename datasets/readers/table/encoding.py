@@ -27,7 +27,7 @@ class Encoding:
 
     Attributes:
         table: the columns and their types.
-        fills: the value of a missing number, by column.
+        fills: the value of a missing number, by column; of a vector, its values or one for all.
         vocabularies: the values of the ids from 1 on, by column. Hashed columns and columns with
             ``share`` have none.
         classes: the classes that were learned, by task: their ``names``, and the ``column`` and
@@ -37,7 +37,7 @@ class Encoding:
     """
 
     table: Table
-    fills: Mapping[str, float]
+    fills: Mapping[str, float | Sequence[float]]
     vocabularies: Mapping[str, Sequence[str]]
     classes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     history: History | None = None
@@ -98,7 +98,9 @@ class Encoding:
                 if getattr(column, key) != getattr(Sparse, key):
                     entry[key] = getattr(column, key)
             fields.append(entry)
-        names = self.table.dense_names
-        dense = {"dense_input_dim": len(names), "dense_columns": names or None}
-        shape = {"sparse_fields": fields} if fields else {"feature_size": len(names)}
+        sizes = dict(zip(self.table.dense_names, self.table.dense_sizes))
+        columns = [n if s == 1 else {"name": n, "size": s} for n, s in sizes.items()]
+        number = sum(sizes.values())
+        dense = {"dense_input_dim": number, "dense_columns": columns or None}
+        shape = {"sparse_fields": fields} if fields else {"feature_size": number}
         return {**dense, **shape, "encoding": self.sha256}

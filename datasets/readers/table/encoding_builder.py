@@ -11,7 +11,8 @@ import numpy as np
 
 from datasets.readers.table import files
 from datasets.readers.table.cells import odd_cells, values
-from datasets.readers.table.cells.categories import category_cells, located
+from datasets.readers.table.cells.categories import category_cells
+from datasets.readers.table.cells.dense_cells import dense_cells
 from datasets.readers.table.column_types.dense import Dense
 from datasets.readers.table.column_types.sparse import Sparse
 from datasets.readers.table.columns import KEY, Table
@@ -33,7 +34,7 @@ class Found:
         labels: what the label columns have.
     """
 
-    sums: dict[str, float]
+    sums: dict[str, np.ndarray]
     valid: dict[str, int]
     counts: dict[str, Counter]
     labels: list[TrainingLabel]
@@ -94,10 +95,9 @@ def scan(paths: Sequence[str], table: Table, targets: Targets) -> Found:
             for label in labels:
                 label.add(columns, place)
             for dense in table.dense:
-                with located(place, dense.name):
-                    numbers = values.numbers(columns[dense.name], table.missing)
-                sums[dense.name] += np.nansum(numbers)
-                valid[dense.name] += np.count_nonzero(~np.isnan(numbers))
+                numbers = dense_cells(dense, columns, table, place)
+                sums[dense.name] += np.nansum(numbers, axis=0)
+                valid[dense.name] += np.count_nonzero(~np.isnan(numbers[:, 0]))
             for number, sparse in enumerate(table.sparse):
                 categories = category_cells(sparse, columns, table, place)[0]
                 odd[number] += odd_cells.counts(categories)
@@ -112,8 +112,8 @@ def scan(paths: Sequence[str], table: Table, targets: Targets) -> Found:
     return Found(sums, valid, counts, labels)
 
 
-def fill(column: Dense, found: Found) -> float:
-    """Returns the value of a missing number.
+def fill(column: Dense, found: Found) -> float | list[float]:
+    """Returns the value of a missing number, or of each number of a missing vector.
 
     Raises:
         ValueError: no training row has a number.
@@ -124,7 +124,10 @@ def fill(column: Dense, found: Found) -> float:
             f"column {column.name}: expected a number in some training row, found none "
             f"(remove the column from {KEY}.dense)"
         )
-    return float(found.sums[column.name] / count if column.fill == "mean" else column.fill)
+    if column.fill != "mean":
+        return float(column.fill)
+    means = (found.sums[column.name] / count).tolist()
+    return means[0] if column.vector is None else means
 
 
 def vocabulary(column: Sparse, found: Found) -> list[str]:

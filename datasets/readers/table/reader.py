@@ -201,7 +201,7 @@ class RecDataset(LabelledTable):
 
     def _features(self, numbers: Rows) -> list[np.ndarray]:
         first, table = self._targets.width, self._encoding.table
-        first_id = first + len(table.dense_names)
+        first_id = first + sum(table.dense_sizes)
         features = []
         if table.dense_names:
             features.append(self._matrix.take(numbers, slice(first, first_id)).view(np.float32))

@@ -10,8 +10,9 @@ from datasets.readers import parsed_copy
 from datasets.readers.table import files
 from datasets.readers.table.cells import counts as cell_counts
 from datasets.readers.table.cells import values
-from datasets.readers.table.cells.categories import category_cells, located
+from datasets.readers.table.cells.categories import category_cells
 from datasets.readers.table.cells.counts import CellCounts
+from datasets.readers.table.cells.dense_cells import dense_cells
 from datasets.readers.table.columns import Sparse
 from datasets.readers.table.encoding import Encoding
 from datasets.readers.table.targets import Targets
@@ -79,7 +80,7 @@ def form_of(encoding: Encoding, targets: Targets, training: bool = False) -> str
 def width(encoding: Encoding) -> int:
     """Returns the number of columns of the stored features."""
     table = encoding.table
-    return len(table.dense_names) + sum(encoding.width(c) for c in table.sparse)
+    return sum(table.dense_sizes) + sum(encoding.width(c) for c in table.sparse)
 
 
 def encoded(
@@ -96,8 +97,7 @@ def encoded(
         total = len(columns[names[0]])
         parts = targets.encoded(columns, total, place)
         for number, dense in enumerate(table.dense):
-            with located(place, dense.name):
-                numbers = values.numbers(columns[dense.name], table.missing)
+            numbers = dense_cells(dense, columns, table, place)
             counts.add_numbers(number, numbers)
             filled = np.where(np.isnan(numbers), encoding.fills[dense.name], numbers)
             parts.append(filled.astype(np.float32).view(np.int32))

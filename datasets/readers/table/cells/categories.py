@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from datasets.readers.table.arrow import pa, pc
-from datasets.readers.table.cells import values
+from datasets.readers.table.cells import times, values
 from datasets.readers.table.columns import Sparse, Table
 from datasets.readers.table.files import Place
 
@@ -40,6 +40,9 @@ def category_cells(
 
 
 def _cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.ndarray]:
+    if column.derived is not None:
+        texts = times.categories(array, column.derived, table.missing)
+        return texts, np.arange(len(array))
     if column.separator is not None:
         return values.lists(array, column.separator, table.missing, table.cell_rules)
     return values.categories(array, table.missing, table.cell_rules), np.arange(len(array))

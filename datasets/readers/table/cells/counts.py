@@ -34,8 +34,14 @@ class CellCounts:
         self.array[:, _LEAST], self.array[:, _MOST] = np.inf, -np.inf
 
     def add_numbers(self, column: int, numbers: np.ndarray) -> None:
-        """Counts a batch of a dense column; numbers are NaN where they are missing."""
-        counts, valid = self.array[column], numbers[~np.isnan(numbers)]
+        """Counts a batch of a dense column.
+
+        Args:
+            column: the column's number.
+            numbers: its numbers ``[n]``, or vectors ``[n, width]``; NaN where they are missing.
+        """
+        first = numbers if numbers.ndim == 1 else numbers[:, 0]
+        counts, valid = self.array[column], numbers[~np.isnan(first)]
         counts[[_ROWS, _MISSING, _VALUES]] += len(numbers), len(numbers) - len(valid), len(valid)
         counts[_LEAST] = min(counts[_LEAST], valid.min(initial=np.inf))
         counts[_MOST] = max(counts[_MOST], valid.max(initial=-np.inf))

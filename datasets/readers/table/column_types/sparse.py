@@ -10,6 +10,7 @@ from datasets.readers import checks
 from datasets.readers.fields import hashing
 from datasets.readers.sparse_fields import POOLINGS, check_tables
 from datasets.readers.table.column_types.block import KEY
+from datasets.readers.table.column_types.derivations import Derived
 
 OF_THE_MODEL = ("tables",)  # keys that change no id
 KEEPS = ("first", "last")
@@ -34,6 +35,7 @@ class Sparse:
         tables: ``per_task`` for an embedding table of each task; None for one.
         hash_num: the ids that a hashed value has; see `datasets.readers.fields.hashing`.
         hash_method: how these ids are computed; None for ``double``.
+        derived: how it is computed from a column of times; None for a column of the files.
     """
 
     name: str
@@ -48,18 +50,19 @@ class Sparse:
     tables: str | None = None
     hash_num: int = 1
     hash_method: str | None = None
+    derived: Derived | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The columns of the files that its values come from."""
-        return self.cross or (self.name,)
+        return self.derived.sources if self.derived else self.cross or (self.name,)
 
     @property
     def meaning(self) -> dict[str, Any]:
         """The settings that determine ids, as JSON."""
         settings = {**asdict(self), "cross": self.cross and list(self.cross)}
         # Left out so that encodings from before these keys existed stay valid.
-        for key in ("cross", "hash_method"):
+        for key in ("cross", "hash_method", "derived"):
             if settings[key] is None:
                 del settings[key]
         if self.hash_num == 1:
@@ -93,6 +96,10 @@ class Sparse:
             checks.fail(f"{place}: separator", f"a text, because max_len is {self.max_len}", None)
         if self.separator is not None and not (self.separator and isinstance(self.separator, str)):
             checks.fail(f"{place}: separator", "a text", self.separator)
+        if self.derived is not None:
+            _check_unset(self, ("separator", "cross", "share"), "derive is set")
+            if self.derived.of in labels:
+                checks.fail(place, "columns that are not labels", self.derived.of)
         if self.cross is not None:
             _check_cross(self, labels)
         if self.share is not None:
