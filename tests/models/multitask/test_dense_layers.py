@@ -2,15 +2,18 @@
 
 import re
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+from table_models import model_on_table
 from trials import assert_equal_states, exported_outputs, losses_from_one_start, resumed_and_whole
 
 from engine.data import sources
 from engine.graphs.dygraph import DygraphSession
 from engine.training import loop
 
+FOLDER = Path(__file__).resolve().parents[3] / "models" / "multitask" / "mmoe"
 EMBEDDING = "hyper_parameters.dense_embedding"
 NORM = "hyper_parameters.dense_batch_norm=True"
 OPTIONS = {
@@ -63,3 +66,52 @@ def test_a_checkpoint_is_read_with_its_own_embedding_only(configure, run_command
     assert done.code == 2
     last = done.log.splitlines()[-1]
     assert re.match(r'error: .*dense_embedding.*"frequencies": 6.*"frequencies": 7', last)
+
+
+TABLE = {
+    "labels": ["click", "like"],
+    "dense": [
+        "price",
+        {"name": "born", "derive": ["age"], "until": "seen"},
+        {"name": "emb", "vector": 3, "fill": 0},
+    ],
+    "sparse": [
+        {"name": "seen", "derive": ["hour", "weekday"], "timezone": "Asia/Shanghai"},
+        "city",
+    ],
+}
+
+
+def write_rows(path, rows, seed):
+    random = np.random.default_rng(seed)
+    path.parent.mkdir()
+    lines = ["click,like,price,born,seen,emb,city"]
+    for row in range(rows):
+        day, hour = random.integers(1, 29), random.integers(0, 24)
+        emb = "" if row % 9 == 0 else " ".join(map(str, random.normal(size=3).round(3)))
+        born = f"{random.integers(1950, 2010)}-0{random.integers(1, 10)}-{day:02d}"
+        click, like = random.integers(0, 2, 2)
+        price, city = random.random().round(3), random.choice(["a", "b"])
+        seen = f"2024-02-{day:02d} {hour:02d}:30:00Z"
+        lines.append(f"{click},{like},{price},{born},{seen},{emb},{city}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_a_table_of_times_and_vectors_trains_resumes_and_exports(tmp_path):
+    """Dense numbers beside sparse fields: price, an age and three of a vector are embedded."""
+    for name, rows in (("train", 50), ("test", 20)):
+        write_rows(tmp_path / name / "rows.csv", rows, len(name))
+    settings = {"table": TABLE, "dense_embedding": {"type": "periodic", "size": 2}}
+    settings.update(dense_batch_norm=True, sparse_gradients=False)
+    make = model_on_table(FOLDER, tmp_path, settings)
+    shape = [(spec.name, spec.shape[1]) for spec in DygraphSession(make()).input_specs()]
+    assert shape == [("dense", 5), ("sparse", 3)]
+    (tmp_path / "starts").mkdir()
+    variants = [("dygraph", []), ("dygraph", ["runner.fast_step=False"]), ("static", [])]
+    written, by_autograd, static = losses_from_one_start(make, tmp_path / "starts", variants)
+    np.testing.assert_allclose(written, by_autograd, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(written, static, rtol=0, atol=5e-5)
+    assert_equal_states(*resumed_and_whole(make, "dygraph"))
+    for engine, found, eager in exported_outputs(make):
+        for task, output in eager.items():
+            np.testing.assert_allclose(found[task], output, rtol=0, atol=1e-5, err_msg=engine)

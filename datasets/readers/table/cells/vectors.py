@@ -40,13 +40,13 @@ def vectors(column: pa.Array, size: int, missing: Sequence[str]) -> np.ndarray:
     flat = column.flatten()
     try:
         numbers = values.numbers(flat, ())
+        wrong = np.flatnonzero(np.isnan(numbers))
     except values.CellError as error:
-        raise values.CellError(rows[error.row // size], str(error)) from error
-    for place in np.flatnonzero(np.isnan(numbers))[:1]:
+        wrong = np.array([error.row])
+    for place in wrong[:1]:
         found = values.quoted(flat[int(place)].as_py())
-        raise values.CellError(
-            rows[place // size], f"expected {size} numbers, found {found} among them"
-        )
+        message = f"expected {size} numbers, found {found} among them"
+        raise values.CellError(rows[place // size], message)
     found = np.full((len(lengths), size), np.nan)
     found[rows] = numbers.reshape(-1, size)
     return found
