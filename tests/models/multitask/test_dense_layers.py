@@ -91,7 +91,7 @@ def write_rows(path, rows, seed):
         emb = "" if row % 9 == 0 else " ".join(map(str, random.normal(size=3).round(3)))
         born = f"{random.integers(1950, 2010)}-0{random.integers(1, 10)}-{day:02d}"
         click, like = random.integers(0, 2, 2)
-        price, city = random.random().round(3), random.choice(["a", "b"])
+        price, city = round(random.random(), 3), random.choice(["a", "b"])
         seen = f"2024-02-{day:02d} {hour:02d}:30:00Z"
         lines.append(f"{click},{like},{price},{born},{seen},{emb},{city}")
     path.write_text("\n".join(lines) + "\n")
