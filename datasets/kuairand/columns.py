@@ -1,7 +1,8 @@
 """The columns of the prepared KuaiRand-Pure rows.
 
-A row has the labels, the dense numbers, the history and the ids of each field, in the order below.
-Only labels and history contain user feedback. The history covers earlier days only.
+A row has the labels, the dense numbers, the history, the rates and the ids, in the order below.
+Labels, history, rates and the sequence of videos contain user feedback, the other columns none.
+History and sequence cover earlier days only, rates the training days other than the row's own.
 """
 
 from __future__ import annotations
