@@ -122,7 +122,7 @@ def test_an_unknown_matrix_names_the_known_ones(tmp_path, small):
         matrix.load(path, "big")
 
 
-@pytest.mark.parametrize("name", ["quick", "full"])
+@pytest.mark.parametrize("name", ["quick", "full", "kuairand"])
 def test_every_cell_of_the_shipped_matrices_has_a_valid_configuration(name):
     found = matrix.load(SHIPPED, name)
     first_seeds = {cell.name.rpartition("/")[0]: cell for cell in reversed(found.cells)}
