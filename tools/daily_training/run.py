@@ -17,6 +17,7 @@ from engine import commands
 from engine.checkpoints import choice, find, layout
 from engine.config.config import Config
 from engine.config.load import load_config
+from engine.config.runner_keys import METRICS
 from engine.data import encoding
 from engine.evaluation.summary import Summary
 from engine.model_folder import loading
@@ -163,7 +164,8 @@ def _metrics(summary: Summary) -> dict[str, Any]:
     (epoch,) = summary.metrics
     found = dict(summary.metrics[epoch])
     for task, values in summary.tasks.get(epoch, {}).items():
-        found.update({f"{name}_{task}": value for name, value in values.items()})
+        named = {f"{name}_{task}": value for name, value in values.items() if name in METRICS}
+        found.update(named)
     numbers = {
         name: np.asarray(value, np.float64) for name, value in found.items() if value is not None
     }
