@@ -6,7 +6,7 @@ They are declared here because models may import from ``datasets``, but not the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets.readers import checks
@@ -14,6 +14,7 @@ from datasets.readers.fields import hashing
 
 POOLINGS = ("sum", "mean", "max")  # of ids in any order
 SEQUENCE_POOLINGS = ("last", "din", "attention", "gru")  # of ids in order
+WEIGHTED_POOLINGS = ("sum", "mean")  # take a weight of each id
 PER_TASK = "per_task"
 KEY = "hyper_parameters.sparse_fields"
 _FIRST_KEYS = ("name", "size", "max_len", "pooling", "share")
@@ -91,7 +92,52 @@ def fields_of(config, largest: int | None = None) -> tuple[SparseField, ...]:
             expected = f"{owner.hash_num}, as {field.share}, whose table it shares"
             checks.fail(f"{KEY}: {field.name}: hash_num", expected, field.hash_num)
         check_tables(f"{KEY}: {field.name}", field, owners)
+    check_sequences(KEY, fields)
     return fields
+
+
+def pooling_type(pooling: Any) -> Any:
+    """Returns the type of ``pooling``: a text, or a mapping's ``type``."""
+    return pooling.get("type") if isinstance(pooling, Mapping) else pooling
+
+
+def check_sequences(key: str, fields: Sequence[Any]) -> None:
+    """Checks ``pooling``, ``sequence``, ``target`` and ``weighted`` of fields or columns.
+
+    Args:
+        key: the list's key.
+        fields: all entries of the list: `SparseField`, or the columns of a table.
+
+    Raises:
+        ValueError: a key is malformed, or contradicts another one.
+    """
+    lengths = {field.name: field.max_len for field in fields}
+    for field in fields:
+        place, kind = f"{key}: {field.name}", pooling_type(field.pooling)
+        checks.choice(f"{place}: pooling", kind, (*POOLINGS, *SEQUENCE_POOLINGS))
+        for name in ("sequence", "weighted"):
+            value = getattr(field, name)
+            if not isinstance(value, bool):
+                checks.fail(f"{place}: {name}", "True or False", value)
+            if value and field.max_len == 1:
+                checks.fail(f"{place}: {name}", "False, because max_len is 1", value)
+        if kind in SEQUENCE_POOLINGS and not field.sequence:
+            expected = f"True, because the pooling {kind} needs the order of the ids"
+            checks.fail(f"{place}: sequence", expected, field.sequence)
+        if field.weighted and kind not in WEIGHTED_POOLINGS:
+            expected = f"{' or '.join(WEIGHTED_POOLINGS)}, because the ids are weighted"
+            checks.fail(f"{place}: pooling", expected, kind)
+        if kind != "din":
+            if field.target is not None:
+                expected = f"no value, because the pooling is {kind}, not din"
+                checks.fail(f"{place}: target", expected, field.target)
+            continue
+        target = field.target if field.target is not None else field.share
+        if not isinstance(target, str) or lengths.get(target) != 1:
+            single = ", ".join(name for name, length in lengths.items() if length == 1)
+            expected = f"a field of one id, {single or 'of which there is none'}"
+            hint = "din compares each id with it; without target it is the field under share"
+            checks.fail(f"{place}: target", expected, target, hint)
 
 
 def check_tables(place: str, field: Any, owners: Mapping[str, Any]) -> None:
@@ -135,7 +181,6 @@ def _field(entry: Any, largest: int | None) -> SparseField:
     place = f"{KEY}: {field.name}"
     checks.integer(f"{place}: size", field.size, 2, largest)
     checks.integer(f"{place}: max_len", field.max_len, 1, largest)
-    checks.choice(f"{place}: pooling", field.pooling, POOLINGS)
     if "share" in entry and not isinstance(field.share, str):
         checks.fail(f"{place}: share", "the name of a field", field.share)
     return field

@@ -10,6 +10,7 @@ from typing import Any
 
 from datasets.readers import checks
 from datasets.readers.rates.declaration import Rates, rates_of
+from datasets.readers.sparse_fields import check_sequences
 from datasets.readers.table.column_types.block import KEY
 from datasets.readers.table.column_types.dense import Dense
 from datasets.readers.table.column_types.derivations import (
@@ -158,6 +159,7 @@ def table_of(config: Mapping) -> Table:
     owners = {column.name: column for column in table.sparse if column.share is None}
     for column in table.sparse:
         column.check(owners, labels)
+    check_sequences(f"{KEY}.sparse", table.sparse)
     return table
 
 

@@ -94,7 +94,7 @@ class Encoding:
             owner = self.owner(column)
             if owner.hash_num > 1:
                 entry.update(hash_num=owner.hash_num, hash_method=owner.hash_method or "double")
-            for key in ("share", *OF_THE_MODEL):
+            for key in ("share", "weighted", *OF_THE_MODEL):
                 if getattr(column, key) != getattr(Sparse, key):
                     entry[key] = getattr(column, key)
             fields.append(entry)

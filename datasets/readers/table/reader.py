@@ -37,7 +37,8 @@ class RecDataset(LabelledTable):
     ``hyper_parameters.table`` describes the columns; docs/table.md explains it. Dense numbers are
     float32, ids int64. A row has no dense array without dense columns, and no ids without sparse
     columns. S is the sum of the sparse columns' ``max_len``. The id 0 is out-of-vocabulary,
-    missing, or padding. `LabelledTable.take` describes labels and weights. A file may lack their
+    missing, or padding. The weights of ids of weighted columns follow the ids, float32, with 0 for
+    padding. `LabelledTable.take` describes labels and weights. A file may lack their
     columns: its rows then have no label and weight 1. If no file has a label column,
     rows have neither.
 
@@ -206,8 +207,13 @@ class RecDataset(LabelledTable):
         if table.dense_names:
             features.append(self._matrix.take(numbers, slice(first, first_id)).view(np.float32))
         if table.sparse:
-            ids = self._matrix.take(numbers, slice(first_id, None))
+            stored = self._matrix.take(numbers, slice(first_id, None))
+            weights = rows.weight_width(self._encoding)
+            ids = stored[:, : stored.shape[1] - weights]
             features.append(ids.astype(np.int64))
+            if weights:
+                own = stored[:, ids.shape[1] :].view(np.float32)
+                features.append(np.ascontiguousarray(own))
         return features
 
     def _labels(self, numbers: Rows) -> list[np.ndarray]:

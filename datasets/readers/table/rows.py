@@ -29,8 +29,9 @@ def load(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a file's rows and the counts of its cells, from their copies if up to date.
 
-    The rows are ``[rows, labels + weights + dense + ids]``, int32. Numbers are stored as the bits
-    of float32: ``rows[:, columns].view(np.float32)``. The counts are those of `CellCounts`.
+    The rows are ``[rows, labels + weights + dense + ids + weights of ids]``, int32. Numbers are
+    stored as the bits of float32: ``rows[:, columns].view(np.float32)``. The counts are those of
+    `CellCounts`.
 
     Args:
         path: the file.
@@ -80,7 +81,13 @@ def form_of(encoding: Encoding, targets: Targets, training: bool = False) -> str
 def width(encoding: Encoding) -> int:
     """Returns the number of columns of the stored features."""
     table = encoding.table
-    return sum(table.dense_sizes) + sum(encoding.width(c) for c in table.sparse)
+    ids = sum(encoding.width(column) for column in table.sparse)
+    return sum(table.dense_sizes) + ids + weight_width(encoding)
+
+
+def weight_width(encoding: Encoding) -> int:
+    """Returns the number of columns of the stored weights of ids, which stand last."""
+    return sum(encoding.width(column) for column in encoding.table.sparse if column.weighted)
 
 
 def encoded(
@@ -109,36 +116,43 @@ def encoded(
                 shown = np.where(column > 0, column, np.nan) if is_count else column
                 counts.add_numbers(len(table.dense) + number, shown)
                 parts.append(column.view(np.int32))
+        weights: list[np.ndarray] = []
         for number, sparse in enumerate(table.sparse, len(table.dense_names)):
-            categories, rows = category_cells(sparse, columns, table, place)
+            categories, rows, own = category_cells(sparse, columns, table, place)
             texts, where = values.distinct(categories)
             found = encoding.ids(sparse, texts)
             ids = np.concatenate([found, np.zeros_like(found, shape=(1, found.shape[1]))])[where]
             counts.add_categories(number, categories, rows, ids[:, 0], total)
-            parts.append(_padded(ids, rows, sparse, total))
-        yield np.column_stack(parts).astype(np.int32, copy=False)
+            parts.append(_padded(ids, ids, rows, sparse, total))
+            if own is not None:
+                bits = np.repeat(own.view(np.int32)[:, None], ids.shape[1], axis=1)
+                weights.append(_padded(bits, ids, rows, sparse, total))
+        yield np.column_stack([*parts, *weights]).astype(np.int32, copy=False)
     counts.finish(path)
 
 
-def _padded(ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int) -> np.ndarray:
-    """Returns each row's ids that are kept, ``[count, max_len * hash_num]``, padded with 0.
+def _padded(
+    numbers: np.ndarray, ids: np.ndarray, rows: np.ndarray, column: Sparse, count: int
+) -> np.ndarray:
+    """Returns each row's numbers that are kept, ``[count, max_len * hash_num]``, padded with 0.
 
-    They are the first or the last values whose ids are not 0, in the cell's order.
+    They are those of the first or the last values whose ids are not 0, in the cell's order.
 
     Args:
+        numbers: the ids of each value or the bits of its weight, ``[values, hash_num]``.
         ids: the ids of each value, ``[values, hash_num]``.
         rows: the row of each value ``[values]``.
         column: the column.
         count: the number of rows.
     """
     if column.separator is None:
-        return ids
+        return numbers
     known = ids[:, 0] > 0
-    ids, rows = ids[known], rows[known]
+    numbers, rows = numbers[known], rows[known]
     place = np.arange(len(rows)) - np.searchsorted(rows, rows)
     if column.keep == "last":
         place -= np.maximum(np.bincount(rows, minlength=count) - column.max_len, 0)[rows]
     kept = (place >= 0) & (place < column.max_len)
-    table = np.zeros((count, column.max_len, ids.shape[1]), np.int32)
-    table[rows[kept], place[kept]] = ids[kept]
+    table = np.zeros((count, column.max_len, numbers.shape[1]), np.int32)
+    table[rows[kept], place[kept]] = numbers[kept]
     return table.reshape([count, -1])

@@ -24,6 +24,14 @@ from models.common.fast_step.activations import (  # noqa: F401
 )
 from models.common.fast_step.autograd import gradients, recorded
 from models.common.fast_step.dropout_mask import mask_of
+from models.common.fast_step.pointwise import (  # noqa: F401
+    divide,
+    integers,
+    max_rank,
+    moving_average,
+    rsqrt,
+    tanh,
+)
 from models.common.fast_step.products import (  # noqa: F401
     like,
     linear,
@@ -48,21 +56,17 @@ def multiply(x: Any, y: Any) -> Symbol:
                 product = f"_C_ops.multiply({out.gradient}, {other.name})"
                 own.add_gradient(f"{x.code.constant(like)}({product}, {own.name})")
 
-    return apply(x.code, f"_C_ops.multiply({x.name}, {y.name})", _widest(x, y), back)
+    return apply(x.code, f"_C_ops.multiply({x.name}, {y.name})", max_rank(x, y), back)
 
 
 def add(x: Any, y: Any) -> Symbol:
     """Writes the sum element by element; either operand may be broadcast."""
-    return of_two("add", x, y, "", "-1", _widest)
+    return of_two("add", x, y, "", "-1", max_rank)
 
 
 def subtract(x: Any, y: Any) -> Symbol:
     """Writes the difference element by element; either operand may be broadcast."""
-    return of_two("subtract", x, y, "", "-1", _widest)
-
-
-def _widest(x: Symbol, y: Symbol) -> int | None:
-    return None if x.rank is None or y.rank is None else max(x.rank, y.rank)
+    return of_two("subtract", x, y, "", "-1", max_rank)
 
 
 def scale(x: Symbol, factor: float, bias: float = 0.0) -> Symbol:

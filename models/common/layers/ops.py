@@ -17,7 +17,7 @@ import paddle.nn.functional as F
 from paddle import _C_ops
 from paddle.utils.dlpack import from_dlpack
 
-from models.common.fast_step import operators
+from models.common.fast_step import operators, pointwise
 from models.common.fast_step.dropout_mask import mask_of
 from models.common.fast_step.symbols import is_symbolic
 
@@ -147,6 +147,36 @@ def layer_norm(x, gain: paddle.Tensor, bias: paddle.Tensor, epsilon: float = 1e-
 def gather(x, places: paddle.Tensor, axis: int = 0):
     """Returns the parts of ``x`` at integer places ``[n]`` along an axis."""
     return paddle.gather(x, places, axis)
+
+
+@_operator
+def divide(x, y):
+    """Returns the quotient element by element; either operand may be broadcast."""
+    return paddle.divide(x, y)
+
+
+@_operator
+def tanh(x):
+    """Returns the hyperbolic tangent."""
+    return paddle.tanh(x)
+
+
+@_operator
+def rsqrt(x):
+    """Returns ``1 / sqrt(x)``."""
+    return paddle.rsqrt(x)
+
+
+@_operator
+def integers(x):
+    """Returns ``x`` as int64, which passes no gradient on."""
+    return paddle.cast(x.detach(), "int64")
+
+
+@_operator
+def moving_average(average: paddle.Tensor, value, momentum: float) -> None:
+    """Makes ``average`` ``momentum`` of itself and the rest of ``value``, where that is finite."""
+    pointwise.moved(average, value, momentum)
 
 
 @_operator

@@ -25,11 +25,22 @@ def test_a_field_and_its_defaults():
     assert fields_of(config([full, {"name": "item", "size": 7}])) == expected[::-1]
 
 
+def test_a_sequence_has_a_pooling_with_options_and_a_target():
+    din = {"type": "din", "hidden": [8], "softmax": True}
+    seen = {**SEEN, "pooling": din}
+    (_, found) = fields_of(config([ITEM, {**seen, "target": "item"}]))
+    assert found == SparseField("seen", 7, 3, din, sequence=True, target="item")
+    assert fields_of(config([ITEM, {**seen, "share": "item"}]))[1].target is None
+    weighted = {"name": "tags", "size": 5, "max_len": 2, "weighted": True, "pooling": "sum"}
+    assert fields_of(config([weighted]))[0].weighted
+
+
 def test_no_fields():
     assert fields_of({}) == fields_of(config(None)) == fields_of(config([])) == ()
 
 
 ITEM = {"name": "item", "size": 7}
+SEEN = {"name": "seen", "size": 7, "max_len": 3, "sequence": True, "pooling": "din"}
 BAD = {
     "a text": ("item", "expected a list of fields, found 'item'"),
     "one field": (ITEM, "expected a list of fields, found {'name'"),
@@ -55,8 +66,39 @@ BAD = {
     "places that are a text": ([{**ITEM, "max_len": "3"}], "item: max_len: .* found '3'"),
     "another pooling": (
         [{**ITEM, "pooling": "avg"}],
-        "item: pooling: expected sum, mean or max, found 'avg'",
+        "item: pooling: expected sum, mean, .* attention or gru, found 'avg'",
     ),
+    "a mapping without a type": ([{**ITEM, "pooling": {"hidden": [4]}}], "item: pooling: .* None"),
+    "no order for a pooling": (
+        [{**ITEM, "max_len": 3, "pooling": {"type": "gru"}}],
+        "item: sequence: expected True, because the pooling gru needs the order.* found False",
+    ),
+    "a sequence of one id": (
+        [{**ITEM, "sequence": True}],
+        "item: sequence: expected False, because max_len is 1, found True",
+    ),
+    "a sequence that is a text": (
+        [{**ITEM, "max_len": 3, "sequence": "yes"}],
+        "item: sequence: expected True or False, found 'yes'",
+    ),
+    "weights in a maximum": (
+        [{**ITEM, "max_len": 3, "pooling": "max", "weighted": True}],
+        "item: pooling: expected sum or mean, because the ids are weighted, found 'max'",
+    ),
+    "weights of one id": (
+        [{**ITEM, "weighted": True}],
+        "item: weighted: expected False, because max_len is 1, found True",
+    ),
+    "a target without din": (
+        [ITEM, {**SEEN, "pooling": "last", "target": "item"}],
+        "seen: target: expected no value, because the pooling is last, not din, found 'item'",
+    ),
+    "a target of nobody's": ([{**SEEN, "target": "itme"}], "seen: target: .* found 'itme'"),
+    "a target of several ids": (
+        [{**SEEN, "target": "seen"}, ITEM],
+        "seen: target: expected a field of one id, item, found 'seen' .*under share",
+    ),
+    "no target": ([SEEN, ITEM], "seen: target: expected a field of one id, item, found None"),
     "a list of poolings": ([{**ITEM, "pooling": ["sum"]}], r"item: pooling: .* found \['sum'\]"),
     "one name twice": ([ITEM, {**ITEM, "size": 9}], "expected each field only once, found 'item'"),
     "no share after the colon": ([{**ITEM, "share": None}], "item: share: .* found None"),

@@ -17,8 +17,8 @@ _UNIT_SEPARATOR = "\x1f"  # between the values of a cross
 
 def category_cells(
     column: Sparse, arrays: Mapping[str, pa.Array], table: Table, place: Place
-) -> tuple[pa.Array, np.ndarray]:
-    """Returns a column's values as texts, and the row of each.
+) -> tuple[pa.Array, np.ndarray, np.ndarray | None]:
+    """Returns a column's values as texts, the row of each, and its weight if the column has any.
 
     Args:
         column: the column.
@@ -33,19 +33,22 @@ def category_cells(
     for name in column.sources:
         with located(place, name):
             parts.append(_cells(column, arrays[name], table))
-    (texts, rows), *others = parts
+    (texts, rows, weights), *others = parts
     if others:  # the cross is null where one of its values is missing
-        texts = pc.binary_join_element_wise(texts, *(other for other, _ in others), _UNIT_SEPARATOR)
-    return texts, rows
+        texts = pc.binary_join_element_wise(texts, *(other[0] for other in others), _UNIT_SEPARATOR)
+    return texts, rows, weights
 
 
-def _cells(column: Sparse, array: pa.Array, table: Table) -> tuple[pa.Array, np.ndarray]:
+def _cells(
+    column: Sparse, array: pa.Array, table: Table
+) -> tuple[pa.Array, np.ndarray, np.ndarray | None]:
     if column.derived is not None:
         texts = times.categories(array, column.derived, table.missing)
-        return texts, np.arange(len(array))
+        return texts, np.arange(len(array)), None
+    missing, cell_rules = table.missing, table.cell_rules
     if column.separator is not None:
-        return values.lists(array, column.separator, table.missing, table.cell_rules)
-    return values.categories(array, table.missing, table.cell_rules), np.arange(len(array))
+        return values.lists(array, column.separator, missing, cell_rules, column.weighted)
+    return values.categories(array, missing, cell_rules), np.arange(len(array)), None
 
 
 @contextmanager

@@ -35,7 +35,8 @@ KINDS = (
     Kind(
         r"^([^:]+:[+-]?\d*\.\d+)+$",
         "are values with a weight such as x:0.5",
-        "remove the weights: values with and without them are different categories",
+        "set weighted: true, a separator, and the pooling sum or mean; or remove the weights: "
+        "values with and without them are different categories",
     ),
     Kind(
         r"^[+-]?\d(\.\d+)?[eE]\+?\d+$",

@@ -12,7 +12,7 @@ import numpy as np
 
 from datasets.readers.labels.label import CellError, as_number
 from datasets.readers.table.arrow import pa, pc
-from datasets.readers.table.cells import printed_lists
+from datasets.readers.table.cells import printed_lists, weights
 from datasets.readers.table.columns import KEY
 
 
@@ -113,20 +113,23 @@ def _no_number(column: pa.Array, row: int) -> CellError:
 
 
 def lists(
-    column: pa.Array, separator: str, missing: Sequence[str], cell_rules: int
-) -> tuple[pa.Array, np.ndarray]:
-    """Returns the values of all cells in order, as texts, and the row ``[values]`` of each.
+    column: pa.Array, separator: str, missing: Sequence[str], cell_rules: int, weighted: bool
+) -> tuple[pa.Array, np.ndarray, np.ndarray | None]:
+    """Returns the values of all cells in order, as texts, their rows, and their weights.
 
     Args:
         column: cells with separated values, or with lists; lists may also be printed as text.
         separator: the text between two values.
         missing: texts that mean a missing cell or value.
         cell_rules: see `Table`.
+        weighted: whether values may have weights. Without, the weights are None.
     """
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     kind = column.type
-    if pa.types.is_fixed_size_list(kind):
+    if weighted and pa.types.is_map(kind):
+        column = weights.pairs_of(column)
+    elif pa.types.is_fixed_size_list(kind):
         column = column.cast(pa.list_(kind.value_type))
     elif not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         cells = texts(column, missing)
@@ -134,8 +137,10 @@ def lists(
         if cell_rules > 1:
             column = printed_lists.parsed(cells, column)
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    cells = categories(column.flatten(), missing, cell_rules)
-    return cells, np.repeat(np.arange(len(column)), lengths)
+    rows, cells, own = np.repeat(np.arange(len(column)), lengths), column.flatten(), None
+    if weighted:
+        cells, own = weights.divided(cells, rows)
+    return categories(cells, missing, cell_rules), rows, own
 
 
 def distinct(column: pa.Array) -> tuple[list[str], np.ndarray]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from datasets.readers import checks
 from datasets.readers.fields import hashing
-from datasets.readers.sparse_fields import POOLINGS, check_tables
+from datasets.readers.sparse_fields import check_tables
 from datasets.readers.table.column_types.block import KEY
 from datasets.readers.table.column_types.derivations import Derived
 
-OF_THE_MODEL = ("tables",)  # keys that change no id
+OF_THE_MODEL = ("tables", "sequence", "target")  # keys that change no id
 KEEPS = ("first", "last")
 _MAX_ID = (1 << 31) - 2  # ids are stored as int32
 
@@ -29,13 +29,17 @@ class Sparse:
         max_len: values of a cell that are kept.
         keep: which values are kept, the ``first`` or the ``last``; None for the default: ``last``
             in a new training, otherwise that of the checkpoint.
-        pooling: how the embeddings of a cell's values are combined.
+        pooling: how the embeddings of a cell's values are combined: a type, or a mapping of the
+            type and its options.
         share: the column whose ids and embedding table are used; None for its own.
         cross: the columns whose values are combined; None for a column of the files.
         tables: ``per_task`` for an embedding table of each task; None for one.
         hash_num: the ids that a hashed value has; see `datasets.readers.fields.hashing`.
         hash_method: how these ids are computed; None for ``double``.
         derived: how it is computed from a column of times; None for a column of the files.
+        sequence: whether the values are in an order that the pooling uses.
+        target: the column that DIN compares the values with; None for the one under ``share``.
+        weighted: whether a value may have a weight, such as ``x:0.5``.
     """
 
     name: str
@@ -44,13 +48,16 @@ class Sparse:
     separator: str | None = None
     max_len: int = 1
     keep: str | None = None
-    pooling: str = "mean"
+    pooling: str | Mapping[str, Any] = "mean"
     share: str | None = None
     cross: tuple[str, ...] | None = None
     tables: str | None = None
     hash_num: int = 1
     hash_method: str | None = None
     derived: Derived | None = None
+    sequence: bool = False
+    target: str | None = None
+    weighted: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -69,6 +76,8 @@ class Sparse:
             del settings["hash_num"]
         if self.keep in (None, "first"):
             del settings["keep"]
+        if not self.weighted:
+            del settings["weighted"]
         return {name: value for name, value in settings.items() if name not in OF_THE_MODEL}
 
     def check(self, owners: Mapping[str, Sparse], labels: Sequence[str]) -> None:
@@ -87,7 +96,6 @@ class Sparse:
             hashing.check(place, self.hash_num, self.hash_method, self.pooling)
         elif self.share is None:
             _check_unset(self, ("hash_num", "hash_method"), "hash_buckets is not set")
-        checks.choice(f"{place}: pooling", self.pooling, POOLINGS)
         if self.keep is not None:
             checks.choice(f"{place}: keep", self.keep, KEEPS)
             if self.separator is None:

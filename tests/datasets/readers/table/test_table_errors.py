@@ -299,8 +299,8 @@ def test_columns_without_a_value(tmp_path):
             "separator: expected a text, because max_len is 3, found None",
         ),
         (
-            {"sparse": [{"name": "city", "pooling": "last"}]},
-            "pooling: expected sum, mean or max, found",
+            {"sparse": [{"name": "city", "pooling": "final"}]},
+            "pooling: expected sum, mean, max, last, din, attention or gru, found 'final'",
         ),
         ({"sparse": [{"name": "city", "share": "town"}]}, "share: expected a sparse column"),
         (

@@ -90,7 +90,7 @@ def column(cells):
 
 
 PRINTED = "are printed lists such as ['x', 'y']: set separator and max_len, and lists of Python"
-WEIGHTS = "are values with a weight such as x:0.5: remove the weights"
+WEIGHTS = "are values with a weight such as x:0.5: set weighted: true"
 ROUNDED = "are numbers with an exponent such as 1.2e+17: write identifiers as integers or text"
 
 

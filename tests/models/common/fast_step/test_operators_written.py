@@ -26,6 +26,12 @@ CASES = {
     "sum of two computed": lambda net, x: ops.add(x, column(x)),
     "sum with a parameter": lambda net, x: ops.add(x, net.scale),
     "difference": lambda net, x: ops.subtract(net.scale, x),
+    "quotient of two computed": lambda net, x: ops.divide(x, ops.scale(ops.sigmoid(x), 1.0, 1.0)),
+    "broadcast quotient": lambda net, x: ops.divide(x, ops.scale(column(ops.sigmoid(x)), 1, 1)),
+    "tanh": lambda net, x: ops.tanh(x),
+    "rsqrt": lambda net, x: ops.rsqrt(ops.scale(x, 1.0, 0.5)),
+    "integers": lambda net, x: looked_up(net, ops.scale(ops.sigmoid(x), 11.5)),
+    "moving_average": lambda net, x: with_average(net, x),
     "scale": lambda net, x: ops.scale(x, -2.0, 0.5),
     "sigmoid": lambda net, x: ops.sigmoid(x),
     "swish": lambda net, x: ops.swish(x),
@@ -68,6 +74,15 @@ def products(x, y):
     return ops.multiply(ops.reshape(dots, [-1, 1]), ops.add(x, y))
 
 
+def looked_up(net, x):
+    return ops.sum(ops.lookup(ops.integers(x), net.square, False), 1)
+
+
+def with_average(net, x):
+    ops.moving_average(net.average, ops.mean(x, 0), 0.9)
+    return x
+
+
 def net_part(x):
     return ops.scale(x, 0.25)
 
@@ -85,6 +100,8 @@ class Operating(Plain):
         super().__init__(feature_size, task_num)
         self.square = self.create_parameter([12, 12])
         self.tall = self.create_parameter([36, 12])
+        self.average = self.create_parameter([12], is_bias=True)
+        self.average.stop_gradient = True
         self.shift, self.shift_of_short = (
             self.create_parameter([size], is_bias=True) for size in (12, 4)
         )
