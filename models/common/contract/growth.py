@@ -67,6 +67,9 @@ def moves(
     old, new = (each.get("hyper_parameters", {}) for each in (recorded, record))
     found: dict[str, Move] = {}
     known = [_features(recorded, record), _dense(old, new), _tasks(recorded, record)]
+    tasks = [len(each.get("tasks", ())) for each in (recorded, record)]
+    if net.appends_tasks and tasks[0] < tasks[1] and _only_tasks_differ(old, new):
+        known.append((_grows, None))
     for name, value in net.state_dict().items():
         before, after = shapes.get(name), tuple(value.shape)
         if name in _TABLES and before and before[1:] == after[1:]:
@@ -74,7 +77,14 @@ def moves(
             found[name] = Move({0: _ids(*fields, _TABLES[name], reset)}, is_table=True)
         elif before and before != after and len(before) == len(after):
             axes = {
-                axis: next((b for fits, b in known if fits(name, axis, *sizes)), None)
+                axis: next(
+                    (
+                        b or [Block(0, sizes[1], 0, sizes[0])]
+                        for fits, b in known
+                        if fits(name, axis, *sizes)
+                    ),
+                    None,
+                )
                 for axis, sizes in enumerate(zip(before, after))
                 if sizes[0] != sizes[1]
             }
@@ -117,7 +127,8 @@ def _features(recorded: Mapping[str, Any], record: Mapping[str, Any]) -> tuple:
     parts = [_parts(each.get("features") or {"parts": ()}) for each in (recorded, record)]
     sizes, (before, after) = tuple(sum(each.values()) for each in parts), map(_places, parts)
     blocks = [Block(*place, *before.get(name, (0, 0))) for name, place in after.items()]
-    return lambda name, axis, *found: found == sizes, blocks
+    same = all(parts[1].get(name) == size for name, size in parts[0].items())
+    return lambda name, axis, *found: same and found == sizes, blocks
 
 
 def _parts(features: Mapping[str, Any]) -> dict[tuple[str, int], int]:
@@ -141,3 +152,13 @@ def _tasks(recorded: Mapping[str, Any], record: Mapping[str, Any]) -> tuple:
     sizes = (len(recorded.get("tasks", ())), len(record.get("tasks", ())))
     blocks = [Block(0, sizes[1], 0, sizes[0])]
     return lambda name, axis, *found: axis == 0 and found == sizes, blocks
+
+
+def _only_tasks_differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Returns whether a net's own hyper-parameters are the same but for the number of tasks."""
+    keys = ({*old} | {*new}) - {"sparse_fields", "dense_input_dim", "task_num", "gate_num"}
+    return all(old.get(key) == new.get(key) for key in keys)
+
+
+def _grows(name: str, axis: int, before: int, after: int) -> bool:
+    return before < after

@@ -50,6 +50,8 @@ class MultiTaskNet(nn.Layer):
             "tables"; None for as many as tasks.
         training_only: the arguments of the constructor that do not change predictions. All others
             must be those of a checkpoint that is read.
+        appends_tasks: whether a further task only appends to the axes of parameters, so that a
+            warm start finds the earlier tasks' values in their leading part.
     """
 
     task_num: int
@@ -64,6 +66,7 @@ class MultiTaskNet(nn.Layer):
     needs: Sequence[str] = ()
     table_num: int | None = None
     training_only: tuple[str, ...] = ("dropout",)
+    appends_tasks = False
 
     def __init__(self, task_num: int):
         super().__init__()

@@ -33,6 +33,7 @@ class MMoELayer(MultiTaskNet):
     """
 
     no_images = ""
+    appends_tasks = True  # the first layer has the experts, then a gate a task
 
     def __init__(
         self,

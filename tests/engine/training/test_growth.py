@@ -202,9 +202,21 @@ def test_new_columns_and_tasks_start_fresh(complete, days, tmp_path, caplog):
     assert not np.delete(moment, places, axis=0).any()
     more = ["labels=[click, like, both]", *TABLE[1:]]
     third = complete(days[0], *to, "hyper_parameters.gate_num=3", table=more)
-    new = start("dygraph", third)["pdparams"]
+    new = {name: value.numpy() for name, value in start("dygraph", third)["pdparams"].items()}
     for name in ("towers.hidden.layers.0.weight", "towers.output.weight"):
-        np.testing.assert_array_equal(new[name].numpy()[:2], old[name])
+        np.testing.assert_array_equal(new[name][:2], old[name])
+    # Eight experts of 16, then a gate of eight logits for each task.
+    assert new["experts.inputs.0.weight"].shape[1] == 8 * 16 + 3 * 8
+    np.testing.assert_array_equal(
+        new["experts.inputs.0.weight"][:, :144], old["experts.inputs.0.weight"]
+    )
+    assert "the optimizer starts fresh" not in caplog.text
+    other = complete(
+        days[0], *to, "hyper_parameters.gate_num=3", "hyper_parameters.expert_num=9", table=more
+    )
+    new = {name: value.numpy() for name, value in start("dygraph", other)["pdparams"].items()}
+    assert not np.isin(old["experts.inputs.0.weight"], new["experts.inputs.0.weight"]).any()
+    np.testing.assert_array_equal(new["towers.output.weight"][:2], old["towers.output.weight"])
     assert "the optimizer starts fresh" in caplog.text
 
 
