@@ -13,7 +13,8 @@ from datasets.readers import atomic_file
 from datasets.readers.rates.daily_sums import DailySums
 from datasets.readers.table.rates.table_rates import TableRates
 
-_ARRAYS = ("keys", "days", "cells", "values")
+_INTEGERS = ("keys", "days", "cells")
+_NARROW = (np.uint8, np.uint16, np.int32)
 
 
 class StoredRates:
@@ -49,9 +50,11 @@ class StoredRates:
             with np.load(self.path, allow_pickle=False) as arrays:
                 found = []
                 for number in range(int(arrays["number"])):
-                    columns = (arrays[f"{name}_{number}"] for name in _ARRAYS)
-                    found.append(DailySums(*columns))
-                rates = TableRates(str(arrays["kind"]), tuple(map(_widened, found)))
+                    parts = [arrays[f"{name}_{number}"].astype(np.int64) for name in _INTEGERS]
+                    width = int(arrays[f"width_{number}"])
+                    columns = [arrays[f"values_{number}_{place}"] for place in range(width)]
+                    found.append(DailySums(*parts, np.stack(columns, axis=1).astype(np.float64)))
+                rates = TableRates(str(arrays["kind"]), tuple(found))
                 reason = "its content does not have the hash that the vocabulary names"
                 problem = None if rates.sha256 == self.sha256 else reason
         except Exception as error:  # NumPy and zipfile raise errors of many kinds
@@ -75,8 +78,10 @@ def save(rates: TableRates, folder: str) -> None:
     path = os.path.join(folder, file_name(rates.sha256))
     arrays: dict[str, np.ndarray] = {}
     for number, sums in enumerate(rates.of_keys):
-        for name in _ARRAYS:
-            arrays[f"{name}_{number}"] = _narrowed(getattr(sums, name))
+        arrays[f"width_{number}"] = np.array(sums.values.shape[1])
+        arrays.update({f"{name}_{number}": _narrowed(getattr(sums, name)) for name in _INTEGERS})
+        for place, column in enumerate(sums.values.T):
+            arrays[f"values_{number}_{place}"] = _narrowed(column)
     with atomic_file.replacing(path, concurrent=True) as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, number=len(rates.of_keys), kind=rates.kind, **arrays)
@@ -86,12 +91,10 @@ def save(rates: TableRates, folder: str) -> None:
 
 
 def _narrowed(array: np.ndarray) -> np.ndarray:
-    """Returns integers of 32 bits if they have the same values: counts mostly do."""
-    with np.errstate(invalid="ignore"):
-        narrow = array.astype(np.int32)
-    return narrow if np.array_equal(narrow, array) else array
-
-
-def _widened(sums: DailySums) -> DailySums:
-    integers = (np.asarray(getattr(sums, name), np.int64) for name in _ARRAYS[:3])
-    return DailySums(*integers, np.asarray(sums.values, np.float64))
+    """Returns integers of fewer bits if they have the same values: counts mostly do."""
+    for kind in _NARROW:
+        with np.errstate(invalid="ignore"):
+            narrow = array.astype(kind)
+        if np.array_equal(narrow, array):
+            return narrow
+    return array
