@@ -51,14 +51,15 @@ class Form:
     def _use_to_static(self, net) -> None:
         import paddle
 
-        def forward(features, labels, weights):
-            logits = net.logits(features)
+        def forward(inputs, labels, weights):
+            logits = net.logits(net.inputs.joined(inputs))
             return logits, net.loss(logits, labels, weights)
 
         compiled = paddle.jit.to_static(forward, full_graph=True)
 
-        def step(features, labels, weights):
-            logits, loss = compiled(features, labels, weights)
+        def step(*batch):
+            *inputs, labels, weights = batch
+            logits, loss = compiled(inputs, labels, weights)
             return logits.detach(), loss
 
         self.session._contract._step_of = lambda net: step
