@@ -57,7 +57,7 @@ class AutoDis(Part):
     def forward(self, x):
         """Returns the embeddings side by side."""
         stacked = apart(x, self._dense_num, 1)
-        hidden = ops.leaky_relu(ops.multiply(stacked, self.first), _SLOPE)
+        hidden = ops.leaky_relu(ops.matmul(stacked, self.first), _SLOPE)
         scores = ops.add(ops.matmul(hidden, self.second), ops.scale(hidden, self._alpha))
         weights = ops.softmax(ops.scale(scores, self._sharpness))
         return side_by_side(ops.matmul(weights, self.meta), self.out_size)

@@ -55,6 +55,6 @@ class Periodic(Part):
     def forward(self, x):
         """Returns the embeddings side by side."""
         turns = ops.scale(apart(x, self._dense_num, 1), 2.0 * math.pi)
-        angles = ops.multiply(turns, self.frequencies)
+        angles = ops.matmul(turns, self.frequencies)  # faster than a broadcast product
         waves = ops.concat([ops.sin(angles), ops.cos(angles)], axis=2)
         return side_by_side(ops.relu(self.linear(waves)), self.out_size)
