@@ -272,6 +272,7 @@ VALID = "runner.valid_data_dir=v"
         ("early_stopping_patience=2", "runner.valid_data_dir", [VALID]),
         ("early_stopping_min_delta=0.1", "runner.valid_data_dir", [VALID]),
         ("init_scope=sparse", "runner.model_init_path", ["runner.model_init_path=m"]),
+        ("evict_after=3", "runner.extend_vocabulary", ["runner.extend_vocabulary=True"]),
         ("gauc_column=user", "gauc in runner.metrics", ["runner.metrics=[auc, gauc]"]),
         ("ece_bins=5", "ece in runner.metrics", ["runner.metrics=[ece]"]),
     ],

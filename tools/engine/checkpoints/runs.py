@@ -37,6 +37,8 @@ _KEYS = ("train_data_dir", "train_reader_path", "reader_type", "user_define_read
 _KEYS += ("train_batch_size", "drop_last", "shuffle", "seed", "on_nan", "model_init_path")
 _KEYS += ("init_scope", "ema_decay", "valid_data_dir", "valid_interval", "valid_metric")
 _KEYS += ("early_stopping_patience", "early_stopping_min_delta")
+# Recorded where they are set: older checkpoints do not have them.
+_LATER_KEYS = ("extend_vocabulary", "new_rows", "evict_after", "evict_below")
 
 Found = Mapping[str, Mapping[str, Any]]  # the facts of checkpoints, by the names of their folders
 
@@ -169,4 +171,7 @@ def _settings(config: Config) -> dict[str, Any]:
         is_set = config.get(f"runner.{name}") is not None
         has_value = is_set or RUNNER[name].default is not REQUIRED
         values[f"runner.{name}"] = config.runner(name) if has_value else None
+    for name in _LATER_KEYS:
+        if config.runner(name) != RUNNER[name].default:
+            values[f"runner.{name}"] = config.runner(name)
     return json.loads(json.dumps(values, default=str, sort_keys=True))

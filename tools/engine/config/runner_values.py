@@ -23,6 +23,9 @@ _NEEDED = {
     "early_stopping_patience": "valid_data_dir",
     "early_stopping_min_delta": "valid_data_dir",
     "init_scope": "model_init_path",
+    "new_rows": "extend_vocabulary",
+    "evict_after": "extend_vocabulary",
+    "evict_below": "extend_vocabulary",
     "slice_by": "metrics",
 }
 # Keys that have no effect unless ``runner.metrics`` or ``runner.valid_metric`` has such a metric.
@@ -48,7 +51,7 @@ def check(config: Config) -> None:
             if problem:
                 raise config.error(f"runner.{name}", problem)
     for name, needed in _NEEDED.items():
-        if _is_set(config, name) and config.get(f"runner.{needed}") is None:
+        if _is_set(config, name) and not config.get(f"runner.{needed}"):
             problem = f"it has no effect without runner.{needed}"
             raise config.error(f"runner.{name}", problem)
     for name, metrics in _OF_METRICS.items():
