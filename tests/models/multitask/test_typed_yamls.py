@@ -54,6 +54,12 @@ CASES = [
         {"auc_click": 0.83, "auc_like": 0.86, "auc_profile_enter": 0.78},
         {"mae_watch_time": 42},
     ),
+    (
+        "mmoe/config_kuairand_din.yaml",
+        text(kuairand, 2_000, 400),
+        {"auc_click": 0.83, "auc_like": 0.86, "auc_profile_enter": 0.78},
+        {"mae_watch_time": 42},
+    ),
 ]
 
 
