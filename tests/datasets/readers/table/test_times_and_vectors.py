@@ -182,6 +182,8 @@ def vector_data(folder, path, **keys):
 @pytest.mark.parametrize("form", [*PRINTED, "lists", "fixed lists"])
 @pytest.mark.parametrize("fill", ["mean", 0])
 def test_vectors_become_columns_side_by_side(tmp_path, form, fill):
+    if form == "fixed lists" and int(pa.__version__.split(".")[0]) < 26:
+        pytest.skip("PyArrow 25 cannot read nulls among lists of fixed size that it has written")
     header = ["click", "age", "emb", "user"]
     if form in PRINTED:
         cells = [vector and PRINTED[form](vector) for vector in VECTORS]
