@@ -1,7 +1,8 @@
 """The reader of comma-separated labels, dense numbers and ids, for models with embeddings.
 
-A line is ``labels, dense numbers, ids``. A field has ``max_len`` columns of ids. The id 0 is
-out-of-vocabulary, missing, or padding at the end.
+A line is ``labels, dense numbers, ids, weights``. A field has ``max_len`` columns of ids. The id 0
+is out-of-vocabulary, missing, or padding at the end. Weights are those of the ids of fields with
+``weighted``, in the order of the fields; those of padding do not count.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ _FLOAT32_INTEGERS = 1 << 24  # float32 represents all smaller integers exactly
 class FieldDataset(LabelledTable):
     """Rows of dense numbers, ids and one label a task: ``[dense [D], ids [S], label [1], ...]``.
 
-    Dense numbers are float32, ids and labels int64. A row has no dense array if D is 0 and no ids
-    if there are no sparse fields. These hyper-parameters describe a line:
+    Dense numbers are float32, ids and labels int64. Weights of ids follow the ids, float32. A row
+    has no dense array if D is 0 and no ids if there are no sparse fields. These hyper-parameters
+    describe a line:
 
     - ``dense_input_dim`` is D (default 0).
     - ``sparse_fields`` have a ``size`` and a ``max_len`` each; S is the sum of ``max_len``.
@@ -90,7 +92,15 @@ class FieldDataset(LabelledTable):
         ids = sum(self._layout.values())
         of = "ids" if self.FIELDS else f"columns of {_HYPER}.sparse_fields"
         columns = f"{dense_columns} and {ids} {of}"
-        super().__init__(file_list, config, self._first_id - len(self.LABELS) + ids, columns)
+        self._first_weight = self._first_id + ids
+        self._weighted = [field for field in self._fields if field.weighted]
+        if self._weighted and self.FIELDS:
+            place = f"{_HYPER}.sparse_fields: {self._weighted[0].name}: weighted"
+            checks.fail(place, "False, because the prepared files have no weights", True)
+        weights = sum(field.values for field in self._weighted)
+        columns += f" and {weights} weights" if weights else ""
+        width = self._first_weight - len(self.LABELS) + weights
+        super().__init__(file_list, config, width, columns)
 
     def _check_fields(self):
         """Raises a ValueError if a declared field is not in a line, or not in this form."""
@@ -135,7 +145,25 @@ class FieldDataset(LabelledTable):
         parts = [self._matrix.take(rows, columns) for columns in self._dense_columns()]
         dense = [np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]]
         dense = dense if self._dense else []
-        return [*dense, self._ids(rows)] if self._fields else dense
+        if not self._fields:
+            return dense
+        ids = self._ids(rows)
+        return [*dense, ids, self._weights_of_ids(rows, ids)] if self._weighted else [*dense, ids]
+
+    def _weights_of_ids(self, rows: Rows, ids: np.ndarray) -> np.ndarray:
+        """Returns the weights of the ids of weighted fields, 0 where the id is."""
+        numbers = self._matrix.take(rows, slice(self._first_weight, None))
+        valid = (numbers >= 0) & np.isfinite(numbers)
+        if not valid.all():
+            row, column = np.argwhere(~valid)[0]
+            names = [field.name for field in self._weighted for _ in range(field.values)]
+            name = self._column_name(self._first_weight + column, f"{names[column]}, weight")
+            expected = f"expected a number of at least 0, found {numbers[row, column]}"
+            raise ValueError(f"{self._place(rows, row)}: {name}: {expected}")
+        parts = np.split(ids, np.cumsum([field.max_len for field in self._fields])[:-1], axis=1)
+        own = [part > 0 for part, field in zip(parts, self._fields) if field.weighted]
+        counts = [field.hash_num for field in self._weighted for _ in range(field.values)]
+        return np.repeat(numbers, counts, axis=1).astype(np.float32) * np.concatenate(own, axis=1)
 
     def _dense_columns(self) -> list[slice]:
         """Returns the columns of a line that are the dense numbers."""

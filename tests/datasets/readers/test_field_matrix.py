@@ -55,6 +55,35 @@ def test_no_dense_columns(write, none):
     assert (buy.tolist(), click.tolist()) == ([[0]], [[1]])
 
 
+WEIGHTED = [
+    {"name": "tag", "size": 4, "max_len": 2, "pooling": "sum", "weighted": True},
+    {"name": "user", "size": 5},
+    {"name": "seen", "size": 5, "max_len": 2, "weighted": True, "share": "user"},
+]
+
+
+def test_weights_follow_all_ids_of_a_line(write):
+    text = "1,0,0,9,1,2,4,3,0,0.5,2,1.5,7\n0,1,0,8,0,3,0,4,4,1,0,0.25,1e2\n"
+    data = dataset(write(text), dense_input_dim=1, sparse_fields=WEIGHTED)
+    dense, ids, weights, buy, click = data.take(np.array([1, 0]))
+    assert dense.tolist() == [[8], [9]]
+    assert ids.tolist() == [[0, 3, 0, 4, 4], [1, 2, 4, 3, 0]]
+    assert weights.tolist() == [[0, 0, 0.25, 100], [0.5, 2, 1.5, 0]]  # 0 at padding
+    assert weights.dtype == np.float32
+    assert (buy.tolist(), click.tolist()) == ([[1], [0]], [[0], [1]])
+
+
+def test_a_weight_below_0_and_a_line_without_weights_are_named(write):
+    path = write("1,0,0,9,1,2,4,3,0,0.5,2,1.5,7\n0,1,0,8,0,3,0,4,4,1,0,-1,1\n")
+    data = dataset(path, dense_input_dim=1, sparse_fields=WEIGHTED)
+    problem = "data.csv:2: column 12, field seen, weight: expected a number of at least 0, found -1"
+    with pytest.raises(ValueError, match=problem):
+        data.take(slice(0, 2))
+    short = write("1,0,0,9,1,2,4,3,0\n", "short.csv")
+    with pytest.raises(ValueError, match=r"5 columns of .*sparse_fields and 4 weights"):
+        dataset(short, dense_input_dim=1, sparse_fields=WEIGHTED)
+
+
 class Wide(Dataset):
     DENSE = 3
 
