@@ -7,6 +7,7 @@ import pytest
 
 from datasets.adult import sample as adult
 from datasets.example_table import sample as example_table
+from datasets.example_table import sequences
 from datasets.kuairand import sample as kuairand
 from engine.model_folder import loading
 
@@ -16,6 +17,12 @@ MODELS = Path(loading.REPOSITORY) / "models" / "multitask"
 def table(folder):
     example_table.write(folder, 2022, (4_000, 800))
     return folder / "train_all", folder / "test_all"
+
+
+def histories(folder):
+    arguments = ("--output_dir", folder, "--train_rows", 4_000, "--test_rows", 800)
+    assert sequences.main(list(map(str, arguments))) == 0
+    return folder / "sequences_all" / "train", folder / "sequences_all" / "test"
 
 
 def text(sample, train, test):
@@ -60,6 +67,8 @@ CASES = [
         {"auc_click": 0.83, "auc_like": 0.86, "auc_profile_enter": 0.78},
         {"mae_watch_time": 42},
     ),
+    # The other label needs more steps of larger batches.
+    ("mmoe/config_sequence.yaml", histories, {"auc_recent": 0.95}, {}),
 ]
 
 
