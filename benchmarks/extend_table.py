@@ -4,7 +4,7 @@
 
 A checkpoint of one field with many ids is made up: its parameters, Adam's moments and its
 vocabulary. Then a process starts from it as a warm start does, once with the same vocabulary and
-once with an extended one, and prints the seconds and the largest memory of both.
+once with an extended one, and prints the CPU seconds and the largest memory of both.
 """
 
 from __future__ import annotations
@@ -65,20 +65,20 @@ def start(yaml: str, options: list[str]) -> None:
     from engine.model_folder import loading
     from engine.training import resume
 
-    began = time.perf_counter()
+    began = time.process_time()
     config = load_config(yaml, options, loading.hyper_parameters)
     config = encoding.complete_config(config)
-    learned = time.perf_counter()
+    learned = time.process_time()
     source = sources.training_source(config)
     session = opening.open_session(config, "dygraph", training=True)
-    opened = time.perf_counter()
+    opened = time.process_time()
     resume.start(session, config, source)
-    ended = time.perf_counter()
+    ended = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
     fields = config["hyper_parameters.sparse_fields"]
     print(
-        f"{fields[0]['size']} rows: vocabulary {learned - began:.1f} s, "
-        f"parameters and moments {ended - opened:.1f} s, peak {peak:.2f} GiB"
+        f"{fields[0]['size']} rows: vocabulary {learned - began:.1f} CPU s, "
+        f"parameters and moments {ended - opened:.1f} CPU s, peak {peak:.2f} GiB"
     )
 
 
