@@ -61,12 +61,26 @@ def multiply(x: Any, y: Any) -> Symbol:
 
 def add(x: Any, y: Any) -> Symbol:
     """Writes the sum element by element; either operand may be broadcast."""
-    return of_two("add", x, y, "", "-1", max_rank)
+    return _sum_of_two("add", x, y, "{}")
 
 
 def subtract(x: Any, y: Any) -> Symbol:
     """Writes the difference element by element; either operand may be broadcast."""
-    return of_two("subtract", x, y, "", "-1", max_rank)
+    return _sum_of_two("subtract", x, y, "_C_ops.scale({}, -1.0, 0.0, True)")
+
+
+def _sum_of_two(name: str, x: Any, y: Any, second: str) -> Symbol:
+    """Writes a sum or a difference; ``second`` is the gradient of y, of that of the result."""
+    x, y = operands(x, y)
+    summed = x.code.constant(like)  # the kernels of gradients copy, and are slow where they sum
+
+    def back(out: Symbol) -> None:
+        x.add_gradient(f"{summed}({out.gradient}, {x.name})")
+        if y.wanted:
+            (of_y,) = x.code.backward(f"{summed}({out.gradient}, {y.name})")
+            y.add_gradient(second.format(of_y))
+
+    return apply(x.code, f"_C_ops.{name}({x.name}, {y.name})", max_rank(x, y), back)
 
 
 def scale(x: Symbol, factor: float, bias: float = 0.0) -> Symbol:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ def linear(x: Any, weight: Any, bias: paddle.Tensor | None = None) -> Symbol:
             x.add_gradient(of_x)
             weight.add_gradient(of_weight)
             rows = f"_C_ops.reshape({grad}, [-1, {bias.shape[-1]}])"
-        code.add_gradient(bias, f"{code.constant(_sum_of_rows)}({rows})")
+        code.add_gradient(bias, f"{code.constant(sum_of_rows)}({rows})")
 
     # A kernel that adds a product to the bias saves a pass over the output.
     call = f"_C_ops.addmm({b}, {x.name}, {w}, 1.0, 1.0)"
@@ -47,7 +48,7 @@ def _of_matrices(x: Symbol, weight: Symbol, grad: str) -> None:
     weight.add_gradient(f"_C_ops.matmul({x.name}, {grad}, True, False)")
 
 
-def _sum_of_rows(matrix: paddle.Tensor) -> paddle.Tensor:
+def sum_of_rows(matrix: paddle.Tensor) -> paddle.Tensor:
     """Returns the sum of a matrix's rows, by a product, which is faster than the kernel of sum."""
     ones = _C_ops.full([matrix.shape[0]], 1.0, matrix.dtype, matrix.place)
     return _C_ops.matmul(ones, matrix, False, False)
@@ -119,6 +120,12 @@ def like(gradient: paddle.Tensor, operand: paddle.Tensor) -> paddle.Tensor:
     if gradient.shape == operand.shape:
         return gradient
     missing = len(gradient.shape) - len(operand.shape)
+    tail = [*operand.shape]
+    while tail and tail[0] == 1:
+        del tail[0]
+    if tail and [*gradient.shape[len(gradient.shape) - len(tail) :]] == tail:
+        rows = gradient.reshape([-1, math.prod(tail)])
+        return sum_of_rows(rows).reshape(operand.shape)
     axes = [*range(missing)]
     axes += [
         missing + axis

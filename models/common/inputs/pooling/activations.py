@@ -79,12 +79,12 @@ class Dice(Part):
         mean, variance = self.mean, self.variance
         if self.training:
             mean = ops.matmul(shares, x)
-        centred = ops.subtract(x, mean)
+        centred = ops.subtract(x, ops.reshape(mean, [-1]))  # [1, size] would be slower
         if self.training:
             variance = ops.matmul(shares, ops.square(centred))
             ops.moving_average(self.mean, mean, _MOMENTUM)
             ops.moving_average(self.variance, variance, _MOMENTUM)
-        deviation = ops.rsqrt(ops.scale(variance, 1.0, _EPSILON))
+        deviation = ops.reshape(ops.rsqrt(ops.scale(variance, 1.0, _EPSILON)), [-1])
         kept = ops.multiply(x, ops.sigmoid(ops.multiply(centred, deviation)))
         return ops.add(kept, ops.multiply(ops.subtract(x, kept), self.slope))
 

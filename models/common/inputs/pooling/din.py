@@ -69,7 +69,10 @@ class Din(Part):
         column = ops.reshape(target, [-1, self._size, 1])
         matrices = ops.add(ops.multiply(column, self.of_product), self.of_item)
         by_target = ops.reshape(self.of_target(target), [-1, 1, self._first])
-        x = ops.add(ops.matmul(embedded, matrices), by_target)
+        # A column of ones adds the target's part: a product does so faster than a broadcast sum.
+        ones = ops.scale(ops.reshape(mask, [-1, self._max_len, 1]), 0.0, 1.0)
+        items = ops.concat([embedded, ones], 2)
+        x = ops.matmul(items, ops.concat([matrices, by_target], 1))
         x = ops.reshape(x, [-1, self._first])
         for activation, layer in zip(self.activations, self.layers):
             x = layer(activation(x, shares))

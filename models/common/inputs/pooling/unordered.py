@@ -8,7 +8,7 @@ from models.common.inputs.pooling.order import weighted_sum
 from models.common.layers import ops
 from models.common.layers.dense import Part
 
-_LOWEST = -1e9  # stands for padding in a maximum
+_PADDING = 1e9  # is subtracted from padding before a maximum
 _SMALLEST = 1e-30  # is added to sums of weights and changes none but 0
 
 
@@ -49,11 +49,14 @@ class Max(Sum):
 
     def forward(self, embedded, mask, target=None):
         """Returns the vector of each row, 0 for a row without ids."""
-        return ops.composite(_largest, embedded, mask)
+        shares = ops.composite(_shares, ops.stop_gradient(embedded), mask)
+        return ops.sum(ops.multiply(embedded, ops.stop_gradient(shares)), 1)
 
 
-def _largest(embedded, mask):
-    weights = mask.unsqueeze(-1)
-    # amax divides the gradient between equal ids; max of Paddle 2.6 counts it twice.
-    highest = paddle.amax(embedded + (1.0 - weights) * _LOWEST, axis=1)
-    return highest * weights.max(axis=1)  # 0 where there is no id at all
+def _shares(embedded, mask):
+    """Returns the share of each number in its column's largest one: equal numbers divide it."""
+    present = mask.unsqueeze(-1)
+    known = embedded + (present - 1.0) * _PADDING
+    largest = paddle.amax(known, axis=1, keepdim=True)
+    equal = (known == largest).astype(embedded.dtype) * present
+    return equal / equal.sum(axis=1, keepdim=True).clip(min=1.0)
