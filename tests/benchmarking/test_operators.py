@@ -52,8 +52,8 @@ def test_counts_follow_from_the_net(counts):
     assert more[:2] == [forward, backward]  # as many kernels, on larger matrices
     assert more[2] == parameters + 500 * 144
     deeper = counts(yaml, "-o", "hyper_parameters.tower_size=[8,8]")
-    # One more product, bias and ReLU; back the ReLU, the product and the bias.
-    assert deeper[:2] == [forward + 3, backward + 3]
+    # One more product with its bias, and ReLU; back the ReLU, the product and the bias.
+    assert deeper[:2] == [forward + 2, backward + 3]
 
 
 def test_a_net_without_generated_step_is_an_error(run):

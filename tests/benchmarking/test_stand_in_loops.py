@@ -113,4 +113,5 @@ def test_the_forms_of_a_step_train_the_same_parameters():
     assert [row[:3] for row in rows] == [
         ["mmoe", "4", form] for form in ("fast step", "autograd", "to_static")
     ]
-    assert [row[5] for row in rows] == ["0.0e+00"] * 3
+    # The fast step sums gradients by other kernels, so the last bits may differ.
+    assert all(float(row[5]) < 1e-6 for row in rows)
