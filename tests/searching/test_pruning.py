@@ -8,6 +8,7 @@ import optuna
 import pytest
 import yaml
 from optuna.trial import TrialState
+from search_models import change
 
 from benchmarking import provenance
 from engine.config.load import load_config
@@ -23,12 +24,14 @@ def make(model, tmp_path, monkeypatch):
     """Returns a function that makes a search and its study."""
     monkeypatch.setattr(provenance, "commit", lambda folder: None)  # Git is slow
 
-    def build(pruner="median", lower=False):
+    def build(pruner="median", lower=False, overrides=()):
         path = str(model / "search.yaml")
-        config = load_config(path, [], loading.hyper_parameters)
+        config = load_config(path, list(overrides), loading.hyper_parameters)
         found = space.read(config, None, [])
         output = str(model / "search_tuned.yaml")
-        made = search.Search(config, [], found, "dygraph", str(tmp_path / "t"), output, False)
+        made = search.Search(
+            config, list(overrides), found, "dygraph", str(tmp_path / "t"), output, False
+        )
         settings = made.settings(1, "tpe", pruner)
         return made, studies.Study(str(tmp_path / "s.db"), settings, lower)
 
@@ -83,6 +86,25 @@ def test_the_yaml_is_of_the_best_trial_so_far(make, monkeypatch):
         values = study.values(study.best)
         rate = values["hyper_parameters.optimizer.learning_rate"]
         assert yaml.safe_load(text)["hyper_parameters"]["optimizer"]["learning_rate"] == rate
+
+
+def test_the_yaml_has_whole_blocks(make, model, monkeypatch):
+    """A space and ``-o`` may name a key inside a block; the YAML keeps the rest of the block."""
+    key = "hyper_parameters.bottom.layers"
+
+    def with_block(content):
+        content["hyper_parameters"]["bottom"] = "mlp"
+        content["search"] = {key: {"choices": [3]}}
+
+    change(model, with_block)
+    monkeypatch.setattr(trials, "run", curves([0.5], []))
+    made, study = make(
+        overrides=["hyper_parameters.bottom.type=dcn_v2", "hyper_parameters.bottom.rank=2"]
+    )
+    made.run(study, 1)
+    with open(made.output, encoding="utf-8") as file:
+        bottom = yaml.safe_load(file)["hyper_parameters"]["bottom"]
+    assert bottom == {"type": "dcn_v2", "rank": 2, "layers": 3}
 
 
 def test_if_all_trials_fail_the_error_has_the_last_problem(make, monkeypatch):

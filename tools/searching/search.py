@@ -192,7 +192,7 @@ class Search:
         ]
         values = [spaces.option(key, value) for key, value in study.values(best).items()]
         config = load_config(self.config.yaml_path, [*self.overrides, *values], hyper_parameters)
-        found = {key: config[key] for key in self.space}
+        found = {key: config[key] for key in (tuned.whole(config, key) for key in self.space)}
         found.update(tuned.evaluation(self.config))
         tree = tuned.content(self.config, self.overrides, found)
         tuned.write(self.output, tree, comments)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from engine.config import keys
 from engine.config.config import Config
 from engine.config.load import SEARCH, read_yaml
 from engine.config.runner_keys import RUNNER
@@ -78,6 +79,7 @@ def content(config: Config, overrides: Iterable[str], values: Mapping[str, Any])
     for key in (text.partition("=")[0] for text in overrides):
         name = key.partition(".")[2]
         is_path = key.startswith("runner.") and name in RUNNER and "path" in RUNNER[name].kind
+        key = whole(config, key)
         overridden[key] = config.runner(name) if is_path else config[key]
     for key, value in {**overridden, **values}.items():
         _set(tree, key, value)
@@ -86,6 +88,11 @@ def content(config: Config, overrides: Iterable[str], values: Mapping[str, Any])
         for key, value in tree.items()
         if key != _SECTION and not str(key).startswith(SEARCH)
     }
+
+
+def whole(config: Config, key: str) -> str:
+    """Returns the key under which a configuration has a value: of a block that is one value."""
+    return key if key in config else keys.owner_of(key, config)
 
 
 def evaluation(config: Config) -> dict[str, Any]:

@@ -80,6 +80,9 @@ def rates_of(place: str, block: Any, labels: Sequence[str], dense: Sequence[Any]
     for name in rates.columns:
         if name in labels:
             checks.fail(f"{place}: over and by", "columns that are not labels", name)
+    for key in keys:
+        if by in key:  # no other day has the key, so its rates would be 0 in every row
+            checks.fail(f"{place}: over", f"columns other than the days, {by}", list(key))
     names = [*(column.name for column in dense), *rates.names]
     checks.distinct(place, "name of a rate or dense column", names)
     return rates

@@ -139,9 +139,11 @@ def vocabulary(column: Sparse, found: Found) -> list[str]:
     count_of = found.counts[column.name]
     kept = [text for text, count in count_of.items() if count >= column.min_count]
     if not kept:
+        place = f"{KEY}.sparse"
+        lower = f"lower {place}: {column.name}: min_count"
         raise ValueError(
-            f"column {column.name}: expected a value in at least {column.min_count} "
-            f"training rows, found none (lower {KEY}.sparse: {column.name}: min_count)"
+            f"column {column.name}: expected a value in at least {column.min_count} training rows, "
+            f"found none ({lower if count_of else f'remove the column from {place}'})"
         )
     return sorted(kept, key=lambda text: (-count_of[text], text))
 

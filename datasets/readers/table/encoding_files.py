@@ -140,7 +140,19 @@ def _restricted(table: Table, meaning: Mapping[str, Any]) -> Table:
 def _first_difference(old: Any, new: Any) -> tuple[Any, Any]:
     if not (isinstance(old, list) and isinstance(new, list)) or len(old) != len(new):
         return _names(old), _names(new)
-    return next(pair for pair in zip(old, new) if pair[0] != pair[1])
+    trained, configured = next(pair for pair in zip(old, new) if pair[0] != pair[1])
+    if not (isinstance(trained, dict) and isinstance(configured, dict)):
+        return trained, configured
+    return _changed(trained, configured), _changed(configured, trained)
+
+
+def _changed(entry: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a column that differ from another's, and its name."""
+    return {
+        key: value
+        for key, value in entry.items()
+        if key == "name" or key not in other or other[key] != value
+    }
 
 
 def _names(entries: Any) -> Any:

@@ -232,6 +232,9 @@ def test_columns_without_a_value(tmp_path):
         "(lower hyper_parameters.table.sparse: city: min_count)"
     )
     assert refused(tmp_path, path, table=table) == expected
+    path = write_text(tmp_path / "a.csv", [[*r[:3], "", *r[4:]] for r in ROWS])
+    expected = "found none (remove the column from hyper_parameters.table.sparse)"
+    assert refused(tmp_path, path, table={"sparse": ["city"]}).endswith(expected)
 
 
 @pytest.mark.parametrize(

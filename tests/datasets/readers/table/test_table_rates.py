@@ -265,6 +265,10 @@ KEY = r"hyper_parameters\.table\.rates"
         ({**RATES, "over": [["user", 1]]}, f"{KEY}: over: expected columns, or lists"),
         ({**RATES, "over": [["user", "user"]]}, f"{KEY}: over: expected columns, or lists"),
         ({**RATES, "over": ["click"]}, f"{KEY}: over and by: expected columns that are not"),
+        (
+            {**RATES, "over": [["user", "day"]]},
+            f"{KEY}: over: expected columns other than the days",
+        ),
         ({**RATES, "by": ["day"]}, f"{KEY}: by: expected the name of a column of days"),
         ({**RATES, "smoothing": -1}, f"{KEY}: smoothing: expected a number of rows from 0"),
         ({**RATES, "smoothing": True}, f"{KEY}: smoothing: expected a number of rows from 0"),

@@ -329,7 +329,12 @@ def test_the_declarations_are_part_of_the_encoding(tmp_path):
     assert first._encoding.sha256 != other._encoding.sha256
     assert first._encoding.sha256 == dataset(tmp_path, path, table())._encoding.sha256
     config = configuration(tmp_path, table=table(timezone="Asia/Shanghai"))
-    with pytest.raises(ValueError, match=r"UTC.*with which the checkpoint was trained.*Shanghai"):
+    trained, configured = (  # only what differs
+        f"{{'name': 'time_hour', 'derived': {{[^}}]*'{zone}'[^}}]*}}}}"
+        for zone in ("UTC", "Asia/Shanghai")
+    )
+    problem = f"{trained} as in .*with which the checkpoint was trained, found {configured}"
+    with pytest.raises(ValueError, match=problem):
         completed(config, [path], first._encoding.sha256)
     plain = dataset(tmp_path, path, {**table(), "sparse": ["user"], "dense": []})
     (saved,) = Path(tmp_path / "output").glob(f"vocabulary-{plain._encoding.sha256[:12]}*")
