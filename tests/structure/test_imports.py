@@ -163,3 +163,10 @@ def test_packages_are_small(folder):
     for path in (ROOT / folder).rglob("__init__.py"):
         files = [each for each in path.parent.glob("*.py") if each.name != "__init__.py"]
         assert len(files) <= 13, f"{path.parent} has {len(files)} files"
+
+
+def test_test_files_have_different_names():
+    """pytest imports them by name alone, and a second one of a name is an error."""
+    names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(names) > 100
+    assert [name for name, other in zip(names, names[1:]) if name == other] == []
