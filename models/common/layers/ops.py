@@ -244,7 +244,9 @@ def leaky_relu(x, slope: float):
     """Returns ``x`` where it is positive, ``slope * x`` elsewhere; slopes are below 1."""
     if paddle.in_dynamic_mode():
         return F.leaky_relu(x, slope)
-    return paddle.maximum(x, paddle.scale(x, slope))  # paddle2onnx forgets F.leaky_relu's slope
+    # paddle2onnx forgets F.leaky_relu's slope. Paddle Inference 2.6 joins a product with the
+    # scale behind it, although others read the product: so it is a multiplication.
+    return paddle.maximum(x, x * paddle.full([1], slope, "float32"))
 
 
 @_operator

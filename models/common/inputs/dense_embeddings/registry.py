@@ -55,9 +55,8 @@ def create(config, dense_num: int, feature_num: int) -> list[Part]:
         ValueError: there is no such type, an option is out of range, or two keys exclude each
             other.
     """
-    embedding = options.create(KEY, value(config, KEY) or "none", KINDS, dense_num)
-    normed = flag(NORM, value(config, NORM))
-    wanted = [name for name, on in ((KEY, embedding), (NORM, normed)) if on]
+    kind, normed = meaning(config)["type"], flag(NORM, value(config, NORM))
+    wanted = [name for name, on in ((KEY, kind != "none"), (NORM, normed)) if on]
     for name in wanted:
         if not dense_num:
             raise ValueError(f"{SECTION}.{name}: there are no dense features (dense_input_dim = 0)")
@@ -73,6 +72,7 @@ def create(config, dense_num: int, feature_num: int) -> list[Part]:
             f"{SECTION}.{NORM}: it has no effect on the bins of piecewise_linear, which do not "
             "depend on the scale: remove it"
         )
+    embedding = options.create(KEY, value(config, KEY) or "none", KINDS, dense_num)
     return ([BatchNorm(dense_num)] if normed else []) + ([embedding] if embedding else [])
 
 

@@ -13,7 +13,7 @@ from models.common.layers import ops
 from models.common.layers.dense import Linear, Part, xavier
 
 _FORBIDDEN = 1e9  # is subtracted from a padding's score before a softmax
-_SMALLEST = 1e-30
+_SMALLEST = 1e-12
 
 
 class Din(Part):

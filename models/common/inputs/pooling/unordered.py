@@ -9,7 +9,6 @@ from models.common.layers import ops
 from models.common.layers.dense import Part
 
 _PADDING = 1e9  # is subtracted from padding before a maximum
-_SMALLEST = 1e-30  # is added to sums of weights and changes none but 0
 
 
 class Sum(Part):
@@ -39,9 +38,14 @@ class Mean(Sum):
 
     def forward(self, embedded, mask, target=None):
         """Returns the vector of each row, 0 for a row whose weights are 0."""
-        total = ops.scale(ops.sum(mask, 1, keepdim=True), 1.0, _SMALLEST)
-        shares = ops.stop_gradient(ops.divide(mask, total))
+        shares = ops.stop_gradient(ops.composite(_in_all, mask))
         return weighted_sum(shares, embedded, self._max_len, self._size)
+
+
+def _in_all(mask):
+    """Returns the share of each weight in the sum of its row; 0 for a sum of 0."""
+    total = mask.sum(axis=1, keepdim=True)
+    return mask / (total + (total == 0).astype(mask.dtype))
 
 
 class Max(Sum):
