@@ -11,6 +11,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from models.common.layers import ops
+from models.common.layers.cross_entropy import softmax_cross_entropy
 from models.common.tasks.declaration import TYPES
 from models.common.tasks.heads import Head
 
@@ -158,7 +159,7 @@ class MultiTaskNet(nn.Layer):
         if not self.stacked:
             parts = zip(self.heads, self.by_task(logits), labels)
             return [head.row_losses(each, label) for head, each, label in parts]
-        losses = ops.softmax_cross_entropy(logits, labels)
+        losses = softmax_cross_entropy(logits, labels)
         return losses if self.smoothing is None else self.smoothing.added_to(losses, logits, labels)
 
     @property

@@ -36,7 +36,6 @@ from models.common.fast_step.products import (  # noqa: F401
     like,
     linear,
     matmul,
-    of_two,
     stacked_linear,
 )
 from models.common.fast_step.reductions import gather, layer_norm, mean, square  # noqa: F401

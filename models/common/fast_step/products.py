@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import paddle
@@ -76,8 +75,16 @@ def stacked_linear(x: Any, weight: paddle.Tensor, bias: paddle.Tensor) -> Symbol
 def matmul(x: Any, y: Any) -> Symbol:
     """Writes the matrix product over the last two axes."""
     x, y = operands(x, y)
+    code, call = x.code, f"_C_ops.matmul({x.name}, {y.name}, False, False)"
+
+    def back_of_both(out: Symbol) -> None:
+        product = f"_C_ops.matmul_grad({x.name}, {y.name}, {out.gradient}, False, False)"
+        of_x, of_y = code.backward(product, 2)
+        x.add_gradient(of_x)
+        y.add_gradient(of_y)
+
     if (x.wanted and y.wanted) or x.rank is None or x.rank != y.rank:
-        return of_two("matmul", x, y, "False, False", "False, False")
+        return apply(code, call, None, back_of_both)
 
     def back(out: Symbol) -> None:
         product, own = f"{y.name}, False, True", x
@@ -85,34 +92,9 @@ def matmul(x: Any, y: Any) -> Symbol:
             product, own = f"{x.name}, {out.gradient}, True, False", y
         else:
             product = f"{out.gradient}, {product}"
-        own.add_gradient(f"{x.code.constant(like)}(_C_ops.matmul({product}), {own.name})")
+        own.add_gradient(f"{code.constant(like)}(_C_ops.matmul({product}), {own.name})")
 
-    call = f"_C_ops.matmul({x.name}, {y.name}, False, False)"
-    return apply(x.code, call, x.rank, back, x.wanted or y.wanted)
-
-
-def of_two(
-    name: str, x: Any, y: Any, options: str, grad_options: str, rank: Callable = lambda x, y: None
-) -> Symbol:
-    """Writes an operator of two operands, both of whose gradients one operator computes.
-
-    Args:
-        name: the operator; ``<name>_grad`` computes the gradients.
-        x: the first operand.
-        y: the second operand.
-        options: what follows the operands in the call.
-        grad_options: what follows the gradient in the call of ``<name>_grad``.
-        rank: returns the result's number of axes, or None if it is unknown.
-    """
-    x, y = operands(x, y)
-
-    def back(out: Symbol) -> None:
-        call = f"_C_ops.{name}_grad({x.name}, {y.name}, {out.gradient}, {grad_options})"
-        of_x, of_y = x.code.backward(call, 2)
-        x.add_gradient(of_x)
-        y.add_gradient(of_y)
-
-    return apply(x.code, f"_C_ops.{name}({x.name}, {y.name}, {options})", rank(x, y), back)
+    return apply(code, call, x.rank, back, x.wanted or y.wanted)
 
 
 def like(gradient: paddle.Tensor, operand: paddle.Tensor) -> paddle.Tensor:

@@ -13,6 +13,7 @@ from paddle import nn
 from datasets.readers.sparse_fields import POOLINGS, SparseField
 from models.common.inputs.pooling import registry
 from models.common.layers import ops
+from models.common.layers.constants import Constants
 from models.common.layers.dense import Part
 
 _DEVIATION = 0.01  # standard deviation of a new table
@@ -65,7 +66,7 @@ class FieldEmbedding(Part):
         }
         self.poolings = nn.LayerDict(poolings)
         self._pooling_of = poolings  # a LayerDict is slower
-        self._constants: dict[str, paddle.Tensor] = {}
+        self._constants = Constants(self._sizes, self._first)
 
     def _place_rows(self, own: bool) -> int:
         """Gives the fields of a table their rows; returns the number of rows."""
@@ -90,7 +91,8 @@ class FieldEmbedding(Part):
 
     def known(self, ids):
         """Returns the ids with 0 (unknown) in place of ids that are out of range."""
-        inside = paddle.logical_and(ids >= 0, ids < self._constant("_sizes"))
+        sizes, _ = self._constants()
+        inside = paddle.logical_and(ids >= 0, ids < sizes)
         return paddle.where(inside, ids, paddle.zeros_like(ids))
 
     def check(self, ids: np.ndarray) -> None:
@@ -111,7 +113,8 @@ class FieldEmbedding(Part):
             the weight of each id of fields of several ids, 0 for padding. Each only if there is
             such a field.
         """
-        rows, found = ids + self._constant("_first"), {}
+        _, first = self._constants()
+        rows, found = ids + first, {}
         for name, columns in self._of_table.items():
             if len(columns):
                 found[name] = rows if len(columns) == len(self._names) else _take(rows, columns)
@@ -187,14 +190,6 @@ class FieldEmbedding(Part):
                 vector = ops.reshape(vector, [-1, len(run) * self.size])
             vectors.append(vector)
         return ops.concat(vectors, axis=1) if len(vectors) > 1 else vectors[0]
-
-    def _constant(self, name: str):
-        array = getattr(self, name)
-        if not paddle.in_dynamic_mode():
-            return paddle.assign(array)
-        if name not in self._constants:
-            self._constants[name] = paddle.to_tensor(array)
-        return self._constants[name]
 
 
 def _take(columns, places: np.ndarray):

@@ -284,18 +284,3 @@ def composite(function: Callable, *inputs):
     """
     # Not by the decorator: an export has to translate a function that uses parameters.
     return operators.composite(function, *inputs) if is_symbolic(*inputs) else function(*inputs)
-
-
-def softmax_cross_entropy(logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-    """Returns the cross-entropy of each row.
-
-    Args:
-        logits: ``[..., classes]``.
-        labels: ``[..., 1]`` integer classes; rows labelled -100 have a loss of 0.
-
-    Returns:
-        ``[..., 1]`` losses in nats.
-    """
-    if paddle.in_dynamic_mode():
-        return _C_ops.cross_entropy_with_softmax(logits, labels, False, True, True, -100, -1)[1]
-    return F.cross_entropy(logits, labels, reduction="none")

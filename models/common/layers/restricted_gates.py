@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import paddle
 
 from models.common.layers import ops
+from models.common.layers.constants import Constants
 from models.common.layers.dense import Part
 
 _FORBIDDEN = -1e9  # a gate's logit for an expert that it may not choose
@@ -35,37 +35,28 @@ class RestrictedGates(Part):
         widest = max(map(len, access))
         everything = all(list(seen) == list(range(expert_num)) for seen in access)
         self._constants = (
-            None if everything else self._place(access, expert_num, widest * equal_widths)
+            None if everything else Constants(*_placed(access, expert_num, widest * equal_widths))
         )
-        self._tensors = None  # the constants as tensors, in dygraph
 
     def forward(self, logits):
         """Returns the weights; each gate's sum to 1."""
         if self._constants is None:
             return ops.softmax(ops.reshape(logits, self._shape))
-        placement, forbidden, allowed = self._as_tensors()
+        placement, forbidden, allowed = self._constants()
         placed = ops.reshape(ops.linear(logits, placement, forbidden), self._shape)
         # Paddle's softmax gives e^-64, not 0, for a logit far below the others.
         return ops.multiply(ops.softmax(placed), allowed)
 
-    def _place(
-        self, access: Sequence[Sequence[int]], expert_num: int, width: int
-    ) -> list[np.ndarray]:
-        """Returns the matrix that places logits, the bias that forbids experts, and a mask."""
-        columns = []  # of the logits, as (gate, expert); None for a surplus logit
-        for gate, seen in enumerate(access):
-            surplus = [None] * (width - len(seen))
-            columns += [(gate, expert) for expert in [*seen, *surplus]]
-        matrix = np.zeros((len(columns), len(access) * expert_num), np.float32)
-        for column, (gate, expert) in enumerate(columns):
-            if expert is not None:
-                matrix[column, gate * expert_num + expert] = 1.0
-        allowed = matrix.any(axis=0).astype(np.float32)
-        return [matrix, _FORBIDDEN * (1 - allowed), allowed.reshape(len(access), expert_num)]
 
-    def _as_tensors(self) -> list:
-        if not paddle.in_dynamic_mode():
-            return [paddle.assign(array) for array in self._constants]
-        if self._tensors is None:
-            self._tensors = [paddle.to_tensor(array) for array in self._constants]
-        return self._tensors
+def _placed(access: Sequence[Sequence[int]], expert_num: int, width: int) -> list[np.ndarray]:
+    """Returns the matrix that places logits, the bias that forbids experts, and a mask."""
+    columns = []  # of the logits, as (gate, expert); None for a surplus logit
+    for gate, seen in enumerate(access):
+        surplus = [None] * (width - len(seen))
+        columns += [(gate, expert) for expert in [*seen, *surplus]]
+    matrix = np.zeros((len(columns), len(access) * expert_num), np.float32)
+    for column, (gate, expert) in enumerate(columns):
+        if expert is not None:
+            matrix[column, gate * expert_num + expert] = 1.0
+    allowed = matrix.any(axis=0).astype(np.float32)
+    return [matrix, _FORBIDDEN * (1 - allowed), allowed.reshape(len(access), expert_num)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-import paddle
 from paddle import nn
 
 from datasets.readers import checks
 from models.common.checks import positive
 from models.common.layers import ops
+from models.common.layers.constants import Constants
 from models.common.layers.dense import Linear, Part, xavier
 from models.common.layers.interactions.fields import Fields, joined, several
 from models.common.layout import Layout
@@ -86,12 +86,12 @@ class Bilinear(Part):
     def __init__(self, fields: Fields, kind: str):
         super().__init__()
         pairs = np.array([*combinations(range(fields.num), 2)]).T
-        self._kind, self._pairs = kind, pairs
+        self._kind = kind
         self.out_size = pairs.shape[1] * fields.size
         matrices = {"all": 1, "each": fields.num, "interaction": pairs.shape[1]}[kind]
         shape = [matrices, fields.size, fields.size]
         self.weight = self.create_parameter(shape, attr=xavier(fields.size, fields.size))
-        self._tensors: list[paddle.Tensor] = []
+        self._places = Constants(*pairs)
 
     def forward(self, vectors):
         """Returns the products, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
@@ -103,10 +103,3 @@ class Bilinear(Part):
             left = ops.gather(ops.matmul(apart, self.weight), first)
         products = ops.multiply(left, ops.gather(apart, second))
         return ops.reshape(ops.transpose(products, [1, 0, 2]), [-1, self.out_size])
-
-    def _places(self):
-        if not paddle.in_dynamic_mode():
-            return [paddle.assign(side) for side in self._pairs]
-        if not self._tensors:
-            self._tensors += [paddle.to_tensor(side) for side in self._pairs]
-        return self._tensors

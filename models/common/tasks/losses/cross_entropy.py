@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import paddle
 
-from models.common.layers import ops
+from models.common.layers.cross_entropy import softmax_cross_entropy
 from models.common.tasks.losses.base import ClassLoss, Option, is_number
 
 
@@ -23,7 +23,7 @@ class CrossEntropy(ClassLoss):
 
     def rows(self, logits, labels):
         """Returns the cross-entropy of each row, ``[n, 1]``."""
-        losses = ops.softmax_cross_entropy(logits, labels)
+        losses = softmax_cross_entropy(logits, labels)
         return losses if self.smoothing is None else self.smoothing.added_to(losses, logits, labels)
 
 
@@ -57,7 +57,7 @@ class Focal(ClassLoss):
 
     def rows(self, logits, labels):
         """Returns the focal loss of each row, ``[n, 1]``."""
-        losses = ops.softmax_cross_entropy(logits, labels)
+        losses = softmax_cross_entropy(logits, labels)
         # 1 - p is 0 in float32 where p is near 1; the power's gradient must stay finite there.
         missed = paddle.clip(-paddle.expm1(-losses), min=1e-12)
         losses = losses * missed**self.gamma

@@ -11,7 +11,7 @@ from typing import ClassVar
 import paddle
 import paddle.nn.functional as F
 
-from models.common.layers import ops
+from models.common.layers.cross_entropy import softmax_cross_entropy
 from models.common.tasks.losses.base import ClassLoss, Option, share
 
 _LEAST = 1e-30  # instead of a sum of 0, which is divided into 0
@@ -30,7 +30,7 @@ class _WithinBatch(ClassLoss):
 
     def rows(self, logits, labels):
         """Returns the cross-entropy of each row, ``[n, 1]``: the part that a row has alone."""
-        return ops.softmax_cross_entropy(logits, labels)
+        return softmax_cross_entropy(logits, labels)
 
 
 class Pairwise(_WithinBatch):
